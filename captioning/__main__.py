@@ -1,0 +1,38 @@
+"""The command line: `python -m captioning COMMAND`, or `--help`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from captioning import commands
+from captioning.errors import CaptioningError
+
+# TensorFlow reads this when it is imported; its notes to developers are nothing for a terminal.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 not understood."""
+    parser = argparse.ArgumentParser(
+        prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in commands.ALL:
+        command.add_to(subparsers)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except CaptioningError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The one place that asks which backend Keras runs on.
+
+Model code is written in `keras.ops` alone and runs on TensorFlow, JAX and Torch; what differs is
+how a function is compiled so that it runs without Python between its operations.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["compiled", "to_numpy"]
+
+
+def compiled(
+    function: Callable[..., Any], model: keras.Model, *, xla: bool = False
+) -> Callable[..., Any]:
+    """Compile `function`, which only reads `model`'s weights, for inference.
+
+    The weights may change between calls; every call uses the present ones.
+
+    Args:
+        function: takes and returns (structures of) tensors or arrays.
+        model: whose weights the function reads.
+        xla: on TensorFlow, also compile with XLA.  It halves a decoding loop and makes a large
+            convolutional encoder several times slower, so it is off unless asked for.
+
+    Returns:
+        A function of the same face.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        loop: Callable[..., Any] = tf.function(
+            function, jit_compile=xla, reduce_retracing=not xla, autograph=False
+        )
+        return loop
+    if backend == "jax":
+        return _compiled_by_jax(function, model)
+    if backend == "torch":
+        import torch
+
+        without_gradients: Callable[..., Any] = torch.no_grad()(function)
+        return without_gradients
+    return function
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Bring a tensor of any backend to NumPy."""
+    return np.asarray(keras.ops.convert_to_numpy(value))
+
+
+def _compiled_by_jax(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
+    """Hand the weights over as arguments: JAX would else freeze their values into the program."""
+    import jax
+
+    @jax.jit
+    def pure(values: list[Any], *arguments: Any) -> Any:
+        mapping = list(zip(model.variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return function(*arguments)
+
+    return lambda *arguments: pure([v.value for v in model.variables], *arguments)

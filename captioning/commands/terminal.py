@@ -1,0 +1,53 @@
+"""What commands share on a terminal: a progress line, and quiet imports."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["clock", "print_json", "progress_line", "quietly"]
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def progress_line(text: str, *, done: bool = False) -> None:
+    """Show progress on stderr: in place on a terminal, and only its end in a log file."""
+    if sys.stderr.isatty():
+        print(f"\r{text:<78}", end="\n" if done else "", file=sys.stderr, flush=True)
+    elif done:
+        print(text, file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Write a duration for a person.
+
+    >>> clock(75), clock(3700)
+    ('1:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Silence stderr, also for native code, while TensorFlow is imported.
+
+    It reports its CPU features there before any setting of ours can stop it.  Errors are not lost:
+    they are raised.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

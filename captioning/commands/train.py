@@ -1,0 +1,113 @@
+"""`train --config FILE`: train a model and leave it as a bundle."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from captioning.commands.terminal import clock, print_json, progress_line, quietly
+from captioning.config import TrainingConfig, read_training_config
+from captioning.datasets import CaptionDataset, generate_shapes, load
+from captioning.errors import ConfigError
+from captioning.paths import data_folder
+
+__all__ = ["add_to", "dataset_for"]
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("train", help="train a model")
+    parser.add_argument("--config", required=True, metavar="FILE", help="one of configs/*.json")
+    parser.add_argument("--data", metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
+    )
+    parser.add_argument("--out", metavar="DIR", help="the bundle's folder")
+    parser.add_argument(
+        "--checkpoints", metavar="DIR", help="keep checkpoints here; a run found here goes on"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and report the dev scores of the epoch that was kept."""
+    config = read_training_config(arguments.config).with_settings(arguments.set)
+    dataset = dataset_for(config, arguments.data)
+    with quietly():
+        from captioning.training import train
+    folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
+    bundle = train(
+        config,
+        dataset,
+        bundle_folder=folder,
+        checkpoint_folder=Path(arguments.checkpoints) if arguments.checkpoints else None,
+        command=_command(arguments),
+        on_event=_show,
+    )
+    if bundle is None:  # only a caller that can stop a run sees this
+        return 1
+    facts = (bundle.metrics or {})["training"]
+    best = bundle.history()[facts["best_epoch"] - 1]
+    result = {
+        "bundle": str(folder),
+        "split": "dev",
+        "bleu_4": round(best["bleu_4"], 2),
+        "cider": round(best["cider"], 2),
+        "seconds": facts["seconds"],
+    }
+    if arguments.json:
+        print_json(result)
+    else:
+        print(
+            f"{folder}: dev BLEU-4 {result['bleu_4']}, CIDEr {result['cider']}, "
+            f"{clock(facts['seconds'])}"
+        )
+    return 0
+
+
+def dataset_for(config: TrainingConfig, folder: str | None) -> CaptionDataset:
+    """Load the data set a run is for; `shapes` is drawn when it is not there yet.
+
+    Raises:
+        ConfigError: the configuration needs a data set and no folder was named.
+        DatasetError: the folder is not a data set.
+    """
+    if folder:
+        return load(folder)
+    if config.data == "shapes":
+        place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
+        if place.is_dir():
+            return load(place)
+        return generate_shapes(place, count=config.shapes_count, seed=config.seed)
+    place = data_folder() / config.data
+    if place.is_dir():
+        return load(place)
+    raise ConfigError(f"This configuration is for {config.data}: name its folder with --data.")
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    words = ["python", "-m", "captioning", "train", "--config", arguments.config]
+    words += ["--data", Path(arguments.data).name] if arguments.data else []
+    for setting in arguments.set:
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def _show(event: dict[str, Any]) -> None:
+    where = f"epoch {event.get('epoch')} of {event.get('epochs')}"
+    match event["event"]:
+        case "features":
+            done = event["done"] == event["total"]
+            left = clock(event["seconds_left"])
+            text = f"{event['done']:,} of {event['total']:,} photos encoded"
+            progress_line(f"{text}, {event['rate']:.1f}/s, {left} left", done=done)
+        case "step":
+            progress_line(f"{where}, step {event['step']}, loss {event['loss']:.3f}")
+        case "epoch":
+            figures = f"loss {event['loss']:.3f}, dev {event['dev_loss']:.3f}"
+            scores = f"BLEU-4 {event['bleu_4']:.1f}, CIDEr {event['cider']:.1f}"
+            where = f"epoch {event['epoch']} of {event['epochs']}"
+            progress_line(f"{where}: {figures}, {scores}", done=True)
+        case "resume":
+            progress_line(f"going on at {where}", done=True)

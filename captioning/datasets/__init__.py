@@ -1,0 +1,24 @@
+"""Data sets of photos with captions, all with the same face.
+
+`load(folder)` finds out what a folder holds; `generate_shapes` makes a small one out of nothing;
+`verify` opens every photo.  Another kind of data set is another module with an `ADAPTER`, named in
+`loading`.
+"""
+
+from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
+from captioning.datasets.loading import load
+from captioning.datasets.oddities import Oddities, Tally
+from captioning.datasets.shapes import generate_shapes
+from captioning.datasets.verification import VerificationReport, verify
+
+__all__ = [
+    "SPLITS",
+    "CaptionDataset",
+    "Oddities",
+    "Photo",
+    "Tally",
+    "VerificationReport",
+    "generate_shapes",
+    "load",
+    "verify",
+]

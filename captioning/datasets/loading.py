@@ -1,0 +1,72 @@
+"""Finding out which data set a folder holds."""
+
+import os
+from pathlib import Path
+
+from captioning.datasets import flickr8k, shapes
+from captioning.datasets.adapter import Adapter
+from captioning.datasets.dataset import CaptionDataset
+from captioning.errors import DatasetError
+
+__all__ = ["load"]
+
+# Asked in this order; one that takes nearly any folder belongs at the end.
+_ADAPTERS: tuple[Adapter, ...] = (shapes.ADAPTER, flickr8k.ADAPTER)
+
+
+def load(folder: str | os.PathLike[str]) -> CaptionDataset:
+    """Read the data set in `folder`, whichever kind it is.
+
+    The folder may also be the one above the data set, if it holds no second one, or the one
+    inside it that the photos or texts lie in.
+
+    Raises:
+        DatasetError: The folder is missing, unreadable, a file, or no data set; the text says
+            what was looked for.
+    """
+    root = _existing(folder)
+    for candidate in _around(root):
+        for adapter in _ADAPTERS:
+            if adapter.fits(candidate):
+                return adapter.read(candidate)
+    inside = [(path, a) for path in _subfolders(root) for a in _ADAPTERS if a.fits(path)]
+    if len(inside) == 1:
+        path, adapter = inside[0]
+        return adapter.read(path)
+    if inside:
+        found = ", ".join(f"'{path.name}'" for path, _ in inside)
+        raise DatasetError(f"'{folder}' holds several data sets ({found}). Name one of them.")
+    raise DatasetError(
+        f"'{folder}' is not a data set. Looked for: "
+        f"{'; '.join(adapter.looked_for for adapter in _ADAPTERS)}."
+    )
+
+
+def _existing(folder: str | os.PathLike[str]) -> Path:
+    if not os.fspath(folder).strip():
+        raise DatasetError("No folder was named. Give the folder a data set lies in.")
+    try:
+        root = Path(folder).expanduser().absolute()
+        if root.is_dir():
+            os.listdir(root)
+            return root
+        there = root.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DatasetError(f"'{folder}' cannot be opened ({error}).") from error
+    if there:
+        raise DatasetError(
+            f"'{folder}' is a file; a data set is a folder. If it is an archive, unpack it and "
+            "give the folder."
+        )
+    raise DatasetError(f"'{folder}' does not exist. Give the folder a data set lies in.")
+
+
+def _around(root: Path) -> list[Path]:
+    """Return the folder itself, and the one above if this looks like a part of a data set."""
+    inner = {name for adapter in _ADAPTERS for name in adapter.inner_folders}
+    return [root, root.parent] if root.name.lower() in inner else [root]
+
+
+def _subfolders(root: Path) -> list[Path]:
+    paths = (root / name for name in sorted(os.listdir(root)) if not name.startswith("."))
+    return [path for path in paths if os.path.isdir(path)]

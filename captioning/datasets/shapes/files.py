@@ -1,0 +1,145 @@
+"""The generated data set as a folder: `shapes.json` beside `Images/`."""
+
+import json
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from captioning.datasets.adapter import Adapter, entries
+from captioning.datasets.assembly import assemble, photo_names
+from captioning.datasets.dataset import SPLITS, CaptionDataset
+from captioning.datasets.oddities import Oddities
+from captioning.datasets.shapes.drawing import paint
+from captioning.datasets.shapes.scene import draw_lots
+from captioning.datasets.shapes.wording import CAPTIONS_EACH, describe
+from captioning.errors import DatasetError
+
+__all__ = ["ADAPTER", "generate_shapes", "read_shapes"]
+
+MAX_COUNT = 100_000
+
+_INDEX = "shapes.json"
+_PART = "shapes.json.part"
+_PHOTOS = "Images"
+_PHOTO_NAME = re.compile(r"shapes_\d{5}\.png")
+_FORMAT_VERSION = 1
+
+
+def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) -> CaptionDataset:
+    """Draw `count` pictures with five captions each into `folder`, and read them back.
+
+    Equal counts and seeds give equal bytes on every machine, and a larger count adds pictures
+    without changing the first ones.  Of every ten pictures, eight are for training, the ninth for
+    dev, the tenth for test.
+
+    Args:
+        folder: Where to write; made if missing.  Shapes generated there earlier are replaced.
+        count: How many pictures, 1 to 100,000 (10 kB each).
+        seed: Which pictures, 0 or more.
+
+    Raises:
+        DatasetError: A number is out of range, the folder holds other files, or it cannot be
+            written.
+    """
+    if not 1 <= count <= MAX_COUNT:
+        raise DatasetError(f"A count of {count:,} is out of range: 1 to {MAX_COUNT:,} shapes.")
+    if seed < 0:
+        raise DatasetError(f"A seed of {seed} is out of range: it is 0 or more.")
+    root = Path(folder).expanduser().absolute()
+    try:
+        _clear(root)
+        index = {"format_version": _FORMAT_VERSION, "count": count, "seed": seed}
+        photos = [_write_photo(root / _PHOTOS, number, seed) for number in range(count)]
+        # Written last and moved into place: a folder that has an index is complete.
+        text = json.dumps({**index, "photos": photos}, indent=1) + "\n"
+        (root / _PART).write_bytes(text.encode("ascii"))
+        os.replace(root / _PART, root / _INDEX)
+    except OSError as error:
+        raise DatasetError(
+            f"The shapes cannot be written to '{folder}' ({error.strerror})."
+        ) from error
+    return read_shapes(root)
+
+
+def read_shapes(root: Path) -> CaptionDataset:
+    """Read a folder that `generate_shapes` wrote.
+
+    Raises:
+        DatasetError: Its index is missing, damaged, or of another version.
+    """
+    index = _read_index(root / _INDEX)
+    oddities = Oddities()
+    try:
+        photos = index["photos"]
+        rows = [(str(p["name"]), str(caption)) for p in photos for caption in p["captions"]]
+        split_of = {str(p["name"]): p["split"] for p in photos}
+        damaged = not set(split_of.values()) <= set(SPLITS)
+    except (KeyError, TypeError):
+        damaged = True
+    if damaged:
+        raise DatasetError(f"'{root / _INDEX}' is damaged. Generate the shapes again.")
+    names = photo_names(root / _PHOTOS)
+    joined = assemble(rows, names, split_of, oddities, CAPTIONS_EACH)
+    return CaptionDataset("shapes", root, joined, root / _PHOTOS, oddities)
+
+
+def _write_photo(folder: Path, number: int, seed: int) -> dict[str, Any]:
+    # A generator of its own for each picture, so that no picture depends on those before it.
+    rng = Random(f"shapes/{seed}/{number}")  # noqa: S311 (nothing here is secret)
+    scene = draw_lots(rng)
+    name = f"shapes_{number:05d}.png"
+    (folder / name).write_bytes(paint(scene))
+    return {
+        "name": name,
+        "split": {8: "dev", 9: "test"}.get(number % 10, "train"),
+        "captions": describe(scene, rng),
+        "figures": [asdict(figure) for figure in scene.figures],
+    }
+
+
+def _clear(root: Path) -> None:
+    """Make the folders, and remove earlier shapes but never anything else."""
+    photos = root / _PHOTOS
+    photos.mkdir(parents=True, exist_ok=True)
+    old = [path for path in photos.iterdir() if _PHOTO_NAME.fullmatch(path.name)]
+    others = [p.name for p in root.iterdir() if p.name not in (_INDEX, _PART, _PHOTOS)]
+    others += [p.name for p in photos.iterdir() if not _PHOTO_NAME.fullmatch(p.name)]
+    if others:
+        raise DatasetError(
+            f"'{root}' holds other files (such as {min(others)}). Name a new or empty folder for "
+            "the shapes."
+        )
+    for path in (root / _INDEX, *old):
+        path.unlink(missing_ok=True)
+
+
+def _read_index(path: Path) -> Any:
+    try:
+        index = json.loads(path.read_bytes())
+        version = index["format_version"]
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DatasetError(f"'{path}' is damaged. Generate the shapes again.") from error
+    if version != _FORMAT_VERSION:
+        raise DatasetError(
+            f"'{path}' has format version {version}; this program reads {_FORMAT_VERSION}. "
+            "Generate the shapes again."
+        )
+    return index
+
+
+def _fits(root: Path) -> bool:
+    return _INDEX in entries(root)
+
+
+ADAPTER = Adapter(
+    name="shapes",
+    looked_for=f"generated shapes ('{_INDEX}' beside '{_PHOTOS}')",
+    inner_folders=frozenset({_PHOTOS.lower()}),
+    fits=_fits,
+    read=read_shapes,
+)

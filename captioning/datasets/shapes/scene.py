@@ -1,0 +1,131 @@
+"""What is in a picture of the generated data set, drawn by lot before anything is painted."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+__all__ = ["CANVAS", "COLORS", "GROUNDS", "KINDS", "Figure", "Scene", "draw_lots"]
+
+#: Width and height of a picture, in pixels.
+CANVAS = 96
+
+_T = TypeVar("_T")
+
+KINDS = ("circle", "square", "triangle", "star", "cross")
+
+Color = tuple[int, int, int]
+
+COLORS: dict[str, Color] = {
+    "red": (219, 50, 54),
+    "orange": (245, 130, 32),
+    "yellow": (247, 202, 34),
+    "green": (52, 160, 84),
+    "blue": (38, 120, 214),
+    "purple": (132, 66, 170),
+    "black": (46, 52, 60),
+}
+
+#: Plain, pale backgrounds, which no caption mentions.
+GROUNDS: tuple[Color, ...] = (
+    (250, 248, 243),
+    (234, 241, 247),
+    (232, 243, 236),
+    (242, 237, 248),
+    (248, 238, 232),
+)
+
+#: The reach of a figure from its centre, in pixels.
+_RADII = {"small": (9, 10, 11), "big": (18, 19, 20)}
+
+# Where a centre may lie in the first third of the canvas, and how far off the middle; the last
+# third mirrors the first.  Big figures keep 4 pixels from the border and from each other.
+_FIRST_THIRD = {"small": (17, 26), "big": (24, 26)}
+_OFF_MIDDLE = {"small": 4, "big": 2}
+_OFF_LINE = 6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One shape: its words, and its centre and reach in pixels, y counted downwards."""
+
+    kind: str
+    color: str
+    size: str
+    x: int
+    y: int
+    radius: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: a figure at a place, or two in a relation.
+
+    Attributes:
+        ground: The background's colour.
+        figures: One figure, or two; the first is then the left or the upper one.
+        place: Where a single figure is, such as "top left" or "middle"; "" for two.
+        relation: "left of" or "above" for two figures; "" for one.
+    """
+
+    ground: Color
+    figures: tuple[Figure, ...]
+    place: str = ""
+    relation: str = ""
+
+
+_COLUMNS = ("left", "", "right")
+_ROWS = ("top", "", "bottom")
+
+
+def draw_lots(rng: Random) -> Scene:
+    """Draw one scene; one in three has a single figure.
+
+    Only `rng.randrange` is used, whose results Python keeps the same from version to version.
+    """
+    ground = _pick(rng, GROUNDS)
+    if rng.randrange(3) == 0:
+        return _single(rng, ground)
+    return _pair(rng, ground)
+
+
+def _pick(rng: Random, options: tuple[_T, ...]) -> _T:
+    return options[rng.randrange(len(options))]
+
+
+def _single(rng: Random, ground: Color) -> Scene:
+    column, row = rng.randrange(3), rng.randrange(3)
+    size = _pick(rng, tuple(_RADII))
+    figure = Figure(
+        kind=_pick(rng, KINDS),
+        color=_pick(rng, tuple(COLORS)),
+        size=size,
+        x=_in_third(rng, column, size),
+        y=_in_third(rng, row, size),
+        radius=_pick(rng, _RADII[size]),
+    )
+    place = f"{_ROWS[row]} {_COLUMNS[column]}".strip() or "middle"
+    return Scene(ground, (figure,), place=place)
+
+
+def _pair(rng: Random, ground: Color) -> Scene:
+    side_by_side = rng.randrange(2) == 0
+    line = 30 + rng.randrange(CANVAS - 60 + 1)
+    figures: list[Figure] = []
+    while len(figures) < 2:
+        kind, color, size = _pick(rng, KINDS), _pick(rng, tuple(COLORS)), _pick(rng, tuple(_RADII))
+        along = _in_third(rng, 2 * len(figures), size)
+        across = line - _OFF_LINE + rng.randrange(2 * _OFF_LINE + 1)
+        x, y = (along, across) if side_by_side else (across, along)
+        if all((kind, color) != (other.kind, other.color) for other in figures):
+            figures.append(Figure(kind, color, size, x, y, _pick(rng, _RADII[size])))
+    return Scene(ground, tuple(figures), relation="left of" if side_by_side else "above")
+
+
+def _in_third(rng: Random, third: int, size: str) -> int:
+    """Draw a coordinate in the first (0), middle (1) or last (2) third of the canvas."""
+    if third == 1:
+        off = _OFF_MIDDLE[size]
+        return CANVAS // 2 - off + rng.randrange(2 * off + 1)
+    low, high = _FIRST_THIRD[size]
+    inset = low + rng.randrange(high - low + 1)
+    return inset if third == 0 else CANVAS - inset

@@ -1,0 +1,85 @@
+"""Attention: for every word the decoder looks at the photo's regions again."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from captioning.config import DecoderConfig
+from captioning.decoders.base import Decoder, FeatureShape, Memory, State
+from captioning.errors import ConfigError
+
+__all__ = ["AttentionDecoder"]
+
+
+class AttentionDecoder(Decoder):
+    """The LSTM's output asks, the regions answer, and both together choose the word.
+
+    The regions' mean is the LSTM's first state and part of each of its inputs; several heads of
+    scaled dot products look from its output.  Because the look comes after the LSTM and not before
+    it, a whole caption is attended in one product, which makes training several times faster than
+    the step-by-step form of Xu et al.
+
+    Reference:
+        Xu et al., "Show, Attend and Tell", ICML 2015, https://arxiv.org/abs/1502.03044;
+        attention from the output: Luong, Pham and Manning, EMNLP 2015,
+        https://arxiv.org/abs/1508.04025; heads: Vaswani et al., NeurIPS 2017,
+        https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self, config: DecoderConfig, *, vocabulary_size: int, feature_shape: FeatureShape
+    ) -> None:
+        if len(feature_shape) != 2:
+            raise ConfigError(
+                "attention needs a map of regions to look at, but this encoder's layer gives one "
+                f"vector of {feature_shape[0]} numbers; choose another layer, or merge or inject."
+            )
+        super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
+        units = config.units
+        self.region_dropout = keras.layers.Dropout(config.dropout, name="region_dropout")
+        self.regions = keras.layers.Dense(units, activation="relu", name="regions")
+        self.photo_hidden = keras.layers.Dense(units, activation="tanh", name="photo_hidden")
+        self.photo_cell = keras.layers.Dense(units, name="photo_cell")
+        self.query = keras.layers.Dense(units, use_bias=False, name="query")
+        self.key = keras.layers.Dense(units, use_bias=False, name="key")
+        self.value = keras.layers.Dense(units, name="value")
+        self.mix = keras.layers.Dense(units, activation="tanh", name="mix")
+
+    def remember(self, features: Any, training: bool = False) -> Memory:
+        """Keep keys and values of all regions `(B, R, heads, U/heads)` and their mean `(B, U)`."""
+        regions = self.regions(self.scaling(features))
+        regions = self.region_dropout(regions, training=training)
+        mean = ops.mean(regions, axis=1)
+        return {
+            "keys": self._split(self.key(regions)),
+            "values": self._split(self.value(regions)),
+            "mean": mean,
+            "hidden": self.photo_hidden(mean),
+            "cell": self.photo_cell(mean),
+        }
+
+    def initial_state(self, memory: Memory, copies: int) -> State:
+        """Begin with the mean of the regions."""
+        return self.repeated(memory["hidden"], copies), self.repeated(memory["cell"], copies)
+
+    def lstm_inputs(self, words: Any, memory: Memory) -> Any:
+        """Put the mean of the regions beside every word."""
+        shape = (*ops.shape(words)[:3], self.config.units)
+        mean = ops.broadcast_to(memory["mean"][:, None, None], shape)
+        return ops.concatenate([words, mean], axis=-1)
+
+    def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
+        """Look at the regions from each output; mix what was seen with it."""
+        query = self._split(self.query(outputs))
+        scores = ops.einsum("bnthd,brhd->bnthr", query, memory["keys"])
+        weights = ops.softmax(scores / (query.shape[-1] ** 0.5), axis=-1)
+        seen = ops.einsum("bnthr,brhd->bnthd", weights, memory["values"])
+        seen = ops.reshape(seen, ops.shape(outputs))
+        answers = self.mix(ops.concatenate([outputs, seen], axis=-1))
+        return self.output_dropout(answers, training=training), ops.mean(weights, axis=-2)
+
+    def _split(self, values: Any) -> Any:
+        """Cut the last axis into heads."""
+        heads = self.config.heads
+        return ops.reshape(values, (*ops.shape(values)[:-1], heads, self.config.units // heads))

@@ -1,0 +1,40 @@
+"""Inject: the photo is the LSTM's first state, as in a translator that reads a picture."""
+
+from typing import Any
+
+import keras
+
+from captioning.config import DecoderConfig
+from captioning.decoders.base import Decoder, FeatureShape, Memory, State
+
+__all__ = ["InjectDecoder"]
+
+
+class InjectDecoder(Decoder):
+    """The photo is read once, before the first word, and must be remembered to the last.
+
+    Reference:
+        Vinyals et al., "Show and Tell: A Neural Image Caption Generator", CVPR 2015,
+        https://arxiv.org/abs/1411.4555; called init-inject by Tanti, Gatt and Camilleri 2018.
+    """
+
+    def __init__(
+        self, config: DecoderConfig, *, vocabulary_size: int, feature_shape: FeatureShape
+    ) -> None:
+        super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
+        self.photo_dropout = keras.layers.Dropout(config.dropout, name="photo_dropout")
+        self.photo_hidden = keras.layers.Dense(config.units, activation="tanh", name="photo_hidden")
+        self.photo_cell = keras.layers.Dense(config.units, name="photo_cell")
+
+    def remember(self, features: Any, training: bool = False) -> Memory:
+        """Keep the LSTM's first state, `(B, U)` twice."""
+        pooled = self.photo_dropout(self.pooled(features), training=training)
+        return {"hidden": self.photo_hidden(pooled), "cell": self.photo_cell(pooled)}
+
+    def initial_state(self, memory: Memory, copies: int) -> State:
+        """Begin with the photo."""
+        return self.repeated(memory["hidden"], copies), self.repeated(memory["cell"], copies)
+
+    def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
+        """Answer with the LSTM's output as it is."""
+        return self.output_dropout(outputs, training=training), None

@@ -1,0 +1,99 @@
+"""What a search leaves behind, and the sentences read from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.vocabulary import EOS
+
+__all__ = ["DEAD", "Hypothesis", "Trace", "read_hypotheses"]
+
+DEAD = -1e9
+"""Score of a beam that is not in use: finite, so that sums with it never turn into NaN."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One sentence, as ids, with the probabilities the decoder gave its words.
+
+    Attributes:
+        ids: the words, without BOS and EOS.
+        log_probs: natural logarithm of each word's probability, given the photo and the words
+            before it, among all words that can be said.
+        end_log_prob: the same for ending there; None if the sentence was cut at its full length.
+    """
+
+    ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+    end_log_prob: float | None
+
+    @property
+    def log_prob(self) -> float:
+        """Natural logarithm of the product of the words' probabilities."""
+        return float(sum(self.log_probs))
+
+    def score(self, length_penalty: float) -> float:
+        """Return what sentences are ranked by: log-probability, end included, over length**penalty.
+
+        Reference:
+            Wu et al., "Google's Neural Machine Translation System", 2016, section 7, in the plain
+            form without its constants. https://arxiv.org/abs/1609.08144
+        """
+        total = self.log_prob + (self.end_log_prob or 0.0)
+        decisions = len(self.ids) + (self.end_log_prob is not None)
+        return float(total / max(decisions, 1) ** length_penalty)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every beam a search has kept, step by step.
+
+    Attributes:
+        tokens: int32 `(T, B, K)`, the word that beam k took at step t.
+        parents: int32 `(T, B, K)`, which beam of the step before it continued.
+        scores: float32 `(T, B, K)`, summed log-probability; at most `DEAD / 2` where unused.
+    """
+
+    tokens: np.ndarray
+    parents: np.ndarray
+    scores: np.ndarray
+
+
+def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothesis]]:
+    """Follow every ended beam back to its beginning.
+
+    Re-ranking under another `length_penalty` needs no model: the beams are the same.
+
+    Returns:
+        For each photo its hypotheses, the best first.
+    """
+    photos = trace.tokens.shape[1]
+    found = [_of_photo(trace, photo) for photo in range(photos)]
+    return [
+        sorted(hypotheses, key=lambda h: h.score(length_penalty), reverse=True)
+        for hypotheses in found
+    ]
+
+
+def _of_photo(trace: Trace, photo: int) -> list[Hypothesis]:
+    tokens = trace.tokens[:, photo]
+    alive = trace.scores[:, photo] > DEAD / 2
+    steps = int(alive.any(axis=1).sum())
+    ended = alive & (tokens == EOS)
+    if steps:
+        ended[steps - 1] |= alive[steps - 1]  # cut off by the full length
+    return [_follow_back(trace, photo, int(t), int(k)) for t, k in np.argwhere(ended)]
+
+
+def _follow_back(trace: Trace, photo: int, step: int, beam: int) -> Hypothesis:
+    ids: list[int] = []
+    totals: list[float] = []
+    for t in range(step, -1, -1):
+        ids.append(int(trace.tokens[t, photo, beam]))
+        totals.append(float(trace.scores[t, photo, beam]))
+        beam = int(trace.parents[t, photo, beam])
+    ids.reverse()
+    log_probs = np.diff(totals[::-1], prepend=0.0).tolist()
+    if ids[-1] == EOS:
+        return Hypothesis(tuple(ids[:-1]), tuple(log_probs[:-1]), log_probs[-1])
+    return Hypothesis(tuple(ids), tuple(log_probs), None)

@@ -1,0 +1,61 @@
+"""The compact encoder: a small network of separable convolutions, trained by this project."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from captioning.config import EncoderConfig
+
+__all__ = ["build_compact"]
+
+STAGES = 4
+BLOCKS = (1, 2, 3, 2)
+"""Separable convolutions in each stage after its first, which halves the map."""
+
+BATCH_MOMENTUM = 0.95
+
+
+def build_compact(config: EncoderConfig) -> keras.Model:
+    """Build the network with fresh weights.
+
+    A stem and four stages halve the map five times, so 224 pixels become 7x7 regions; each stage
+    doubles the channels.  A stage begins with a separable convolution of stride 2 and goes on with
+    residual ones, after Xception (Chollet 2017, https://arxiv.org/abs/1610.02357).  Photos under
+    128 pixels (the generated shapes) skip the stem's halving twice over, so that regions remain.
+
+    Args:
+        config: `input_size` in pixels and `width`, the channels of the stem.
+
+    Returns:
+        A model from pixels 0 to 255, `(B, S, S, 3)`, to features `(B, R, D)`, `D = 16 * width`.
+    """
+    size = int(config.input_size or 224)
+    pixels = keras.Input((size, size, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+    x = layers.Conv2D(config.width, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(
+        x
+    )
+    x = layers.BatchNormalization(momentum=BATCH_MOMENTUM, name="stem_norm")(x)
+    for stage in range(STAGES):
+        channels = config.width * 2 ** (stage + 1)
+        # Small pictures keep 8x8 regions and more: below that there is nothing to look at.
+        stride = 2 if x.shape[1] > 8 else 1
+        x = _separable(x, channels, stride, f"stage{stage + 1}_down")
+        for block in range(BLOCKS[stage]):
+            x = layers.Add(name=f"stage{stage + 1}_sum{block + 1}")(
+                [x, _separable(x, channels, 1, f"stage{stage + 1}_block{block + 1}")]
+            )
+    x = layers.Activation("relu", name="map")(x)
+    regions = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
+    return keras.Model(pixels, regions, name="compact")
+
+
+def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
+    """ReLU, a 3x3 depthwise and a 1x1 pointwise convolution, batch normalisation."""
+    x = layers.Activation("relu", name=f"{name}_relu")(x)
+    x = layers.DepthwiseConv2D(
+        3, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise")(x)
+    return layers.BatchNormalization(momentum=BATCH_MOMENTUM, name=f"{name}_norm")(x)

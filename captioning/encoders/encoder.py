@@ -1,0 +1,117 @@
+"""An encoder at work: pixels in, features out, compiled once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from PIL import Image
+
+from captioning.arrays import assign_weights
+from captioning.backend import compiled, to_numpy
+from captioning.config import EncoderConfig
+from captioning.encoders.compact import build_compact
+from captioning.encoders.registry import resolve
+from captioning.encoders.weights import build_application, build_with_weights, cut_at
+from captioning.errors import WeightsError
+from captioning.images import to_square
+
+__all__ = ["Encoder", "load_encoder"]
+
+
+class Encoder:
+    """A network that turns photos into features.
+
+    Attributes:
+        config: name, layer and input size, all filled in.
+        network: Keras model from pixels 0 to 255, float32 `(B, S, S, 3)`, to features.
+        feature_shape: `(R, D)` for a map of regions, `(D,)` for pooled features.
+        grid: height and width of the map of regions; None for pooled features.
+    """
+
+    def __init__(self, config: EncoderConfig, network: keras.Model) -> None:
+        self.config = config
+        self.network = network
+        shape = network.output.shape[1:]
+        self.feature_shape: tuple[int, ...] = tuple(int(n) for n in shape)
+        side = round(self.feature_shape[0] ** 0.5) if len(shape) == 2 else 0
+        self.grid = (side, side) if side else None
+        self._run = compiled(self._forward, network)
+
+    def pixels(self, photo: Image.Image) -> np.ndarray:
+        """Return an RGB photo as the square this encoder reads, uint8 `(S, S, 3)`."""
+        return to_square(photo, int(self.config.input_size or 0))
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Compute features.
+
+        Args:
+            pixels: uint8 `(B, S, S, 3)`.
+
+        Returns:
+            float32 `(B, R, D)` or `(B, D)`.
+        """
+        return to_numpy(self._run(pixels))
+
+    def _forward(self, pixels: Any) -> Any:
+        return self.network(ops.cast(pixels, "float32"), training=False)
+
+
+def load_encoder(
+    config: EncoderConfig,
+    *,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    random_weights: bool = False,
+) -> Encoder:
+    """Make the encoder that `config` describes.
+
+    Args:
+        config: which network and layer.
+        arrays: weights by variable path, for the compact encoder, from a bundle.
+        random_weights: take fresh weights instead of trained ones: for training from scratch, and
+            for measuring speed.
+
+    Raises:
+        ConfigError: the encoder, its layer or its size is unknown.
+        WeightsError: ImageNet weights are nowhere to be had, or `arrays` do not fit.
+    """
+    config, spec = resolve(config)
+    layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
+    if spec.application is None:
+        if arrays is None and not random_weights:
+            raise WeightsError(
+                f"The {config.name} encoder has no weights of its own: they come with a model. "
+                "Name a model that has them, or train one."
+            )
+        network = build_compact(config)
+        if arrays is not None:
+            assign_weights(network, arrays, source="The encoder's weights")
+        return Encoder(config, network)
+    if random_weights:
+        inner = cut_at(build_application(spec, layer, size), layer)
+    else:
+        inner = build_with_weights(config.name, spec, layer, size)
+    return Encoder(config, _from_pixels(inner, spec.module, size))
+
+
+class Preprocessing(layers.Layer):
+    """Scale pixels 0 to 255 as the network's own `preprocess_input` does."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(name="preprocessing")
+        self._scale = getattr(keras.applications, module).preprocess_input
+
+    def call(self, pixels: Any) -> Any:
+        """Scale `(B, S, S, 3)`."""
+        return self._scale(pixels)
+
+
+def _from_pixels(inner: keras.Model, module: str | None, size: int) -> keras.Model:
+    """Put preprocessing before a network, and lay a map out as a row of regions after it."""
+    pixels = keras.Input((size, size, 3), name="pixels")
+    x = Preprocessing(module)(pixels) if module else pixels
+    x = inner(x)
+    if len(x.shape) == 4:
+        x = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
+    return keras.Model(pixels, x, name=inner.name)

@@ -1,0 +1,185 @@
+"""Which encoders there are, what their layers give, and where their weights come from.
+
+Nothing here imports Keras, so pages can list encoders at no cost.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.config import EncoderConfig
+from captioning.errors import ConfigError
+
+__all__ = ["ENCODERS", "EncoderSpec", "LayerSpec", "encoder_key", "resolve"]
+
+PREPROCESSING = "squash-bicubic"
+"""How a photo becomes a square: squashed, not cropped, as the training photos were."""
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A layer whose output serves as features.
+
+    Attributes:
+        keras_name: the layer in the Keras model.
+        top: whether it needs the model with its fully connected layers.
+        partial: a weight file that holds only the layers up to this one.
+        takes_input: use what enters the layer and not what leaves it.
+    """
+
+    keras_name: str
+    top: bool = False
+    partial: str | None = None
+    takes_input: bool = False
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """One encoder.
+
+    Attributes:
+        application: its class in `keras.applications`; None for the project's own.
+        module: where its `preprocess_input` is; None if the model scales its input itself.
+        input_size: side of the square it was trained on, in pixels.
+        layers: by the names this project uses, the usual one first.
+        files: Keras' names for the weights, without top and with it, and their MD5 sums.
+        reference: the paper.
+    """
+
+    application: str | None
+    module: str | None
+    input_size: int
+    layers: dict[str, LayerSpec]
+    files: tuple[tuple[str, str], tuple[str, str]] | None
+    reference: str
+
+    @property
+    def default_layer(self) -> str:
+        """The layer used when none is named."""
+        return next(iter(self.layers))
+
+
+_KERNELS = "weights_tf_dim_ordering_tf_kernels"
+
+ENCODERS: dict[str, EncoderSpec] = {
+    "compact": EncoderSpec(
+        application=None,
+        module=None,
+        input_size=224,
+        layers={"map": LayerSpec("map")},
+        files=None,
+        reference="in the manner of Xception; trained by this project",
+    ),
+    "xception": EncoderSpec(
+        application="Xception",
+        module="xception",
+        input_size=299,
+        layers={
+            # The last residual sum: what enters block 14 has no name of its own in Keras.
+            "block13": LayerSpec(
+                "block14_sepconv1",
+                takes_input=True,
+                partial="xception_imagenet_upto_block13.weights.h5",
+            ),
+            "avg_pool": LayerSpec("avg_pool"),
+        },
+        files=(
+            (f"xception_{_KERNELS}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
+            (f"xception_{_KERNELS}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6"),
+        ),
+        reference="Chollet 2017, https://arxiv.org/abs/1610.02357",
+    ),
+    "vgg16": EncoderSpec(
+        application="VGG16",
+        module="vgg16",
+        input_size=224,
+        layers={
+            "block5_conv3": LayerSpec("block5_conv3"),
+            "block5_pool": LayerSpec("block5_pool"),
+            "fc2": LayerSpec("fc2", top=True),
+        },
+        files=(
+            (f"vgg16_{_KERNELS}_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
+            (f"vgg16_{_KERNELS}.h5", "64373286793e3c8b2b4e3219cbf3544b"),
+        ),
+        reference="Simonyan and Zisserman 2015, https://arxiv.org/abs/1409.1556",
+    ),
+    "efficientnetv2b0": EncoderSpec(
+        application="EfficientNetV2B0",
+        module=None,
+        input_size=224,
+        layers={"map": LayerSpec("top_activation")},
+        files=(
+            ("efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
+            ("efficientnetv2-b0.h5", "21ecbf6da12460d5c40bb2f29ceb2188"),
+        ),
+        reference="Tan and Le 2021, https://arxiv.org/abs/2104.00298",
+    ),
+    "resnet50": EncoderSpec(
+        application="ResNet50",
+        module="resnet50",
+        input_size=224,
+        layers={"map": LayerSpec("conv5_block3_out")},
+        files=(
+            (f"resnet50_{_KERNELS}_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
+            (f"resnet50_{_KERNELS}.h5", "2cb95161c43110f7111970584f804107"),
+        ),
+        reference="He et al. 2016, https://arxiv.org/abs/1512.03385",
+    ),
+    "inceptionv3": EncoderSpec(
+        application="InceptionV3",
+        module="inception_v3",
+        input_size=299,
+        layers={"map": LayerSpec("mixed10")},
+        files=(
+            (f"inception_v3_{_KERNELS}_notop.h5", "bcbd6486424b2319ff4ef7d526e38f63"),
+            (f"inception_v3_{_KERNELS}.h5", "9a0d58056eeedaa3f26cb7ebd46da564"),
+        ),
+        reference="Szegedy et al. 2016, https://arxiv.org/abs/1512.00567",
+    ),
+}
+
+
+def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:
+    """Fill in the usual layer and size where `config` leaves them open.
+
+    Raises:
+        ConfigError: the encoder or its layer is unknown, or the size does not fit the layer.
+    """
+    spec = ENCODERS.get(config.name)
+    if spec is None:
+        raise ConfigError(
+            f"There is no encoder called {config.name!r}. Known: {', '.join(ENCODERS)}."
+        )
+    layer = config.layer or spec.default_layer
+    if layer not in spec.layers:
+        raise ConfigError(
+            f"{config.name} has no layer called {layer!r}. Known: {', '.join(spec.layers)}."
+        )
+    size = config.input_size or spec.input_size
+    if spec.layers[layer].top and size != spec.input_size:
+        raise ConfigError(
+            f"{config.name} {layer} needs photos of {spec.input_size} pixels, got {size}."
+        )
+    return config.replace(layer=layer, input_size=size), spec
+
+
+def encoder_key(config: EncoderConfig, arrays: Mapping[str, np.ndarray] | None = None) -> str:
+    """Return sixteen hex digits that change with whatever changes the features of a photo.
+
+    Args:
+        config: the encoder; open fields are filled in first.
+        arrays: its weights by path, if it is one of the project's own; None for ImageNet's.
+
+    Raises:
+        ConfigError: the encoder, its layer or its size is unknown.
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps([resolve(config)[0].to_dict(), PREPROCESSING]).encode())
+    for path, value in sorted((arrays or {}).items()):
+        digest.update(path.encode())
+        digest.update(np.ascontiguousarray(value, np.float32).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,136 @@
+"""Finding ImageNet weights: a classroom's folder, Keras' own place, or a download."""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from captioning.encoders.registry import EncoderSpec, LayerSpec
+from captioning.errors import WeightsError
+
+__all__ = ["build_application", "build_with_weights", "cut_at"]
+
+DOWNLOAD_HOST = "storage.googleapis.com"
+CONNECT_SECONDS = 5.0
+
+
+def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> keras.Model:
+    """Build the network up to `layer` with ImageNet weights, from the first place that has them.
+
+    Looked for in the folder that `$CAPTIONING_WEIGHTS` names, then where Keras keeps downloads,
+    then on the network.
+
+    Returns:
+        A model from scaled pixels to the layer's output.
+
+    Raises:
+        WeightsError: the weights are nowhere to be had, or a file does not fit the network.
+    """
+    folder = os.environ.get("CAPTIONING_WEIGHTS")
+    for path, partial in _candidates(folder, name, spec, layer):
+        if path.is_file():
+            network = build_application(spec, layer, size)
+            return _load(cut_at(network, layer) if partial else network, path, layer, partial)
+    cached = _in_keras_cache(spec, layer)
+    if cached is not None:
+        return _load(build_application(spec, layer, size), cached, layer, partial=False)
+    return cut_at(_download(name, spec, layer, size), layer)
+
+
+def build_application(
+    spec: EncoderSpec, layer: LayerSpec, size: int, *, weights: str | None = None
+) -> keras.Model:
+    """Build the Keras application that has `layer`, with random weights unless told otherwise."""
+    make = getattr(keras.applications, str(spec.application))
+    if layer.top:
+        return make(weights=weights, include_top=True)  # type: ignore[no-any-return]
+    pooling = "avg" if layer.keras_name == "avg_pool" else None
+    return make(  # type: ignore[no-any-return]
+        weights=weights, include_top=False, input_shape=(size, size, 3), pooling=pooling
+    )
+
+
+def cut_at(network: keras.Model, layer: LayerSpec) -> keras.Model:
+    """End `network` at `layer`."""
+    if layer.keras_name == "avg_pool":
+        return network
+    found = network.get_layer(layer.keras_name)
+    return keras.Model(network.input, found.input if layer.takes_input else found.output)
+
+
+def _candidates(
+    folder: str | None, name: str, spec: EncoderSpec, layer: LayerSpec
+) -> list[tuple[Path, bool]]:
+    """Files in the classroom's folder that would serve, and whether each is cut at the layer."""
+    if not folder:
+        return []
+    place = Path(folder).expanduser()
+    names: list[tuple[str, bool]] = []
+    if layer.partial:
+        names.append((layer.partial, True))
+    if not layer.top:
+        names.append((f"{name}_imagenet_notop.weights.h5", False))
+    names.append((_keras_file(spec, layer)[0], False))
+    return [(place / file, partial) for file, partial in names]
+
+
+def _keras_file(spec: EncoderSpec, layer: LayerSpec) -> tuple[str, str]:
+    without_top, with_top = spec.files or (("", ""), ("", ""))
+    return with_top if layer.top else without_top
+
+
+def _load(network: keras.Model, path: Path, layer: LayerSpec, partial: bool) -> keras.Model:
+    try:
+        network.load_weights(path)
+    except Exception as error:  # Keras raises what h5py and it happen to raise
+        raise WeightsError(
+            f"{path} does not hold the weights of this network ({error}). "
+            "Replace it with a whole copy, or remove it."
+        ) from error
+    return network if partial else cut_at(network, layer)
+
+
+def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
+    """Find a file Keras has downloaded.
+
+    Raises:
+        WeightsError: the file is there with another hash.  Keras would fetch it anew and delete
+            the old one when that fails, so it must not see it.
+    """
+    file, md5 = _keras_file(spec, layer)
+    path = Path(keras.config.keras_home()) / "models" / file
+    if not path.is_file():
+        return None
+    if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
+        raise WeightsError(
+            f"{path} is damaged or not the file Keras published (its MD5 sum should be {md5}). "
+            "Move it away and try again; it has been left as it is."
+        )
+    return path
+
+
+def _download(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> keras.Model:
+    """Let Keras fetch the weights; it checks their hash and shows its progress."""
+    try:
+        # Keras' own download has no time limit, so a dead network must be noticed before it.
+        socket.create_connection((DOWNLOAD_HOST, 443), timeout=CONNECT_SECONDS).close()
+        return build_application(spec, layer, size, weights="imagenet")
+    except Exception as error:  # Keras raises plain Exception for a failed download
+        raise WeightsError(_how_to_get(name, spec, layer, error)) from error
+
+
+def _how_to_get(name: str, spec: EncoderSpec, layer: LayerSpec, error: Any) -> str:
+    file, _ = _keras_file(spec, layer)
+    partial = f" ({layer.partial} will do too)" if layer.partial else ""
+    home = Path(keras.config.keras_home()) / "models"
+    return (
+        f"The ImageNet weights of {name} are not on this machine, and fetching them failed: "
+        f"{error}. There are three ways to get them:\n"
+        f"1. Connect to the internet and try again; Keras then downloads {file}.\n"
+        f"2. Copy {file} from a machine that has it into {home}.\n"
+        f"3. Put {file}{partial} into any folder and start this program with the environment "
+        "variable CAPTIONING_WEIGHTS naming that folder; a whole classroom can share it."
+    )

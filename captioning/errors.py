@@ -1,0 +1,57 @@
+"""The errors this project raises on purpose, as one tree.
+
+    CaptioningError
+    +-- ConfigError        a setting is unknown, out of range, or contradicts another
+    +-- ImageError         a photo cannot be read, or is refused before it is decoded
+    +-- DatasetError       a folder is not the data set it was taken for
+    +-- FeaturesError      stored features are missing, damaged, or of another encoder
+    +-- WeightsError       an encoder's weights cannot be had
+    +-- BundleError        a model folder is incomplete, damaged, or of another version
+    +-- TrainingError      training cannot start or go on
+
+The text of each is written for the person who reads it: the page and the command line show it as
+it stands.  Anything else that escapes the library is a bug.
+"""
+
+__all__ = [
+    "BundleError",
+    "CaptioningError",
+    "ConfigError",
+    "DatasetError",
+    "FeaturesError",
+    "ImageError",
+    "TrainingError",
+    "WeightsError",
+]
+
+
+class CaptioningError(Exception):
+    """Whatever this library raises on purpose; its text is for the person who reads it."""
+
+
+class ConfigError(CaptioningError, ValueError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class ImageError(CaptioningError):
+    """A photo cannot be read, or is refused before it is decoded."""
+
+
+class DatasetError(CaptioningError):
+    """A folder is not the data set it was taken for."""
+
+
+class FeaturesError(CaptioningError):
+    """Stored features are missing, damaged, or belong to another encoder."""
+
+
+class WeightsError(CaptioningError):
+    """An encoder's weights cannot be had."""
+
+
+class BundleError(CaptioningError):
+    """A model folder is incomplete, damaged, or of another format version."""
+
+
+class TrainingError(CaptioningError):
+    """Training cannot start or go on."""

@@ -1,0 +1,259 @@
+"""The feature store: photos encoded once, kept as float16 on disk, read through a memory map.
+
+A store is a folder named by what its features depend on: the encoder with its layer, size and
+weights, the preprocessing, and the photos.  Rows are written in order and counted, so an
+interrupted extraction goes on where it stopped.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captioning.config import EncoderConfig
+from captioning.datasets import CaptionDataset, Photo
+from captioning.encoders import Encoder, encoder_key, resolve
+from captioning.errors import FeaturesError, ImageError
+from captioning.images import read_image
+from captioning.paths import data_folder
+from captioning.prefetch import ahead
+
+__all__ = ["FeatureStore", "Progress", "extract_features", "store_folder"]
+
+BATCH = 16
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an extraction has come.
+
+    Attributes:
+        done: photos encoded or skipped, those of earlier runs included.
+        total: photos in all.
+        rate: photos a second in this run.
+        seconds_left: at that rate.
+    """
+
+    done: int
+    total: int
+    rate: float
+    seconds_left: float
+
+
+class FeatureStore:
+    """Features of the photos of one data set, by one encoder.
+
+    Attributes:
+        folder: where it lies.
+        names: the photos, in the order of rows.
+        skipped: photos that could not be read, with the reason; they have no features.
+        shape: `(R, D)` or `(D,)`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a finished store.
+
+        Raises:
+            FeaturesError: it is missing, unfinished, or damaged.
+        """
+        self.folder = folder
+        index = _read_index(folder)
+        if index["done"] < len(index["names"]):
+            raise FeaturesError(
+                f"The features in {folder} are unfinished ({index['done']} of "
+                f"{len(index['names'])} photos); run the extraction again, it goes on from there."
+            )
+        self.names: tuple[str, ...] = tuple(index["names"])
+        self.skipped: dict[str, str] = index["skipped"]
+        self.shape: tuple[int, ...] = tuple(index["shape"])
+        self._rows = _map(folder, index, "r")
+        self._places = {
+            name: place for place, name in enumerate(self.names) if name not in self.skipped
+        }
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the photo of that name has features."""
+        return name in self._places
+
+    def places(self, names: Sequence[str]) -> np.ndarray:
+        """Return the rows of photos, int64 `(B,)`.
+
+        Raises:
+            FeaturesError: a photo has none.
+        """
+        try:
+            return np.array([self._places[name] for name in names], np.int64)
+        except KeyError as error:
+            name = error.args[0]
+            reason = self.skipped.get(name, "it is not in this store")
+            raise FeaturesError(f"There are no features of {name}: {reason}.") from None
+
+    def rows(self, places: np.ndarray) -> np.ndarray:
+        """Read rows, float16 `(B, R, D)` or `(B, D)`."""
+        return np.asarray(self._rows[places])
+
+    def of(self, names: Sequence[str]) -> np.ndarray:
+        """Read the features of photos by name, float16 `(B, R, D)` or `(B, D)`."""
+        return self.rows(self.places(names))
+
+    def channel_figures(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and deviation of each channel over photos and regions, float32 `(D,)`."""
+        places, channels = self.places(names), self.shape[-1]
+        total, squares, count = np.zeros(channels), np.zeros(channels), 0
+        for start in range(0, len(places), 200):
+            values = self.rows(places[start : start + 200]).astype(np.float64)
+            flat = values.reshape(-1, channels)
+            total += flat.sum(axis=0)
+            squares += (flat * flat).sum(axis=0)
+            count += len(flat)
+        mean = total / max(count, 1)
+        variance = np.maximum(squares / max(count, 1) - mean**2, 0.0)
+        return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def store_folder(
+    config: EncoderConfig,
+    dataset: CaptionDataset,
+    root: Path | None = None,
+    *,
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Return where the features of `dataset` by an encoder belong.
+
+    Args:
+        config: the encoder.
+        dataset: whose photos.
+        root: folder of stores; by default `features` in the data folder.
+        arrays: the encoder's weights, if it is not an ImageNet one.
+    """
+    root = root or data_folder() / "features"
+    config, _ = resolve(config)
+    key = encoder_key(config, arrays)
+    return root / f"{dataset.name}-{config.name}-{config.layer}-{key}-{dataset.fingerprint}"
+
+
+def extract_features(
+    encoder: Encoder,
+    dataset: CaptionDataset,
+    folder: Path,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FeatureStore:
+    """Encode every photo of `dataset`, or what an interrupted run has left to do.
+
+    Args:
+        encoder: computes the features.
+        dataset: whose photos, all splits.
+        folder: where to, usually `store_folder(...)`.
+        on_progress: told after each batch.
+        should_stop: asked after each batch.
+
+    Returns:
+        The finished store.
+
+    Raises:
+        FeaturesError: asked to stop, or the folder cannot be written.
+    """
+    try:
+        index = _begin(folder, encoder, dataset)
+        rows = _map(folder, index, "r+")
+        begun, at_first = time.monotonic(), index["done"]
+        starts = range(at_first, len(dataset.photos), BATCH)
+        batches = ahead(partial(_read_batch, encoder, dataset), starts)
+        for start, (pixels, reasons) in zip(starts, batches, strict=True):
+            encoded = encoder.encode(pixels)
+            kept = [place for place, reason in enumerate(reasons) if reason is None]
+            rows[start : start + len(reasons)][kept] = encoded[kept]
+            names = index["names"][start : start + len(reasons)]
+            index["skipped"] |= {n: r for n, r in zip(names, reasons, strict=True) if r}
+            index["done"] = start + len(reasons)
+            rows.flush()
+            _write_index(folder, index)
+            seconds = max(time.monotonic() - begun, 1e-9)
+            rate = (index["done"] - at_first) / seconds
+            left = (len(index["names"]) - index["done"]) / rate
+            on_progress(Progress(index["done"], len(index["names"]), rate, left))
+            if should_stop() and index["done"] < len(index["names"]):
+                raise FeaturesError("The extraction was stopped; run it again to go on.")
+    except OSError as error:
+        raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
+    return FeatureStore(folder)
+
+
+def _read_batch(
+    encoder: Encoder, dataset: CaptionDataset, start: int
+) -> tuple[np.ndarray, list[str | None]]:
+    """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
+    photos = dataset.photos[start : start + BATCH]
+    size = int(encoder.config.input_size or 0)
+    pixels = np.zeros((len(photos), size, size, 3), np.uint8)
+    reasons: list[str | None] = [
+        _read_into(pixels[place], encoder, dataset, photo) for place, photo in enumerate(photos)
+    ]
+    return pixels, reasons
+
+
+def _read_into(
+    place: np.ndarray, encoder: Encoder, dataset: CaptionDataset, photo: Photo
+) -> str | None:
+    try:
+        place[:] = encoder.pixels(read_image(dataset.path(photo)))
+    except ImageError as error:
+        return str(error)
+    return None
+
+
+def _begin(folder: Path, encoder: Encoder, dataset: CaptionDataset) -> dict[str, Any]:
+    """Make a store, or find the one an interrupted run began."""
+    names = [photo.name for photo in dataset.photos]
+    if (folder / "index.json").exists():
+        index = _read_index(folder)
+        if index["names"] == names:
+            return index
+    folder.mkdir(parents=True, exist_ok=True)
+    index = {
+        "format_version": FORMAT_VERSION,
+        "encoder": encoder.config.to_dict(),
+        "shape": list(encoder.feature_shape),
+        "names": names,
+        "skipped": {},
+        "done": 0,
+    }
+    _map(folder, index, "w+").flush()
+    _write_index(folder, index)
+    return index
+
+
+def _map(folder: Path, index: dict[str, Any], mode: str) -> np.memmap:
+    shape = (len(index["names"]), *index["shape"])
+    path = folder / "features.f16"
+    if mode != "w+" and path.stat().st_size != 2 * int(np.prod(shape)):
+        raise FeaturesError(f"{path} has another size than its index says; delete {folder}.")
+    return np.memmap(path, np.float16, mode, shape=shape)  # type: ignore[call-overload, no-any-return]
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    path = folder / "index.json"
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FeaturesError(f"There are no features in {folder} yet.") from None
+    except (OSError, ValueError) as error:
+        raise FeaturesError(f"{path} cannot be read ({error}); delete {folder}.") from error
+    if not isinstance(index, dict) or index.get("format_version") != FORMAT_VERSION:
+        raise FeaturesError(f"{path} is of another version of this program; delete {folder}.")
+    return index
+
+
+def _write_index(folder: Path, index: dict[str, Any]) -> None:
+    beside = folder / "index.json.part"
+    beside.write_text(json.dumps(index), encoding="utf-8")
+    os.replace(beside, folder / "index.json")

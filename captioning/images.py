@@ -1,0 +1,277 @@
+"""Safe reading of photos: any file a person brings gives an upright RGB picture or a sentence.
+
+A photo is untrusted.  Its bytes are counted before they are read, its pixels before they are
+decoded, and only the formats in `FORMATS` are ever handed to a decoder.  Nothing here touches
+Pillow's global switches while photos are read, so any number of threads may read at once.
+"""
+
+import io
+import os
+import warnings
+from pathlib import PurePath
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from captioning.errors import ImageError
+
+__all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "read_image", "to_square"]
+
+#: The formats a photo may have.  Pillow reads MPO, the two-picture JPEG of some phones and 3-D
+#: cameras, through its JPEG entry.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 80_000_000
+
+# A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
+_ENOUGH_ROWS = 0.9
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+
+# Pillow warns of bombs from 89 megapixels on, which are refused here with a sentence, and of odd
+# metadata, which no caption depends on.  Set once, at import: all threads share the filters.
+for _category in (Image.DecompressionBombWarning, UserWarning):
+    warnings.filterwarnings("ignore", category=_category, module=r"PIL\.")
+
+
+def read_image(
+    source: str | os.PathLike[str] | bytes | BinaryIO,
+    *,
+    name: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
+    """Read one photo as it should be looked at.
+
+    EXIF orientation is applied, transparency is laid on white, an animation gives its first
+    frame, and 16-bit, 32-bit and floating-point pictures are scaled to 0..255 instead of clipped.
+    A JPEG that ends early is cut to the rows that arrived if these are at least nine tenths of
+    its height; with fewer, and in every other format, a file that ends early is refused.
+
+    Args:
+        source: A path, the file's bytes, or a binary stream, which is read from its start (and
+            left open).
+        name: What to call the photo in an error; by default the path's or stream's own name.
+        max_bytes: The largest file accepted; a longer one is refused before it is read.
+        max_pixels: The largest width x height accepted; more is refused before it is decoded.
+            Pillow's own limit, 178 million, holds besides.
+
+    Returns:
+        A picture of mode RGB that holds no file open.
+
+    Raises:
+        ImageError: The photo is missing, empty, too large, of another format, or damaged.
+    """
+    label = _label(source, name)
+    data = _read_bytes(source, label, max_bytes)
+    if not data:
+        raise ImageError(f"{label} is empty: the file has 0 bytes. Copy or download it again.")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            _check_pixels(opened.size, label, max_pixels)
+            loaded = _load(opened, label)
+            # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
+            return _upright(_to_rgb(loaded), _orientation(opened))
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(_not_a_photo(data, label)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(_too_many_pixels(label, max_pixels)) from error
+    except MemoryError as error:
+        raise ImageError(f"{label} does not fit into memory. Use a smaller copy of it.") from error
+    except Exception as error:  # a hostile file can make a decoder raise nearly anything
+        raise ImageError(
+            f"{label} is damaged or cut short: it begins like a picture but cannot be decoded to "
+            "its end. Copy or download it again."
+        ) from error
+
+
+def to_square(image: Image.Image, size: int) -> np.ndarray:
+    """Squash a picture into a square, as encoders want it: nothing is cropped or padded.
+
+    Args:
+        image: Any picture; one that is not RGB is converted.
+        size: Width and height wanted, in pixels.
+
+    Returns:
+        A writable uint8 array of shape (size, size, 3), values 0..255.  A picture that has this
+        size already keeps its pixels untouched; others are resampled bicubically.
+    """
+    if image.mode != "RGB":
+        image = _to_rgb(image)
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    return np.array(image, dtype=np.uint8)
+
+
+def _label(source: object, name: str | None) -> str:
+    """Name the photo the way the sentences of an error begin."""
+    if name is None:
+        own = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
+        if isinstance(own, (str, os.PathLike)):
+            name = PurePath(os.fsdecode(own)).name or os.fsdecode(own)
+    # Undecodable bytes in a file's name would make the sentence itself unprintable.
+    return f"The photo '{name.encode(errors='replace').decode()}'" if name else "The photo"
+
+
+def _read_bytes(
+    source: str | os.PathLike[str] | bytes | BinaryIO, label: str, max_bytes: int
+) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _within(bytes(source), label, max_bytes)
+    if not isinstance(source, (str, os.PathLike)):
+        return _read_stream(source, label, max_bytes)
+    if os.path.isdir(source):
+        raise ImageError(f"{label} is a folder. Name a photo inside it.")
+    try:
+        with open(source, "rb") as file:
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise ImageError(_too_many_bytes(label, max_bytes))
+            return _within(file.read(max_bytes + 1), label, max_bytes)
+    except FileNotFoundError as error:
+        raise ImageError(f"{label} does not exist: there is no file '{source}'.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
+        raise ImageError(f"{label} cannot be opened ({error}).") from error
+
+
+def _read_stream(stream: BinaryIO, label: str, max_bytes: int) -> bytes:
+    try:
+        if stream.seekable():
+            stream.seek(0)
+        return _within(stream.read(max_bytes + 1), label, max_bytes)
+    except (OSError, ValueError) as error:  # ValueError: the stream is closed
+        raise ImageError(f"{label} cannot be read ({error}).") from error
+
+
+def _within(data: bytes, label: str, max_bytes: int) -> bytes:
+    if len(data) > max_bytes:
+        raise ImageError(_too_many_bytes(label, max_bytes))
+    return data
+
+
+def _too_many_bytes(label: str, max_bytes: int) -> str:
+    return (
+        f"{label} is too large: its file is longer than the {max_bytes / 1e6:,.3g} MB accepted. "
+        "Use a smaller copy of it."
+    )
+
+
+def _check_pixels(size: tuple[int, int], label: str, max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(_too_many_pixels(label, max_pixels, f"{width:,} x {height:,} pixels, "))
+    if width * height == 0:
+        raise ImageError(f"{label} has no pixels ({width} x {height}).")
+
+
+def _too_many_pixels(label: str, max_pixels: int, found: str = "") -> str:
+    return (
+        f"{label} is too large: it has {found}more than the {max_pixels / 1e6:,.3g} million pixels "
+        "accepted. Use a smaller copy of it."
+    )
+
+
+def _not_a_photo(data: bytes, label: str) -> str:
+    """Say what a file that no allowed decoder recognised seems to be."""
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in _HEIC_BRANDS | _AVIF_BRANDS:
+        kind = "AVIF" if brand in _AVIF_BRANDS or b"avif" in data[:64] else "HEIC"
+        return (
+            f"{label} is a {kind} picture, which cannot be read here. Save or export it as JPEG "
+            "(an iPhone takes JPEG under Settings, Camera, Formats, Most Compatible)."
+        )
+    if data[:3] == b"\xff\xd8\xff" or data[:8] == b"\x89PNG\r\n\x1a\n":
+        return (
+            f"{label} is damaged or cut short: only the beginning of a picture is in the file. "
+            "Copy or download it again."
+        )
+    return (
+        f"{label} is not a picture that can be read here: its content is none of "
+        f"{', '.join(FORMATS)}, whatever its name ends in."
+    )
+
+
+def _load(opened: ImageFile.ImageFile, label: str) -> Image.Image:
+    """Decode the pixels; of a JPEG that ends early, keep the rows that arrived."""
+    try:
+        opened.load()
+    except OSError as error:
+        if opened.format not in ("JPEG", "MPO") or "truncated" not in str(error):
+            raise
+        return _rows_that_arrived(opened, label)
+    return opened
+
+
+def _rows_that_arrived(opened: ImageFile.ImageFile, label: str) -> Image.Image:
+    """Crop a half-decoded JPEG to its decoded rows.
+
+    Pillow has a switch to accept such files, but it is global and fills the rest with grey.  The
+    decoder leaves the rows it never reached at zero, which is how they are told here; a
+    progressive JPEG gets no row before its end, so it is refused.
+    """
+    opened.tile = []  # nothing is left to decode: keeps Pillow from starting over
+    box = opened.getbbox()
+    rows = box[3] if box else 0
+    if rows < _ENOUGH_ROWS * opened.height:
+        raise ImageError(
+            f"{label} is cut short: only {rows / opened.height:.0%} of the picture could be "
+            "decoded. Copy or download it again."
+        )
+    return opened.crop((0, 0, opened.width, rows))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) where there is none or EXIF is damaged."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a damaged EXIF block is no reason to refuse the picture
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Turn any mode of Pillow's into RGB, laying transparency on white."""
+    if image.mode.startswith("I;16"):
+        # The upper byte, as Pillow itself does for 16-bit colour.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        return _scale_to_bytes(np.asarray(image, dtype=np.float32)).convert("RGB")
+    if image.has_transparency_data:
+        layered = image if image.mode == "RGBA" else image.convert("RGBA")
+        canvas = Image.new("RGB", image.size, "white")
+        canvas.paste(layered, mask=layered)
+        return canvas
+    # convert() copies even from RGB to RGB, which frees the result from the opened file.
+    return image.convert("RGB")
+
+
+def _scale_to_bytes(values: np.ndarray) -> Image.Image:
+    """Scale grey values of no stated range to 0..255.
+
+    White is the smallest customary one (1, 255 or 65,535) that no value exceeds; values beyond
+    those, or below zero, are stretched from the darkest to the brightest.
+    """
+    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    white = next((w for w in (1.0, 255.0, 65535.0) if high <= w), None) if low >= 0 else None
+    if white is None:
+        values, white = values - low, (high - low) or 1.0
+    return Image.fromarray((values * (255.0 / white)).round().astype(np.uint8))

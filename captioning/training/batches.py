@@ -1,0 +1,106 @@
+"""Photos grouped with all their captions, as the arrays one training step reads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.vocabulary import PAD, Vocabulary
+
+__all__ = ["Batch", "CaptionRows", "PhotoSource", "make_batch", "teacher_forcing"]
+
+PhotoSource = Callable[[np.ndarray], np.ndarray]
+"""Gives the photos at some indices, as features `(B, R, D)`, `(B, D)` or pixels `(B, S, S, 3)`."""
+
+PLACES_MULTIPLE = 256
+"""Real words of a batch are padded to a multiple of this, so that few shapes are ever compiled."""
+
+STEPS_MULTIPLE = 4
+"""Captions of a batch are cut to its longest, rounded up to this, for the same reason."""
+
+
+def teacher_forcing(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split rows `BOS w1 w2 ... EOS PAD...` into what is read and what must be said.
+
+    Args:
+        rows: int32 `(..., T + 1)`.
+
+    Returns:
+        inputs and targets, int32 `(..., T)`, the targets one step ahead; and weights, float32
+        `(..., T)`, 1 where the *target* is a word or an end mark.  Weights taken from the inputs
+        would teach each short caption one PAD.
+
+    >>> inputs, targets, weights = teacher_forcing(np.array([[2, 5, 6, 3, 0, 0]]))
+    >>> inputs.tolist(), targets.tolist(), weights.tolist()
+    ([[2, 5, 6, 3, 0]], [[5, 6, 3, 0, 0]], [[1.0, 1.0, 1.0, 0.0, 0.0]])
+    """
+    inputs, targets = rows[..., :-1], rows[..., 1:]
+    return inputs, targets, (targets != PAD).astype(np.float32)
+
+
+class CaptionRows:
+    """The captions of some photos as ids, `N` rows a photo.
+
+    A photo with fewer than the most captions gets rows of padding, which weigh nothing.
+
+    Attributes:
+        rows: int32 `(photos, N, max_length + 1)`.
+    """
+
+    def __init__(
+        self, captions: Sequence[Sequence[str]], vocabulary: Vocabulary, *, max_length: int
+    ) -> None:
+        most = max(map(len, captions), default=1)
+        self.rows = np.full((len(captions), most, max_length + 1), PAD, np.int32)
+        for place, of_photo in zip(self.rows, captions, strict=True):
+            place[: len(of_photo)] = vocabulary.rows(of_photo, max_length=max_length)
+
+    def __len__(self) -> int:
+        """Count the photos."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step reads.
+
+    Attributes:
+        photos: features or pixels, first axis B.
+        tokens: int32 `(B, N, T)`, the inputs.
+        places: int32 `(M,)`, where in the flattened `(B * N * T)` the real targets stand.
+        targets: int32 `(M,)`, the ids to be said there.
+        weights: float32 `(M,)`, one over the number of real targets; 0 for the filling at the end.
+        words: how many targets are real.
+    """
+
+    photos: np.ndarray
+    tokens: np.ndarray
+    places: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    words: int
+
+
+def make_batch(photos: np.ndarray, rows: np.ndarray) -> Batch:
+    """Arrange `rows` `(B, N, T + 1)` so that only real words reach the vocabulary layer.
+
+    Half of a padded batch is padding, and the vocabulary layer is the most expensive one.
+    """
+    inputs, targets, real = teacher_forcing(rows)
+    longest = int(real.sum(axis=-1).max())
+    steps = min(-(-longest // STEPS_MULTIPLE) * STEPS_MULTIPLE, inputs.shape[-1])
+    inputs, targets, real = (part[..., :steps] for part in (inputs, targets, real))
+    places = np.flatnonzero(real)
+    filled = -(-len(places) // PLACES_MULTIPLE) * PLACES_MULTIPLE
+    weights = np.zeros(filled, np.float32)
+    weights[: len(places)] = 1.0 / max(len(places), 1)
+    padded = np.zeros(filled, np.int32)
+    padded[: len(places)] = places
+    return Batch(
+        photos=photos,
+        tokens=np.ascontiguousarray(inputs),
+        places=padded,
+        targets=targets.reshape(-1)[padded],
+        weights=weights,
+        words=len(places),
+    )

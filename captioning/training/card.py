@@ -1,0 +1,72 @@
+"""A model's card: what it is, how it was made, how good it is, and what it cannot do."""
+
+from captioning.bundles import SCORES_BEGIN, SCORES_END
+from captioning.config import TrainingConfig
+from captioning.datasets import CaptionDataset
+from captioning.training.checkpoints import Progress
+
+__all__ = ["training_card"]
+
+_LIMITS = {
+    "flickr8k": (
+        "It has seen 6,000 photos of people and dogs, mostly outdoors, and says what such photos "
+        "usually show. Food, text, screens, drawings, medical or satellite pictures are beyond it. "
+        "It counts badly, mixes up colours, and calls people man, woman, boy or girl by their "
+        "looks, as the people who wrote its training captions did. Do not rely on it where a wrong "
+        "sentence could harm someone."
+    ),
+    "shapes": "It knows drawn shapes and nothing else: a photo gets a sentence about shapes.",
+}
+
+_LICENCES = {
+    "flickr8k": (
+        "Flickr8k (Hodosh, Young and Hockenmaier 2013), for research and teaching: captions "
+        "CC BY 3.0, photos by their owners on Flickr. No photo and no caption is in this folder."
+    ),
+    "shapes": "Pictures and captions drawn by this project; free of any rights of others.",
+}
+
+
+def training_card(
+    config: TrainingConfig,
+    dataset: CaptionDataset,
+    progress: Progress,
+    *,
+    photos: int,
+    command: str,
+) -> str:
+    """Write the README.md of a bundle, in Markdown."""
+    kind, encoder = config.decoder.kind, config.encoder
+    best = progress.history[progress.best_epoch]
+    licence = _LICENCES.get(dataset.name, "See the data set's own terms.")
+    limits = _LIMITS.get(dataset.name, "It knows what its training photos showed and little else.")
+    minutes = progress.seconds / 60
+    decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
+    return f"""# {config.name}
+
+{encoder.name} ({encoder.layer}, {encoder.input_size} pixels) reads a photo, and an LSTM of
+{config.decoder.units} units ({kind}) writes a sentence about it.
+
+## Training
+
+- Data: the training split of {dataset.name}, {photos:,} photos. {licence}
+- Command: `{command or "python -m captioning train"}`
+- Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
+  {best["epoch"]} had the best CIDEr on dev and was kept.
+- Every setting stands in `metrics.json`, every epoch in `history.jsonl`.
+
+## Results
+
+On dev, which chose the epoch: BLEU-4 {best["bleu_4"]:.1f}, CIDEr {best["cider"]:.1f} ({decoding}).
+Measured afterwards by `python -m captioning evaluate --save`:
+
+{SCORES_BEGIN}
+{SCORES_END}
+
+Scored against all references of each photo: lower-case, ASCII punctuation stripped, corpus BLEU
+without smoothing, ROUGE-L and CIDEr-D as pycocoevalcap computes them, times 100.
+
+## Limits
+
+{limits}
+"""

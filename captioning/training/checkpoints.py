@@ -1,0 +1,93 @@
+"""A training run's state on disk: written beside and moved into place, the latest two kept.
+
+A checkpoint holds every number the next step depends on: weights, the optimiser's moments, the
+states of the random generators, and how far the run had come.  Continuing from it takes the same
+steps as never having stopped.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from captioning.errors import TrainingError
+
+__all__ = ["Checkpoints", "Progress"]
+
+KEPT = 2
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: the epoch under way, from 0.
+        step: steps done in it.
+        loss_sum: sum of their losses.
+        best: the best dev score so far, and its epoch.
+        history: one record for each finished epoch.
+        seconds: time spent training, stops left out.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float = -1.0
+    best_epoch: int = -1
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one run, in one folder.
+
+    Args:
+        folder: made if missing.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, arrays: Mapping[str, np.ndarray], progress: Progress) -> Path:
+        """Write a checkpoint and remove those before the last two.
+
+        Raises:
+            TrainingError: it cannot be written (a full disk, say); earlier ones stay as they are.
+        """
+        path = self.folder / f"epoch{progress.epoch:04d}-step{progress.step:06d}.safetensors"
+        beside = path.with_suffix(".part")
+        try:
+            save_file(dict(arrays), beside, metadata={"progress": json.dumps(asdict(progress))})
+            os.replace(beside, path)
+        except (OSError, SafetensorError) as error:
+            beside.unlink(missing_ok=True)
+            raise TrainingError(
+                f"The checkpoint {path.name} could not be written ({error}). "
+                "Free some disk space and resume; earlier checkpoints are kept."
+            ) from error
+        for old in self._found()[:-KEPT]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load(self) -> tuple[dict[str, np.ndarray], Progress] | None:
+        """Read the latest checkpoint that is whole; None if there is none."""
+        for path in reversed(self._found()):
+            try:
+                with safe_open(path, "numpy") as stored:
+                    progress = Progress(**json.loads(stored.metadata()["progress"]))
+                    return {name: stored.get_tensor(name) for name in stored.keys()}, progress  # noqa: SIM118
+            except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+                # Kept, not deleted, so that whoever looks into the folder finds what went wrong.
+                path.replace(path.with_suffix(".damaged"))
+        return None
+
+    def _found(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch*.safetensors"))

@@ -1,0 +1,132 @@
+"""The model that is trained: a decoder, with its encoder or without, and their loss."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from keras import ops
+
+from captioning.config import TrainingConfig
+from captioning.decoders import Decoder
+from captioning.training.batches import Batch
+
+__all__ = ["TeacherForcing", "averaged_weights", "compile_for_training"]
+
+
+class TeacherForcing(keras.Model):
+    """Predict every word of a caption from the true words before it.
+
+    Args:
+        decoder: what is trained.
+        encoder: a Keras model from pixels to features, trained along; None if the photos come as
+            stored features.
+        label_smoothing: share of the target's probability spread evenly over all words (Szegedy et
+            al. 2016, https://arxiv.org/abs/1512.00567).
+    """
+
+    def __init__(
+        self, decoder: Decoder, encoder: keras.Model | None, *, label_smoothing: float
+    ) -> None:
+        super().__init__(name="teacher_forcing")
+        self.decoder = decoder
+        self.encoder = encoder
+        self.label_smoothing = label_smoothing
+
+    def call(self, x: dict[str, Any], training: bool = False) -> Any:
+        """Return logits `(M, V)` at the real words of a batch."""
+        features = x["photos"]
+        if self.encoder is not None:
+            features = self.encoder(features, training=training)
+        memory = self.decoder.remember(features, training)
+        answers, _, _ = self.decoder.read(memory, x["tokens"], training)
+        flat = ops.reshape(answers, (-1, answers.shape[-1]))
+        return self.decoder.logits(ops.take(flat, x["places"], axis=0))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Cross-entropy in nats, summed under the weights, which sum to 1 over a batch."""
+        log_probs = ops.log_softmax(y_pred, axis=-1)
+        said = ops.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
+        smoothing = self.label_smoothing if training else 0.0
+        target = (1.0 - smoothing) * said + smoothing * ops.mean(log_probs, axis=-1)
+        return -ops.sum(sample_weight * target)
+
+    def learn(self, batch: Batch) -> float:
+        """Take one optimiser step; returns the batch's loss, smoothing included."""
+        self.reset_metrics()
+        return float(self.train_on_batch(*_as_keras_reads(batch), return_dict=True)["loss"])
+
+    def loss_of(self, batch: Batch) -> float:
+        """Return the batch's cross-entropy in nats a word, without dropout or smoothing."""
+        self.reset_metrics()
+        return float(self.test_on_batch(*_as_keras_reads(batch), return_dict=True)["loss"])
+
+
+def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps: int) -> None:
+    """Give `model` the optimiser that `config` describes.
+
+    AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101) with a linear warm-up, then
+    a cosine to 1% or a constant rate.
+
+    Args:
+        model: is compiled in place.
+        config: the settings.
+        steps: optimiser steps of the whole run, the warm-up included.
+    """
+    warmup = min(config.warmup_steps, max(steps - 1, 0))
+    constant = config.schedule == "constant"
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        decay_steps=max(steps - warmup, 1),
+        alpha=1.0 if constant else 0.01,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(
+        learning_rate=rate,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm,
+        use_ema=config.ema_momentum > 0,
+        ema_momentum=config.ema_momentum or 0.99,
+        ema_overwrite_frequency=None,
+    )
+    # XLA makes a training step slower on a CPU; on JAX everything is compiled by it anyway.
+    jit = keras.config.backend() == "jax"
+    model.compile(optimizer=optimizer, jit_compile=jit)
+    optimizer.build(model.trainable_variables)
+
+
+@contextmanager
+def averaged_weights(model: TeacherForcing) -> Iterator[None]:
+    """Inside, `model` has the running mean of its weights, if one is kept; outside, its own."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    # Keras' own SwapEMAWeights callback reads the means from the same place.
+    pairs = list(
+        zip(
+            model.trainable_variables,
+            model.optimizer._model_variables_moving_average,
+            strict=True,
+        )
+    )
+    own = [ops.convert_to_numpy(variable) for variable, _ in pairs]
+    for variable, mean in pairs:
+        variable.assign(mean)
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(pairs, own, strict=True):
+            variable.assign(value)
+
+
+def _as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
+    x = {"photos": batch.photos, "tokens": batch.tokens, "places": batch.places}
+    return x, batch.targets, batch.weights

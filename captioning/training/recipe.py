@@ -1,0 +1,193 @@
+"""From a configuration and a data set to a bundle: the whole of a training run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from captioning.arrays import weights_of
+from captioning.bundles import Bundle, write_bundle
+from captioning.config import TrainingConfig
+from captioning.datasets import CaptionDataset, Photo
+from captioning.decoders import build_decoder
+from captioning.encoders import Encoder, load_encoder, resolve
+from captioning.errors import ConfigError, FeaturesError, TrainingError
+from captioning.features import FeatureStore, Progress, extract_features, store_folder
+from captioning.images import read_image
+from captioning.training.card import training_card
+from captioning.training.checkpoints import Checkpoints
+from captioning.training.loop import SplitData, Trainer, TrainingEvent
+from captioning.vocabulary import Vocabulary
+
+__all__ = ["train"]
+
+
+def train(
+    config: TrainingConfig,
+    dataset: CaptionDataset,
+    *,
+    bundle_folder: Path,
+    checkpoint_folder: Path | None = None,
+    command: str = "",
+    on_event: Callable[[TrainingEvent], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Bundle | None:
+    """Train a model on the training photos of `dataset`, choose its epoch on dev, and keep it.
+
+    Args:
+        config: every setting.
+        dataset: its test split is not read.
+        bundle_folder: where the finished model goes.
+        checkpoint_folder: where checkpoints go; a run found there is continued.
+        command: how the run was started, for the model's card.
+        on_event: told what happens: `TrainingEvent`s, and "features" while photos are encoded.
+        should_stop: asked between steps; the run can be continued from its checkpoint.
+
+    Returns:
+        The bundle; None if the run was stopped before its end.
+
+    Raises:
+        ConfigError: settings contradict each other or the data.
+        TrainingError: there is nothing to learn from, or the loss is not a number.
+        WeightsError: the encoder's weights cannot be had.
+        FeaturesError: features cannot be written, or their extraction was stopped.
+    """
+    keras.utils.set_random_seed(config.seed)
+    config = config.replace(encoder=resolve(config.encoder)[0])
+    if config.train_encoder:
+        inputs = _pixels(config, dataset)
+    else:
+        inputs = _features(config, dataset, on_event, should_stop)
+    photos = inputs.train_photos
+    vocabulary = Vocabulary.build(
+        (caption for photo in photos for caption in photo.captions), min_count=config.min_count
+    )
+    decoder = build_decoder(
+        config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
+    )
+    if inputs.figures is not None:
+        decoder.scaling.adapt(*inputs.figures)
+    network = inputs.encoder.network if inputs.encoder is not None else None
+    trainer = Trainer(
+        config,
+        decoder=decoder,
+        encoder=network,
+        vocabulary=vocabulary,
+        train=inputs.train,
+        dev=inputs.dev,
+        checkpoints=Checkpoints(checkpoint_folder) if checkpoint_folder else None,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+    if not trainer.run():
+        return None
+    progress = trainer.progress
+    return write_bundle(
+        bundle_folder,
+        encoder=config.encoder,
+        decoder=config.decoder,
+        feature_shape=inputs.feature_shape,
+        decoding=config.decoding,
+        vocabulary=vocabulary,
+        decoder_arrays=weights_of(decoder),
+        encoder_arrays=weights_of(network) if network is not None else None,
+        metrics={"training": _training_facts(config, dataset, photos, trainer)},
+        history=progress.history,
+        card=training_card(config, dataset, progress, photos=len(photos), command=command),
+    )
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the trainer reads photos from."""
+
+    train_photos: Sequence[Photo]
+    train: SplitData
+    dev: SplitData
+    feature_shape: tuple[int, ...]
+    encoder: Encoder | None = None
+    figures: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
+    """Return the training photos, as many as the settings ask for, and the dev photos."""
+    train = [photo for photo in dataset.split("train") if photo.captions]
+    dev = [photo for photo in dataset.split("dev") if photo.captions]
+    if not train or not dev:
+        raise TrainingError(
+            f"{dataset.name} has {len(train)} training and {len(dev)} dev photos with captions; "
+            "training needs both."
+        )
+    return train[: config.limit_images or None], dev
+
+
+def _features(
+    config: TrainingConfig,
+    dataset: CaptionDataset,
+    on_event: Callable[[TrainingEvent], None],
+    should_stop: Callable[[], bool],
+) -> _Inputs:
+    """Read features from the store; photos are encoded first if that was never done."""
+    folder = store_folder(config.encoder, dataset)
+    try:
+        store = FeatureStore(folder)
+    except FeaturesError:
+
+        def tell(progress: Progress) -> None:
+            on_event({"event": "features", **vars(progress)})
+
+        encoder = load_encoder(config.encoder)
+        store = extract_features(
+            encoder, dataset, folder, on_progress=tell, should_stop=should_stop
+        )
+    train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
+    return _Inputs(
+        train_photos=train,
+        train=_from_store(store, train),
+        dev=_from_store(store, dev),
+        feature_shape=store.shape,
+        figures=store.channel_figures([photo.name for photo in train]),
+    )
+
+
+def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
+    places = store.places([photo.name for photo in photos])
+    return SplitData(lambda indices: store.rows(places[indices]), [p.captions for p in photos])
+
+
+def _pixels(config: TrainingConfig, dataset: CaptionDataset) -> _Inputs:
+    """Keep the photos themselves in memory: their encoder changes with every step."""
+    if config.encoder.name != "compact":
+        raise ConfigError(
+            f"train_encoder is for the compact encoder; {config.encoder.name} is used as it is."
+        )
+    encoder = load_encoder(config.encoder, random_weights=True)
+    train, dev = _chosen(config, dataset)
+    return _Inputs(
+        train_photos=train,
+        train=_from_pixels(encoder, dataset, train),
+        dev=_from_pixels(encoder, dataset, dev),
+        feature_shape=encoder.feature_shape,
+        encoder=encoder,
+    )
+
+
+def _from_pixels(encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo]) -> SplitData:
+    pixels = np.stack([encoder.pixels(read_image(dataset.path(photo))) for photo in photos])
+    return SplitData(lambda indices: pixels[indices], [p.captions for p in photos])
+
+
+def _training_facts(
+    config: TrainingConfig, dataset: CaptionDataset, photos: Sequence[Photo], trainer: Trainer
+) -> dict[str, Any]:
+    best = trainer.progress.history[trainer.progress.best_epoch]
+    return {
+        "data": dataset.name,
+        "photos": len(photos),
+        "best_epoch": best["epoch"],
+        "seconds": round(trainer.progress.seconds, 1),
+        "configuration": config.to_dict(),
+    }

@@ -1,0 +1,122 @@
+"""Words and their ids.
+
+The first four ids are fixed: `PAD` fills rows to one length, `UNK` stands for every word that is
+not in the vocabulary, `BOS` begins a sentence and `EOS` ends it.  They are ids, not words: no
+caption can contain them, because cleaning strips the characters their names are written with.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from captioning.errors import BundleError
+from captioning.text import tokenize
+
+__all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
+
+PAD, UNK, BOS, EOS = range(4)
+SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
+FORMAT_VERSION = 1
+
+
+class Vocabulary:
+    """A fixed list of words, each known by its place in it.
+
+    Attributes:
+        words: the four special marks, then the words, the most frequent first.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Take `words` as they stand, the special marks first.
+
+        Raises:
+            BundleError: the special marks are missing, or a word stands twice.
+        """
+        self.words = tuple(words)
+        self._ids = {word: number for number, word in enumerate(self.words)}
+        if self.words[: len(SPECIAL)] != SPECIAL:
+            raise BundleError(
+                f"A vocabulary must begin with {', '.join(SPECIAL)}, "
+                f"found {', '.join(map(str, self.words[:4])) or 'nothing'}."
+            )
+        if len(self._ids) != len(self.words):
+            twice = next(word for word, count in Counter(self.words).items() if count > 1)
+            raise BundleError(f"The word {twice!r} stands twice in the vocabulary.")
+
+    @classmethod
+    def build(cls, captions: Iterable[str], *, min_count: int = 3) -> "Vocabulary":
+        """Count the words of `captions` (training captions only) and keep the frequent ones.
+
+        Equal counts are ordered by the alphabet, so the ids do not depend on the order of photos.
+        """
+        counts = Counter(word for caption in captions for word in tokenize(caption))
+        kept = [word for word, count in counts.items() if count >= min_count]
+        return cls([*SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))])
+
+    def __len__(self) -> int:
+        """Count the words, the four special marks included."""
+        return len(self.words)
+
+    def __contains__(self, word: str) -> bool:
+        """Tell whether `word` has an id of its own."""
+        return word in self._ids
+
+    def id(self, word: str) -> int:
+        """Return the id of a cleaned word, `UNK` if it has none."""
+        return self._ids.get(word, UNK)
+
+    def encode(self, caption: str) -> list[int]:
+        """Clean `caption` and return the ids of its words, without BOS and EOS."""
+        return [self.id(word) for word in tokenize(caption)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Join the words of `ids` with spaces; PAD, BOS and EOS are left out."""
+        return " ".join(self.words[i] for i in ids if i not in (PAD, BOS, EOS))
+
+    def rows(self, captions: Sequence[str], *, max_length: int) -> np.ndarray:
+        """Write captions as rows `BOS words... EOS PAD...`, padded on the right.
+
+        A caption of more than `max_length - 1` words is cut, so that its end mark still fits.
+
+        Returns:
+            int32 array of shape `(len(captions), max_length + 1)`: inputs are `rows[:, :-1]` and
+            targets `rows[:, 1:]`, `max_length` steps each.
+        """
+        rows = np.full((len(captions), max_length + 1), PAD, np.int32)
+        for row, caption in zip(rows, captions, strict=True):
+            ids = [BOS, *self.encode(caption)[: max_length - 1], EOS]
+            row[: len(ids)] = ids
+        return rows
+
+    def save(self, path: str | Path) -> None:
+        """Write the vocabulary as JSON."""
+        content = {"format_version": FORMAT_VERSION, "words": self.words}
+        Path(path).write_text(json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Vocabulary":
+        """Read a vocabulary that `save` wrote.
+
+        Raises:
+            BundleError: the file is missing, is not JSON, or is not a vocabulary of this version.
+        """
+        path = Path(path)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version, words = content["format_version"], content["words"]
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(
+                f"{path} is not a vocabulary: expected JSON with format_version and words."
+            ) from error
+        if version != FORMAT_VERSION:
+            raise BundleError(
+                f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}."
+            )
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise BundleError(f"{path}: expected a list of words.")
+        return cls(words)

@@ -1,0 +1,413 @@
+"""Reading photos: every odd file gives a right RGB picture or one plain sentence."""
+
+import io
+import os
+import random
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile, ImageOps
+
+from captioning.errors import ImageError
+from captioning.images import read_image, to_square
+
+ROOT = Path(__file__).parents[2]
+
+
+def scene(width=64, height=48):
+    """A smooth picture with no symmetry: red grows rightwards, green downwards."""
+    y, x = np.mgrid[0:height, 0:width]
+    pixels = np.stack([x * 255 // (width - 1), y * 255 // (height - 1), 255 - (x + y)], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def encode(image, format, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def png(width, height, depth=1, kind=0):
+    """A black PNG of any size, made row by row so that it is quick and small."""
+
+    def chunk(name, body):
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    packer = zlib.compressobj(1)
+    row = b"\0" * (1 + (width * depth + 7) // 8)
+    body = b"".join(packer.compress(row * 100) for _ in range(height // 100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
+
+
+def difference(image, expected):
+    """The mean distance of two pictures' values, 0..255."""
+    assert image.mode == "RGB"
+    assert image.size == expected.size
+    a, b = np.asarray(image, np.float64), np.asarray(expected.convert("RGB"), np.float64)
+    return np.abs(a - b).mean()
+
+
+def refusal(source, **options):
+    with pytest.raises(ImageError) as caught:
+        read_image(source, **options)
+    text = str(caught.value)
+    assert text.endswith(".")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "tolerance"),
+    [
+        ("JPEG", {"quality": 95}, 4),
+        ("JPEG", {"quality": 95, "progressive": True}, 4),
+        ("PNG", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("BMP", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+    ],
+)
+def test_every_format_gives_the_picture_back(format, options, tolerance):
+    assert difference(read_image(encode(scene(), format, **options)), scene()) <= tolerance
+
+
+def test_path_text_bytes_and_stream_give_the_same_picture(tmp_path):
+    data = encode(scene(), "PNG")
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    stream = io.BytesIO(data)
+    stream.read()  # an upload that somebody has read to its end already
+    with path.open("rb") as file:
+        for source in (path, str(path), data, stream, file):
+            assert difference(read_image(source), scene()) == 0
+    assert not stream.closed
+
+
+def test_two_pictures_in_one_mpo_file_give_the_first():
+    data = encode(scene(), "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48))])
+    assert Image.open(io.BytesIO(data)).format == "MPO"
+    assert difference(read_image(data), scene()) < 8
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_animation_gives_its_first_frame(format):
+    frames = [Image.new("RGB", (20, 10), color) for color in ("red", "blue", "lime")]
+    lossless = {"lossless": True} if format == "WEBP" else {}
+    data = encode(frames[0], format, save_all=True, append_images=frames[1:], **lossless)
+    assert Image.open(io.BytesIO(data)).n_frames == 3
+    assert difference(read_image(data), frames[0]) == 0
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_once(format, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(format, {})
+    upright = ImageOps.exif_transpose(
+        Image.open(io.BytesIO(encode(scene(), "PNG", exif=exif)))
+    )  # Pillow's own turning as the oracle
+    assert difference(read_image(encode(scene(), format, exif=exif, **options)), upright) < 4
+
+
+DAMAGED_EXIF = b"Exif\0\0II*\0\xff\xff\xff\xff\xff"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_exif_does_not_cost_the_picture():
+    data = encode(scene(), "JPEG", quality=95, exif=DAMAGED_EXIF)
+    assert difference(read_image(data), scene()) < 4
+
+
+def test_nothing_is_printed_about_odd_photos(tmp_path):
+    (tmp_path / "exif.jpg").write_bytes(encode(scene(), "JPEG", exif=DAMAGED_EXIF))
+    (tmp_path / "bomb.png").write_bytes(png(10_000, 10_000))
+    code = """
+import sys
+from captioning.errors import ImageError
+from captioning.images import read_image
+for path in sys.argv[1:]:
+    try:
+        read_image(path)
+    except ImageError:
+        print("refused")
+"""
+    command = [sys.executable, "-c", code, tmp_path / "exif.jpg", tmp_path / "bomb.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_transparency_is_laid_on_white():
+    half = Image.new("RGBA", (2, 1), (255, 0, 0, 255))
+    half.putpixel((1, 0), (0, 0, 0, 0))
+    for image in (half, half.convert("LA")):
+        pixels = np.asarray(read_image(encode(image, "PNG")))
+        assert pixels[0, 1].tolist() == [255, 255, 255]
+    blend = np.asarray(read_image(encode(Image.new("RGBA", (1, 1), (0, 0, 0, 128)), "PNG")))
+    assert abs(int(blend[0, 0, 0]) - 127) <= 1
+
+
+def test_palette_with_a_transparent_colour_is_laid_on_white():
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    for format, transparency in (("GIF", 0), ("PNG", 0), ("PNG", b"\x00\xff")):
+        pixels = np.asarray(read_image(encode(image, format, transparency=transparency)))
+        assert pixels[0].tolist() == [[255, 255, 255], [200, 100, 50]]
+    assert np.asarray(read_image(encode(image, "PNG")))[0, 0].tolist() == [10, 20, 30]
+
+
+def test_transparent_colour_of_a_true_colour_png_is_laid_on_white():
+    image = Image.new("RGB", (2, 1), (9, 8, 7))
+    image.putpixel((1, 0), (1, 2, 3))
+    pixels = np.asarray(read_image(encode(image, "PNG", transparency=(9, 8, 7))))
+    assert pixels[0].tolist() == [[255, 255, 255], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P"])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_grey_and_palette_pictures_become_rgb(mode, format):
+    image = scene().convert("L").convert("LA") if mode == "LA" else scene().convert(mode)
+    assert difference(read_image(encode(image, format)), image) == 0
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_cmyk_is_not_inverted(format):
+    image = scene().convert("CMYK")
+    options = {"quality": 95} if format == "JPEG" else {}
+    data = encode(image, format, **options)
+    assert Image.open(io.BytesIO(data)).mode == "CMYK"
+    assert difference(read_image(data), scene()) < 4
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bit_grey_keeps_its_shades(format):
+    shades = np.linspace(0, 65535, 256 * 2).astype(np.uint16).reshape(2, 256)
+    data = encode(Image.fromarray(shades), format)
+    assert Image.open(io.BytesIO(data)).mode.startswith("I")
+    pixels = np.asarray(read_image(data))[..., 0]
+    assert np.abs(pixels - shades / 257).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "white"),
+    [
+        (np.linspace(0, 1, 64, dtype=np.float32), 1),
+        (np.linspace(0, 255, 64, dtype=np.float32), 255),
+        (np.linspace(0, 65535, 64).astype(np.int32), 65535),
+        (np.linspace(0, 200, 64).astype(np.int32), 255),
+    ],
+)
+def test_wide_grey_is_scaled_to_its_own_white(values, white):
+    data = encode(Image.fromarray(values.reshape(8, 8)), "TIFF")
+    pixels = np.asarray(read_image(data))[..., 0].ravel()
+    assert np.abs(pixels - values * 255.0 / white).max() <= 1
+
+
+def test_values_beyond_any_white_are_stretched_and_nan_is_survived():
+    values = np.array([[-1e5, 0.0], [3e5, np.nan]], dtype=np.float32)
+    pixels = np.asarray(read_image(encode(Image.fromarray(values), "TIFF")))[..., 0]
+    assert pixels.tolist() == [[0, 64], [255, 64]]
+    flat = np.full((3, 3), -7, dtype=np.int32)
+    assert np.asarray(read_image(encode(Image.fromarray(flat), "TIFF"))).max() == 0
+
+
+def test_one_pixel_is_a_photo():
+    image = read_image(encode(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG"))
+    assert image.getpixel((0, 0)) == (1, 2, 3)
+    assert to_square(image, 5).tolist() == [[[1, 2, 3]] * 5] * 5
+
+
+def noisy(width=320, height=240):
+    """A picture that no encoder makes small, so that a cut file has a row for nearly every byte."""
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(40, 215, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("missing", [0.04, 0])
+def test_jpeg_that_lacks_only_its_end_gives_the_rows_that_arrived(missing):
+    data = encode(noisy(), "JPEG", quality=90)
+    whole = read_image(data)
+    cut = read_image(data[: int(len(data) * (1 - missing)) - 2])
+    assert cut.mode == "RGB"
+    assert cut.width == whole.width
+    assert 0.9 * whole.height <= cut.height < whole.height
+    assert cut.tobytes() == whole.crop((0, 0, cut.width, cut.height)).tobytes()
+
+
+def test_jpeg_cut_in_half_is_refused_with_the_share_that_arrived():
+    data = encode(noisy(), "JPEG", quality=90)
+    text = refusal(data[: len(data) // 2], name="beach.jpg")
+    assert "'beach.jpg'" in text
+    assert "cut short" in text
+    share = int(text.split("%")[0].rsplit(" ", 1)[1])
+    assert 30 <= share <= 60
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_cut_files_are_refused_plainly(format, share):
+    data = encode(noisy(), format)
+    text = refusal(data[: int(len(data) * share)])
+    assert "cut short" in text or "none of" in text
+
+
+def test_progressive_jpeg_cut_short_is_refused():
+    data = encode(noisy(), "JPEG", progressive=True)
+    assert "cut short" in refusal(data[: len(data) * 3 // 4])
+
+
+def test_empty_file_text_and_folder_are_named(tmp_path):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "notes.jpg").write_text("Bread, milk, eggs.\n" * 20)
+    (tmp_path / "album.jpg").mkdir()
+    assert "'empty.jpg' is empty" in refusal(tmp_path / "empty.jpg")
+    assert "'notes.jpg' is not a picture" in refusal(str(tmp_path / "notes.jpg"))
+    assert "'album.jpg' is a folder" in refusal(tmp_path / "album.jpg")
+    assert "'gone.jpg' does not exist" in refusal(tmp_path / "gone.jpg")
+    assert "cannot be opened" in refusal("a\0b.jpg")
+
+
+def test_closed_stream_is_refused():
+    stream = io.BytesIO(b"x")
+    stream.close()
+    assert "cannot be read" in refusal(stream)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
+    ],
+)
+def test_heic_and_avif_have_their_own_sentence(head, kind):
+    text = refusal(head + b"\0" * 100, name="IMG_1.HEIC")
+    assert f"{kind} picture" in text
+    assert "as JPEG" in text
+
+
+@pytest.mark.parametrize("format", ["EPS", "PPM", "ICO", "PDF", "JPEG2000", "TGA"])
+def test_formats_outside_the_list_never_reach_a_decoder(format):
+    assert "none of JPEG" in refusal(encode(scene(), format))
+
+
+def test_long_file_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.jpg"
+    with path.open("wb") as file:
+        file.truncate(10**12)  # a sparse file: reading it would not fit into memory
+    assert "50 MB" in refusal(path)
+    data = encode(scene(), "PNG")
+    for source in (data, io.BytesIO(data)):
+        assert "too large" in refusal(source, max_bytes=len(data) - 1)
+        assert read_image(source, max_bytes=len(data)).size == scene().size
+
+
+def test_endless_stream_is_read_no_further_than_the_limit():
+    class Endless(io.RawIOBase):
+        def read(self, size=-1):
+            assert 0 < size <= 1001
+            return b"\xff" * size
+
+    assert "too large" in refusal(Endless(), max_bytes=1000)
+
+
+@pytest.mark.parametrize("side", [30_000, 10_000])
+@pytest.mark.parametrize("filters", ["ignore", "error"])
+def test_decompression_bomb_is_refused_whatever_becomes_of_warnings(side, filters):
+    data = png(side, side)
+    assert len(data) < 1_000_000
+    with warnings.catch_warnings():
+        warnings.simplefilter(filters)
+        assert "80 million pixels" in refusal(data)
+
+
+def test_pixel_limit_is_exact_and_told():
+    data = encode(scene(30, 20), "PNG")
+    assert read_image(data, max_pixels=600).size == (30, 20)
+    assert "30 x 20" in refusal(data, max_pixels=599)
+
+
+def test_no_file_stays_open(tmp_path):
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.exists():
+        pytest.skip("no /proc to count open files in")
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    data = encode(scene(), "PNG")
+    good.write_bytes(data)
+    bad.write_bytes(data[: len(data) // 2])
+    before = len(os.listdir(descriptors))
+    kept = [read_image(good) for _ in range(5)]
+    for _ in range(5):
+        refusal(bad)
+    assert len(os.listdir(descriptors)) == before
+    assert len(kept) == 5
+
+
+def test_threads_reading_cut_and_whole_photos_do_not_disturb_each_other():
+    whole = encode(noisy(), "JPEG", quality=90)
+    jobs = [whole, whole[: int(len(whole) * 0.96)], whole[: len(whole) // 2], whole[:-2]] * 8
+
+    def outcome(data):
+        try:
+            return read_image(data).tobytes()
+        except ImageError as error:
+            return str(error)
+
+    alone = [outcome(data) for data in jobs[:4]]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(outcome, jobs)) == alone * 8
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_bytes_give_a_picture_or_an_image_error():
+    rng = random.Random(1)
+    small = noisy(24, 16)
+    originals = [encode(small, f) for f in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")]
+    originals.append(encode(small.convert("CMYK"), "JPEG"))
+    for original in originals:
+        for _ in range(80):
+            data = bytearray(original)
+            for _ in range(rng.randrange(1, 8)):
+                # Headers hold the traps, so half of the changes fall there.
+                end = len(data) if rng.random() < 0.5 else 80
+                data[rng.randrange(end)] = rng.randrange(256)
+            try:
+                assert read_image(bytes(data), max_pixels=1_000_000).mode == "RGB"
+            except ImageError as error:
+                assert str(error).endswith(".")
+
+
+def test_square_is_squashed_not_cropped():
+    image = scene(90, 30)
+    square = to_square(image, 32)
+    assert square.shape == (32, 32, 3)
+    assert square.dtype == np.uint8
+    assert square.flags.writeable
+    # All four corners of the picture are still there.
+    assert square[0, 0, 0] < 10 < 245 < square[0, -1, 0]
+    assert square[0, 0, 1] < 10 < 245 < square[-1, 0, 1]
+    assert np.array_equal(square, np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC)))
+
+
+def test_square_of_the_right_size_is_untouched():
+    image = noisy(32, 32)
+    assert np.array_equal(to_square(image, 32), np.asarray(image))
+
+
+def test_square_takes_other_modes():
+    assert to_square(Image.new("L", (4, 4), 7), 4).tolist() == [[[7, 7, 7]] * 4] * 4
