@@ -9,6 +9,7 @@ and the error messages all say the same.  A value out of range is refused when t
 
 import dataclasses
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -171,6 +172,20 @@ class TrainingConfig(Config):
     train_encoder: bool = setting(
         False, "train the encoder too (compact only), instead of reading stored features"
     )
+    objective: str = setting(
+        "cross_entropy",
+        "learn the true captions, or make the model's own drawn captions score better",
+        choices=("cross_entropy", "self_critical"),
+    )
+    start_from: str | None = setting(
+        None, "a bundle whose decoder and words the run begins with, instead of fresh weights"
+    )
+    encoder_from: str | None = setting(
+        None, "a bundle whose own trained encoder reads the photos (compact only)"
+    )
+    samples: int = setting(
+        5, "captions drawn for each photo (self_critical only)", at_least=2, at_most=20
+    )
     min_count: int = setting(
         3, "a word seen less often in training captions is unknown", at_least=1, at_most=100
     )
@@ -214,6 +229,15 @@ class TrainingConfig(Config):
     )
     seed: int = setting(0, "fixes every random choice", at_least=0, at_most=2**31 - 1)
 
+    def __post_init__(self) -> None:
+        """Check the fields, and that the name can be a folder's among the models."""
+        super().__post_init__()
+        if not re.fullmatch(r"\w(?:[\w .-]*\w)?", self.name):
+            raise ConfigError(
+                "name must consist of letters, digits, spaces, '_', '-' and '.', and begin and end "
+                f"with a letter or digit, got {self.name!r}."
+            )
+
     def with_settings(self, assignments: Sequence[str]) -> Self:
         """Apply `key=value` texts; a dot reaches into a part (`decoder.units=256`).
 
@@ -231,7 +255,7 @@ class TrainingConfig(Config):
                 place = place.get(part) if isinstance(place, dict) else None
             if not isinstance(place, dict) or last not in place:
                 raise ConfigError(f"There is no setting called {key.strip()!r}.")
-            place[last] = _parse(text.strip())
+            place[last] = _parse(text.strip(), for_text=isinstance(place[last], str))
         return type(self).from_dict(values)
 
 
@@ -248,7 +272,7 @@ def read_training_config(path: str | Path) -> TrainingConfig:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The configuration {path} is not valid JSON: {error}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"The configuration {path} must be a JSON object.")
@@ -263,12 +287,16 @@ def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _parse(text: str) -> Any:
-    """Read a command line value as JSON where it is JSON, as a string where it is not."""
+def _parse(text: str, *, for_text: bool) -> Any:
+    """Read a command line value as JSON where it is JSON, as a string where it is not.
+
+    A setting that takes text gets text, so a model may be named 2024.
+    """
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return text
+    return text if for_text and type(value) in (int, float) else value
 
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:
@@ -280,7 +308,10 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Config) and isinstance(value, Mapping):
         return hint.from_dict(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{name} is out of range: the number is too large.") from None
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):

@@ -57,28 +57,42 @@ class CaptionSearch:
         """Run the search and return every beam it kept."""
         features = np.asarray(features, np.float32)
         if config.strategy == "sample":
-            draws = np.random.default_rng(config.seed).random(
-                (self.decoder.config.max_length, config.samples), np.float32
-            )
             # The same draws for every photo: a photo's sentence must not depend on its batch.
-            limits = (config.temperature, config.top_k or self.decoder.vocabulary_size)
+            steps = self.decoder.config.max_length
+            draws = np.random.default_rng(config.seed).random((steps, 1, config.samples))
             found = self._compiled("sample", config.samples)(
                 features,
-                draws,
-                np.float32(limits[0]),
-                np.int32(limits[1]),
+                draws.astype(np.float32),
+                np.float32(config.temperature),
+                np.int32(config.top_k or self.decoder.vocabulary_size),
                 np.float32(config.top_p),
             )
         else:
             found = self._compiled("beam", config.beam_width)(features)
         return Trace(*map(to_numpy, found))
 
+    def draw(self, features: np.ndarray, draws: np.ndarray) -> Trace:
+        """Draw sentences from the decoder's own probabilities, no word left out but the unsayable.
+
+        Args:
+            features: `(B, R, D)` or `(B, D)`.
+            draws: float32 `(max_length, B, K)` in [0, 1): one number for each word of K sentences.
+        """
+        features = np.asarray(features, np.float32)
+        return Trace(*map(to_numpy, self._compiled("draw", draws.shape[-1])(features, draws)))
+
     def _compiled(self, strategy: str, width: int) -> Callable[..., Any]:
         """Return the loop for so many beams, compiled once."""
         key = (strategy, width)
         if key not in self._loops:
-            loop = self._beam_loop if strategy == "beam" else self._sample_loop
-            self._loops[key] = compiled(partial(loop, width), self.decoder, xla=self._xla)
+            loops: dict[str, Callable[..., Any]] = {
+                "beam": self._beam_loop,
+                "sample": self._sample_loop,
+                "draw": self._draw_loop,
+            }
+            self._loops[key] = compiled(
+                partial(loops[strategy], width), self.decoder, xla=self._xla
+            )
         return self._loops[key]
 
     def _beam_loop(self, width: int, features: Any) -> tuple[Any, Any, Any]:
@@ -97,7 +111,7 @@ class CaptionSearch:
     def _sample_loop(
         self, width: int, features: Any, draws: Any, temperature: Any, top_k: Any, top_p: Any
     ) -> tuple[Any, Any, Any]:
-        """Draw sentences; `draws` `(T, width)` are numbers in [0, 1), one for each word."""
+        """Draw among the likeliest words; `draws` `(T, 1, width)` are numbers in [0, 1)."""
 
         def choose(scores: Any, log_probs: Any, room: Any, t: Any) -> tuple[Any, Any, Any]:
             heated = ops.softmax(log_probs / temperature, axis=-1)
@@ -106,14 +120,22 @@ class CaptionSearch:
             rank = ops.arange(log_probs.shape[-1])
             kept = ops.logical_and(before < top_p, rank < top_k)
             sums = ops.cumsum(ops.where(kept, shares, 0.0), axis=-1)
-            point = ops.take(draws, t, axis=0)[None, :, None] * sums[:, :, -1:]
+            point = ops.take(draws, t, axis=0)[:, :, None] * sums[:, :, -1:]
             place = ops.sum(ops.cast(sums <= point, "int32"), axis=-1)
             place = ops.minimum(place, ops.sum(ops.cast(kept, "int32"), axis=-1) - 1)
             tokens = ops.take_along_axis(order, place[:, :, None], axis=-1)
-            gained = ops.take_along_axis(log_probs, tokens, axis=-1)[:, :, 0]
-            scores = ops.where(scores > DEAD / 2, scores + gained, DEAD)
-            parents = ops.zeros_like(tokens[:, :, 0]) + ops.arange(width, dtype="int32")
-            return scores, parents, tokens[:, :, 0]
+            return _extend(scores, log_probs, tokens)
+
+        return self._loop(features, width, choose, first_alone=False)
+
+    def _draw_loop(self, width: int, features: Any, draws: Any) -> tuple[Any, Any, Any]:
+        """Draw among all words, which needs no sorting; `draws` `(T, B, width)`."""
+
+        def choose(scores: Any, log_probs: Any, room: Any, t: Any) -> tuple[Any, Any, Any]:
+            sums = ops.cumsum(ops.exp(log_probs), axis=-1)
+            point = ops.take(draws, t, axis=0)[:, :, None] * sums[:, :, -1:]
+            tokens = ops.sum(ops.cast(sums <= point, "int32"), axis=-1, keepdims=True)
+            return _extend(scores, log_probs, ops.minimum(tokens, log_probs.shape[-1] - 1))
 
         return self._loop(features, width, choose, first_alone=False)
 
@@ -169,3 +191,11 @@ class CaptionSearch:
         mask = np.zeros(self.decoder.vocabulary_size, np.float32)
         mask[[PAD, UNK, BOS]] = DEAD
         return mask
+
+
+def _extend(scores: Any, log_probs: Any, tokens: Any) -> tuple[Any, Any, Any]:
+    """Go on with drawn `tokens` `(B, K, 1)`, each sentence by itself."""
+    gained = ops.take_along_axis(log_probs, tokens, axis=-1)[:, :, 0]
+    scores = ops.where(scores > DEAD / 2, scores + gained, DEAD)
+    parents = ops.zeros_like(tokens[:, :, 0]) + ops.arange(tokens.shape[1], dtype="int32")
+    return scores, parents, tokens[:, :, 0]

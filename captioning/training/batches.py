@@ -81,10 +81,17 @@ class Batch:
     words: int
 
 
-def make_batch(photos: np.ndarray, rows: np.ndarray) -> Batch:
+def make_batch(
+    photos: np.ndarray, rows: np.ndarray, *, caption_weights: np.ndarray | None = None
+) -> Batch:
     """Arrange `rows` `(B, N, T + 1)` so that only real words reach the vocabulary layer.
 
     Half of a padded batch is padding, and the vocabulary layer is the most expensive one.
+
+    Args:
+        photos: features or pixels, first axis B.
+        rows: ids `BOS ... EOS PAD...`.
+        caption_weights: what each caption's words weigh, `(B, N)`; all 1 if not given.
     """
     inputs, targets, real = teacher_forcing(rows)
     longest = int(real.sum(axis=-1).max())
@@ -93,7 +100,9 @@ def make_batch(photos: np.ndarray, rows: np.ndarray) -> Batch:
     places = np.flatnonzero(real)
     filled = -(-len(places) // PLACES_MULTIPLE) * PLACES_MULTIPLE
     weights = np.zeros(filled, np.float32)
-    weights[: len(places)] = 1.0 / max(len(places), 1)
+    if caption_weights is not None:
+        real = real * caption_weights[..., None]
+    weights[: len(places)] = real.reshape(-1)[places] / max(len(places), 1)
     padded = np.zeros(filled, np.int32)
     padded[: len(places)] = places
     return Batch(

@@ -31,6 +31,7 @@ class Progress:
         epoch: the epoch under way, from 0.
         step: steps done in it.
         loss_sum: sum of their losses.
+        reward_sum: sum of their rewards, where there are any.
         best: the best dev score so far, and its epoch.
         history: one record for each finished epoch.
         seconds: time spent training, stops left out.
@@ -39,6 +40,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
+    reward_sum: float = 0.0
     best: float = -1.0
     best_epoch: int = -1
     seconds: float = 0.0

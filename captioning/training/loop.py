@@ -3,21 +3,23 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from captioning.backend import to_numpy
+from captioning.backend import compiled, to_numpy
 from captioning.config import TrainingConfig
 from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.metrics import CaptionScores, score_captions
 from captioning.prefetch import ahead
-from captioning.training.batches import Batch, CaptionRows, PhotoSource, make_batch
+from captioning.training.batches import CaptionRows, PhotoSource, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
+from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
 from captioning.vocabulary import Vocabulary
 
 __all__ = ["SplitData", "Trainer", "TrainingEvent"]
@@ -82,11 +84,12 @@ class Trainer:
         self.on_event = on_event
         self.should_stop = should_stop
         length = decoder.config.max_length
-        self._rows = CaptionRows(train.captions, vocabulary, max_length=length).rows
         self._dev_rows = CaptionRows(dev.captions, vocabulary, max_length=length).rows
-        self.steps = -(-len(self._rows) // config.images_per_batch)
+        self.steps = -(-len(train.captions) // config.images_per_batch)
         self.model = TeacherForcing(decoder, encoder, label_smoothing=config.label_smoothing)
         self.search = CaptionSearch(decoder)
+        self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
+        self.objective = self._objective()
         self.progress = Progress()
         self._best: list[np.ndarray] = []
 
@@ -123,12 +126,15 @@ class Trainer:
     def _epoch(self, begun: float) -> bool:
         """Run what is left of the epoch under way; returns whether it came to its end."""
         progress, config = self.progress, self.config
-        order = np.random.default_rng((config.seed, progress.epoch)).permutation(len(self._rows))
+        photos = len(self.train_data.captions)
+        order = np.random.default_rng((config.seed, progress.epoch)).permutation(photos)
         size = config.images_per_batch
         groups = [order[start : start + size] for start in range(0, len(order), size)]
         told = saved = time.monotonic()
-        for batch in ahead(self._batch, groups[progress.step :]):
-            loss = self.model.learn(batch)
+        coming = groups[progress.step :]
+        for indices, inputs in zip(coming, ahead(self.train_data.photos, coming), strict=True):
+            features = self._features(inputs) if config.objective == "self_critical" else inputs
+            loss = self.model.learn(self.objective.batch(indices, inputs, features))
             if not np.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss} in epoch {progress.epoch + 1}, step "
@@ -137,6 +143,7 @@ class Trainer:
                 )
             progress.step += 1
             progress.loss_sum += loss
+            progress.reward_sum += self.objective.reward
             now = time.monotonic()
             progress.seconds = now - begun
             if now - told > STEP_EVENT_SECONDS:
@@ -165,12 +172,14 @@ class Trainer:
         record = {
             "epoch": progress.epoch + 1,
             "loss": train_loss,
+            "reward": progress.reward_sum / max(progress.step, 1),
             "dev_loss": dev_loss,
             "learning_rate": float(to_numpy(self.model.optimizer.learning_rate)),
             **scores.as_dict(),
         }
         progress.history.append(record)
-        progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        progress.loss_sum = progress.reward_sum = 0.0
         self._tell("epoch", **record)
 
     def dev_loss(self) -> float:
@@ -195,14 +204,22 @@ class Trainer:
         said: list[str] = []
         for start in range(0, count, SCORING_BATCH):
             features = photos(np.arange(start, min(start + SCORING_BATCH, count)))
-            if self.encoder is not None:
-                features = to_numpy(self.encoder(features, training=False))
-            found = self.search.search(features, self.config.decoding)
+            found = self.search.search(self._features(features), self.config.decoding)
             said += [self.vocabulary.decode(hypotheses[0].ids) for hypotheses in found]
         return said
 
-    def _batch(self, indices: np.ndarray) -> Batch:
-        return make_batch(self.train_data.photos(indices), self._rows[indices])
+    def _objective(self) -> Objective:
+        config, captions = self.config, self.train_data.captions
+        if config.objective == "self_critical":
+            return SelfCritical(
+                self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
+            )
+        length = self.decoder.config.max_length
+        return CrossEntropy(CaptionRows(captions, self.vocabulary, max_length=length))
+
+    def _features(self, photos: np.ndarray) -> np.ndarray:
+        """Return what the decoder reads: the photos as they come, or encoded just now."""
+        return photos if self._encode is None else to_numpy(self._encode(photos))
 
     def _state(self) -> dict[str, Any]:
         """Every variable the next step depends on, under a name that is stable."""
@@ -219,7 +236,7 @@ class Trainer:
     def _resume(self) -> None:
         found = self.checkpoints.load() if self.checkpoints is not None else None
         if found is None:
-            self._tell("start", steps=self.steps, photos=len(self._rows))
+            self._tell("start", steps=self.steps, photos=len(self.train_data.captions))
             return
         arrays, self.progress = found
         state = self._state()

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from captioning.arrays import weights_of
-from captioning.bundles import Bundle, write_bundle
+from captioning.arrays import assign_weights, weights_of
+from captioning.bundles import Bundle, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import build_decoder
@@ -57,18 +57,25 @@ def train(
     """
     keras.utils.set_random_seed(config.seed)
     config = config.replace(encoder=resolve(config.encoder)[0])
+    origin = read_bundle(config.start_from) if config.start_from else None
     if config.train_encoder:
-        inputs = _pixels(config, dataset)
+        inputs = _pixels(config, dataset, origin)
     else:
         inputs = _features(config, dataset, on_event, should_stop)
     photos = inputs.train_photos
-    vocabulary = Vocabulary.build(
-        (caption for photo in photos for caption in photo.captions), min_count=config.min_count
-    )
+    if origin is not None:
+        config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
+    else:
+        vocabulary = Vocabulary.build(
+            (caption for photo in photos for caption in photo.captions), min_count=config.min_count
+        )
     decoder = build_decoder(
         config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
     )
-    if inputs.figures is not None:
+    if origin is not None:
+        source = str(origin.folder / "decoder.safetensors")
+        assign_weights(decoder, origin.decoder_arrays(), source=source)
+    elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
     network = inputs.encoder.network if inputs.encoder is not None else None
     trainer = Trainer(
@@ -94,6 +101,7 @@ def train(
         vocabulary=vocabulary,
         decoder_arrays=weights_of(decoder),
         encoder_arrays=weights_of(network) if network is not None else None,
+        encoder_from=None if config.train_encoder else config.encoder_from,
         metrics={"training": _training_facts(config, dataset, photos, trainer)},
         history=progress.history,
         card=training_card(config, dataset, progress, photos=len(photos), command=command),
@@ -131,7 +139,9 @@ def _features(
     should_stop: Callable[[], bool],
 ) -> _Inputs:
     """Read features from the store; photos are encoded first if that was never done."""
-    folder = store_folder(config.encoder, dataset)
+    lender = read_bundle(config.encoder_from) if config.encoder_from else None
+    arrays = lender.encoder_arrays() if lender is not None else None
+    folder = store_folder(config.encoder, dataset, arrays=arrays)
     try:
         store = FeatureStore(folder)
     except FeaturesError:
@@ -139,7 +149,7 @@ def _features(
         def tell(progress: Progress) -> None:
             on_event({"event": "features", **vars(progress)})
 
-        encoder = load_encoder(config.encoder)
+        encoder = load_encoder(config.encoder, arrays=arrays)
         store = extract_features(
             encoder, dataset, folder, on_progress=tell, should_stop=should_stop
         )
@@ -158,13 +168,14 @@ def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
     return SplitData(lambda indices: store.rows(places[indices]), [p.captions for p in photos])
 
 
-def _pixels(config: TrainingConfig, dataset: CaptionDataset) -> _Inputs:
+def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> _Inputs:
     """Keep the photos themselves in memory: their encoder changes with every step."""
     if config.encoder.name != "compact":
         raise ConfigError(
             f"train_encoder is for the compact encoder; {config.encoder.name} is used as it is."
         )
-    encoder = load_encoder(config.encoder, random_weights=True)
+    arrays = origin.encoder_arrays() if origin is not None else None
+    encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
     train, dev = _chosen(config, dataset)
     return _Inputs(
         train_photos=train,

@@ -1,0 +1,126 @@
+"""What a training step learns from: the true captions, or rewards for the model's own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from captioning.decoding import CaptionSearch
+from captioning.metrics import CiderD
+from captioning.text import tokenize
+from captioning.training.batches import Batch, CaptionRows, make_batch
+from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
+
+__all__ = ["CrossEntropy", "Objective", "SelfCritical", "advantages"]
+
+
+class Objective(Protocol):
+    """Makes the batch that a step learns from."""
+
+    reward: float
+    """Mean reward of the last batch's captions; 0 where none is given."""
+
+    def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
+        """Make a batch of some training photos.
+
+        Args:
+            indices: which photos, int64 `(B,)`.
+            photos: what the model reads, features or pixels.
+            features: what the decoder reads.
+        """
+
+
+class CrossEntropy:
+    """Say the true captions, every word equally important."""
+
+    def __init__(self, rows: CaptionRows) -> None:
+        self.rows = rows.rows
+        self.reward = 0.0
+
+    def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
+        """Return the photos with all their captions."""
+        return make_batch(photos, self.rows[indices])
+
+
+class SelfCritical:
+    """Draw captions, and make those likelier that score better than the photo's other draws.
+
+    The reward is CIDEr-D against the photo's references, with document frequencies of the training
+    captions; a draw's baseline is the mean reward of the photo's other draws.
+
+    Reference:
+        Rennie et al., "Self-critical Sequence Training for Image Captioning", CVPR 2017,
+        https://arxiv.org/abs/1612.00563; the leave-one-out baseline: Luo, "A Better Variant of
+        Self-Critical Sequence Training", 2020, https://arxiv.org/abs/2003.09971
+
+    Args:
+        search: draws from the decoder that is trained.
+        captions: for each training photo its references, raw.
+        vocabulary: turns ids into words.
+        samples: captions drawn for each photo, at least 2.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        search: CaptionSearch,
+        captions: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+        *,
+        samples: int,
+        seed: int,
+    ) -> None:
+        self.search = search
+        self.samples = samples
+        self.reward = 0.0
+        self._seed = seed
+        # The end mark is rewarded like a word; without it, captions learn to stop in mid-sentence.
+        self._end = "<eos>"
+        references = [[[*tokenize(c), self._end] for c in of_photo] for of_photo in captions]
+        self._cider = CiderD(references)
+        self._words = vocabulary.words
+
+    def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
+        """Draw captions and weigh them by how much better than their siblings they are."""
+        steps, samples = self.search.decoder.config.max_length, self.samples
+        # Seeded by the photos themselves: the draws do not depend on what ran before a restart.
+        random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
+        draws = random.random((steps, len(indices), samples), np.float32)
+        trace = self.search.draw(features, draws)
+        ids = np.moveaxis(trace.tokens, 0, -1)
+        rows = _rows(ids)
+        rewards = self._rewards(ids.reshape(-1, steps), np.repeat(indices, samples))
+        self.reward = float(rewards.mean())
+        weights = advantages(rewards.reshape(len(indices), samples))
+        return make_batch(photos, rows, caption_weights=weights)
+
+    def _rewards(self, ids: np.ndarray, photos: np.ndarray) -> np.ndarray:
+        sentences = [
+            [self._end if i == EOS else self._words[i] for i in row[: _length(row)]] for row in ids
+        ]
+        return np.asarray(self._cider.scores(sentences, photos.tolist()))
+
+
+def advantages(rewards: np.ndarray) -> np.ndarray:
+    """Subtract from each draw's reward `(B, K)` the mean of the photo's other draws.
+
+    >>> advantages(np.array([[1.0, 2.0, 3.0]])).tolist()
+    [[-1.5, 0.0, 1.5]]
+    """
+    others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
+    return np.asarray(rewards - others)
+
+
+def _length(row: np.ndarray) -> int:
+    """Count a drawn row's ids up to its end mark, which counts too."""
+    ends = np.flatnonzero(row == EOS)
+    return int(ends[0]) + 1 if len(ends) else len(row)
+
+
+def _rows(ids: np.ndarray) -> np.ndarray:
+    """Turn drawn ids `(B, K, T)` into rows `BOS ... EOS PAD...`, `(B, K, T + 1)`."""
+    rows = np.full((*ids.shape[:2], ids.shape[2] + 1), PAD, np.int32)
+    rows[..., 0] = BOS
+    before_end = np.cumsum(ids == EOS, axis=-1) - (ids == EOS) == 0
+    rows[..., 1:] = np.where(before_end, ids, PAD)
+    return rows
