@@ -4,10 +4,14 @@
     +-- ConfigError        a setting is unknown, out of range, or contradicts another
     +-- ImageError         a photo cannot be read, or is refused before it is decoded
     +-- DatasetError       a folder is not the data set it was taken for
+    |   +-- DownloadError  a data set cannot be fetched
+    |       +-- DownloadStopped  somebody stopped fetching it
     +-- FeaturesError      stored features are missing, damaged, or of another encoder
     +-- WeightsError       an encoder's weights cannot be had
     +-- BundleError        a model folder is incomplete, damaged, or of another version
     +-- TrainingError      training cannot start or go on
+    +-- RunError           a run cannot be found, made, or told what to do
+    +-- QueryError         a search cannot be understood
 
 The text of each is written for the person who reads it: the page and the command line show it as
 it stands.  Anything else that escapes the library is a bug.
@@ -18,8 +22,12 @@ __all__ = [
     "CaptioningError",
     "ConfigError",
     "DatasetError",
+    "DownloadError",
+    "DownloadStopped",
     "FeaturesError",
     "ImageError",
+    "QueryError",
+    "RunError",
     "TrainingError",
     "WeightsError",
 ]
@@ -41,6 +49,14 @@ class DatasetError(CaptioningError):
     """A folder is not the data set it was taken for."""
 
 
+class DownloadError(DatasetError):
+    """A data set cannot be fetched: no network, no room, a refusal, or a broken transfer."""
+
+
+class DownloadStopped(DownloadError):
+    """Somebody stopped fetching a data set; what has come is kept."""
+
+
 class FeaturesError(CaptioningError):
     """Stored features are missing, damaged, or belong to another encoder."""
 
@@ -55,3 +71,11 @@ class BundleError(CaptioningError):
 
 class TrainingError(CaptioningError):
     """Training cannot start or go on."""
+
+
+class RunError(CaptioningError):
+    """A run cannot be found, made, or told what to do."""
+
+
+class QueryError(CaptioningError):
+    """A search cannot be understood."""

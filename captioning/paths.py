@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["data_folder", "shipped_models"]
+__all__ = ["data_folder", "shipped_configs", "shipped_models"]
 
 
 def data_folder() -> Path:
@@ -14,6 +14,11 @@ def data_folder() -> Path:
 def shipped_models() -> Path:
     """Return the folder of the bundles that come with the program."""
     return _repository() / "models"
+
+
+def shipped_configs() -> Path:
+    """Return the folder of the training configurations that come with the program."""
+    return _repository() / "configs"
 
 
 def _repository() -> Path:

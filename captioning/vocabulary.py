@@ -109,7 +109,7 @@ class Vocabulary:
             version, words = content["format_version"], content["words"]
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(
                 f"{path} is not a vocabulary: expected JSON with format_version and words."
             ) from error
@@ -119,4 +119,7 @@ class Vocabulary:
             )
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise BundleError(f"{path}: expected a list of words.")
-        return cls(words)
+        try:
+            return cls(words)
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from None

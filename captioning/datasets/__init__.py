@@ -1,10 +1,12 @@
 """Data sets of photos with captions, all with the same face.
 
-`load(folder)` finds out what a folder holds; `generate_shapes` makes a small one out of nothing;
-`verify` opens every photo.  Another kind of data set is another module with an `ADAPTER`, named in
-`loading`.
+`available_datasets` tells which there are; `load(folder)` finds out what a folder holds;
+`generate_shapes` makes a small one out of nothing; `verify` opens every photo.  Another kind of
+data set is another module with an `ADAPTER`, named in `loading`.  `captioning.datasets.download`
+brings data sets here.
 """
 
+from captioning.datasets.catalog import Available, available_datasets, folder_of
 from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
 from captioning.datasets.loading import load
 from captioning.datasets.oddities import Oddities, Tally
@@ -13,11 +15,14 @@ from captioning.datasets.verification import VerificationReport, verify
 
 __all__ = [
     "SPLITS",
+    "Available",
     "CaptionDataset",
     "Oddities",
     "Photo",
     "Tally",
     "VerificationReport",
+    "available_datasets",
+    "folder_of",
     "generate_shapes",
     "load",
     "verify",

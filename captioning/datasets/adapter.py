@@ -17,7 +17,7 @@ class Adapter:
         name: The data set's name.
         looked_for: What makes a folder one, for the sentence that says what was missing.
         inner_folders: Lower-case names of folders inside it that people give in its place.
-        fits: Whether a folder is one, told from names alone.
+        fits: Whether a folder is one, told from names and at most a few first lines.
         read: Reads a folder that fits.
     """
 

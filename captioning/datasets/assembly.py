@@ -4,39 +4,36 @@ Every adapter reads its own files; what counts as odd, and what becomes of it, i
 once for all of them.
 """
 
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from captioning.datasets.dataset import Photo
+from captioning.datasets.dataset import SPLITS, Photo
 from captioning.datasets.oddities import Oddities
+from captioning.datasets.photofiles import PhotoFiles
+from captioning.datasets.splitting import known_split, split_by_names
 from captioning.errors import DatasetError
 
-__all__ = ["PHOTO_SUFFIXES", "assemble", "is_photo", "photo_names"]
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+__all__ = ["Row", "assemble", "assemble_rows"]
 
 # A photo's name with a number behind its ending, such as x.jpg.1
 _MISNAMED = re.compile(r"\.(jpe?g|png)\.\d+$", re.IGNORECASE)
 
 
-def is_photo(name: str) -> bool:
-    """Tell from its name whether a file is a photo; hidden files are none."""
-    return name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith(".")
+@dataclass(frozen=True)
+class Row:
+    """One caption as a file gives it.
 
-
-def photo_names(folder: Path) -> list[str]:
-    """Return the names of the photo files in `folder` in order, leaving out hidden files.
-
-    Raises:
-        DatasetError: The folder cannot be read.
+    Attributes:
+        name: What the file calls the photo.
+        caption: As it was written.
+        split: The word the file has for the photo's split; None where it has none.
     """
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise DatasetError(f"'{folder}' cannot be read ({error.strerror}).") from error
-    return sorted(filter(is_photo, names))
+
+    name: str
+    caption: str
+    split: str | None = None
 
 
 def assemble(
@@ -80,6 +77,76 @@ def assemble(
             split_of.get(name) if said else None,
         )
         for name, said in captions.items()
+    )
+
+
+def assemble_rows(
+    rows: Sequence[Row],
+    files: PhotoFiles,
+    source: Path,
+    oddities: Oddities,
+    captions_each: int | None = None,
+) -> tuple[Photo, ...]:
+    """Join rows and the photo files they mean into photos; draw the splits if no row has one.
+
+    Args:
+        rows: One per caption, in the order of the caption file.
+        files: The photo files there are.
+        source: The caption file, for the sentence that says what is wrong.
+        oddities: Where to count what is odd; added to.
+        captions_each: How many captions every photo should have; None where that varies.
+
+    Raises:
+        DatasetError: No row means any of the photos.
+    """
+    names = dict.fromkeys(row.name for row in rows)
+    located = {name: _locate(name, files, oddities) for name in names}
+    if set(files.names).isdisjoint(located.values()):
+        raise DatasetError(_nothing_matches(rows, files, source))
+    captions = [(name, row.caption) for row in rows if (name := located[row.name]) is not None]
+    if any(row.split for row in rows):
+        split_of = _given_splits(rows, located, oddities)
+    else:
+        split_of = split_by_names(files.names, oddities)
+    return assemble(captions, files.names, split_of, oddities, captions_each)
+
+
+def _locate(name: str, files: PhotoFiles, oddities: Oddities) -> str | None:
+    """Return the file a name means, the name itself if there is none, None if there are several."""
+    found = files.find(name)
+    if len(found) > 1:
+        oddities.ambiguous_names.add(name)
+        return None
+    return found[0] if found else name
+
+
+def _given_splits(
+    rows: Iterable[Row], located: Mapping[str, str | None], oddities: Oddities
+) -> dict[str, str]:
+    given: dict[str, set[str]] = {}
+    for row in rows:
+        name = located[row.name]
+        if name is not None and row.split:
+            given.setdefault(name, set()).add(row.split)
+    split_of = {}
+    for name, words in given.items():
+        splits = {split for word in words if (split := known_split(word)) is not None}
+        if len(splits) > 1:
+            oddities.listed_twice.add(name)
+        if splits:
+            split_of[name] = max(splits, key=SPLITS.index)  # a test photo must not be trained on
+        else:
+            oddities.unknown_splits.add(f"{name}: '{min(words)[:40]}'")
+    return split_of
+
+
+def _nothing_matches(rows: Sequence[Row], files: PhotoFiles, source: Path) -> str:
+    if not rows:
+        return f"'{source}' holds no captions."
+    return (
+        f"'{source}' and the photos do not belong together: it names photos such as "
+        f"'{rows[0].name[:80]}', and '{files.folder}' holds none of them, but "
+        f"{len(files.names):,} others such as '{files.names[0]}'."
     )
 
 

@@ -18,7 +18,8 @@ class Photo:
     """One photo and what people wrote about it.
 
     Attributes:
-        name: The file's name, without a folder; unique in its data set.
+        name: The file's path below the data set's photo folder, with forward slashes; where all
+            photos lie in one folder, the file's name alone.  Unique in its data set.
         captions: As they were written, not cleaned; empty where nobody described the photo.
         split: "train", "dev" or "test"; None where no list names the photo or it has no caption.
     """
@@ -40,7 +41,7 @@ class CaptionDataset:
         name: What to call it beside a score, such as "flickr8k".
         root: The folder of the data set.
         photos: All photos, in the order of their names.
-        folder: The folder the photo files lie in.
+        folder: The folder the photo files lie in, or the one around their folders.
         oddities: What reading met that should not be there.
     """
 

@@ -6,20 +6,21 @@ there, the classic one is read: it is the original, and its rows are numbered.  
 captions in the same order.
 
 The split lists are those of the folder if all three are there, and otherwise the official ones
-(6,000, 1,000 and 1,000 photos), whose file names come with this package.
+(6,000, 1,000 and 1,000 photos), whose file names come with this package.  Other photos in one of
+these layouts, which many a data set has copied, make a data set of their own.
 """
 
-import csv
-import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from captioning.datasets.adapter import Adapter, entries
-from captioning.datasets.assembly import PHOTO_SUFFIXES, assemble, is_photo, photo_names
+from captioning.datasets.assembly import assemble
+from captioning.datasets.captionfile import read_table, read_token_file
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.oddities import Oddities, Tally
+from captioning.datasets.photofiles import PHOTO_SUFFIXES, find_photo_folder, photo_names
+from captioning.datasets.splitting import split_by_names
 from captioning.datasets.textfile import read_lines
 from captioning.errors import DatasetError
 
@@ -33,8 +34,6 @@ _TOKEN_FILE = "flickr8k.token.txt"  # noqa: S105 (a file's name, no secret)
 _KAGGLE_FILE = "captions.txt"
 _LISTS = {s: f"flickr_8k.{s}images.txt" for s in ("train", "dev", "test")}
 _OFFICIAL = {s: Path(__file__).parent / "splits" / f"flickr8k_{s}.txt" for s in _LISTS}
-
-_TOKEN_ROW = re.compile(r"(?P<name>.+?)#\d+\t(?P<caption>.*)")
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,12 @@ def read_flickr8k(root: Path) -> CaptionDataset:
     if not names:
         raise DatasetError(f"'{layout.photos}' holds no photos ({', '.join(PHOTO_SUFFIXES)}).")
     oddities = Oddities()
-    rows_of = _token_rows if layout.classic else _kaggle_rows
-    rows = rows_of(layout.captions, oddities.unreadable_rows)
+    read_rows = read_token_file if layout.classic else read_table
+    rows = [(r.name, r.caption) for r in read_rows(layout.captions, oddities.unreadable_rows)]
+    if not layout.lists and official_splits().keys().isdisjoint(names):
+        splits = split_by_names(names, oddities)
+        photos = assemble(rows, names, splits, oddities, captions_each=None)
+        return CaptionDataset(root.name, root, photos, layout.photos, oddities)
     splits = _splits(layout.lists, names, oddities)
     photos = assemble(rows, names, splits, oddities, CAPTIONS_EACH)
     return CaptionDataset("flickr8k", root, photos, layout.photos, oddities)
@@ -79,97 +82,13 @@ def _find(root: Path) -> _Layout | None:
     # The archive of the texts unpacks without a folder of its own, so they may lie in the root,
     # or one folder deeper than they should.
     around = {**here, **deeper, **text}
-    photos = _photo_folder(here)
+    photos = find_photo_folder(here, _PHOTO_FOLDERS)
     captions = around.get(_TOKEN_FILE) or here.get(_KAGGLE_FILE)
     if photos is None or captions is None:
         return None
     lists = {split: around[name] for split, name in _LISTS.items() if name in around}
     complete = lists if len(lists) == len(_LISTS) else {}
     return _Layout(photos, captions, captions.name.lower() == _TOKEN_FILE, complete)
-
-
-def _photo_folder(here: Mapping[str, Path]) -> Path | None:
-    """Return the folder of the photos, which some copies nest in another of such a name."""
-    outer = [here[name] for name in _PHOTO_FOLDERS if name in here and os.path.isdir(here[name])]
-    for folder in outer:
-        if _holds_photos(folder):
-            return folder
-        inner = entries(folder)
-        for name in _PHOTO_FOLDERS:
-            if name in inner and _holds_photos(inner[name]):
-                return inner[name]
-    return next(iter(outer), None)
-
-
-def _holds_photos(folder: Path) -> bool:
-    try:
-        return any(map(is_photo, os.listdir(folder)))
-    except OSError:
-        return False
-
-
-def _token_rows(path: Path, unreadable: Tally) -> list[tuple[str, str]]:
-    """Read rows of the form `photo.jpg#0<TAB>caption`."""
-    rows = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if match := _TOKEN_ROW.fullmatch(line):
-            rows.append((match["name"].strip(), match["caption"]))
-        else:
-            unreadable.add(f"line {number}")
-    if not rows:
-        raise DatasetError(
-            f"'{path}' holds no captions: none of its lines has the form 'photo.jpg#0', a tab, "
-            "and the caption."
-        )
-    return rows
-
-
-def _kaggle_rows(path: Path, unreadable: Tally) -> list[tuple[str, str]]:
-    """Read the CSV: a header, then `photo.jpg,caption`, the caption quoted if it has commas."""
-    lines = read_lines(path)
-    header = [name.strip().lower() for name in (_cells(lines[0]) if lines else [])]
-    if "image" in header and "caption" in header:
-        columns, start = (header.index("image"), header.index("caption")), 1
-    elif header and is_photo(header[0]):
-        header, columns, start = ["image", "caption"], (0, 1), 0
-    else:
-        raise DatasetError(
-            f"'{path}' does not begin with the header 'image,caption' but with "
-            f"'{lines[0][:80] if lines else ''}'. It may be the caption file of another data set."
-        )
-    rows = []
-    for number, line in enumerate(lines[start:], start=start + 1):
-        row = _kaggle_row(line, len(header), *columns)
-        if row is None:
-            unreadable.add(f"line {number}")
-        else:
-            rows.append(row)
-    if not rows:
-        raise DatasetError(f"'{path}' holds no captions: there is no row below its header.")
-    return rows
-
-
-def _kaggle_row(line: str, width: int, image: int, caption: int) -> tuple[str, str] | None:
-    cells = _cells(line)
-    if len(cells) > width == caption + 1:
-        # Some copies leave captions with commas unquoted; they are the last column.
-        cells[caption:] = [",".join(cells[caption:])]
-    if len(cells) != width or not _is_name(cells[image]):
-        return None
-    return cells[image].strip(), cells[caption]
-
-
-def _is_name(text: str) -> bool:
-    """Tell a file's name, also one with a number behind its ending, from other text."""
-    return any(suffix in text.lower() for suffix in PHOTO_SUFFIXES)
-
-
-def _cells(line: str) -> list[str]:
-    """Split one line; read line by line, an unclosed quote cannot swallow the rows below it."""
-    try:
-        return next(csv.reader([line]), [])
-    except csv.Error:
-        return []
 
 
 def _splits(lists: Mapping[str, Path], names: Iterable[str], oddities: Oddities) -> dict[str, str]:

@@ -3,15 +3,22 @@
 import os
 from pathlib import Path
 
-from captioning.datasets import flickr8k, shapes
+from captioning.datasets import coco, flickr8k, flickr30k, karpathy, shapes, table
 from captioning.datasets.adapter import Adapter
 from captioning.datasets.dataset import CaptionDataset
 from captioning.errors import DatasetError
 
-__all__ = ["load"]
+__all__ = ["kind_of", "load"]
 
 # Asked in this order; one that takes nearly any folder belongs at the end.
-_ADAPTERS: tuple[Adapter, ...] = (shapes.ADAPTER, flickr8k.ADAPTER)
+_ADAPTERS: tuple[Adapter, ...] = (
+    shapes.ADAPTER,
+    flickr30k.ADAPTER,
+    flickr8k.ADAPTER,
+    *karpathy.ADAPTERS,
+    coco.ADAPTER,
+    table.ADAPTER,
+)
 
 
 def load(folder: str | os.PathLike[str]) -> CaptionDataset:
@@ -26,10 +33,9 @@ def load(folder: str | os.PathLike[str]) -> CaptionDataset:
     """
     root = _existing(folder)
     for candidate in _around(root):
-        for adapter in _ADAPTERS:
-            if adapter.fits(candidate):
-                return adapter.read(candidate)
-    inside = [(path, a) for path in _subfolders(root) for a in _ADAPTERS if a.fits(path)]
+        if adapter := _adapter(candidate):
+            return adapter.read(candidate)
+    inside = _inside(root)
     if len(inside) == 1:
         path, adapter = inside[0]
         return adapter.read(path)
@@ -42,11 +48,38 @@ def load(folder: str | os.PathLike[str]) -> CaptionDataset:
     )
 
 
+def kind_of(folder: Path) -> str | None:
+    """Return the kind of data set a folder, or the only one inside it, looks like; or None.
+
+    Told from the names of files, so it is quick, and whether the data set can be read is only
+    known once `load` has done it.
+    """
+    if adapter := _adapter(folder):
+        return adapter.name
+    try:
+        inside = _inside(folder)
+    except OSError:
+        return None
+    return inside[0][1].name if len(inside) == 1 else None
+
+
+def _adapter(folder: Path) -> Adapter | None:
+    return next((adapter for adapter in _ADAPTERS if adapter.fits(folder)), None)
+
+
+def _inside(root: Path) -> list[tuple[Path, Adapter]]:
+    paths = (root / name for name in sorted(os.listdir(root)) if not name.startswith("."))
+    folders = [path for path in paths if os.path.isdir(path)]
+    return [(path, adapter) for path in folders if (adapter := _adapter(path))]
+
+
 def _existing(folder: str | os.PathLike[str]) -> Path:
     if not os.fspath(folder).strip():
         raise DatasetError("No folder was named. Give the folder a data set lies in.")
     try:
         root = Path(folder).expanduser().absolute()
+        if ".." in root.parts:  # reads badly, and `parent` would not be the folder above
+            root = root.resolve()
         if root.is_dir():
             os.listdir(root)
             return root
@@ -65,8 +98,3 @@ def _around(root: Path) -> list[Path]:
     """Return the folder itself, and the one above if this looks like a part of a data set."""
     inner = {name for adapter in _ADAPTERS for name in adapter.inner_folders}
     return [root, root.parent] if root.name.lower() in inner else [root]
-
-
-def _subfolders(root: Path) -> list[Path]:
-    paths = (root / name for name in sorted(os.listdir(root)) if not name.startswith("."))
-    return [path for path in paths if os.path.isdir(path)]

@@ -53,6 +53,10 @@ class Oddities:
         listed_twice: Names in more than one split list; test counts before dev before train.
         lists_differ: Names that the folder's own split lists place elsewhere than the official
             ones.
+        ambiguous_names: Names that fit several photos in different folders.  Their captions are
+            left out.
+        unknown_splits: Photos whose split is a word that stands for none.  In no split.
+        decisions: Sentences on what was decided where the folder leaves it open.
     """
 
     misnamed: Tally = field(default_factory=Tally)
@@ -66,10 +70,18 @@ class Oddities:
     listed_without_photo: Tally = field(default_factory=Tally)
     listed_twice: Tally = field(default_factory=Tally)
     lists_differ: Tally = field(default_factory=Tally)
+    ambiguous_names: Tally = field(default_factory=Tally)
+    unknown_splits: Tally = field(default_factory=Tally)
+    decisions: list[str] = field(default_factory=list)
 
     def sentences(self) -> list[str]:
-        """Return one sentence per kind of oddity that was met, for a person to read."""
-        return [*self._about_captions(), *self._about_photos(), *self._about_splits()]
+        """Return one sentence per decision and kind of oddity that was met, for a person."""
+        return [
+            *self.decisions,
+            *self._about_captions(),
+            *self._about_photos(),
+            *self._about_splits(),
+        ]
 
     def _about_captions(self) -> Iterator[str]:
         if t := self.misnamed:
@@ -81,6 +93,11 @@ class Oddities:
             yield (
                 f"{t.counted('caption is', 'captions are')} left out because the photo is not in "
                 f"the folder {t.shown()}."
+            )
+        if t := self.ambiguous_names:
+            yield (
+                f"{t.counted('name fits', 'names fit')} several photos in different folders "
+                f"{t.shown()}; their captions are left out."
             )
         if t := self.repeats_kept:
             yield (
@@ -127,4 +144,9 @@ class Oddities:
             yield (
                 "The folder's own split lists are used; they place "
                 f"{t.counted('photo', 'photos')} elsewhere than the official ones {t.shown()}."
+            )
+        if t := self.unknown_splits:
+            yield (
+                f"{t.counted('photo has', 'photos have')} a split that is none of train, dev, val "
+                f"and test {t.shown()}; kept, but in no split."
             )

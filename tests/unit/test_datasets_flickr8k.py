@@ -81,7 +81,6 @@ def test_both_layouts_give_the_captions_as_they_were_written(tmp_path):
     for dataset in (load(kaggle(tmp_path / "k")), load(classic(tmp_path / "c"))):
         assert {photo.name: list(photo.captions) for photo in dataset.photos} == captions_of()
         assert [photo.name for photo in dataset.photos] == sorted(NAMES)
-        assert dataset.name == "flickr8k"
 
 
 def test_classic_lists_make_the_splits(tmp_path):
@@ -89,6 +88,7 @@ def test_classic_lists_make_the_splits(tmp_path):
     assert [len(dataset.split(split)) for split in ("train", "dev", "test")] == [8, 1, 1]
     assert dataset.split("dev")[0].name == NAMES[8]
     assert dataset.references("dev") == [captions_of()[NAMES[8]]]
+    assert dataset.name == "flickr8k"
     # None of the names is in the official lists, which place them all elsewhere: nowhere.
     assert dataset.oddities.lists_differ.count == len(NAMES)
 
@@ -101,6 +101,7 @@ def test_official_lists_serve_a_copy_without_lists(tmp_path):
     train = sorted(name for name, split in official.items() if split == "train")[:1]
     names = (*dev, *train, "unlisted.jpg")
     dataset = load(kaggle(tmp_path / "k", captions_of(names), names))
+    assert dataset.name == "flickr8k"
     assert [photo.name for photo in dataset.split("dev")] == dev
     assert [photo.name for photo in dataset.split("train")] == train
     assert dataset["unlisted.jpg"].split is None
@@ -109,9 +110,21 @@ def test_official_lists_serve_a_copy_without_lists(tmp_path):
 
 
 def test_incomplete_lists_give_way_to_the_official_ones(tmp_path):
-    root = classic(tmp_path / "c")
+    official = official_splits()
+    dev, train = (next(n for n, split in official.items() if split == s) for s in ("dev", "train"))
+    lists = {"train": (dev, train), "dev": (), "test": ()}
+    root = classic(tmp_path / "c", captions_of((dev, train)), (dev, train), lists)
+    assert {photo.name for photo in load(root).split("train")} == {dev, train}
     (root / "Flickr8k_text" / "Flickr_8k.devImages.txt").unlink()
-    assert load(root).split("train") == ()
+    assert [photo.name for photo in load(root).split("dev")] == [dev]
+
+
+def test_other_photos_in_this_layout_are_a_data_set_of_their_own(tmp_path):
+    dataset = load(kaggle(tmp_path / "mine"))
+    assert dataset.name == "mine"
+    assert all(photo.split for photo in dataset.photos)
+    assert "drawn from each photo's name" in dataset.summary()
+    assert not dataset.oddities.listed_without_photo
 
 
 def test_photo_in_two_lists_is_kept_out_of_training(tmp_path):
@@ -174,7 +187,8 @@ def test_oddities_are_counted_and_told(tmp_path):
     file.write_text("\nno tab here\n" + file.read_text() + "\n\n")
     dataset = load(root)
     found = dataset.oddities
-    assert {name: getattr(found, name).count for name in vars(found)} == {
+    assert found.decisions == []
+    assert {n: tally.count for n, tally in vars(found).items() if n != "decisions"} == {
         "misnamed": 2,
         "captions_without_photo": 1,
         "photos_without_captions": 1,
@@ -186,6 +200,8 @@ def test_oddities_are_counted_and_told(tmp_path):
         "listed_without_photo": 1,
         "listed_twice": 0,
         "lists_differ": 10,
+        "ambiguous_names": 0,
+        "unknown_splits": 0,
     }
     assert list(dataset["2_abc.jpg"].captions) == captions_of()["2_abc.jpg"]
     assert len(dataset["1_abc.jpg"].captions) == 5
@@ -285,8 +301,8 @@ def test_what_is_no_data_set_says_what_was_looked_for(tmp_path):
 
 
 def test_parts_that_hold_nothing_say_so(tmp_path):
-    root = kaggle(tmp_path / "k", text="image_name| comment_number| comment\n")
-    assert "image_name|" in refusal(root)
+    root = kaggle(tmp_path / "k", text="question,answer\n")
+    assert "question," in refusal(root)
     (root / "captions.txt").write_text("image,caption\n")
     assert "no captions" in refusal(root)
     (root / "captions.txt").write_text("")

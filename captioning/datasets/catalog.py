@@ -1,0 +1,156 @@
+"""Which data sets there are: those in the data folder, and folders elsewhere that were named once.
+
+`datasets.json` in the data folder remembers the latter; their photos stay where they are.
+"""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioning.datasets.loading import kind_of
+from captioning.errors import DatasetError
+from captioning.paths import data_folder
+
+__all__ = ["Available", "available_datasets", "folder_of", "forget", "remember", "safe_name"]
+
+# What else the program keeps in its data folder.
+WORKING_FOLDERS = frozenset({"downloads", "explore", "features", "models", "runs"})
+
+_MEMORY = "datasets.json"
+_FORMAT_VERSION = 1
+_FIRST = ("flickr8k", "flickr30k", "coco")
+
+
+@dataclass(frozen=True)
+class Available:
+    """A data set that can be loaded.
+
+    Attributes:
+        name: What to call it in a link or a command; no two have the same, and it is never a path.
+        folder: Where it lies, for `load`.
+        kind: What it looks like: "flickr8k", "shapes", "captioned folder" and so on.
+        remembered: Whether it lies elsewhere and was named once.
+    """
+
+    name: str
+    folder: Path
+    kind: str
+    remembered: bool = False
+
+
+def available_datasets() -> list[Available]:
+    """Return the data sets at hand: well-known ones first, then people's own, then shapes.
+
+    Told from the names of files, in milliseconds; whether one can be read, `load` finds out.  A
+    remembered folder that is not there now, on a disk taken out say, is left out.
+    """
+    found = [_available(folder, False) for folder in _inside_data_folder()]
+    found += [_available(folder, True) for folder in remembered_folders()]
+    kept: dict[str, Available] = {}
+    for dataset in sorted(filter(None, found), key=_rank):
+        name, number = dataset.name, 2
+        while name in kept:
+            name, number = f"{dataset.name}-{number}", number + 1
+        kept[name] = Available(name, dataset.folder, dataset.kind, dataset.remembered)
+    return list(kept.values())
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of the available data set of this name.
+
+    Raises:
+        DatasetError: There is none; the text names those there are.
+    """
+    datasets = available_datasets()
+    for dataset in datasets:
+        if dataset.name == name:
+            return dataset.folder
+    names = ", ".join(dataset.name for dataset in datasets) or "none yet"
+    raise DatasetError(f"There is no data set '{name}' here; there are: {names}.")
+
+
+def remembered_folders() -> list[Path]:
+    """Return the folders that were named, also those that are not there now."""
+    try:
+        content = json.loads(_memory().read_text(encoding="utf-8"))
+        return [Path(folder) for folder in content["folders"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def remember(folder: Path) -> None:
+    """Keep in mind that a data set lies in `folder`.
+
+    Raises:
+        DatasetError: It cannot be written down.
+    """
+    folder = folder.absolute()
+    if folder.parent != data_folder().absolute() and folder not in remembered_folders():
+        _write([*remembered_folders(), folder])
+
+
+def forget(folder: Path) -> None:
+    """Let go of a remembered folder; its files stay as they are.
+
+    Raises:
+        DatasetError: It cannot be written down.
+    """
+    kept = [known for known in remembered_folders() if known != folder.absolute()]
+    if kept != remembered_folders():
+        _write(kept)
+
+
+def safe_name(text: str) -> str:
+    """Make a name for a folder and a link out of any text.
+
+    >>> safe_name("My cats (2024)"), safe_name("../runs"), safe_name("…")
+    ('My-cats-2024', 'runs-data', 'photos')
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:60] or "photos"
+    return f"{name}-data" if name in WORKING_FOLDERS else name
+
+
+def _inside_data_folder() -> Sequence[Path]:
+    try:
+        names = sorted(os.listdir(data_folder()))
+    except OSError:
+        return []
+    paths = [data_folder() / name for name in names if not name.startswith(".")]
+    return [path for path in paths if path.name not in WORKING_FOLDERS and path.is_dir()]
+
+
+def _available(folder: Path, remembered: bool) -> Available | None:
+    kind = kind_of(folder)
+    if kind is None:
+        return None
+    well_known = remembered and kind in _FIRST
+    return Available(kind if well_known else safe_name(folder.name), folder, kind, remembered)
+
+
+def _rank(dataset: Available) -> tuple[int, bool, str]:
+    if dataset.kind in _FIRST:
+        place = _FIRST.index(dataset.kind)
+    else:
+        place = len(_FIRST) + (dataset.kind == "shapes")
+    return place, dataset.remembered, dataset.name
+
+
+def _memory() -> Path:
+    return data_folder() / _MEMORY
+
+
+def _write(folders: Sequence[Path]) -> None:
+    content = {"format_version": _FORMAT_VERSION, "folders": [str(folder) for folder in folders]}
+    path = _memory()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not remembered_folders():
+            os.replace(path, path.with_name(f"{_MEMORY}.before"))  # damaged, perhaps of use
+        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be written ({error.strerror}).") from error

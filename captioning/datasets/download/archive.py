@@ -1,0 +1,163 @@
+"""Unpacking a zip archive that nobody has vouched for.
+
+Every member is looked at before the first byte is written.  An archive that tries to leave its
+folder, hides what it holds or grows out of proportion is refused as a whole; members that no data
+set needs are passed over.
+"""
+
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioning.datasets.download.disk import require_room
+from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes
+from captioning.datasets.photofiles import is_photo
+from captioning.errors import DatasetError, DownloadError
+
+__all__ = ["LIMITS", "Limits", "unpack"]
+
+_TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".token")
+_CHUNK = 1 << 20
+_MARGIN = 100_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold.
+
+    Attributes:
+        members: Files and folders.  Flickr8k has 8,092, COCO's train2017 118,287.
+        total: Bytes when unpacked.
+        ratio: Bytes when unpacked for each byte in the archive, over all and for each large
+            file.  Photos have 1, captions about 4.
+    """
+
+    members: int = 300_000
+    total: int = 40_000_000_000
+    ratio: float = 100.0
+
+
+LIMITS = Limits()
+
+
+def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> int:
+    """Unpack photos and caption files of a zip archive into an empty folder.
+
+    Args:
+        archive: The zip file.
+        into: The folder, which exists and is empty.
+        hooks: Told and asked meanwhile.
+        limits: What it may hold.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        DatasetError: It is no zip, damaged, encrypted, or refused for what it holds.
+        DownloadError: There is no room for it.
+        DownloadStopped: Somebody wanted it to stop.
+    """
+    with _told(archive), zipfile.ZipFile(archive) as opened:
+        members = opened.infolist()
+        _check(archive, members, limits)
+        wanted = [member for member in members if _is_wanted(member.filename)]
+        if not wanted:
+            raise DatasetError(f"The archive '{archive.name}' holds no photos and no captions.")
+        total = sum(member.file_size for member in wanted)
+        require_room(into, total + _MARGIN)
+        meter, done = RateMeter(), 0
+        for member in wanted:
+            done += _write(opened, member, into / member.filename, hooks)
+            hooks.tell(Progress("unpacking", done, total, meter.rate(done)))
+    return len(wanted)
+
+
+def _check(archive: Path, members: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
+    """Refuse an archive for the sum of its members, or for one of them."""
+    if len(members) > limits.members:
+        raise _refused(archive, f"it has {len(members):,} members, more than {limits.members:,}")
+    total = sum(member.file_size for member in members)
+    if total > limits.total:
+        raise _refused(archive, f"it would fill {gigabytes(total)}")
+    packed = max(archive.stat().st_size, 1)
+    if total > _MARGIN and total > limits.ratio * packed:
+        raise _refused(archive, f"it would grow to {total / packed:,.0f} times its size")
+    seen: set[str] = set()
+    for member in members:
+        if reason := _fault(member, limits):
+            raise _refused(archive, f"its member '{member.filename[:80]}' {reason}")
+        name = member.filename.rstrip("/").lower()
+        if name in seen:
+            raise _refused(archive, f"its member '{member.filename[:80]}' is there twice")
+        seen.add(name)
+
+
+def _fault(member: zipfile.ZipInfo, limits: Limits) -> str | None:
+    """Say what is wrong with a member; None if nothing is."""
+    name = member.orig_filename
+    if name.startswith(("/", "\\")) or re.match(r"[a-zA-Z]:", name):
+        return "has an absolute path"
+    if ".." in re.split(r"[/\\]", name):
+        return "points outside the folder"
+    if re.search(r"[\\:\x00-\x1f]", name):
+        return "has a sign in its name that a file cannot have everywhere"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device, not a file"
+    if member.flag_bits & 0x1:
+        return "is encrypted; a password is not asked for here"
+    if member.file_size > _CHUNK and member.file_size > limits.ratio * max(member.compress_size, 1):
+        return (
+            f"would grow to {member.file_size / max(member.compress_size, 1):,.0f} times its size"
+        )
+    return None
+
+
+def _is_wanted(name: str) -> bool:
+    """Tell whether a data set may need a member: a photo or text, and not hidden."""
+    parts = name.split("/")
+    if not parts[-1] or any(part.startswith((".", "__MACOSX")) for part in parts):
+        return False
+    return is_photo(parts[-1]) or parts[-1].lower().endswith(_TEXT_SUFFIXES)
+
+
+def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, hooks: Hooks) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # "x": never through a file or link that is there already.
+    with opened.open(member) as source, open(path, "xb") as target:
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+            hooks.check()
+        return target.tell()
+
+
+@contextmanager
+def _told(archive: Path) -> Iterator[None]:
+    """Turn what reading an archive may raise into sentences."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DatasetError(
+            f"'{archive.name}' is no whole zip archive ({error}). It may not have been downloaded "
+            "to its end; download it again."
+        ) from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise DatasetError(
+            f"'{archive.name}' is packed in a way that cannot be read here ({error}). Unpack it "
+            "with another program and give the folder."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DownloadError(f"'{archive.name}' cannot be unpacked ({reason}).") from error
+
+
+def _refused(archive: Path, reason: str) -> DatasetError:
+    return DatasetError(
+        f"The archive '{archive.name}' is not unpacked: {reason}. If you trust it, unpack it with "
+        "another program and give the folder."
+    )

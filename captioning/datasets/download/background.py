@@ -1,0 +1,226 @@
+"""Fetching in a process of its own, so that a closed tab or a restarted server does not end it.
+
+The process writes how far it is to `downloads/flickr8k.json` in the data folder, where any page
+can read it; a lock file tells whether it lives, and a file `flickr8k.stop` asks it to end.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from captioning.datasets.download.disk import is_locked, locked, writable_folder
+from captioning.datasets.download.installing import Installed, fetch_flickr8k, install_zip
+from captioning.datasets.download.progress import Progress
+from captioning.datasets.download.source import downloads_folder
+from captioning.errors import CaptioningError, DownloadError, DownloadStopped
+from captioning.paths import data_folder
+
+__all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
+
+# The folder that `python -m captioning` works in.
+_HOME = Path(__file__).resolve().parents[3]
+_WRITE_EVERY = 0.5
+# How long a process may take from its birth until it has the lock.
+_BIRTH_SECONDS = 15.0
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class DownloadState:
+    """How the last download stands.
+
+    Attributes:
+        status: "none" (there was no download yet), "running", "done", "failed" or "stopped".
+        message: For a person: what came out or what is wrong, in a few lines; "" while running.
+        progress: How far it is; None where nothing is known yet.
+        folder: Where the data set lies once it is done.
+        updated: When this was written, in seconds since 1970.
+    """
+
+    status: str = "none"
+    message: str = ""
+    progress: Progress | None = None
+    folder: Path | None = None
+    updated: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether a process is at work."""
+        return self.status == "running"
+
+
+def start_download(archive: Path | None = None) -> DownloadState:
+    """Fetch Flickr8k in a process of its own and return at once; poll `download_state` for more.
+
+    Does nothing but tell the state if a download is running.
+
+    Args:
+        archive: A zip archive to unpack in place of fetching one.
+
+    Raises:
+        DownloadError: The process cannot be started, or the data folder cannot be written.
+    """
+    state = download_state()
+    if state.running:
+        return state
+    folder = writable_folder(downloads_folder())
+    _stop_file().unlink(missing_ok=True)
+    command = [sys.executable, "-m", "captioning", "data", "download"]
+    command += ["--zip", str(archive.expanduser().absolute())] if archive else []
+    surroundings = os.environ | {"CAPTIONING_DATA": str(data_folder().absolute())}
+    try:
+        _write(DownloadState("running", updated=time.time()))
+        with open(folder / "flickr8k.log", "wb") as log:
+            child = subprocess.Popen(  # noqa: S603 (this very program)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=_HOME,
+                env=surroundings,
+                start_new_session=True,
+            )
+    except OSError as error:
+        _write(DownloadState("failed", f"The download cannot be started ({error.strerror})."))
+        raise DownloadError(f"The download cannot be started ({error.strerror}).") from error
+    _children.append(child)
+    return download_state()
+
+
+def stop_download() -> None:
+    """Ask the download to end, which it does within seconds; what has come is kept."""
+    if download_state().running:
+        _stop_file().touch()
+
+
+def download_state() -> DownloadState:
+    """Return how the last download stands; quick, and never raises."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    state = _read()
+    if state.running and not is_locked(_lock_file()):
+        state = _read()  # it may have ended between the two looks
+        newborn = state.progress is None and time.time() - state.updated < _BIRTH_SECONDS
+        if state.running and not newborn:
+            message = (
+                "The download ended without a word. Start it again; it goes on from there. Its "
+                f"last words, if any, are in '{downloads_folder() / 'flickr8k.log'}'."
+            )
+            return replace(state, status="failed", message=message)
+    return state
+
+
+def run_download(
+    archive: Path | None = None,
+    *,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
+) -> Installed:
+    """Fetch Flickr8k or unpack `archive` in this process, and let `download_state` tell others.
+
+    Args:
+        archive: A zip archive to unpack in place of fetching one.
+        on_progress: Called often with how far it is.
+
+    Raises:
+        DownloadError: One is running already, or as `fetch_flickr8k`.
+        DatasetError: As `fetch_flickr8k` and `install_zip`.
+    """
+    writable_folder(downloads_folder())
+    with locked(_lock_file()) as alone:
+        if not alone:
+            raise DownloadError("A download is running already, in another window or terminal.")
+        recorder = _Recorder(on_progress)
+        try:
+            if archive is None:
+                done = fetch_flickr8k(on_progress=recorder.tell, should_stop=_stop_file().exists)
+            else:
+                done = install_zip(
+                    archive, on_progress=recorder.tell, should_stop=_stop_file().exists
+                )
+        except BaseException as error:
+            recorder.end("stopped" if _was_stopped(error) else "failed", _message(error))
+            raise
+        finally:
+            _stop_file().unlink(missing_ok=True)
+        recorder.end("done", " ".join(done.sentences()), done.dataset.root)
+        return done
+
+
+class _Recorder:
+    """Writes the state of a download, often enough to watch and seldom enough not to disturb."""
+
+    def __init__(self, on_progress: Callable[[Progress], object]) -> None:
+        self._on_progress = on_progress
+        self._state = DownloadState("running", progress=Progress("connecting"))
+        self._written = 0.0
+
+    def tell(self, progress: Progress) -> None:
+        """Keep how far it is, and pass it on."""
+        another = self._state.progress is None or self._state.progress.stage != progress.stage
+        self._state = replace(self._state, progress=progress)
+        if another or time.monotonic() - self._written > _WRITE_EVERY:
+            self._write()
+        self._on_progress(progress)
+
+    def end(self, status: str, message: str, folder: Path | None = None) -> None:
+        """Keep how it came out."""
+        self._state = replace(self._state, status=status, message=message, folder=folder)
+        self._write()
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        _write(replace(self._state, updated=time.time()))
+
+
+def _was_stopped(error: BaseException) -> bool:
+    return isinstance(error, DownloadStopped | KeyboardInterrupt)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, CaptioningError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped. Start it again to go on from there."
+    return f"The download failed with an error nobody foresaw: {error!r}."
+
+
+def _write(state: DownloadState) -> None:
+    """Replace the file of the state; a full disk costs the news, not the download."""
+    content: dict[str, Any] = asdict(state)
+    content["folder"] = str(state.folder) if state.folder else None
+    path = _state_file()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+
+
+def _read() -> DownloadState:
+    try:
+        content = json.loads(_state_file().read_text(encoding="utf-8"))
+        progress = Progress(**content.pop("progress")) if content["progress"] else None
+        folder = Path(content.pop("folder")) if content["folder"] else None
+        content = {k: v for k, v in content.items() if k in ("status", "message", "updated")}
+        return DownloadState(progress=progress, folder=folder, **content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return DownloadState()
+
+
+def _state_file() -> Path:
+    return downloads_folder() / "flickr8k.json"
+
+
+def _stop_file() -> Path:
+    return downloads_folder() / "flickr8k.stop"
+
+
+def _lock_file() -> Path:
+    return downloads_folder() / "flickr8k.lock"

@@ -1,0 +1,253 @@
+"""Bringing a data set to its place: from Kaggle, from a zip archive, or from a folder."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioning.datasets.catalog import remember, safe_name
+from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.download.archive import LIMITS, Limits, unpack
+from captioning.datasets.download.disk import require_room, writable_folder
+from captioning.datasets.download.progress import Hooks, Progress
+from captioning.datasets.download.source import (
+    MOST_BYTES,
+    USUAL_BYTES,
+    by_hand,
+    download_url,
+    downloads_folder,
+    given_zip,
+    kagglehub_copy,
+    missing_from,
+)
+from captioning.datasets.download.transfer import PATIENCE, Patience, transfer
+from captioning.datasets.loading import load
+from captioning.errors import DatasetError, DownloadError, DownloadStopped
+from captioning.paths import data_folder
+
+__all__ = ["Installed", "fetch_flickr8k", "install_folder", "install_zip"]
+
+_MARGIN = 200_000_000
+_UNPACKING = ".unpacking-"
+_LEFTOVER_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A data set that is in its place.
+
+    Attributes:
+        dataset: The data set, loaded.
+        remarks: Sentences on what a person should know about it, if anything.
+    """
+
+    dataset: CaptionDataset
+    remarks: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """Say what is where, and what is odd about it."""
+        return [f"'{self.dataset.root}' is ready.", self.dataset.summary(), *self.remarks]
+
+
+def fetch_flickr8k(
+    *,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    patience: Patience = PATIENCE,
+) -> Installed:
+    """Bring Flickr8k to `flickr8k` in the data folder; at once if a whole copy is there already.
+
+    A zip archive that somebody has put into the data folder, or a copy that kagglehub has fetched,
+    is used in place of the network.  Otherwise it comes from Kaggle, which wants no account for
+    it; a transfer that broke earlier goes on where it broke.  What arrives is checked (8,091
+    photos, 5 captions each) and then moved into place in one step; a folder that was there is kept
+    beside the downloads.
+
+    Args:
+        on_progress: Called often with how far it is.
+        should_stop: Asked often.
+        patience: How long to wait for the server.
+
+    Raises:
+        DownloadStopped: `should_stop` said so.
+        DownloadError: There is no network, no room, or no end of the breaks; the text says what
+            to do by hand.
+        DatasetError: What came is not whole.
+    """
+    hooks = Hooks(on_progress, should_stop)
+    there = _whole_copy(data_folder() / "flickr8k")
+    if there is not None:
+        return Installed(there, ("It was there already.",))
+    given = given_zip()
+    if given is not None:
+        return _install(given, hooks, flickr8k_only=True)
+    cached = kagglehub_copy()
+    if cached is not None and _whole_copy(cached) is not None:
+        installed = install_folder(cached)
+        return Installed(installed.dataset, ("It is the copy that kagglehub has fetched.",))
+    archive = writable_folder(downloads_folder()) / "flickr8k.zip"
+    if not archive.is_file():
+        _fetch(archive, hooks, patience)
+    return _install_fetched(archive, hooks)
+
+
+def install_zip(
+    path: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[Progress], object] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    limits: Limits = LIMITS,
+) -> Installed:
+    """Unpack a zip archive of any kind of data set into the data folder.
+
+    Nothing is written outside the data folder, and nothing in it is lost: the archive is unpacked
+    beside, loaded, checked if it is Flickr8k, and moved into place in one step.  A folder that had
+    the place is kept beside the downloads.
+
+    Args:
+        path: The archive.
+        on_progress: Called often with how far it is.
+        should_stop: Asked often.
+        limits: What it may hold.
+
+    Raises:
+        DatasetError: It is no archive, refused for what it holds, or holds no data set.
+        DownloadError: There is no room for it.
+        DownloadStopped: `should_stop` said so.
+    """
+    archive = Path(path).expanduser().absolute()
+    if archive.is_dir():
+        raise DatasetError(f"'{path}' is a folder, not a zip archive. Give it as a folder.")
+    if not archive.is_file():
+        raise DatasetError(f"There is no file '{path}'. Give the path of the zip archive.")
+    return _install(archive, Hooks(on_progress, should_stop), limits=limits)
+
+
+def install_folder(path: str | os.PathLike[str]) -> Installed:
+    """Check a folder that holds a data set, and remember it; its files stay where they are.
+
+    Raises:
+        DatasetError: It holds no data set that can be read, or none of its photos has a caption.
+    """
+    dataset = load(path)
+    if not any(photo.captions for photo in dataset.photos):
+        raise DatasetError(f"'{dataset.root}' has photos, but none of them has a caption.")
+    remember(dataset.root)
+    return Installed(dataset, tuple(_shortcomings(dataset)))
+
+
+def _fetch(archive: Path, hooks: Hooks, patience: Patience) -> None:
+    def room_for(done: int, total: int | None) -> None:
+        whole = total or USUAL_BYTES  # once as an archive and once unpacked
+        require_room(archive.parent, whole - done + whole + _MARGIN)
+
+    try:
+        transfer(
+            download_url(),
+            archive,
+            hooks=hooks,
+            require_room=room_for,
+            most_bytes=MOST_BYTES,
+            patience=patience,
+        )
+    except DownloadStopped:
+        raise
+    except DownloadError as error:
+        raise DownloadError(f"Flickr8k was not fetched. {error}\n\n{by_hand()}") from error
+
+
+def _install_fetched(archive: Path, hooks: Hooks) -> Installed:
+    """Install the archive this program has fetched, and delete it if it is used or of no use."""
+    try:
+        installed = _install(archive, hooks, flickr8k_only=True)
+    except DownloadError:
+        raise  # no room, or stopped: the archive is still good
+    except DatasetError:
+        archive.unlink(missing_ok=True)
+        raise
+    archive.unlink(missing_ok=True)
+    return installed
+
+
+def _install(
+    archive: Path, hooks: Hooks, *, limits: Limits = LIMITS, flickr8k_only: bool = False
+) -> Installed:
+    folder = writable_folder(data_folder())
+    _clear_leftovers(folder)
+    beside = folder / f"{_UNPACKING}{os.getpid()}-{time.time_ns()}"
+    try:
+        beside.mkdir()
+        unpack(archive, beside, hooks, limits)
+        hooks.tell(Progress("checking"))
+        dataset = _checked(archive, beside, flickr8k_only)
+        well_known = dataset.name != dataset.root.name
+        own_name = archive.stem if dataset.root == beside else dataset.root.name
+        target = folder / (dataset.name if well_known else safe_name(own_name))
+        remarks = _move_into_place(dataset.root, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Installed(load(target), tuple(remarks))
+
+
+def _checked(archive: Path, beside: Path, flickr8k_only: bool) -> CaptionDataset:
+    """Load what was unpacked.
+
+    Raises:
+        DatasetError: It is no data set, or a copy of Flickr8k that is not whole.
+    """
+    try:
+        dataset = load(beside)
+    except DatasetError as error:
+        found = str(error).replace(str(beside), archive.name)
+        raise DatasetError(f"'{archive.name}' cannot be used. {found}") from error
+    missing = _shortcomings(dataset)
+    if flickr8k_only and dataset.name != "flickr8k":
+        missing = [f"It holds another data set: {dataset.summary()}"]
+    if missing:
+        raise DatasetError(
+            f"'{archive.name}' is not a whole copy of Flickr8k. {' '.join(missing)} "
+            "Download it again."
+        )
+    return dataset
+
+
+def _shortcomings(dataset: CaptionDataset) -> list[str]:
+    return missing_from(dataset) if dataset.name == "flickr8k" else []
+
+
+def _whole_copy(folder: Path) -> CaptionDataset | None:
+    """Return the copy of Flickr8k in `folder`; None if there is none or it is not whole."""
+    if not folder.is_dir():
+        return None
+    try:
+        dataset = load(folder)
+        whole = dataset.name == "flickr8k" and not missing_from(dataset)
+    except (DatasetError, OSError):
+        return None
+    return dataset if whole else None
+
+
+def _move_into_place(root: Path, target: Path) -> list[str]:
+    """Rename `root` to `target`; keep what is there under another name, and say so."""
+    remarks = []
+    try:
+        if os.path.lexists(target):
+            shed = writable_folder(downloads_folder())
+            kept = shed / f"{target.name}-before-{time.strftime('%Y%m%d-%H%M%S')}"
+            os.rename(target, kept)
+            remarks.append(f"What was at '{target}' before is kept as '{kept}'.")
+        os.rename(root, target)
+    except OSError as error:
+        raise DownloadError(f"'{target}' cannot be written ({error.strerror}).") from error
+    return remarks
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Delete what unpackings that died have left a day ago or longer."""
+    for path in folder.glob(f"{_UNPACKING}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

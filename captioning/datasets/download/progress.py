@@ -1,0 +1,126 @@
+"""How far getting a data set has come, and what a person reads about it."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from captioning.errors import DownloadStopped
+
+__all__ = ["Hooks", "Progress", "RateMeter", "gigabytes", "megabytes"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far getting a data set has come.
+
+    Attributes:
+        stage: "connecting", "downloading", "unpacking" or "checking".
+        done: Bytes downloaded or unpacked.
+        total: Bytes there will be; None where that is not known.
+        rate: Bytes per second of late; None where that is not known.
+    """
+
+    stage: str
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """The share done, 0 to 1; None where the total is not known."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the stage goes on at this rate; None where that cannot be told."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+    def sentence(self) -> str:
+        """Say it for a person, without a full stop.
+
+        >>> Progress("downloading", 300_000_000, 1_100_000_000, 8_000_000).sentence()
+        'Downloading: 300 of 1,100 MB, 8.0 MB per second, about 2 minutes left'
+        >>> Progress("checking").sentence()
+        'Checking'
+        """
+        parts = []
+        if self.total is not None:
+            parts.append(f"{self.done / 1e6:,.0f} of {megabytes(self.total)}")
+        elif self.done:
+            parts.append(megabytes(self.done))
+        if self.rate:
+            parts.append(f"{self.rate / 1e6:.1f} MB per second")
+        if self.seconds_left is not None:
+            parts.append(_left(self.seconds_left))
+        name = self.stage.capitalize()
+        return f"{name}: {', '.join(parts)}" if parts else name
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What whoever waits wants to be told and asked meanwhile.
+
+    Attributes:
+        on_progress: Called often with how far it is.
+        should_stop: Asked often; once it says yes, the work ends with `DownloadStopped`.
+    """
+
+    on_progress: Callable[[Progress], object] = lambda progress: None
+    should_stop: Callable[[], bool] = lambda: False
+
+    def tell(self, progress: Progress) -> None:
+        """Pass on how far it is, and end the work if that is wanted.
+
+        Raises:
+            DownloadStopped: Somebody wants it to stop.
+        """
+        self.on_progress(progress)
+        self.check()
+
+    def check(self) -> None:
+        """End the work if that is wanted.
+
+        Raises:
+            DownloadStopped: Somebody wants it to stop.
+        """
+        if self.should_stop():
+            raise DownloadStopped(
+                "Stopped. What was downloaded is kept; start again to go on from there."
+            )
+
+
+class RateMeter:
+    """Bytes per second over the last few seconds, so that a stall shows."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self.seconds = seconds
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def rate(self, done: int) -> float | None:
+        """Note that `done` bytes are there now; return the rate, None until it can be told."""
+        now = time.monotonic()
+        self._marks.append((now, done))
+        while now - self._marks[0][0] > self.seconds and len(self._marks) > 2:
+            self._marks.popleft()
+        then, before = self._marks[0]
+        return (done - before) / (now - then) if now - then > 0.2 else None
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes for a person, as in "1,113 MB"."""
+    return f"{count / 1e6:,.0f} MB"
+
+
+def gigabytes(count: int) -> str:
+    """Write a number of bytes for a person, as in "1.1 GB"."""
+    return f"{count / 1e9:,.1f} GB"
+
+
+def _left(seconds: float) -> str:
+    if seconds < 60:
+        return "less than a minute left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} minute{'s' * (minutes != 1)} left"

@@ -1,0 +1,115 @@
+"""Flickr30k (Young et al. 2014) in the layouts it is found in.
+
+Captions are in `results_20130124.token`, as they were handed out, in `results.csv` with bars
+between the columns, or in a `captions.txt`; the photos are in `flickr30k_images`,
+`flickr30k-images` or `Images` beside it, or around it.  The splits are Karpathy's (29,000, 1,014
+and 1,000 photos) if `dataset_flickr30k.json` is there, and otherwise drawn by name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from captioning.datasets.adapter import Adapter, entries
+from captioning.datasets.assembly import Row, assemble_rows
+from captioning.datasets.captionfile import read_table, read_token_file
+from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
+from captioning.datasets.oddities import Oddities, Tally
+from captioning.datasets.photofiles import find_photo_folder, holds_photos, photo_files
+from captioning.errors import DatasetError
+
+__all__ = ["ADAPTER", "read_flickr30k"]
+
+CAPTIONS_EACH = 5
+
+_PHOTO_FOLDERS = ("flickr30k_images", "flickr30k-images", "images")
+_TOKEN_FILE = "results_20130124.token"  # noqa: S105 (a file's name, no secret)
+_CAPTION_FILES = (_TOKEN_FILE, "results.csv", "captions.txt", "captions.csv")
+# Flickr8k's `captions.txt` looks the same but for the names: its photos are 123_4567abcdef.jpg.
+_COPIED_HEADER = re.compile(r"image(_name)?\s*[,|]\s*comment_number\s*[,|]\s*comment")
+_NUMBERED_PHOTO = re.compile(r"\d{8,}\.jpg,")
+# One row of results.csv lacks the bar behind the caption's number.
+_LOST_BAR = re.compile(r"\s*(\d)\s+(\S.*)")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    photos: Path
+    captions: Path
+
+
+def read_flickr30k(root: Path) -> CaptionDataset:
+    """Read a copy of Flickr30k whose parts lie in `root`.
+
+    Raises:
+        DatasetError: A part is missing, unreadable, or not what its name promises.
+    """
+    layout = _find(root)
+    if layout is None:
+        raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
+    oddities = Oddities()
+    if layout.captions.name.lower() == _TOKEN_FILE:
+        rows = read_token_file(layout.captions, oddities.unreadable_rows)
+    else:
+        rows = read_table(layout.captions, oddities.unreadable_rows, mend=_with_bar)
+    lists = find_karpathy_file(root, "flickr30k")
+    if lists is not None:
+        rows = _with_splits(rows, read_karpathy_file(lists, Tally()))
+    files = photo_files(layout.photos)
+    photos = assemble_rows(rows, files, layout.captions, oddities, CAPTIONS_EACH)
+    return CaptionDataset("flickr30k", root, photos, files.folder, oddities)
+
+
+def _find(root: Path) -> _Layout | None:
+    here = entries(root)
+    photos = find_photo_folder(here, _PHOTO_FOLDERS)
+    if photos is None and any(name in here for name in _CAPTION_FILES[:2]) and holds_photos(root):
+        photos = root
+    if photos is None:
+        return None
+    among = {name: photos / name for name in _CAPTION_FILES if (photos / name).is_file()}
+    around = {**among, **here}
+    for name in _CAPTION_FILES:
+        if name in around and (name in _CAPTION_FILES[:2] or _is_flickr30k(around[name])):
+            return _Layout(photos, around[name])
+    return None
+
+
+def _is_flickr30k(captions: Path) -> bool:
+    """Tell Flickr30k's table from another one of that name by its first two lines."""
+    try:
+        with captions.open("rb") as file:
+            header, first = file.readline(200), file.readline(2000)
+    except OSError:
+        return False
+    names = header.decode("utf-8-sig", errors="replace").strip().lower()
+    row = first.decode("utf-8", errors="replace")
+    return bool(_COPIED_HEADER.fullmatch(names) or _NUMBERED_PHOTO.match(row))
+
+
+def _with_bar(cells: list[str]) -> list[str]:
+    """Part the number and the caption in a row that lacks what should stand between them."""
+    match = _LOST_BAR.fullmatch(cells[-1]) if len(cells) == 2 else None
+    return [cells[0], *match.groups()] if match else cells
+
+
+def _with_splits(rows: Sequence[Row], listed: Sequence[Row]) -> list[Row]:
+    split_of = {row.name: row.split for row in listed}
+    return [replace(row, split=split_of.get(row.name)) for row in rows]
+
+
+def _fits(root: Path) -> bool:
+    return _find(root) is not None
+
+
+ADAPTER = Adapter(
+    name="flickr30k",
+    looked_for=(
+        "Flickr30k (a folder 'flickr30k_images' beside 'results.csv' or 'results_20130124.token')"
+    ),
+    inner_folders=frozenset(_PHOTO_FOLDERS[:2]),
+    fits=_fits,
+    read=read_flickr30k,
+)
