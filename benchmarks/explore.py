@@ -1,0 +1,192 @@
+"""Measure the Explore pages on a real data set: index, search, first gallery, memory.
+
+    python benchmarks/explore.py ../shared/flickr8k [--json]
+
+Everything is worked out anew in a folder of its own.  The gallery and the memory are those of a
+real server looked at with a real browser, and left out where there is no chromium.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+LIMITS = {
+    "index_built_s": 10.0,
+    "search_slowest_s": 0.1,
+    "first_gallery_s": 1.5,
+    "memory_growth_mb": 300.0,
+}
+QUERIES = (
+    "dog",
+    "~run",
+    '"a black dog"',
+    "(dog OR cat) NOT grass len:>12",
+    'split:test start:"two dogs"',
+    "NOT a",
+    "rare:<20",
+    "~unheardof",
+)
+PAGES = (
+    "gallery?gallery.split=train",
+    "photo",
+    "search?search.query=~run+NOT+dog",
+    "search?search.way=Photos+for+a+sentence&search.query=a+child+in+the+snow",
+    "statistics",
+    "statistics?statistics.topic=Vocabulary",
+    "journey",
+    "bleu?bleu.examples=true",
+    "character",
+    "character?character.topic=Misspellings",
+    "character?character.topic=Loaded+words",
+    "data",
+)
+
+
+def main() -> None:
+    """Measure and print one line for each figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the data set's folder")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["CAPTIONING_DATA"] = scratch
+        (Path(scratch) / "flickr8k").symlink_to(options.folder.absolute())
+        figures = {**searching(options.folder), **browsing(Path(scratch))}
+    for name, value in figures.items():
+        limit = LIMITS.get(name)
+        verdict = "" if limit is None else f"  (at most {limit:g}: {_verdict(value, limit)})"
+        print(f"{name:>20}  {value:,.3f}{verdict}")
+    print(f"{'load':>20}  {os.getloadavg()[0]:.1f}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+def searching(folder: Path) -> dict[str, float]:
+    """Time the index and searches, without pages."""
+    from captioning.datasets import load
+    from captioning.exploring.caption_index import open_index
+    from captioning.exploring.ranking import PhotoRanking
+    from captioning.exploring.search import find
+
+    dataset, loading = _timed(lambda: load(folder))
+    _, built = _timed(lambda: open_index(dataset))
+    index, opened = _timed(lambda: open_index(dataset))
+    # The first search of each kind counts too: nothing is warmed up.
+    first = [_timed(lambda q=query: _search(find, index, q))[1] for query in QUERIES]
+    again = [_timed(lambda q=query: _search(find, index, q))[1] for query in QUERIES]
+    ranking, ranked = _timed(lambda: PhotoRanking(index))
+    _, sentence = _timed(lambda: ranking.nearest("a child with a red ball in the snow"))
+    return {
+        "captions": float(len(index.captions)),
+        "data_read_s": loading,
+        "index_built_s": built,
+        "index_opened_s": opened,
+        "search_slowest_s": max(first + again),
+        "search_median_s": statistics.median(first + again),
+        "ranking_built_s": ranked,
+        "sentence_s": sentence,
+    }
+
+
+def browsing(home: Path) -> dict[str, float]:
+    """Time the first gallery of a server, and see how much memory all pages take."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return {}
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        return {}
+    with _server(home) as (url, process), sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1400, "height": 900})
+        tab.set_default_timeout(120_000)
+        tab.goto(url)
+        tab.get_by_role("heading", level=1).wait_for()
+        before = _resident(process.pid)
+        begun = time.perf_counter()
+        tab.get_by_role("link", name="Gallery").click()
+        tab.wait_for_function(
+            "document.querySelectorAll('[data-testid=stImage] img').length >= 24 &&"
+            "[...document.querySelectorAll('[data-testid=stImage] img')].every(i => i.complete)"
+        )
+        gallery = time.perf_counter() - begun
+        for page in PAGES:
+            tab.goto(f"{url}/{page}")
+            tab.get_by_text("The code that just ran").wait_for()
+        after = _resident(process.pid)
+        browser.close()
+    return {
+        "first_gallery_s": gallery,
+        "memory_idle_mb": before,
+        "memory_growth_mb": after - before,
+    }
+
+
+@contextmanager
+def _server(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "CAPTIONING_DATA": str(home)}, **quiet
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    raise SystemExit("The server did not start.") from None
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _search(find: Callable[..., object], index: object, query: str) -> None:
+    found = find(index, query)
+    for caption in found.captions[:50]:  # type: ignore[attr-defined]
+        found.spans(int(caption))  # type: ignore[attr-defined]
+    _ = found.photos  # type: ignore[attr-defined]
+
+
+def _timed(work: Callable[[], object]) -> tuple[object, float]:
+    begun = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - begun
+
+
+def _resident(pid: int) -> float:
+    """Return the memory a process holds, in megabytes (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(kilobytes) / 1000
+
+
+def _verdict(value: float, limit: float) -> str:
+    return "kept" if value <= limit else "MISSED"
+
+
+if __name__ == "__main__":
+    main()

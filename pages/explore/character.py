@@ -1,0 +1,46 @@
+"""Character: how far people agree, what they misspell, what repeats, which words they choose."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from pages.shared.components import problem, prose, show_source
+from pages.shared.exploring.character import (
+    show_agreement,
+    show_duplicates,
+    show_misspellings,
+    show_words,
+)
+from pages.shared.exploring.data import choose_data, choose_split
+
+TOPICS = {
+    "Agreement": ("captioning.exploring.agreement", "measure_agreement"),
+    "Misspellings": ("captioning.exploring.spelling", "likely_misspellings"),
+    "Near-duplicates": ("captioning.exploring.likeness", "Likeness.across_splits"),
+    "Loaded words": ("captioning.exploring.word_pairs", "count_pairs"),
+}
+
+st.header("What the data set is like", anchor=False)
+prose("explore-character")
+explored = choose_data()
+topic = st.pills(
+    "Topic",
+    list(TOPICS),
+    default="Agreement",
+    required=True,
+    label_visibility="collapsed",
+    key="character.topic",
+    bind="query-params",
+)
+try:
+    match topic:
+        case "Misspellings":
+            show_misspellings("character", explored)
+        case "Near-duplicates":
+            show_duplicates("character", explored)
+        case _:
+            split = choose_split("character", explored, everything=False)
+            show = show_agreement if topic == "Agreement" else show_words
+            show("character", explored, split or "test")
+except CaptioningError as error:
+    problem(error)
+show_source(*TOPICS[topic])

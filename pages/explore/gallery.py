@@ -1,0 +1,17 @@
+"""Gallery: the photos of the data set, by split, page by page."""
+
+import streamlit as st
+
+from pages.shared.components import prose, show_source
+from pages.shared.exploring.data import choose_data, choose_split, describe
+from pages.shared.exploring.grid import photo_grid
+
+st.header("Gallery", anchor=False)
+prose("explore-gallery")
+
+explored = choose_data()
+split = choose_split("gallery", explored)
+photos = explored.photos(split)
+st.caption(f"{describe(explored.dataset)}. {len(photos):,} photos are shown here.")
+photo_grid("gallery.page", explored, photos)
+show_source("captioning.datasets.dataset", "CaptionDataset.split")

@@ -1,0 +1,49 @@
+"""Journey: what becomes of a caption on its way into the decoder."""
+
+import streamlit as st
+
+from captioning.exploring.journey import follow, row_count
+from captioning.vocabulary import Vocabulary
+from pages.shared import cache
+from pages.shared.components import prose, show_source
+from pages.shared.exploring.data import Explored, choose_data
+from pages.shared.exploring.stations import show_dropped, show_journey, vocabulary_of
+from pages.shared.exploring.steps import chosen_photo
+
+
+def vocabulary(explored: Explored) -> Vocabulary:
+    """Ask whose vocabulary: a model's, or one made of the training captions."""
+    models = cache.models()
+    own = "made here from training captions"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Vocabulary", [own, *models], key="journey.vocabulary")
+        if name != own:
+            return models[name].vocabulary
+        least = st.slider("Smallest count kept", 1, 20, 3, key="journey.min_count")
+    return vocabulary_of(explored, least)
+
+
+st.header("A caption's journey", anchor=False)
+prose("explore-journey")
+explored = choose_data()
+photo = chosen_photo(explored)
+written = st.selectbox(
+    "A caption of this data set",
+    photo.captions,
+    key="journey.caption",
+    accept_new_options=True,
+    help="Choose one, or type your own.",
+)
+words = vocabulary(explored)
+if written:
+    show_journey(follow(written, words))
+
+st.subheader("All captions together", anchor=False)
+training = explored.index.lengths[explored.index.in_split("train")]
+st.markdown(
+    f"The training split has **{len(training):,}** captions of **{training.sum():,}** words. A row "
+    "for each word and one for the end of each caption: "
+    f"{training.sum():,} + {len(training):,} = **{row_count(training):,} rows**."
+)
+show_dropped(explored)
+show_source("captioning.exploring.journey", "follow")

@@ -1,0 +1,91 @@
+"""Photo: one photo, what people and a model wrote about it, and photos that look like it."""
+
+import streamlit as st
+
+from captioning.datasets import Photo
+from captioning.errors import CaptioningError
+from captioning.exploring.bleu_drawing import draw_bleu
+from pages.shared import cache
+from pages.shared.captions import choose_settings
+from pages.shared.components import problem, show_source
+from pages.shared.exploring.bleu import LEGEND, colored, show_bleu
+from pages.shared.exploring.data import Explored, choose_data, likeness_of
+from pages.shared.exploring.grid import photo_grid
+from pages.shared.exploring.model import said_about
+from pages.shared.exploring.steps import chosen_photo, step_buttons
+from pages.shared.wording import plain
+
+
+def picture(explored: Explored, photo: Photo) -> None:
+    """Show the photo as large as fits."""
+    try:
+        data = cache.photo_file(explored.dataset.path(photo))
+        copy, width = cache.preview(data, photo.name)
+        st.image(copy, width=width, alt=f"The photo {photo.name}")
+    except CaptioningError as error:
+        problem(error)
+    st.caption(f"{plain(photo.name)}, {photo.split or 'in no split'}")
+
+
+def people(photo: Photo) -> None:
+    """Show what people wrote."""
+    st.subheader("What people wrote", anchor=False)
+    st.markdown("\n".join(f"- {plain(caption)}" for caption in photo.captions))
+    if not photo.captions:
+        st.caption("Nobody described this photo.")
+
+
+def machine(explored: Explored, photo: Photo) -> str | None:
+    """Let a model caption the photo, if it is asked to, and return what it wrote."""
+    models = cache.models()
+    if not models:
+        st.caption("There is no model yet. The Caption page says how to make one.")
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.toggle("Ask a model too", key="photo.ask", bind="query-params")
+        bundle, decoding = choose_settings("photo", models)
+    return said_about(explored, photo, bundle, decoding) if asked else None
+
+
+def compare(explored: Explored, photo: Photo, said: str) -> None:
+    """Show a model's caption among the references, with its BLEU."""
+    drawing = draw_bleu(said, photo.captions)
+    st.markdown(f"## {colored(drawing.hypothesis)}")
+    st.caption(LEGEND)
+    show_bleu(drawing)
+    st.page_link(
+        "pages/explore/bleu.py",
+        label="Where these figures come from",
+        icon=":material/calculate:",
+        query_params=explored.link(photo__photo=photo.name, bleu__text=said),
+    )
+
+
+def neighbours(explored: Explored, photo: Photo) -> None:
+    """Show the photos most like this one."""
+    st.subheader("Photos that look like it", anchor=False)
+    try:
+        likeness = likeness_of("photo", explored)
+        if likeness is not None:
+            pairs = likeness.nearest(photo.name)
+            st.caption(f"By the cosine between {plain(likeness.source)}.")
+            near = [pair.other for pair in pairs]
+            photo_grid("photo.near", explored, near, note=lambda n: f"{pairs[n].cosine:.2f}")
+    except CaptioningError as error:
+        problem(error)
+
+
+st.header("Photo", anchor=False)
+explored = choose_data()
+photo = chosen_photo(explored)
+step_buttons(explored, photo)
+left, right = st.columns([1, 1], gap="large")
+with left:
+    picture(explored, photo)
+with right:
+    people(photo)
+    said = machine(explored, photo)
+    if said is not None and photo.captions:
+        compare(explored, photo, said)
+neighbours(explored, photo)
+show_source("captioning.exploring.likeness", "Likeness.nearest")
