@@ -1,8 +1,7 @@
 """From a photo to a caption: one model, loaded and ready."""
 
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +14,18 @@ from captioning.arrays import assign_weights
 from captioning.bundles import Bundle, read_bundle
 from captioning.config import DecodingConfig
 from captioning.decoders import Decoder, build_decoder
-from captioning.decoding import CaptionSearch, Hypothesis
-from captioning.encoders import Encoder, load_encoder
-from captioning.errors import BundleError
+from captioning.decoding import (
+    CaptionSearch,
+    ForcedReading,
+    Hypothesis,
+    Reading,
+    Trace,
+    read_hypotheses,
+)
+from captioning.encoders import Encoder, load_encoder, resolve
+from captioning.errors import BundleError, ConfigError, QueryError
+from captioning.text import tokenize
+from captioning.turns import Turns
 
 __all__ = ["Alternative", "Caption", "Captioner", "Word"]
 
@@ -63,7 +71,9 @@ class Caption:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as the command line prints it; the sentence stands under `caption`."""
         content = asdict(self)
-        return {"caption": content.pop("text"), **content}
+        lists = {name: list(content[name]) for name in ("words", "alternatives")}
+        decoding = self.decoding.to_dict()
+        return {"caption": content.pop("text"), **content, **lists, "decoding": decoding}
 
 
 class Captioner:
@@ -77,10 +87,12 @@ class Captioner:
     def __init__(self, bundle: Bundle, decoder: Decoder) -> None:
         self.bundle = bundle
         self.decoder = decoder
-        # One photo always has the same shape, so XLA's compilation pays for itself.
-        self._search_one = CaptionSearch(decoder, xla=True)
-        self._search_many = CaptionSearch(decoder)
-        self._lock = threading.Lock()
+        # One photo, searched as the bundle says, is what is asked most; there XLA's seconds of
+        # compiling pay for themselves.
+        self._search_one = CaptionSearch(decoder, vocabulary=bundle.vocabulary, xla=True)
+        self._search_many = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
+        self._forced = ForcedReading(decoder)
+        self.turns = Turns()
 
     @classmethod
     def load(cls, name: str | Path, *, with_encoder: bool = True) -> "Captioner":
@@ -96,11 +108,14 @@ class Captioner:
             WeightsError: its encoder's ImageNet weights are nowhere to be had.
         """
         bundle = read_bundle(name)
-        decoder = build_decoder(
-            bundle.decoder,
-            vocabulary_size=len(bundle.vocabulary),
-            feature_shape=bundle.feature_shape,
-        )
+        try:
+            decoder = build_decoder(
+                bundle.decoder,
+                vocabulary_size=len(bundle.vocabulary),
+                feature_shape=bundle.feature_shape,
+            )
+        except ConfigError as error:
+            raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
         source = str(bundle.folder / "decoder.safetensors")
         assign_weights(decoder, bundle.decoder_arrays(), source=source)
         captioner = cls(bundle, decoder)
@@ -116,8 +131,14 @@ class Captioner:
             WeightsError: its ImageNet weights are nowhere to be had.
             BundleError: it does not fit the decoder.
         """
-        bundle = self.bundle
-        encoder = load_encoder(bundle.encoder, arrays=bundle.encoder_arrays())
+        bundle, arrays = self.bundle, self.bundle.encoder_arrays()
+        source = f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"
+        try:
+            if arrays is None and resolve(bundle.encoder)[1].files is None:
+                raise BundleError(f"{source} is missing; copy the whole folder again.")
+            encoder = load_encoder(bundle.encoder, arrays=arrays, source=source)
+        except ConfigError as error:
+            raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
         if encoder.feature_shape != bundle.feature_shape:
             raise BundleError(
                 f"{bundle.folder / 'config.json'}: the decoder expects features of shape "
@@ -130,44 +151,128 @@ class Captioner:
         """The bundle's name."""
         return self.bundle.name
 
-    def caption(self, photo: Image.Image, decoding: DecodingConfig | None = None) -> Caption:
+    def caption(
+        self,
+        photo: Image.Image,
+        decoding: DecodingConfig | None = None,
+        *,
+        on_wait: Callable[[int], None] | None = None,
+    ) -> Caption:
         """Write a sentence about an RGB photo of any size.
 
         Args:
             photo: as `captioning.images.read_image` returns it.
             decoding: how to choose the sentence; by default as the bundle says.
+            on_wait: told how many callers are served before this one.
+
+        Raises:
+            ConfigError: `decoding` asks for a word the model does not know, or for too many.
         """
         begun = time.perf_counter()
-        with self._lock:
-            pixels = self.encoder.pixels(photo)
-            features = self.encoder.encode(pixels[None])
-            return self.describe(features, decoding, begun=begun)[0]
+        pixels = self.encoder.pixels(photo)
+        with self.turns.take(on_wait):
+            trace = self._trace(self.encoder.encode(pixels[None]), decoding)
+        return self.rank(trace, decoding, seconds=time.perf_counter() - begun)[0]
+
+    def encode(
+        self, photos: Sequence[Image.Image], *, on_wait: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """Look at RGB photos once; everything else works from what this returns.
+
+        Returns:
+            Features, float32 `(B, R, D)` or `(B, D)`.
+        """
+        return self.encode_squares(np.stack([self.encoder.pixels(p) for p in photos]), on_wait)
+
+    def encode_squares(
+        self, pixels: np.ndarray, on_wait: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """Look at photos that are squares of the encoder's size already, uint8 `(B, S, S, 3)`."""
+        with self.turns.take(on_wait):
+            return self.encoder.encode(pixels)
 
     def describe(
-        self,
-        features: np.ndarray,
-        decoding: DecodingConfig | None = None,
-        *,
-        begun: float | None = None,
+        self, features: np.ndarray, decoding: DecodingConfig | None = None
     ) -> list[Caption]:
         """Write sentences about photos that are encoded already.
 
         Args:
             features: `(B, R, D)` or `(B, D)`.
             decoding: how to choose; by default as the bundle says.
-            begun: `time.perf_counter()` at which the work began, if before this call.
+
+        Raises:
+            ConfigError: `decoding` asks for a word the model does not know, or for too many.
+        """
+        begun = time.perf_counter()
+        trace = self.trace(features, decoding)
+        seconds = (time.perf_counter() - begun) / max(len(features), 1)
+        return self.rank(trace, decoding, seconds=seconds)
+
+    def trace(self, features: np.ndarray, decoding: DecodingConfig | None = None) -> Trace:
+        """Search for sentences and return every beam kept; `rank` reads the sentences from it.
+
+        Raises:
+            ConfigError: `decoding` asks for a word the model does not know, or for too many.
+        """
+        with self.turns.take():
+            return self._trace(features, decoding)
+
+    def rank(
+        self, trace: Trace, decoding: DecodingConfig | None = None, *, seconds: float = 0.0
+    ) -> list[Caption]:
+        """Read the sentences of a search, one `Caption` a photo.  The model is not asked.
+
+        Args:
+            trace: what `trace` returned.
+            decoding: its `length_penalty` says which sentence is the best.
+            seconds: what the search took, for each photo.
         """
         decoding = decoding or self.bundle.decoding
-        begun = time.perf_counter() if begun is None else begun
-        search = self._search_one if len(features) == 1 else self._search_many
-        found = search.search(features, decoding)
-        seconds = (time.perf_counter() - begun) / max(len(features), 1)
+        found = read_hypotheses(trace, length_penalty=decoding.length_penalty)
         return [self._caption(hypotheses, decoding, seconds) for hypotheses in found]
+
+    def read(self, features: np.ndarray, sentence: str) -> Reading:
+        """Read a given sentence with each photo: how likely was each word, where was looked.
+
+        Args:
+            features: `(B, R, D)` or `(B, D)`.
+            sentence: in any spelling of case and punctuation.
+
+        Raises:
+            QueryError: the model does not know a word of it, or it is longer than the model's
+                sentences.
+        """
+        words, longest = tokenize(sentence), self.bundle.decoder.max_length
+        unknown = [word for word in words if word not in self.bundle.vocabulary]
+        if unknown:
+            raise QueryError(f"The model does not know the word {unknown[0]!r}.")
+        if len(words) > longest:
+            raise QueryError(
+                f"The sentence has {len(words)} words; the model reads at most {longest}."
+            )
+        ids = tuple(self.bundle.vocabulary.id(word) for word in words)
+        with self.turns.take():
+            return self._forced.read(features, ids)
+
+    @cached_property
+    def blank_features(self) -> np.ndarray:
+        """Features of an evenly grey photo, `(1, R, D)` or `(1, D)`: what is known without one."""
+        size = int(self.encoder.config.input_size or 0)
+        return self.encode_squares(np.full((1, size, size, 3), 127, np.uint8))
 
     def warm_up(self) -> None:
         """Compile what captioning one photo needs, so that the first one does not wait for it."""
         size = int(self.encoder.config.input_size or 0)
         self.caption(Image.new("RGB", (size, size)))
+
+    def _trace(self, features: np.ndarray, decoding: DecodingConfig | None) -> Trace:
+        decoding, usual = decoding or self.bundle.decoding, self.bundle.decoding
+        loops = [
+            (d.strategy, d.beam_width, d.samples, len(d.required_words), d.no_repeat)
+            for d in (decoding, usual)
+        ]
+        quick = len(features) == 1 and loops[0] == loops[1]
+        return (self._search_one if quick else self._search_many).trace(features, decoding)
 
     def _caption(
         self, hypotheses: Sequence[Hypothesis], decoding: DecodingConfig, seconds: float

@@ -29,6 +29,9 @@ __all__ = [
     "setting",
 ]
 
+MOST_REQUIRED_WORDS = 4
+"""The search keeps a beam for each number of required words said so far, so they are few."""
+
 
 def setting(
     default: Any = dataclasses.MISSING,
@@ -60,7 +63,8 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: only dictionaries, lists, numbers, strings, booleans and None."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        values: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {name: _without_tuples(value) for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -158,6 +162,26 @@ class DecodingConfig(Config):
     )
     samples: int = setting(1, "sentences drawn for a photo", at_least=1, at_most=20)
     seed: int = setting(0, "the same seed draws the same sentence", at_least=0, at_most=2**31 - 1)
+    prefix: tuple[str, ...] = setting((), "words the sentence begins with")
+    required_words: tuple[str, ...] = setting((), "words that must occur (beam search only)")
+    banned_words: tuple[str, ...] = setting((), "words that must not occur")
+    no_repeat: int = setting(
+        0, "no row of so many words occurs twice; 0 lets any", at_least=0, at_most=10
+    )
+
+    def __post_init__(self) -> None:
+        """Check the fields, and that the words that must occur can be searched for."""
+        super().__post_init__()
+        if self.required_words and self.strategy == "sample":
+            raise ConfigError(
+                "Words that must occur are found by beam search, not by drawing words at random; "
+                "choose the strategy beam, or require no words."
+            )
+        if len(self.required_words) > MOST_REQUIRED_WORDS:
+            raise ConfigError(
+                f"required_words takes at most {MOST_REQUIRED_WORDS} words, "
+                f"got {len(self.required_words)}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,8 +323,19 @@ def _parse(text: str, *, for_text: bool) -> Any:
     return text if for_text and type(value) in (int, float) else value
 
 
+def _without_tuples(value: Any) -> Any:
+    """Write tuples as the lists that JSON would make of them."""
+    if isinstance(value, dict):
+        return {key: _without_tuples(inner) for key, inner in value.items()}
+    return [_without_tuples(inner) for inner in value] if isinstance(value, tuple) else value
+
+
 def _coerce(name: str, value: Any, hint: Any) -> Any:
     """Bring `value` to the declared type, admitting what JSON and forms make of it."""
+    if typing.get_origin(hint) is tuple:  # only `tuple[str, ...]` is used
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise ConfigError(f"{name} must be a list of words, got {value!r}.")
+        return tuple(value)
     if isinstance(hint, types.UnionType):  # only `T | None` is used
         if value is None:
             return None

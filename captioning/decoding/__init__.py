@@ -1,6 +1,19 @@
-"""Choosing a sentence from a decoder's probabilities: greedy, beam search, sampling."""
+"""Choosing a sentence from a decoder's probabilities: greedy, beam search, sampling, steering."""
 
+from captioning.decoding.forced import ForcedReading, Reading
 from captioning.decoding.hypotheses import Hypothesis, Trace, read_hypotheses
+from captioning.decoding.loop import unsayable
 from captioning.decoding.search import CaptionSearch
+from captioning.decoding.tree import Node, read_tree
 
-__all__ = ["CaptionSearch", "Hypothesis", "Trace", "read_hypotheses"]
+__all__ = [
+    "CaptionSearch",
+    "ForcedReading",
+    "Hypothesis",
+    "Node",
+    "Reading",
+    "Trace",
+    "read_hypotheses",
+    "read_tree",
+    "unsayable",
+]

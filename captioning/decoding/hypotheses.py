@@ -6,7 +6,7 @@ import numpy as np
 
 from captioning.vocabulary import EOS
 
-__all__ = ["DEAD", "Hypothesis", "Trace", "read_hypotheses"]
+__all__ = ["DEAD", "Hypothesis", "Trace", "ends", "follow_back", "read_hypotheses"]
 
 DEAD = -1e9
 """Score of a beam that is not in use: finite, so that sums with it never turn into NaN."""
@@ -52,11 +52,18 @@ class Trace:
         tokens: int32 `(T, B, K)`, the word that beam k took at step t.
         parents: int32 `(T, B, K)`, which beam of the step before it continued.
         scores: float32 `(T, B, K)`, summed log-probability; at most `DEAD / 2` where unused.
+        near_tokens: int32 `(T, B, 2K)`, the likeliest words, kept or not (beam search only).
+        near_parents: int32 `(T, B, 2K)`, which beam of the step before they would have continued.
+        near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `DEAD / 2` for
+            those that were.
     """
 
     tokens: np.ndarray
     parents: np.ndarray
     scores: np.ndarray
+    near_tokens: np.ndarray | None = None
+    near_parents: np.ndarray | None = None
+    near_scores: np.ndarray | None = None
 
 
 def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothesis]]:
@@ -68,24 +75,26 @@ def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothe
         For each photo its hypotheses, the best first.
     """
     photos = trace.tokens.shape[1]
-    found = [_of_photo(trace, photo) for photo in range(photos)]
+    found = [
+        [follow_back(trace, photo, step, beam) for step, beam in ends(trace, photo)]
+        for photo in range(photos)
+    ]
     return [
         sorted(hypotheses, key=lambda h: h.score(length_penalty), reverse=True)
         for hypotheses in found
     ]
 
 
-def _of_photo(trace: Trace, photo: int) -> list[Hypothesis]:
-    tokens = trace.tokens[:, photo]
+def ends(trace: Trace, photo: int) -> list[tuple[int, int]]:
+    """Return step and beam of the last word of each sentence that the search ended with."""
     alive = trace.scores[:, photo] > DEAD / 2
-    steps = int(alive.any(axis=1).sum())
-    ended = alive & (tokens == EOS)
-    if steps:
-        ended[steps - 1] |= alive[steps - 1]  # cut off by the full length
-    return [_follow_back(trace, photo, int(t), int(k)) for t, k in np.argwhere(ended)]
+    ended = alive & (trace.tokens[:, photo] == EOS)
+    ended[-1] |= alive[-1]  # cut off by the full length
+    return [(int(step), int(beam)) for step, beam in np.argwhere(ended)]
 
 
-def _follow_back(trace: Trace, photo: int, step: int, beam: int) -> Hypothesis:
+def follow_back(trace: Trace, photo: int, step: int, beam: int) -> Hypothesis:
+    """Read the sentence that ends in `beam` at `step`."""
     ids: list[int] = []
     totals: list[float] = []
     for t in range(step, -1, -1):

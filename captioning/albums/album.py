@@ -1,0 +1,146 @@
+"""Where many photos come from: a folder, a zip, or single files.  None is read before its turn."""
+
+import stat
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from captioning.errors import ImageError
+from captioning.images import MAX_BYTES
+
+__all__ = ["ENDINGS", "Album", "AlbumPhoto", "from_bytes", "open_album", "read_file", "told_apart"]
+
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
+"""What names of photos end in.  HEIC is among those listed too, so that its row says why not."""
+
+_LISTED = (*ENDINGS, ".heic", ".heif", ".avif")
+
+
+@dataclass(frozen=True)
+class AlbumPhoto:
+    """One photo that has not been read yet.
+
+    Attributes:
+        name: unique in its album, with `/` between folders.
+        read: returns the file's bytes; raises ImageError if they are not to be had.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+
+Album = Sequence[AlbumPhoto]
+
+
+def open_album(source: str | Path | BinaryIO) -> list[AlbumPhoto]:
+    """List the photos of a folder (and the folders in it), of a zip, or a single photo.
+
+    Args:
+        source: a path, or an open zip file that stays open as long as its photos are read.
+
+    Returns:
+        Photos by name; hidden files and what is no photo by its name are left out.
+
+    Raises:
+        ImageError: there is no such file or folder, or the zip is damaged.
+    """
+    if not isinstance(source, (str, Path)):
+        return _from_zip(source)
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.is_file():
+        raise ImageError(f"There is no file or folder '{path}'.")
+    if zipfile.is_zipfile(path):
+        return _from_zip(path)
+    return [AlbumPhoto(path.name, lambda: read_file(path))]
+
+
+def from_bytes(files: Iterable[tuple[str, bytes]]) -> list[AlbumPhoto]:
+    """Make an album of files in memory; of equal names the later ones are numbered."""
+    return told_apart(
+        AlbumPhoto(name, lambda data=data: data)  # type: ignore[misc]
+        for name, data in files
+    )
+
+
+def told_apart(photos: Iterable[AlbumPhoto]) -> list[AlbumPhoto]:
+    """Number the later ones of photos with equal names."""
+    found: dict[str, AlbumPhoto] = {}
+    for photo in photos:
+        path, number, unique = PurePosixPath(photo.name), 1, photo.name
+        while unique in found:
+            number += 1
+            unique = str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+        found[unique] = AlbumPhoto(unique, photo.read)
+    return list(found.values())
+
+
+def _is_photo(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(p.startswith((".", "__MACOSX")) and p != ".." for p in path.parts)
+    return path.suffix.lower() in _LISTED and not hidden
+
+
+def _from_folder(folder: Path) -> list[AlbumPhoto]:
+    found = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    return [
+        AlbumPhoto(name, lambda path=path: read_file(path))  # type: ignore[misc]
+        for name, path in sorted(found.items())
+        if _is_photo(name)
+    ]
+
+
+def read_file(path: Path) -> bytes:
+    """Return a photo's bytes.
+
+    Raises:
+        ImageError: it is not to be had, or too large.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(_too_large(path.name))
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"The photo '{path.name}' cannot be opened ({error.strerror}).") from error
+
+
+def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:
+    """List a zip's photos.  Nothing is unpacked to disk, so a name in it is only a name."""
+    try:
+        archive = zipfile.ZipFile(source)
+        members = {member.filename: member for member in archive.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ImageError(f"The zip cannot be read ({error}). Make or copy it again.") from error
+    return [
+        AlbumPhoto(name, lambda member=member: _read_member(archive, member))  # type: ignore[misc]
+        for name, member in sorted(members.items())
+        if _is_photo(name) and not member.is_dir() and not _is_link(member)
+    ]
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(member.external_attr >> 16)
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    name = PurePosixPath(member.filename).name
+    try:
+        with archive.open(member) as file:
+            # The size a zip states may be a lie, so no more than the limit is ever unpacked.
+            data = file.read(MAX_BYTES + 1)
+    except RuntimeError as error:  # how zipfile says that a password is needed
+        raise ImageError(f"The photo '{name}' is locked with a password.") from error
+    except Exception as error:  # a hostile zip can make a decompressor raise nearly anything
+        raise ImageError(f"The photo '{name}' cannot be unpacked ({error}).") from error
+    if len(data) > MAX_BYTES:
+        raise ImageError(_too_large(name))
+    return data
+
+
+def _too_large(name: str) -> str:
+    return f"The photo '{name}' is larger than the {MAX_BYTES / 1e6:.0f} MB accepted."

@@ -1,0 +1,308 @@
+"""Many photos: where they come from, a row for each, the files they are kept in, the command."""
+
+import csv
+import io
+import json
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioning.__main__ import main
+from captioning.albums import (
+    PERSON,
+    Journal,
+    Row,
+    caption_album,
+    from_bytes,
+    open_album,
+    to_coco,
+    to_csv,
+    to_jsonl,
+    to_texts,
+)
+from captioning.albums.batch import BATCH
+from captioning.captioner import Captioner
+from captioning.config import DecodingConfig
+from captioning.errors import ConfigError, DatasetError, ImageError
+
+
+def jpeg(number):
+    random = np.random.default_rng(number)
+    colours = random.integers(0, 255, (2, 2, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(colours).resize((60, 40)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def tiny_bundle(write_tiny_bundle, tmp_path_factory):
+    """The tiny model, made to say at least one word about every photo."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    return write_tiny_bundle(folder, decoding=DecodingConfig(prefix=("the",)))
+
+
+@pytest.fixture(scope="module")
+def tiny_captioner(tiny_bundle):
+    return Captioner.load(tiny_bundle.folder)
+
+
+@pytest.fixture(scope="module")
+def files():
+    """Eleven photos, so that a batch is full and one is not, and two files that are none."""
+    good = {f"{number:02}.jpg": jpeg(number) for number in range(11)}
+    return {**good, "05b bad.jpg": b"no photo", "sub/cut.JPEG": jpeg(3)[:100]}
+
+
+@pytest.fixture
+def folder(files, tmp_path):
+    for name, data in {**files, "notes.txt": b"-", ".hidden.jpg": b"-"}.items():
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "photos"
+
+
+def zipped(files, **settings):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", **settings) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    buffer.seek(0)
+    return buffer
+
+
+def test_every_photo_is_a_row_and_a_bad_file_says_why(tiny_captioner, folder, files):
+    seen = {}
+    rows = list(caption_album(tiny_captioner, open_album(folder), on_read=seen.__setitem__))
+    assert set(seen) == {row.photo for row in rows if row.caption}
+    assert {photo.size for photo in seen.values()} == {(60, 40)}
+    assert [row.photo for row in rows] == sorted(files)
+    for row in rows:
+        bad = row.photo in ("05b bad.jpg", "sub/cut.JPEG")
+        assert bool(row.error) == bad
+        assert bool(row.caption) != bad
+        assert not bad or row.photo.rpartition("/")[2] in row.error
+    assert {row.by for row in rows} == {"tiny", ""}
+
+
+def test_a_row_says_what_the_photo_says_alone(tiny_captioner, files):
+    decoding = DecodingConfig(beam_width=2, banned_words=("red",))
+    rows = list(caption_album(tiny_captioner, from_bytes(files.items()), decoding))
+    for row in rows:
+        if row.caption:
+            with Image.open(io.BytesIO(files[row.photo])) as photo:
+                alone = tiny_captioner.caption(photo.convert("RGB"), decoding)
+            assert row.caption == alone.text
+            assert row.log_prob == pytest.approx(alone.log_prob, abs=1e-3)
+
+
+def test_folder_zip_and_files_in_memory_hold_the_same(folder, files, tmp_path):
+    path = tmp_path / "photos.zip"
+    path.write_bytes(zipped(files).getvalue())
+    for album in (
+        open_album(folder),
+        open_album(path),
+        open_album(str(path)),
+        from_bytes(files.items()),
+    ):
+        found = {photo.name: photo.read() for photo in album}
+        assert found == files
+    single = folder / "03.jpg"
+    assert [(p.name, p.read()) for p in open_album(single)] == [("03.jpg", files["03.jpg"])]
+
+
+def test_a_zip_may_lie_and_writes_nothing(tiny_captioner, tmp_path, monkeypatch):
+    monkeypatch.setattr("captioning.albums.album.MAX_BYTES", 5_000)
+    archive = zipped(
+        {"../../evil.jpg": jpeg(1), "bomb.png": b"\0" * 1_000_000, "__MACOSX/x.jpg": b"-"},
+        compression=zipfile.ZIP_DEFLATED,
+    )
+    before = set(tmp_path.rglob("*"))
+    rows = {row.photo: row for row in caption_album(tiny_captioner, open_album(archive))}
+    assert set(rows) == {"../../evil.jpg", "bomb.png"}
+    assert rows["../../evil.jpg"].caption
+    assert "larger than" in rows["bomb.png"].error
+    assert set(tmp_path.rglob("*")) == before
+    names = zipfile.ZipFile(io.BytesIO(to_texts(rows.values()))).namelist()
+    assert names == ["evil.txt"]
+
+
+def test_a_damaged_member_is_a_row_and_a_damaged_zip_an_error(tiny_captioner, tmp_path):
+    data = bytearray(zipped({"a.jpg": jpeg(1), "b.jpg": jpeg(2)}).getvalue())
+    data[60] ^= 0xFF
+    first, second = caption_album(tiny_captioner, open_album(io.BytesIO(bytes(data))))
+    assert "a.jpg" in first.error
+    assert second.caption
+    with pytest.raises(ImageError, match="zip cannot be read"):
+        open_album(io.BytesIO(b"PK nonsense"))
+    with pytest.raises(ImageError, match="no file or folder"):
+        open_album(tmp_path / "nowhere")
+
+
+def test_photos_of_one_name_are_told_apart():
+    album = from_bytes([("a.jpg", b"1"), ("a.jpg", b"2"), ("b.jpg", b"3"), ("a.jpg", b"4")])
+    assert {p.name: p.read() for p in album} == {
+        "a.jpg": b"1", "a (2).jpg": b"2", "b.jpg": b"3", "a (3).jpg": b"4",
+    }  # fmt: skip
+
+
+def test_rows_come_while_later_photos_wait_and_only_a_few_are_read(tiny_captioner, files):
+    read = []
+    album = [
+        type(p)(p.name, lambda p=p: read.append(p.name) or p.read())
+        for p in from_bytes((f"{i}.jpg", files["00.jpg"]) for i in range(10 * BATCH))
+    ]
+    rows = caption_album(tiny_captioner, album)
+    next(rows)
+    assert len(read) <= 2 * BATCH
+    rows.close()
+    assert len(read) <= 3 * BATCH
+
+
+def test_photos_do_not_pile_up(tiny_captioner, tmp_path):
+    """Forty photos of 2 megapixels are 240 MB of pixels; a few are in memory at a time."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (2000, 1000), (30, 90, 200)).save(buffer, "JPEG")
+    path = tmp_path / "one.jpg"
+    path.write_bytes(buffer.getvalue())
+    photo = open_album(path)[0]
+    album = [type(photo)(f"{i}.jpg", photo.read) for i in range(40)]
+    tracemalloc.start()
+    assert all(row.caption for row in caption_album(tiny_captioner, album))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30e6
+
+
+def test_done_photos_are_left_out_and_a_stop_is_heard(tiny_captioner, files):
+    album = from_bytes(files.items())
+    rows = list(caption_album(tiny_captioner, album, done={"00.jpg", "07.jpg"}))
+    assert len(rows) == len(files) - 2
+    assert not {"00.jpg", "07.jpg"} & {row.photo for row in rows}
+    assert len(list(caption_album(tiny_captioner, album, should_stop=lambda: True))) == BATCH
+    assert list(caption_album(tiny_captioner, [])) == []
+
+
+def test_a_wish_the_model_cannot_meet_stops_the_batch(tiny_captioner, files):
+    with pytest.raises(ConfigError, match="zebra"):
+        list(
+            caption_album(
+                tiny_captioner, from_bytes(files.items()), DecodingConfig(required_words=("zebra",))
+            )
+        )
+
+
+ROWS = [
+    Row("COCO_val2014_000000391895.jpg", "a man, on a bike", -3.25, "m", "", 0.1),
+    Row('dir/a "b".jpg', "two dogs", -1.0, "m"),
+    Row('dir/a "b".png', "two cats", -1.5, "m"),
+    Row("bad\nname.jpg", error='The photo "x", is damaged.'),
+    Row("0042.jpg", "x").corrected("by hand"),
+    Row("silent.jpg", "", 0.0, "m"),
+]
+
+
+def test_a_correction_is_a_persons():
+    row = ROWS[0].corrected("a woman on a bike")
+    assert (row.photo, row.caption, row.by, row.log_prob) == (
+        ROWS[0].photo, "a woman on a bike", PERSON, None,
+    )  # fmt: skip
+
+
+def test_exports_are_read_back_by_other_readers():
+    table = list(csv.DictReader(io.StringIO(to_csv(ROWS), newline="")))
+    assert [line["photo"] for line in table] == [row.photo for row in ROWS]
+    assert [line["caption"] for line in table] == [row.caption for row in ROWS]
+    assert [line["error"] for line in table] == [row.error for row in ROWS]
+    assert [float(line["log_prob"]) for line in table[:3]] == [-3.25, -1.0, -1.5]
+    assert [line["by"] for line in table] == ["m", "m", "m", "", PERSON, "m"]
+    assert [json.loads(line) for line in to_jsonl(ROWS).splitlines()] == [r.to_dict() for r in ROWS]
+    assert json.loads(to_coco(ROWS)) == [
+        {"image_id": 391895, "caption": "a man, on a bike"},
+        {"image_id": 'dir/a "b".jpg', "caption": "two dogs"},
+        {"image_id": 'dir/a "b".png', "caption": "two cats"},
+        {"image_id": 42, "caption": "by hand"},
+    ]
+    with zipfile.ZipFile(io.BytesIO(to_texts(ROWS))) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert texts == {
+        "COCO_val2014_000000391895.txt": "a man, on a bike\n",
+        'dir/a "b".jpg.txt': "two dogs\n",
+        'dir/a "b".png.txt': "two cats\n",
+        "0042.txt": "by hand\n",
+    }
+
+
+def test_a_journal_goes_on_where_it_stopped(tmp_path):
+    path = tmp_path / "new" / "captions.csv"
+    journal = Journal(path, by="m")
+    for row in ROWS:
+        journal.add(row)
+    assert path.read_text(encoding="utf-8") == to_csv(ROWS)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'half.jpg,"a line that was never')
+    again = Journal(path, by="m")
+    captioned = [row for row in ROWS if not row.error]
+    assert list(again.rows.values()) == captioned
+    again.add(Row("half.jpg", "a dog", -1.0, "m"))
+    assert path.read_text(encoding="utf-8") == to_csv(
+        [*captioned, Row("half.jpg", "a dog", -1.0, "m")]
+    )
+
+
+def test_a_journal_never_overwrites_what_is_not_its_own(tmp_path):
+    path = tmp_path / "captions.csv"
+    for content, told in [
+        ("name,phone\nada,1\n", "no file of captions"),
+        (to_csv(ROWS), "written by the model 'm'"),
+        (to_csv(ROWS) + "a.jpg,a dog,much,other,,0\n", "damaged"),
+    ]:
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(DatasetError, match=told):
+            Journal(path, by="other")
+        assert path.read_text(encoding="utf-8") == content
+    with pytest.raises(DatasetError, match="cannot be"):
+        Journal(tmp_path, by="m")
+
+
+def test_the_command_writes_a_row_a_photo_and_goes_on(tiny_bundle, folder, files, tmp_path, capsys):
+    out = tmp_path / "captions.csv"
+    command = ["caption", str(folder), "--model", str(tiny_bundle.folder), "--out", str(out)]
+    assert main(command) == 1  # two files are no photos
+    told = capsys.readouterr().err
+    assert "'05b bad.jpg'" in told
+    assert "11 of 13 photos" in told
+    lines = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8"))))
+    assert [line["photo"] for line in lines] == sorted(files)
+    (folder / "05b bad.jpg").write_bytes(files["00.jpg"])
+    (folder / "sub" / "cut.JPEG").unlink()
+    kept = {line["photo"]: line for line in lines if line["caption"]}
+    assert main(command) == 0
+    assert "12 of 12 photos" in capsys.readouterr().err
+    again = {line["photo"]: line for line in csv.DictReader(io.StringIO(out.read_text()))}
+    assert set(again) == {*kept, "05b bad.jpg"}
+    assert {name: again[name] for name in kept} == kept  # not written anew
+    assert again["05b bad.jpg"]["caption"] == kept["00.jpg"]["caption"]
+
+
+def test_the_command_steers(tiny_bundle, folder, capsys):
+    photo = str(folder / "01.jpg")
+    command = ["caption", photo, "--model", str(tiny_bundle.folder)]
+    assert main([*command, "--must", "green", "--begin", "the two", "--without", "red"]) == 0
+    words = capsys.readouterr().out.split()
+    assert words[:2] == ["the", "two"]
+    assert "green" in words
+    assert "red" not in words
+    drawn = []
+    for seed in ("1", "1", "2", "3"):
+        assert main([*command, "--sample", "--seed", seed, "--temperature", "3", "--json"]) == 0
+        drawn.append(json.loads(capsys.readouterr().out)["caption"])
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
+    assert main([*command, "--must", "zebra"]) == 1
+    assert "does not know the word 'zebra'" in capsys.readouterr().err
+    assert main(["caption", str(folder / "sub" / "none"), photo, "--model", command[-1]]) == 1
+    assert f"{photo}: " in capsys.readouterr().out
