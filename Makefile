@@ -4,7 +4,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run setup test check unit browser-test benchmark clean
+.PHONY: run setup test check unit browser-test chaos-test benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -25,6 +25,10 @@ unit: $(VENV)/.installed-dev
 # Needs chromium; on Debian: apt-get install chromium
 browser-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
+
+# Kills training runs and their server at random moments, 20 times; takes some ten minutes.
+chaos-test: setup
+	$(BIN)/python tests/chaos/kill_runs.py --kills 20
 
 benchmark: setup
 	$(BIN)/python benchmarks/run.py

@@ -1,6 +1,7 @@
 """The command line: `python -m captioning COMMAND`, or `--help`."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in commands.ALL:
         command.add_to(subparsers)
     parsed = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may not be printable as it is
+            stream.reconfigure(errors="backslashreplace")
     try:
         return int(parsed.run(parsed))
     except CaptioningError as error:

@@ -10,7 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["compiled", "to_numpy"]
+from captioning.errors import TrainingError
+
+__all__ = ["compiled", "gradients_of", "to_numpy"]
 
 
 def compiled(
@@ -45,6 +47,30 @@ def compiled(
         without_gradients: Callable[..., Any] = torch.no_grad()(function)
         return without_gradients
     return function
+
+
+def gradients_of(loss_of: Callable[[], Any], variables: list[Any]) -> tuple[Any, list[Any]]:
+    """Return a loss and its gradient by each variable, uncompiled: for looking at, not for speed.
+
+    Args:
+        loss_of: computes the loss from the variables as they are.
+        variables: Keras variables.
+
+    Returns:
+        The loss, and one dense tensor for each variable.
+
+    Raises:
+        TrainingError: on another backend than TensorFlow.
+    """
+    if keras.config.backend() != "tensorflow":
+        raise TrainingError("Gradients are shown on Keras' TensorFlow backend only.")
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = loss_of()
+    found = tape.gradient(loss, [variable.value for variable in variables])
+    # An embedding's gradient comes as the rows that were read.
+    return loss, [tf.convert_to_tensor(gradient) for gradient in found]
 
 
 def to_numpy(value: Any) -> np.ndarray:

@@ -6,28 +6,35 @@ interrupted extraction goes on where it stopped.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo
-from captioning.encoders import Encoder, encoder_key, resolve
+from captioning.encoders.registry import encoder_key, resolve
 from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.prefetch import ahead
 
-__all__ = ["FeatureStore", "Progress", "extract_features", "store_folder"]
+if TYPE_CHECKING:  # reading stored features needs no Keras
+    from captioning.encoders import Encoder
+
+__all__ = ["FeatureStore", "Progress", "extract_features", "store_folder", "store_progress"]
 
 BATCH = 16
 FORMAT_VERSION = 1
+
+_ROWS = "features.f16"
+_INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}
 
 
 @dataclass(frozen=True)
@@ -139,8 +146,21 @@ def store_folder(
     return root / f"{dataset.name}-{config.name}-{config.layer}-{key}-{dataset.fingerprint}"
 
 
+def store_progress(
+    config: EncoderConfig,
+    dataset: CaptionDataset,
+    *,
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> int:
+    """Return how many photos of `dataset` have features by an encoder, skipped ones included."""
+    try:
+        return int(_read_index(store_folder(config, dataset, arrays=arrays))["done"])
+    except (FeaturesError, KeyError):
+        return 0
+
+
 def extract_features(
-    encoder: Encoder,
+    encoder: "Encoder",
     dataset: CaptionDataset,
     folder: Path,
     *,
@@ -189,7 +209,7 @@ def extract_features(
 
 
 def _read_batch(
-    encoder: Encoder, dataset: CaptionDataset, start: int
+    encoder: "Encoder", dataset: CaptionDataset, start: int
 ) -> tuple[np.ndarray, list[str | None]]:
     """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
     photos = dataset.photos[start : start + BATCH]
@@ -202,7 +222,7 @@ def _read_batch(
 
 
 def _read_into(
-    place: np.ndarray, encoder: Encoder, dataset: CaptionDataset, photo: Photo
+    place: np.ndarray, encoder: "Encoder", dataset: CaptionDataset, photo: Photo
 ) -> str | None:
     try:
         place[:] = encoder.pixels(read_image(dataset.path(photo)))
@@ -211,32 +231,46 @@ def _read_into(
     return None
 
 
-def _begin(folder: Path, encoder: Encoder, dataset: CaptionDataset) -> dict[str, Any]:
+def _begin(folder: Path, encoder: "Encoder", dataset: CaptionDataset) -> dict[str, Any]:
     """Make a store, or find the one an interrupted run began."""
     names = [photo.name for photo in dataset.photos]
-    if (folder / "index.json").exists():
-        index = _read_index(folder)
-        if index["names"] == names:
-            return index
-    folder.mkdir(parents=True, exist_ok=True)
-    index = {
+    fixed = {
         "format_version": FORMAT_VERSION,
         "encoder": encoder.config.to_dict(),
         "shape": list(encoder.feature_shape),
         "names": names,
-        "skipped": {},
-        "done": 0,
     }
-    _map(folder, index, "w+").flush()
+    if (folder / "index.json").exists():
+        index = _read_index(folder)
+        if index == index | fixed:
+            return index
+    folder.mkdir(parents=True, exist_ok=True)
+    _allocate(folder / _ROWS, 2 * len(names) * math.prod(encoder.feature_shape))
+    index = {**fixed, "skipped": {}, "done": 0}
     _write_index(folder, index)
     return index
 
 
+def _allocate(path: Path, size: int) -> None:
+    """Make a file of so many bytes, all of them on the disk.
+
+    A hole in it would be filled through the memory map, where a full disk is no error but the end
+    of the process.
+    """
+    with path.open("wb") as file:
+        if size and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+
+
 def _map(folder: Path, index: dict[str, Any], mode: str) -> np.memmap:
     shape = (len(index["names"]), *index["shape"])
-    path = folder / "features.f16"
-    if mode != "w+" and path.stat().st_size != 2 * int(np.prod(shape)):
-        raise FeaturesError(f"{path} has another size than its index says; delete {folder}.")
+    path = folder / _ROWS
+    size = path.stat().st_size if path.is_file() else -1
+    if size != 2 * math.prod(shape):
+        what = "is missing" if size < 0 else "has another size than its index says"
+        raise FeaturesError(f"{path} {what}; delete {folder}.")
     return np.memmap(path, np.float16, mode, shape=shape)  # type: ignore[call-overload, no-any-return]
 
 
@@ -246,10 +280,12 @@ def _read_index(folder: Path) -> dict[str, Any]:
         index = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FeaturesError(f"There are no features in {folder} yet.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FeaturesError(f"{path} cannot be read ({error}); delete {folder}.") from error
     if not isinstance(index, dict) or index.get("format_version") != FORMAT_VERSION:
         raise FeaturesError(f"{path} is of another version of this program; delete {folder}.")
+    if not all(isinstance(index.get(name), kind) for name, kind in _INDEX.items()):
+        raise FeaturesError(f"{path} is damaged; delete {folder}.")
     return index
 
 

@@ -1,15 +1,19 @@
 """`train --config FILE`: train a model and leave it as a bundle."""
 
 import argparse
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
+from captioning.bundles import check_bundle_folder
 from captioning.commands.terminal import clock, print_json, progress_line, quietly
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets import CaptionDataset, generate_shapes, load
-from captioning.errors import ConfigError
+from captioning.errors import ConfigError, DatasetError
 from captioning.paths import data_folder
+from captioning.runs import Execution, Run, execute
 
 __all__ = ["add_to", "dataset_for"]
 
@@ -17,7 +21,11 @@ __all__ = ["add_to", "dataset_for"]
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("train", help="train a model")
-    parser.add_argument("--config", required=True, metavar="FILE", help="one of configs/*.json")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", metavar="FILE", help="one of configs/*.json")
+    source.add_argument(
+        "--run", dest="run_folder", metavar="DIR", help="be the process of a run the app made"
+    )
     parser.add_argument("--data", metavar="DIR", help="the data set's folder")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
@@ -32,11 +40,18 @@ def add_to(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and report the dev scores of the epoch that was kept."""
+    if arguments.run_folder:
+        status = execute(Path(arguments.run_folder), _train_run)
+        # The next run may have begun: leave at once instead of taking TensorFlow apart.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     config = read_training_config(arguments.config).with_settings(arguments.set)
+    folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
+    check_bundle_folder(folder)  # before hours of training, not after
     dataset = dataset_for(config, arguments.data)
     with quietly():
         from captioning.training import train
-    folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
     bundle = train(
         config,
         dataset,
@@ -66,6 +81,32 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _train_run(run: Run, execution: Execution) -> bool:
+    """Train what a run's folder says; returns whether it came to its end."""
+    execution.doing("reading the data set")
+    dataset = dataset_for(run.config, None)
+    execution.doing("starting TensorFlow")
+    with quietly():
+        from captioning.training import train
+
+    def tell(event: dict[str, Any]) -> None:
+        _show(event)
+        execution.tell(event)
+
+    execution.doing("reading photos")
+    bundle = train(
+        run.config,
+        dataset,
+        bundle_folder=run.bundle_folder,
+        checkpoint_folder=run.folder / "checkpoints",
+        command=f"python -m captioning train --run {run.id}",
+        keep_best=True,
+        on_event=tell,
+        should_stop=execution.should_stop,
+    )
+    return bundle is not None
+
+
 def dataset_for(config: TrainingConfig, folder: str | None) -> CaptionDataset:
     """Load the data set a run is for; `shapes` is drawn when it is not there yet.
 
@@ -77,9 +118,10 @@ def dataset_for(config: TrainingConfig, folder: str | None) -> CaptionDataset:
         return load(folder)
     if config.data == "shapes":
         place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
-        if place.is_dir():
+        try:
             return load(place)
-        return generate_shapes(place, count=config.shapes_count, seed=config.seed)
+        except DatasetError:  # not there, or left half drawn
+            return generate_shapes(place, count=config.shapes_count, seed=config.seed)
     place = data_folder() / config.data
     if place.is_dir():
         return load(place)
@@ -110,4 +152,6 @@ def _show(event: dict[str, Any]) -> None:
             where = f"epoch {event['epoch']} of {event['epochs']}"
             progress_line(f"{where}: {figures}, {scores}", done=True)
         case "resume":
-            progress_line(f"going on at {where}", done=True)
+            progress_line(f"going on at {where}, step {event['step']}", done=True)
+        case "damaged":
+            progress_line(f"{event['checkpoint']} is damaged and was passed over", done=True)

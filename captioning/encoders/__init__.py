@@ -2,10 +2,16 @@
 
 Each encoder owns its preprocessing.  It takes raw pixels, 0 to 255, of a square photo; nobody else
 scales a pixel.
+
+The registry of encoders costs nothing to read; Keras is imported with the first use of one.
 """
 
-from captioning.encoders.encoder import Encoder, load_encoder
+from typing import TYPE_CHECKING, Any
+
 from captioning.encoders.registry import ENCODERS, EncoderSpec, LayerSpec, encoder_key, resolve
+
+if TYPE_CHECKING:
+    from captioning.encoders.encoder import Encoder, load_encoder
 
 __all__ = [
     "ENCODERS",
@@ -16,3 +22,12 @@ __all__ = [
     "load_encoder",
     "resolve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Keras when it is first asked for (PEP 562)."""
+    if name in ("Encoder", "load_encoder"):
+        from captioning.encoders import encoder
+
+        return getattr(encoder, name)
+    raise AttributeError(f"module 'captioning.encoders' has no attribute {name!r}")

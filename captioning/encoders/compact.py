@@ -21,8 +21,8 @@ def build_compact(config: EncoderConfig) -> keras.Model:
 
     A stem and four stages halve the map five times, so 224 pixels become 7x7 regions; each stage
     doubles the channels.  A stage begins with a separable convolution of stride 2 and goes on with
-    residual ones, after Xception (Chollet 2017, https://arxiv.org/abs/1610.02357).  Photos under
-    128 pixels (the generated shapes) skip the stem's halving twice over, so that regions remain.
+    residual ones, after Xception (Chollet 2017, https://arxiv.org/abs/1610.02357).  Small photos
+    (the generated shapes) are no longer halved once they are down to 8x8 regions.
 
     Args:
         config: `input_size` in pixels and `width`, the channels of the stem.

@@ -62,6 +62,7 @@ def load_encoder(
     config: EncoderConfig,
     *,
     arrays: Mapping[str, np.ndarray] | None = None,
+    source: str = "The encoder's weights",
     random_weights: bool = False,
 ) -> Encoder:
     """Make the encoder that `config` describes.
@@ -69,12 +70,14 @@ def load_encoder(
     Args:
         config: which network and layer.
         arrays: weights by variable path, for the compact encoder, from a bundle.
+        source: what to call the place they come from in an error.
         random_weights: take fresh weights instead of trained ones: for training from scratch, and
             for measuring speed.
 
     Raises:
         ConfigError: the encoder, its layer or its size is unknown.
-        WeightsError: ImageNet weights are nowhere to be had, or `arrays` do not fit.
+        WeightsError: the weights are nowhere to be had.
+        BundleError: `arrays` do not fit.
     """
     config, spec = resolve(config)
     layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
@@ -86,7 +89,7 @@ def load_encoder(
             )
         network = build_compact(config)
         if arrays is not None:
-            assign_weights(network, arrays, source="The encoder's weights")
+            assign_weights(network, arrays, source=source)
         return Encoder(config, network)
     if random_weights:
         inner = cut_at(build_application(spec, layer, size), layer)

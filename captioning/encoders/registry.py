@@ -47,6 +47,7 @@ class EncoderSpec:
         layers: by the names this project uses, the usual one first.
         files: Keras' names for the weights, without top and with it, and their MD5 sums.
         reference: the paper.
+        smallest: side of the smallest square it can read, in pixels.
     """
 
     application: str | None
@@ -55,6 +56,7 @@ class EncoderSpec:
     layers: dict[str, LayerSpec]
     files: tuple[tuple[str, str], tuple[str, str]] | None
     reference: str
+    smallest: int = 32
 
     @property
     def default_layer(self) -> str:
@@ -91,6 +93,7 @@ ENCODERS: dict[str, EncoderSpec] = {
             (f"xception_{_KERNELS}.h5", "0a58e3b7378bc2990ea3b43d5981f1f6"),
         ),
         reference="Chollet 2017, https://arxiv.org/abs/1610.02357",
+        smallest=71,
     ),
     "vgg16": EncoderSpec(
         application="VGG16",
@@ -139,6 +142,7 @@ ENCODERS: dict[str, EncoderSpec] = {
             (f"inception_v3_{_KERNELS}.h5", "9a0d58056eeedaa3f26cb7ebd46da564"),
         ),
         reference="Szegedy et al. 2016, https://arxiv.org/abs/1512.00567",
+        smallest=75,
     ),
 }
 
@@ -163,6 +167,10 @@ def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:
     if spec.layers[layer].top and size != spec.input_size:
         raise ConfigError(
             f"{config.name} {layer} needs photos of {spec.input_size} pixels, got {size}."
+        )
+    if size < spec.smallest:
+        raise ConfigError(
+            f"{config.name} needs photos of at least {spec.smallest} pixels, got {size}."
         )
     return config.replace(layer=layer, input_size=size), spec
 

@@ -1,8 +1,13 @@
 """Finding ImageNet weights: a classroom's folder, Keras' own place, or a download."""
 
+import contextlib
 import hashlib
 import os
-import socket
+import queue
+import sys
+import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ from captioning.errors import WeightsError
 
 __all__ = ["build_application", "build_with_weights", "cut_at"]
 
-DOWNLOAD_HOST = "storage.googleapis.com"
+DOWNLOAD_HOST = "https://storage.googleapis.com"
 CONNECT_SECONDS = 5.0
 
 
@@ -101,7 +106,7 @@ def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
             the old one when that fails, so it must not see it.
     """
     file, md5 = _keras_file(spec, layer)
-    path = Path(keras.config.keras_home()) / "models" / file
+    path = _keras_folder() / file
     if not path.is_file():
         return None
     if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
@@ -116,16 +121,52 @@ def _download(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> kera
     """Let Keras fetch the weights; it checks their hash and shows its progress."""
     try:
         # Keras' own download has no time limit, so a dead network must be noticed before it.
-        socket.create_connection((DOWNLOAD_HOST, 443), timeout=CONNECT_SECONDS).close()
-        return build_application(spec, layer, size, weights="imagenet")
+        _reach(DOWNLOAD_HOST, CONNECT_SECONDS)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for captions
+            return build_application(spec, layer, size, weights="imagenet")
     except Exception as error:  # Keras raises plain Exception for a failed download
         raise WeightsError(_how_to_get(name, spec, layer, error)) from error
+
+
+def _reach(url: str, seconds: float) -> None:
+    """Ask a server for anything at all, the way Keras will ask it: through a proxy if there is one.
+
+    Looking up a name and trying one address after the other have no limit in common, so the waiting
+    is done in a thread that is left behind.
+
+    Raises:
+        OSError: it cannot be reached, or not within `seconds`.
+    """
+    answers: queue.Queue[OSError | None] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (our own constant)
+            urllib.request.urlopen(request, timeout=seconds).close()  # noqa: S310
+            answers.put(None)
+        except urllib.error.HTTPError:  # it answered, if only that there is nothing to see
+            answers.put(None)
+        except OSError as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        error = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"{url} did not answer within {seconds:g} seconds") from None
+    if error is not None:
+        raise error
+
+
+def _keras_folder() -> Path:
+    """Return where Keras keeps the weights it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
 def _how_to_get(name: str, spec: EncoderSpec, layer: LayerSpec, error: Any) -> str:
     file, _ = _keras_file(spec, layer)
     partial = f" ({layer.partial} will do too)" if layer.partial else ""
-    home = Path(keras.config.keras_home()) / "models"
+    home = _keras_folder()
     return (
         f"The ImageNet weights of {name} are not on this machine, and fetching them failed: "
         f"{error}. There are three ways to get them:\n"

@@ -1,7 +1,31 @@
-"""Teaching a decoder, and its encoder if it is the project's own, to write captions."""
+"""Teaching a decoder, and its encoder if it is the project's own, to write captions.
 
-from captioning.training.batches import teacher_forcing
-from captioning.training.loop import Trainer, TrainingEvent
-from captioning.training.recipe import train
+Importing this package costs nothing; Keras is imported with the first use of a name.
+"""
 
-__all__ = ["Trainer", "TrainingEvent", "teacher_forcing", "train"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from captioning.training.batches import teacher_forcing
+    from captioning.training.loop import Trainer, TrainingEvent
+    from captioning.training.recipe import train
+    from captioning.training.stepwise import Step, StepByStep
+
+_HOMES = {
+    "Step": "stepwise",
+    "StepByStep": "stepwise",
+    "Trainer": "loop",
+    "TrainingEvent": "loop",
+    "teacher_forcing": "batches",
+    "train": "recipe",
+}
+
+__all__ = ["Step", "StepByStep", "Trainer", "TrainingEvent", "teacher_forcing", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name in _HOMES:
+        return getattr(import_module(f"captioning.training.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'captioning.training' has no attribute {name!r}")

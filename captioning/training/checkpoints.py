@@ -7,6 +7,7 @@ steps as never having stopped.
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,11 +53,15 @@ class Checkpoints:
 
     Args:
         folder: made if missing.
+
+    Attributes:
+        damaged: names of checkpoints that `load` found damaged and passed over.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.damaged: list[str] = []
 
     def save(self, arrays: Mapping[str, np.ndarray], progress: Progress) -> Path:
         """Write a checkpoint and remove those before the last two.
@@ -67,7 +72,9 @@ class Checkpoints:
         path = self.folder / f"epoch{progress.epoch:04d}-step{progress.step:06d}.safetensors"
         beside = path.with_suffix(".part")
         try:
-            save_file(dict(arrays), beside, metadata={"progress": json.dumps(asdict(progress))})
+            facts = {"progress": json.dumps(asdict(progress)), "crc32": _checksum(arrays)}
+            # safetensors writes an array as it lies in memory, whatever its order.
+            save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, beside, facts)
             os.replace(beside, path)
         except (OSError, SafetensorError) as error:
             beside.unlink(missing_ok=True)
@@ -84,12 +91,25 @@ class Checkpoints:
         for path in reversed(self._found()):
             try:
                 with safe_open(path, "numpy") as stored:
-                    progress = Progress(**json.loads(stored.metadata()["progress"]))
-                    return {name: stored.get_tensor(name) for name in stored.keys()}, progress  # noqa: SIM118
+                    facts = stored.metadata()
+                    progress = Progress(**json.loads(facts["progress"]))
+                    arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+                if facts.get("crc32", _checksum(arrays)) == _checksum(arrays):
+                    return arrays, progress
             except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-                # Kept, not deleted, so that whoever looks into the folder finds what went wrong.
-                path.replace(path.with_suffix(".damaged"))
+                pass
+            # Kept, not deleted, so that whoever looks into the folder finds what went wrong.
+            path.replace(path.with_suffix(".damaged"))
+            self.damaged.append(path.name)
         return None
 
     def _found(self) -> list[Path]:
         return sorted(self.folder.glob("epoch*.safetensors"))
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a number that changes with any bit of any array, in hexadecimal digits."""
+    value = 0
+    for name in sorted(arrays):
+        value = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), value))
+    return f"{value:08x}"

@@ -16,20 +16,28 @@ from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.metrics import CaptionScores, score_captions
 from captioning.prefetch import ahead
-from captioning.training.batches import CaptionRows, PhotoSource, make_batch
+from captioning.training.batches import Batch, CaptionRows, PhotoSource, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
 from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
-from captioning.vocabulary import Vocabulary
+from captioning.training.pace import Pace
+from captioning.vocabulary import PAD, Vocabulary
 
 __all__ = ["SplitData", "Trainer", "TrainingEvent"]
 
 TrainingEvent = dict[str, Any]
-"""What a run tells while it goes: `event` is "start", "step", "epoch", "resume" or "end"."""
+"""What a run tells while it goes: `event` is "start", "step", "scoring", "epoch", "filmstrip",
+"damaged", "resume" or "end"."""
 
 CHECKPOINT_SECONDS = 120.0
 STEP_EVENT_SECONDS = 1.0
 SCORING_BATCH = 50
+FILMSTRIP = 8
+"""Dev photos whose captions are shown after each epoch."""
+
+
+class _StopAsked(Exception):
+    """Leaves the scoring of an epoch, however deep it is in it."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,12 @@ class SplitData:
     Attributes:
         photos: gives features or pixels by index.
         captions: for each photo its captions, raw.
+        names: what the photos are called, if anybody is to be told.
     """
 
     photos: PhotoSource
     captions: Sequence[Sequence[str]]
+    names: Sequence[str] = ()
 
 
 class Trainer:
@@ -57,7 +67,9 @@ class Trainer:
         dev: photos that choose the best epoch; never the test split.
         checkpoints: where to keep checkpoints; None keeps none.
         on_event: is told what happens.
-        should_stop: is asked after every step; the run then saves a checkpoint and returns.
+        on_best: is called whenever an epoch was the best so far, with its weights in place.
+        should_stop: is asked after every step and every batch that is scored; the run then saves a
+            checkpoint and returns.  It may take its time to answer: that is a pause.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class Trainer:
         dev: SplitData,
         checkpoints: Checkpoints | None = None,
         on_event: Callable[[TrainingEvent], None] = lambda event: None,
+        on_best: Callable[[], object] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         if not train.captions:
@@ -82,15 +95,23 @@ class Trainer:
         self.train_data, self.dev_data = train, dev
         self.checkpoints = checkpoints
         self.on_event = on_event
+        self.on_best = on_best
         self.should_stop = should_stop
         length = decoder.config.max_length
+        self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self._dev_rows = CaptionRows(dev.captions, vocabulary, max_length=length).rows
         self.steps = -(-len(train.captions) // config.images_per_batch)
-        self.model = TeacherForcing(decoder, encoder, label_smoothing=config.label_smoothing)
+        self.model = TeacherForcing(
+            decoder,
+            encoder,
+            label_smoothing=config.label_smoothing,
+            own_captions=config.objective == "self_critical",
+        )
         self.search = CaptionSearch(decoder)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.objective = self._objective()
         self.progress = Progress()
+        self.pace = Pace()
         self._best: list[np.ndarray] = []
 
     def run(self) -> bool:
@@ -104,18 +125,19 @@ class Trainer:
         Raises:
             TrainingError: the loss is not a number, or a checkpoint cannot be written.
         """
-        self._prepare()
+        self.prepare()
         self._resume()
-        begun = time.monotonic() - self.progress.seconds
+        self.pace = Pace(self.progress.seconds)
         while self.progress.epoch < self.config.epochs:
-            if not self._epoch(begun):
+            if not self._epoch():
                 return False
         for variable, value in zip(self._weights(), self._best, strict=True):
             variable.assign(value)
         self._tell("end", best_epoch=self.progress.best_epoch, seconds=self.progress.seconds)
         return True
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Give the model its optimiser; `run` does it by itself."""
         compile_for_training(self.model, self.config, steps=self.steps * self.config.epochs)
 
     def _weights(self) -> list[Any]:
@@ -123,70 +145,98 @@ class Trainer:
         encoder = self.encoder.weights if self.encoder is not None else []
         return [*self.decoder.weights, *encoder]
 
-    def _epoch(self, begun: float) -> bool:
+    def groups(self, epoch: int) -> list[np.ndarray]:
+        """Return the photos of each step of an epoch, in an order that its number alone fixes."""
+        order = np.random.default_rng((self.config.seed, epoch)).permutation(
+            len(self.train_data.captions)
+        )
+        size = self.config.images_per_batch
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def batch(self, indices: np.ndarray, inputs: np.ndarray) -> Batch:
+        """Make what a step on some training photos reads, the photos themselves already read."""
+        critical = self.config.objective == "self_critical"
+        return self.objective.batch(indices, inputs, self.features(inputs) if critical else inputs)
+
+    def _epoch(self) -> bool:
         """Run what is left of the epoch under way; returns whether it came to its end."""
-        progress, config = self.progress, self.config
-        photos = len(self.train_data.captions)
-        order = np.random.default_rng((config.seed, progress.epoch)).permutation(photos)
-        size = config.images_per_batch
-        groups = [order[start : start + size] for start in range(0, len(order), size)]
+        coming = self.groups(self.progress.epoch)[self.progress.step :]
         told = saved = time.monotonic()
-        coming = groups[progress.step :]
         for indices, inputs in zip(coming, ahead(self.train_data.photos, coming), strict=True):
-            features = self._features(inputs) if config.objective == "self_critical" else inputs
-            loss = self.model.learn(self.objective.batch(indices, inputs, features))
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"The loss became {loss} in epoch {progress.epoch + 1}, step "
-                    f"{progress.step + 1}. A lower learning rate than {config.learning_rate:g} "
-                    "usually helps."
-                )
-            progress.step += 1
-            progress.loss_sum += loss
-            progress.reward_sum += self.objective.reward
-            now = time.monotonic()
-            progress.seconds = now - begun
-            if now - told > STEP_EVENT_SECONDS:
-                self._tell("step", loss=loss)
-                told = now
-            stop = self.should_stop()
-            if stop or now - saved > CHECKPOINT_SECONDS:
+            loss = self._step(indices, inputs)
+            if time.monotonic() - told > STEP_EVENT_SECONDS:
+                self._tell_step(loss)
+                told = time.monotonic()
+            stop = self._stop_asked()
+            if stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._save()
                 saved = time.monotonic()
             if stop:
                 return False
-        self._finish_epoch()
-        progress.seconds = time.monotonic() - begun
+        try:
+            self._finish_epoch()
+        except _StopAsked:
+            self._save()  # all steps of the epoch are done: going on begins with its scores
+            return False
         self._save()
         return True
 
+    def _step(self, indices: np.ndarray, inputs: np.ndarray) -> float:
+        progress = self.progress
+        loss = self.model.learn(self.batch(indices, inputs))
+        if not np.isfinite(loss):
+            before = f"{progress.loss_sum / progress.step:.3f}" if progress.step else "unknown"
+            raise TrainingError(
+                f"The loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}; "
+                f"its mean over the epoch before that was {before}. A lower learning rate than "
+                f"{self.config.learning_rate:g} usually helps."
+            )
+        progress.step += 1
+        progress.loss_sum += loss
+        progress.reward_sum += self.objective.reward
+        self.pace.stepped()
+        progress.seconds = self.pace.seconds
+        return loss
+
+    def _stop_asked(self) -> bool:
+        with self.pace.halted():
+            return self.should_stop()
+
     def _finish_epoch(self) -> None:
         progress = self.progress
-        train_loss = progress.loss_sum / max(progress.step, 1)
-        with averaged_weights(self.model):
+        self._tell("scoring")
+        with averaged_weights(self.model), self.pace.scoring():
             dev_loss = self.dev_loss()
-            scores = self.dev_scores()
+            said = self._dev_captions()
+            scores = score_captions(said, self.dev_data.captions[: len(said)])
+            record = {
+                "epoch": progress.epoch + 1,
+                "loss": progress.loss_sum / max(progress.step, 1),
+                "reward": progress.reward_sum / max(progress.step, 1),
+                "dev_loss": dev_loss,
+                "learning_rate": self.learning_rate(),
+                **scores.as_dict(),
+                "forced_bleu_4": self.forced_scores().bleu_4,
+            }
+            progress.history.append(record)
             if scores.cider > progress.best:
                 progress.best, progress.best_epoch = scores.cider, progress.epoch
                 self._best = [to_numpy(variable) for variable in self._weights()]
-        record = {
-            "epoch": progress.epoch + 1,
-            "loss": train_loss,
-            "reward": progress.reward_sum / max(progress.step, 1),
-            "dev_loss": dev_loss,
-            "learning_rate": float(to_numpy(self.model.optimizer.learning_rate)),
-            **scores.as_dict(),
-        }
-        progress.history.append(record)
+                progress.seconds = self.pace.seconds
+                self.on_best()
+        progress.seconds = self.pace.seconds
+        names = list(self.dev_data.names[:FILMSTRIP])
+        self._tell("filmstrip", photos=names, captions=said[:FILMSTRIP])
         progress.epoch, progress.step = progress.epoch + 1, 0
         progress.loss_sum = progress.reward_sum = 0.0
-        self._tell("epoch", **record)
+        self._tell("epoch", **record, seconds=progress.seconds)
 
     def dev_loss(self) -> float:
         """Cross-entropy on dev in nats a word, under teacher forcing."""
         size = self.config.images_per_batch
         total = words = 0.0
         for start in range(0, len(self._dev_rows), size):
+            self._leave_if_asked()
             indices = np.arange(start, min(start + size, len(self._dev_rows)))
             batch = make_batch(self.dev_data.photos(indices), self._dev_rows[indices])
             total += self.model.loss_of(batch) * batch.words
@@ -195,16 +245,43 @@ class Trainer:
 
     def dev_scores(self) -> CaptionScores:
         """Score the captions the model writes by itself for (some) dev photos."""
-        count = self.config.score_images or len(self.dev_data.captions)
-        references = self.dev_data.captions[:count]
-        return score_captions(self.captions(self.dev_data.photos, len(references)), references)
+        said = self._dev_captions()
+        return score_captions(said, self.dev_data.captions[: len(said)])
+
+    def forced_scores(self) -> CaptionScores:
+        """Score the words the model says for the same photos when it reads true ones before each.
+
+        Each photo's first caption is read to it.  The distance to `dev_scores` is what the model
+        loses by having to go on from its own words.
+        """
+        count, size = self._dev_count(), self.config.images_per_batch
+        said: list[str] = []
+        for start in range(0, count, size):
+            self._leave_if_asked()
+            indices = np.arange(start, min(start + size, count))
+            batch = make_batch(self.dev_data.photos(indices), self._dev_rows[indices, :1])
+            ids = np.full(batch.tokens.size, PAD, np.int64)
+            ids[batch.places[: batch.words]] = self.model.likeliest(batch)[: batch.words]
+            said += [self.vocabulary.decode(row) for row in ids.reshape(len(indices), -1)]
+        return score_captions(said, self.dev_data.captions[:count])
+
+    def _dev_count(self) -> int:
+        return min(self.config.score_images or len(self._dev_rows), len(self._dev_rows))
+
+    def _dev_captions(self) -> list[str]:
+        return self.captions(self.dev_data.photos, self._dev_count())
+
+    def _leave_if_asked(self) -> None:
+        if self._stop_asked():
+            raise _StopAsked
 
     def captions(self, photos: PhotoSource, count: int) -> list[str]:
         """Write captions for the first `count` photos."""
         said: list[str] = []
         for start in range(0, count, SCORING_BATCH):
+            self._leave_if_asked()
             features = photos(np.arange(start, min(start + SCORING_BATCH, count)))
-            found = self.search.search(self._features(features), self.config.decoding)
+            found = self.search.search(self.features(features), self.config.decoding)
             said += [self.vocabulary.decode(hypotheses[0].ids) for hypotheses in found]
         return said
 
@@ -214,15 +291,14 @@ class Trainer:
             return SelfCritical(
                 self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
-        length = self.decoder.config.max_length
-        return CrossEntropy(CaptionRows(captions, self.vocabulary, max_length=length))
+        return CrossEntropy(self.train_rows)
 
-    def _features(self, photos: np.ndarray) -> np.ndarray:
+    def features(self, photos: np.ndarray) -> np.ndarray:
         """Return what the decoder reads: the photos as they come, or encoded just now."""
         return photos if self._encode is None else to_numpy(self._encode(photos))
 
     def _state(self) -> dict[str, Any]:
-        """Every variable the next step depends on, under a name that is stable."""
+        """Every variable the next step depends on, in an order that is stable."""
         variables = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{place:04d}:{v.path}": v for place, v in enumerate(variables)}
 
@@ -235,19 +311,43 @@ class Trainer:
 
     def _resume(self) -> None:
         found = self.checkpoints.load() if self.checkpoints is not None else None
+        for name in self.checkpoints.damaged if self.checkpoints is not None else ():
+            self._tell("damaged", checkpoint=name)
         if found is None:
-            self._tell("start", steps=self.steps, photos=len(self.train_data.captions))
+            photos, words = len(self.train_data.captions), len(self.vocabulary)
+            self._tell("start", steps=self.steps, photos=photos, words=words)
             return
         arrays, self.progress = found
-        state = self._state()
-        if set(state) != {name for name in arrays if not name.startswith("best:")}:
+        # By place and not by name: Keras numbers names by what else the process has made before.
+        stored = [arrays[name] for name in sorted(arrays) if not name.startswith("best:")]
+        variables = list(self._state().values())
+        if [value.shape for value in stored] != [tuple(v.shape) for v in variables]:
             raise TrainingError(
                 "The checkpoint belongs to a run with other settings; begin a new run."
             )
-        for name, variable in state.items():
-            variable.assign(arrays[name])
+        for variable, value in zip(variables, stored, strict=True):
+            variable.assign(value)
         self._best = [arrays[name] for name in sorted(arrays) if name.startswith("best:")]
         self._tell("resume", steps=self.steps, history=self.progress.history)
+
+    def learning_rate(self) -> float:
+        """Return the step size of the next step."""
+        return float(to_numpy(self.model.optimizer.learning_rate))
+
+    def _tell_step(self, loss: float) -> None:
+        done = self.progress.epoch * self.steps + self.progress.step
+        left = self.pace.left(
+            steps=self.steps * self.config.epochs - done,
+            epochs=self.config.epochs - self.progress.epoch,
+        )
+        self._tell(
+            "step",
+            loss=loss,
+            steps=self.steps,
+            rate=self.pace.rate,
+            seconds_left=left,
+            learning_rate=self.learning_rate(),
+        )
 
     def _tell(self, event: str, **content: Any) -> None:
         progress = {"epoch": self.progress.epoch + 1, "step": self.progress.step}

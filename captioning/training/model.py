@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from captioning.config import TrainingConfig
 from captioning.decoders import Decoder
+from captioning.decoding import unsayable
 from captioning.training.batches import Batch
 
-__all__ = ["TeacherForcing", "averaged_weights", "compile_for_training"]
+__all__ = ["TeacherForcing", "as_keras_reads", "averaged_weights", "compile_for_training"]
 
 
 class TeacherForcing(keras.Model):
@@ -23,12 +25,22 @@ class TeacherForcing(keras.Model):
             stored features.
         label_smoothing: share of the target's probability spread evenly over all words (Szegedy et
             al. 2016, https://arxiv.org/abs/1512.00567).
+        own_captions: it learns from captions that it drew itself.  The step must then follow the
+            gradient of just the model that drew: without dropout, and among the words that can be
+            said.  Else a shorter draw's better reward is gained by moving all probability to UNK,
+            which is never drawn, and the captions fall apart within two epochs.
     """
 
     def __init__(
-        self, decoder: Decoder, encoder: keras.Model | None, *, label_smoothing: float
+        self,
+        decoder: Decoder,
+        encoder: keras.Model | None,
+        *,
+        label_smoothing: float,
+        own_captions: bool = False,
     ) -> None:
         super().__init__(name="teacher_forcing")
+        self.own_captions = own_captions
         self.decoder = decoder
         self.encoder = encoder
         self.label_smoothing = label_smoothing
@@ -38,10 +50,14 @@ class TeacherForcing(keras.Model):
         features = x["photos"]
         if self.encoder is not None:
             features = self.encoder(features, training=training)
-        memory = self.decoder.remember(features, training)
-        answers, _, _ = self.decoder.read(memory, x["tokens"], training)
+        dropping = training and not self.own_captions
+        memory = self.decoder.remember(features, dropping)
+        answers, _, _ = self.decoder.read(memory, x["tokens"], dropping)
         flat = ops.reshape(answers, (-1, answers.shape[-1]))
-        return self.decoder.logits(ops.take(flat, x["places"], axis=0))
+        logits = self.decoder.logits(ops.take(flat, x["places"], axis=0))
+        if training and self.own_captions:
+            logits = logits + unsayable(logits.shape[-1])
+        return logits
 
     def compute_loss(
         self,
@@ -61,12 +77,17 @@ class TeacherForcing(keras.Model):
     def learn(self, batch: Batch) -> float:
         """Take one optimiser step; returns the batch's loss, smoothing included."""
         self.reset_metrics()
-        return float(self.train_on_batch(*_as_keras_reads(batch), return_dict=True)["loss"])
+        return float(self.train_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
 
     def loss_of(self, batch: Batch) -> float:
         """Return the batch's cross-entropy in nats a word, without dropout or smoothing."""
         self.reset_metrics()
-        return float(self.test_on_batch(*_as_keras_reads(batch), return_dict=True)["loss"])
+        return float(self.test_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
+
+    def likeliest(self, batch: Batch) -> np.ndarray:
+        """Return the word the model finds likeliest at each place of a batch, int64 `(M,)`."""
+        inputs, _, _ = as_keras_reads(batch)
+        return np.asarray(self.predict_on_batch(inputs).argmax(axis=-1))
 
 
 def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps: int) -> None:
@@ -127,6 +148,7 @@ def averaged_weights(model: TeacherForcing) -> Iterator[None]:
             variable.assign(value)
 
 
-def _as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
+def as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
+    """Return a batch as Keras takes it: inputs, targets and sample weights."""
     x = {"photos": batch.photos, "tokens": batch.tokens, "places": batch.places}
     return x, batch.targets, batch.weights

@@ -14,7 +14,7 @@ from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import build_decoder
 from captioning.encoders import Encoder, load_encoder, resolve
-from captioning.errors import ConfigError, FeaturesError, TrainingError
+from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, Progress, extract_features, store_folder
 from captioning.images import read_image
 from captioning.training.card import training_card
@@ -22,7 +22,7 @@ from captioning.training.checkpoints import Checkpoints
 from captioning.training.loop import SplitData, Trainer, TrainingEvent
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["train"]
+__all__ = ["Inputs", "Prepared", "prepare", "train"]
 
 
 def train(
@@ -32,6 +32,7 @@ def train(
     bundle_folder: Path,
     checkpoint_folder: Path | None = None,
     command: str = "",
+    keep_best: bool = False,
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Bundle | None:
@@ -43,6 +44,7 @@ def train(
         bundle_folder: where the finished model goes.
         checkpoint_folder: where checkpoints go; a run found there is continued.
         command: how the run was started, for the model's card.
+        keep_best: write the bundle whenever an epoch was the best so far, and not only at the end.
         on_event: told what happens: `TrainingEvent`s, and "features" while photos are encoded.
         should_stop: asked between steps; the run can be continued from its checkpoint.
 
@@ -55,6 +57,31 @@ def train(
         WeightsError: the encoder's weights cannot be had.
         FeaturesError: features cannot be written, or their extraction was stopped.
     """
+    prepared = prepare(
+        config,
+        dataset,
+        checkpoint_folder=checkpoint_folder,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+
+    def write() -> Bundle:
+        return prepared.write(bundle_folder, command=command)
+
+    if keep_best:
+        prepared.trainer.on_best = write
+    return write() if prepared.trainer.run() else None
+
+
+def prepare(
+    config: TrainingConfig,
+    dataset: CaptionDataset,
+    *,
+    checkpoint_folder: Path | None = None,
+    on_event: Callable[[TrainingEvent], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> "Prepared":
+    """Make everything a training run needs, up to its first step: arguments as for `train`."""
     keras.utils.set_random_seed(config.seed)
     config = config.replace(encoder=resolve(config.encoder)[0])
     origin = read_bundle(config.start_from) if config.start_from else None
@@ -62,13 +89,11 @@ def train(
         inputs = _pixels(config, dataset, origin)
     else:
         inputs = _features(config, dataset, on_event, should_stop)
-    photos = inputs.train_photos
     if origin is not None:
         config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
     else:
-        vocabulary = Vocabulary.build(
-            (caption for photo in photos for caption in photo.captions), min_count=config.min_count
-        )
+        captions = (caption for photo in inputs.train_photos for caption in photo.captions)
+        vocabulary = Vocabulary.build(captions, min_count=config.min_count)
     decoder = build_decoder(
         config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
     )
@@ -77,11 +102,10 @@ def train(
         assign_weights(decoder, origin.decoder_arrays(), source=source)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
-    network = inputs.encoder.network if inputs.encoder is not None else None
     trainer = Trainer(
         config,
         decoder=decoder,
-        encoder=network,
+        encoder=inputs.encoder.network if inputs.encoder is not None else None,
         vocabulary=vocabulary,
         train=inputs.train,
         dev=inputs.dev,
@@ -89,27 +113,11 @@ def train(
         on_event=on_event,
         should_stop=should_stop,
     )
-    if not trainer.run():
-        return None
-    progress = trainer.progress
-    return write_bundle(
-        bundle_folder,
-        encoder=config.encoder,
-        decoder=config.decoder,
-        feature_shape=inputs.feature_shape,
-        decoding=config.decoding,
-        vocabulary=vocabulary,
-        decoder_arrays=weights_of(decoder),
-        encoder_arrays=weights_of(network) if network is not None else None,
-        encoder_from=None if config.train_encoder else config.encoder_from,
-        metrics={"training": _training_facts(config, dataset, photos, trainer)},
-        history=progress.history,
-        card=training_card(config, dataset, progress, photos=len(photos), command=command),
-    )
+    return Prepared(config, dataset, inputs, trainer)
 
 
 @dataclass(frozen=True)
-class _Inputs:
+class Inputs:
     """What the trainer reads photos from."""
 
     train_photos: Sequence[Photo]
@@ -118,6 +126,46 @@ class _Inputs:
     feature_shape: tuple[int, ...]
     encoder: Encoder | None = None
     figures: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to begin.
+
+    Attributes:
+        config: with the open fields filled in.
+        dataset: what it learns from.
+        inputs: where its photos come from.
+        trainer: which does the work.
+    """
+
+    config: TrainingConfig
+    dataset: CaptionDataset
+    inputs: Inputs
+    trainer: Trainer
+
+    def write(self, folder: Path, *, command: str = "") -> Bundle:
+        """Write the weights the model has now as a bundle.
+
+        Raises:
+            BundleError: it cannot be written.
+        """
+        config, trainer, photos = self.config, self.trainer, self.inputs.train_photos
+        network, progress = trainer.encoder, trainer.progress
+        return write_bundle(
+            folder,
+            encoder=config.encoder,
+            decoder=config.decoder,
+            feature_shape=self.inputs.feature_shape,
+            decoding=config.decoding,
+            vocabulary=trainer.vocabulary,
+            decoder_arrays=weights_of(trainer.decoder),
+            encoder_arrays=weights_of(network) if network is not None else None,
+            encoder_from=None if config.train_encoder else config.encoder_from,
+            metrics={"training": _training_facts(config, self.dataset, photos, trainer)},
+            history=progress.history,
+            card=training_card(config, self.dataset, progress, photos=len(photos), command=command),
+        )
 
 
 def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
@@ -137,7 +185,7 @@ def _features(
     dataset: CaptionDataset,
     on_event: Callable[[TrainingEvent], None],
     should_stop: Callable[[], bool],
-) -> _Inputs:
+) -> Inputs:
     """Read features from the store; photos are encoded first if that was never done."""
     lender = read_bundle(config.encoder_from) if config.encoder_from else None
     arrays = lender.encoder_arrays() if lender is not None else None
@@ -153,8 +201,9 @@ def _features(
         store = extract_features(
             encoder, dataset, folder, on_progress=tell, should_stop=should_stop
         )
+        keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
     train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
-    return _Inputs(
+    return Inputs(
         train_photos=train,
         train=_from_store(store, train),
         dev=_from_store(store, dev),
@@ -165,10 +214,14 @@ def _features(
 
 def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
     places = store.places([photo.name for photo in photos])
-    return SplitData(lambda indices: store.rows(places[indices]), [p.captions for p in photos])
+    return SplitData(
+        lambda indices: store.rows(places[indices]),
+        captions=[photo.captions for photo in photos],
+        names=[photo.name for photo in photos],
+    )
 
 
-def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> _Inputs:
+def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> Inputs:
     """Keep the photos themselves in memory: their encoder changes with every step."""
     if config.encoder.name != "compact":
         raise ConfigError(
@@ -176,19 +229,39 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
         )
     arrays = origin.encoder_arrays() if origin is not None else None
     encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
-    train, dev = _chosen(config, dataset)
-    return _Inputs(
+    chosen = _chosen(config, dataset)
+    (train, of_train), (dev, of_dev) = (_from_pixels(encoder, dataset, part) for part in chosen)
+    return Inputs(
         train_photos=train,
-        train=_from_pixels(encoder, dataset, train),
-        dev=_from_pixels(encoder, dataset, dev),
+        train=of_train,
+        dev=of_dev,
         feature_shape=encoder.feature_shape,
         encoder=encoder,
     )
 
 
-def _from_pixels(encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo]) -> SplitData:
-    pixels = np.stack([encoder.pixels(read_image(dataset.path(photo))) for photo in photos])
-    return SplitData(lambda indices: pixels[indices], [p.captions for p in photos])
+def _from_pixels(
+    encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo]
+) -> tuple[list[Photo], SplitData]:
+    """Read photos; as in an extraction, one that cannot be read is left out.
+
+    Raises:
+        TrainingError: none can be read.
+    """
+    read: list[tuple[Photo, np.ndarray]] = []
+    for photo in photos:
+        try:
+            read.append((photo, encoder.pixels(read_image(dataset.path(photo)))))
+        except ImageError as error:
+            last = error
+    if not read:
+        raise TrainingError(f"None of {len(photos):,} photos can be read: {last}")
+    kept, pixels = [photo for photo, _ in read], np.stack([square for _, square in read])
+    return kept, SplitData(
+        lambda indices: pixels[indices],
+        captions=[photo.captions for photo in kept],
+        names=[photo.name for photo in kept],
+    )
 
 
 def _training_facts(

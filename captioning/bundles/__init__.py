@@ -1,0 +1,33 @@
+"""A trained model as a folder: plain JSON and plain arrays, nothing that can run.
+
+    <name>/  README.md  config.json  vocabulary.json  decoder.safetensors
+             [encoder.safetensors]  [metrics.json]  [history.jsonl]
+
+docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so pages can list the
+models at no cost; the arrays are read when a `Captioner` is made.
+"""
+
+from captioning.bundles.reading import (
+    Bundle,
+    default_model,
+    find_bundles,
+    model_folders,
+    read_bundle,
+)
+from captioning.bundles.scores import MEASURES, SCORES_BEGIN, SCORES_END, score_table
+from captioning.bundles.writing import add_scores, check_bundle_folder, write_bundle
+
+__all__ = [
+    "MEASURES",
+    "SCORES_BEGIN",
+    "SCORES_END",
+    "Bundle",
+    "add_scores",
+    "check_bundle_folder",
+    "default_model",
+    "find_bundles",
+    "model_folders",
+    "read_bundle",
+    "score_table",
+    "write_bundle",
+]

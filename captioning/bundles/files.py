@@ -1,0 +1,86 @@
+"""The files of a bundle: JSON, text and arrays, each fault named by its file."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from captioning.errors import BundleError
+
+__all__ = ["read_arrays", "read_json", "read_text", "write_arrays", "write_json", "write_text"]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BundleError: the file is missing, is not JSON, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{path}: expected a JSON object, found {type(content).__name__}.")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Read a text, the empty one if there is no file.
+
+    Raises:
+        BundleError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object for people to read, and move it into place."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text and move it into place."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name.
+
+    Raises:
+        BundleError: the file is missing or damaged, or holds arrays that NumPy has no type for.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path} is missing; copy the whole folder again.") from error
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path} is damaged: {error}.") from error
+    except (TypeError, AttributeError) as error:  # what it raises for types NumPy does not have
+        raise BundleError(
+            f"{path}: expected arrays of float16 or float32, found another type ({error})."
+        ) from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name, as float16 where that holds their numbers."""
+    stored = {name: _narrowed(value) for name, value in arrays.items()}
+    path.write_bytes(save(stored))  # `save_file` would make it readable to its owner alone
+
+
+def _narrowed(value: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        narrow = np.asarray(value, np.float16, order="C")
+    return narrow if np.isfinite(narrow).all() else np.asarray(value, np.float32, order="C")

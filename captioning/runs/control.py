@@ -1,0 +1,340 @@
+"""Starting, pausing, stopping, queueing and deleting runs, from any process."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from captioning.bundles import Bundle, read_bundle
+from captioning.config import TrainingConfig
+from captioning.errors import RunError
+from captioning.paths import data_folder
+from captioning.runs.locks import Slot, locked
+from captioning.runs.record import LIVE, STARTABLE, Run, Status, write_json
+
+__all__ = ["SLOT_VARIABLE", "Runs"]
+
+SLOT_VARIABLE = "CAPTIONING_SLOT"
+"""Tells a run's process the descriptor of the slot that it has inherited."""
+
+COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
+"""Becomes the process of the run whose folder is added to it."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+
+
+class Runs:
+    """The runs of one data folder; one of them at a time has a process, others wait.
+
+    Any number of these objects, in any number of processes, may be used at once.
+
+    Args:
+        data: the data folder; by default `$CAPTIONING_DATA`.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        self.data = (data or data_folder()).absolute()
+        self.folder = self.data / "runs"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.slot_path = self.folder / ".slot"
+
+    def all(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        found = [Run.read(p.parent) for p in self.folder.glob("[!.]*/config.json")]
+        return sorted(found, key=lambda run: (run.status.created, run.id), reverse=True)
+
+    def get(self, name: str) -> Run:
+        """Return the run called `name`.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not _NAME.fullmatch(name):
+            raise RunError(f"{name!r} is no name of a run.")
+        return Run.read(self.folder / name)
+
+    def create(self, config: TrainingConfig, *, note: str = "") -> Run:
+        """Make a run that can be started.
+
+        Raises:
+            RunError: its folder cannot be written.
+        """
+        now = time.time()
+        slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40] or "run"
+        stem = f"{slug}-{time.strftime('%d%b-%H%M', time.localtime(now)).lower()}"
+        try:
+            with self._lock():
+                folder = self._unused(stem)
+                beside = folder.with_name(f".{folder.name}.part")
+                shutil.rmtree(beside, ignore_errors=True)
+                beside.mkdir()
+                write_json(beside / "config.json", config.to_dict())
+                (beside / "note.txt").write_text(note, encoding="utf-8")
+                Run(beside, Status()).write_status(Status(epochs=config.epochs, created=now))
+                beside.rename(folder)
+        except OSError as error:
+            raise RunError(f"The run cannot be written to {self.folder}: {error}.") from error
+        return Run.read(folder)
+
+    def clone(self, name: str, changes: Mapping[str, Any] | None = None) -> Run:
+        """Make a new run with the settings of another, some of them changed.
+
+        Raises:
+            RunError: there is no such run.
+            ConfigError: a change is refused.
+        """
+        run = self.get(name)
+        return self.create(run.config.replace(**(changes or {})), note=f"A clone of {run.id}.")
+
+    def start(self, name: str) -> Run:
+        """Start or resume a run, or put it at the end of the queue if another one has its turn.
+
+        A run that was stopped, killed or failed goes on from its last checkpoint.
+
+        Raises:
+            RunError: it is running or waiting already, or finished.
+        """
+        with self._lock():
+            self._mark_dead()
+            run = self.get(name)
+            if run.status.state not in STARTABLE:
+                finished = run.status.state == "finished"
+                advice = " Clone it with more epochs to go on." if finished else ""
+                raise RunError(f"The run {run.id} is {run.status.state} already.{advice}")
+            run.write_status(run.status.replace(state="queued", message="", activity=""))
+            self._write_order([*self._order(), run.id])
+            self._advance()
+        return self.get(name)
+
+    def stop(self, name: str) -> None:
+        """Ask a run to keep a checkpoint and end, which it does within two seconds.
+
+        Raises:
+            RunError: it has no process and does not wait for one.
+        """
+        with self._lock():
+            run = self.get(name)
+            if run.status.state == "queued":
+                state = "stopped" if run.checkpoints() else "ready"
+                run.write_status(run.status.replace(state=state, message="Taken out of the queue."))
+                return
+            self._ask(run, "stop")
+
+    def pause(self, name: str) -> None:
+        """Ask a run to wait between two steps, keeping its process and its place.
+
+        Raises:
+            RunError: it has no process.
+        """
+        with self._lock():
+            self._ask(self.get(name), "pause")
+
+    def proceed(self, name: str) -> None:
+        """Let a paused run go on.
+
+        Raises:
+            RunError: it has no process.
+        """
+        with self._lock():
+            self._ask(self.get(name), "")
+
+    def delete(self, name: str) -> None:
+        """Delete a run with all it has left.
+
+        Raises:
+            RunError: it has a process; stop it first.
+        """
+        with self._lock():
+            self._mark_dead()
+            run = self.get(name)
+            if run.live:
+                raise RunError(f"The run {run.id} is {run.status.state}; stop it first.")
+            hidden = run.folder.with_name(f".{run.id}.deleted")
+            run.folder.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+    def note(self, name: str, text: str) -> None:
+        """Keep what people write about a run."""
+        (self.get(name).folder / "note.txt").write_text(text, encoding="utf-8")
+
+    def queue(self) -> list[Run]:
+        """Return the runs that wait, the next one first."""
+        waiting = {run.id: run for run in reversed(self.all()) if run.status.state == "queued"}
+        order = dict.fromkeys([*self._order(), *waiting])
+        return [waiting[name] for name in order if name in waiting]
+
+    def move(self, name: str, place: int) -> None:
+        """Move a waiting run to another place in the queue, 0 being the next to run.
+
+        Raises:
+            RunError: it does not wait.
+        """
+        with self._lock():
+            order = [run.id for run in self.queue()]
+            if name not in order:
+                raise RunError(f"The run {name} does not wait in the queue.")
+            order.remove(name)
+            order.insert(max(place, 0), name)
+            self._write_order(order)
+
+    def reconcile(self) -> None:
+        """Mark runs whose process has died, and start the next one if none has a process.
+
+        Cheap; whoever looks at runs calls it first.
+        """
+        with self._lock():
+            self._mark_dead()
+            self._advance()
+
+    def leave(self, run: Run, status: Status, slot: Slot) -> None:
+        """End a run from inside its process: keep its last status and let the next one begin."""
+        with self._lock():
+            try:
+                run.write_status(status)
+            finally:
+                slot.close()
+                self._advance()
+
+    def claim(self, run: Run) -> Slot:
+        """Take the slot for a run from inside its process, inherited or not.
+
+        Raises:
+            RunError: another run has it.
+        """
+        inherited = os.environ.pop(SLOT_VARIABLE, "")
+        slot = Slot.inherited(int(inherited), self.slot_path) if inherited.isdigit() else None
+        with self._lock():
+            slot = slot or Slot.take(self.slot_path)
+            if slot is None:
+                raise RunError("Another run is under way; it has to end before this one begins.")
+            slot.sign(run.id)
+        return slot
+
+    def publish(self, name: str, model: str, *, replace: bool = False) -> Bundle:
+        """Copy a run's model among the models that all pages offer.
+
+        Args:
+            name: the run's.
+            model: what to call the model.
+            replace: whether a model of that name may be replaced.
+
+        Raises:
+            RunError: the run has no model, or the copy cannot be written.
+            ConfigError: the name cannot be used.
+        """
+        run = self.get(name)
+        if not run.has_model:
+            raise RunError(f"The run {run.id} has no model yet; it has one after its first epoch.")
+        run.config.replace(name=model)  # refuses what cannot be a model's name
+        target = self.data / "models" / model
+        if target.exists() and not replace:
+            raise RunError(f"There is a model called {model} already. Choose another name.")
+        beside = target.with_name(f".{model}.part")
+        try:
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(run.bundle_folder, beside)
+            shutil.rmtree(target, ignore_errors=True)
+            beside.rename(target)
+        except OSError as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise RunError(f"The model cannot be written to {target}: {error}.") from error
+        return read_bundle(target)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with locked(self.folder / ".lock"):
+            yield
+
+    def _unused(self, stem: str) -> Path:
+        names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
+        return next(self.folder / name for name in names if not (self.folder / name).exists())
+
+    def _ask(self, run: Run, request: str) -> None:
+        if Slot.holder(self.slot_path) != run.id:
+            raise RunError(f"The run {run.id} has no process; it is {run.status.state}.")
+        write_json(run.folder / "request.json", request)
+
+    def _mark_dead(self) -> None:
+        """Write down which runs have lost their process.  Needs the lock."""
+        _reap()
+        holder = Slot.holder(self.slot_path)
+        for run in self.all():
+            if run.status.state in LIVE and run.id != holder:
+                run.write_status(run.status.replace(state="died", message=_obituary(run), pid=None))
+
+    def _advance(self) -> None:
+        """Start the next run if none has a process.  Needs the lock."""
+        waiting = self.queue()
+        slot = Slot.take(self.slot_path) if waiting else None
+        if slot is None:
+            return
+        run = waiting[0]
+        slot.sign(run.id)
+        (run.folder / "request.json").unlink(missing_ok=True)
+        run.write_status(run.status.replace(state="starting", begun=time.time()))
+        try:
+            _CHILDREN.append(_launch(run, self.data, slot))
+        except OSError as error:
+            run.write_status(run.status.replace(state="failed", message=f"No process: {error}."))
+        finally:
+            slot.close()
+
+    def _order(self) -> list[str]:
+        try:
+            order = json.loads((self.folder / "queue.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []  # the runs themselves say that they wait; only their order is lost
+        return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []
+
+    def _write_order(self, order: list[str]) -> None:
+        write_json(self.folder / "queue.json", order)
+
+
+def _launch(run: Run, data: Path, slot: Slot) -> subprocess.Popen[bytes]:
+    """Start the process of a run, which does not depend on this one.
+
+    It is a new program and not a fork: TensorFlow does not survive a fork.
+    """
+    environment = os.environ | {
+        "CAPTIONING_DATA": str(data),
+        SLOT_VARIABLE: str(slot.descriptor),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with open(run.folder / "log.txt", "ab") as log:
+        return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+            [*COMMAND, str(run.folder)],
+            cwd=Path(__file__).resolve().parents[2],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(slot.descriptor,),
+        )
+
+
+def _reap() -> None:
+    """Let the system forget processes of ours that have ended."""
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+
+
+def _obituary(run: Run) -> str:
+    status, kept = run.status, run.checkpoints()
+    where = f" in epoch {status.epoch}, step {status.step}" if status.steps else " while starting"
+    rest = (
+        f"Resume goes on from the checkpoint {kept[-1]}."
+        if kept
+        else "There was no checkpoint yet; resume begins anew."
+    )
+    return (
+        f"The process ended without a word{where}: killed, or out of memory; the log may say more. "
+        f"{rest}"
+    )

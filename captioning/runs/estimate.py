@@ -1,0 +1,321 @@
+"""What a run will need before it is started: photos to encode, time, memory, disk.
+
+Times come from the runs this machine has done before (`rates.json` beside the runs) and, until
+there are any, from what one core of a 2020s laptop does.  The count behind them is multiplications:
+a step takes as long as an earlier step of its kind, times the ratio of their multiplications.
+"""
+
+import json
+import os
+import shutil
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from captioning.bundles import read_bundle
+from captioning.config import TrainingConfig
+from captioning.datasets import load
+from captioning.encoders.registry import resolve
+from captioning.features import store_progress
+from captioning.runs.curves import read_events
+from captioning.runs.record import Run, write_json
+from captioning.vocabulary import Vocabulary
+
+__all__ = [
+    "DataSizes",
+    "Estimate",
+    "available_memory",
+    "data_sizes",
+    "estimate_run",
+    "remember_rates",
+]
+
+# Side of the map in pixels of the photo (0: pooled) and channels, for each layer.
+_LAYERS = {
+    ("xception", "block13"): (32, 1024),
+    ("xception", "avg_pool"): (0, 2048),
+    ("vgg16", "block5_conv3"): (16, 512),
+    ("vgg16", "block5_pool"): (32, 512),
+    ("vgg16", "fc2"): (0, 4096),
+    ("efficientnetv2b0", "map"): (32, 1280),
+    ("resnet50", "map"): (32, 2048),
+    ("inceptionv3", "map"): (32, 2048),
+}
+
+# Until measured: photos one core encodes in a second, and multiplications in a training step.
+_ENCODING = {"compact": 40.0, "xception": 6.0, "vgg16": 3.0, "efficientnetv2b0": 20.0}
+_OTHER_ENCODING = 7.0
+_MULTIPLICATIONS = 4e9
+_SCORING = 60.0
+START_SECONDS = 15.0
+"""Importing TensorFlow and compiling the first step, with other programs at work."""
+
+CAPTIONS, WORDS = 5, 11.0
+FLOAT, COPIES = 4, 4
+"""Bytes of a number; of each weight there are itself, its gradient and AdamW's two moments."""
+
+PROGRAM_BYTES = 900_000_000
+"""TensorFlow with a compiled training step and a compiled search."""
+
+CHECKPOINT_COPIES = 3
+"""Two checkpoints and the one being written."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run needs, and what stands in its way.
+
+    Attributes:
+        photos: training photos.
+        to_encode: photos of the data set without stored features.
+        parameters: numbers that are trained.
+        encoding_seconds: time to encode those photos.
+        training_seconds: time for all epochs, their scores included.
+        memory_bytes: of the process at its largest.
+        disk_bytes: that the run will write.
+        measured: whether the times come from this machine.
+        problems: sentences that say what cannot fit; the run is refused if there is one.
+    """
+
+    photos: int
+    to_encode: int
+    parameters: int
+    encoding_seconds: float
+    training_seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    measured: bool
+    problems: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """From the click to the last epoch."""
+        return START_SECONDS + self.encoding_seconds + self.training_seconds
+
+
+@dataclass(frozen=True)
+class DataSizes:
+    """What an estimate has to know of a data set.
+
+    Attributes:
+        photos: all of them.
+        train: those of the training split that the settings ask for.
+        dev: those of the dev split.
+        words: size of the vocabulary.
+        encoded: photos whose features are stored already.
+    """
+
+    photos: int
+    train: int
+    dev: int
+    words: int
+    encoded: int
+
+
+def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
+    """Count what a run would read, without drawing shapes that are not there yet.
+
+    Raises:
+        ConfigError: the encoder or its layer is unknown.
+        DatasetError: the data set is not there.
+        BundleError: a bundle that the settings name cannot be read.
+    """
+    config = config.replace(encoder=resolve(config.encoder)[0])
+    if config.data == "shapes":
+        count = config.shapes_count
+        train = count - 2 * (count // 10)
+        return DataSizes(count, min(config.limit_images or train, train), count // 10, 50, 0)
+    dataset = load(data / config.data)
+    train_photos = dataset.split("train")[: config.limit_images or None]
+    captions = (caption for photo in train_photos for caption in photo.captions)
+    encoded = 0
+    if not config.train_encoder:
+        arrays = read_bundle(config.encoder_from).encoder_arrays() if config.encoder_from else None
+        encoded = store_progress(config.encoder, dataset, arrays=arrays)
+    return DataSizes(
+        photos=len(dataset.photos),
+        train=len(train_photos),
+        dev=len(dataset.split("dev")),
+        words=len(Vocabulary.build(captions, min_count=config.min_count)),
+        encoded=encoded,
+    )
+
+
+def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estimate:
+    """Work out what a run needs.
+
+    Args:
+        config: the settings.
+        sizes: what `data_sizes` counted for them.
+        data: the data folder, which earlier runs have left their rates in.
+
+    Raises:
+        ConfigError: the encoder or its layer is unknown.
+    """
+    encoder, _ = resolve(config.encoder)
+    config = config.replace(encoder=encoder)
+    words, rates = sizes.words, _read_rates(data)
+    regions, channels = _shape(config)
+    to_encode = 0 if config.train_encoder else sizes.photos - sizes.encoded
+    # The file is made at its full size at once, so a begun store needs no more space.
+    features = 0 if not to_encode or sizes.encoded else sizes.photos * max(regions, 1) * channels
+    weights = _parameters(config, words) * FLOAT
+    steps = -(-sizes.train // config.images_per_batch) * config.epochs
+    scored = min(config.score_images or sizes.dev, sizes.dev)
+    encoding = rates.get(f"encode {encoder.name} {encoder.layer}")
+    usual = _ENCODING.get(encoder.name, _OTHER_ENCODING)
+    in_memory = sizes.train + sizes.dev
+    estimate = Estimate(
+        photos=sizes.train,
+        to_encode=to_encode,
+        parameters=_parameters(config, words),
+        encoding_seconds=to_encode / (encoding or usual),
+        training_seconds=steps * _step_seconds(config, words, rates)
+        + config.epochs * scored / rates.get("scoring", _SCORING),
+        memory_bytes=PROGRAM_BYTES + COPIES * weights + _photo_bytes(config, in_memory, words),
+        disk_bytes=2 * features + CHECKPOINT_COPIES * COPIES * weights + weights // 2,
+        measured=_kind(config) in rates and (encoding is not None or not to_encode),
+    )
+    return _judged(estimate, data)
+
+
+def available_memory() -> int | None:
+    """Return how many bytes of memory programs can have now; None where it cannot be known."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(n.split()[1]) * 1024 for n in lines if n.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:  # macOS tells what there is, not what is free
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (OSError, ValueError):
+        return None
+
+
+def remember_rates(data: Path, run: Run) -> None:
+    """Keep how fast a run went, for the estimates of the next ones.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    rates, steps, scoring = _read_rates(data), [], []
+    begun, words = None, 0
+    config = run.config.replace(encoder=resolve(run.config.encoder)[0])
+    encoder = config.encoder
+    for event in read_events(run.folder / "events.jsonl"):
+        match event.get("event"):
+            case "features" if event["rate"] > 0:
+                rates[f"encode {encoder.name} {encoder.layer}"] = event["rate"]
+            case "step":
+                steps.append(event["rate"])
+            case "start":
+                words = event.get("words", 0)
+            case "scoring":
+                begun = event["time"]
+            case "epoch" if begun is not None:
+                scoring.append(event["n"] / max(event["time"] - begun, 1e-3))
+    rate = statistics.median([rate for rate in steps if rate] or [0])
+    if rate and words:
+        rates[_kind(config)] = rate * _multiplications(config, words)
+    if len(scoring) > 1:
+        rates["scoring"] = statistics.median(scoring[1:])
+    write_json(_rates_path(data), rates)
+
+
+def _judged(estimate: Estimate, data: Path) -> Estimate:
+    """Add what cannot fit."""
+    problems = []
+    place = next(path for path in (data.absolute(), *data.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if estimate.disk_bytes > free:
+        problems.append(
+            f"The run would write {_size(estimate.disk_bytes)} and the disk has {_size(free)} "
+            "left. Free some space, or choose a smaller model or pooled features."
+        )
+    memory = available_memory()
+    if memory is not None and estimate.memory_bytes > memory:
+        problems.append(
+            f"The run would need {_size(estimate.memory_bytes)} of memory and {_size(memory)} are "
+            "free. Choose fewer photos a step, a smaller model, or fewer photos."
+        )
+    if not estimate.photos:
+        problems.append("The data set has no training photos with captions.")
+    return Estimate(**{**vars(estimate), "problems": tuple(problems)})
+
+
+def _shape(config: TrainingConfig) -> tuple[int, int]:
+    """Return regions (0 if pooled) and channels of the features."""
+    encoder = config.encoder
+    size = int(encoder.input_size or 224)
+    if encoder.name == "compact":
+        side = -(-size // 2)
+        for _ in range(4):
+            side = -(-side // 2) if side > 8 else side
+        return side * side, 16 * encoder.width
+    stride, channels = _LAYERS[encoder.name, str(encoder.layer)]
+    return (-(-size // stride)) ** 2 if stride else 0, channels
+
+
+def _parameters(config: TrainingConfig, words: int) -> int:
+    decoder, (_, channels) = config.decoder, _shape(config)
+    units, embedding = decoder.units, decoder.embedding_size
+    inputs = embedding + (units if decoder.kind == "attention" else 0)
+    count = words * (embedding + units) + 4 * units * (inputs + units) + 2 * channels * units
+    if decoder.kind == "attention":
+        count += channels * units + 5 * units * units
+    encoder = 140 * config.encoder.width**2 * 4 if config.train_encoder else 0
+    return count + encoder
+
+
+def _multiplications(config: TrainingConfig, words: int) -> float:
+    """Return the multiplications of one step, forward and back."""
+    decoder, (regions, channels) = config.decoder, _shape(config)
+    rows = config.images_per_batch * CAPTIONS
+    a_word = _parameters(config, words) - words * decoder.embedding_size
+    attention = 2 * regions * decoder.units if decoder.kind == "attention" else 0
+    looking = config.images_per_batch * max(regions, 1) * channels * decoder.units
+    total = rows * WORDS * (a_word + attention) + looking
+    if config.train_encoder:
+        size = int(config.encoder.input_size or 224)
+        total += config.images_per_batch * 0.6 * size**2 * config.encoder.width**2
+    if config.objective == "self_critical":
+        total *= 2
+    return 3.0 * total
+
+
+def _step_seconds(config: TrainingConfig, words: int, rates: dict[str, float]) -> float:
+    return _multiplications(config, words) / rates.get(_kind(config), _MULTIPLICATIONS)
+
+
+def _kind(config: TrainingConfig) -> str:
+    """Name what the speed of a step depends on besides its size."""
+    encoder = "with encoder" if config.train_encoder else "features"
+    return f"step {config.decoder.kind} {encoder} {config.objective}"
+
+
+def _photo_bytes(config: TrainingConfig, photos: int, words: int) -> int:
+    """Bytes of the photos kept in memory, and of what a step computes on the way."""
+    size, decoder = int(config.encoder.input_size or 224), config.decoder
+    kept = photos * size * size * 3 if config.train_encoder else 0
+    rows = config.images_per_batch * CAPTIONS
+    numbers = rows * WORDS * 3 * words + rows * decoder.max_length * 12 * decoder.units
+    if config.train_encoder:
+        numbers += config.images_per_batch * size * size * config.encoder.width * 4
+    return kept + int(numbers * FLOAT)
+
+
+def _read_rates(data: Path) -> dict[str, float]:
+    try:
+        content: Any = json.loads(_rates_path(data).read_text(encoding="utf-8"))
+        return {str(key): float(value) for key, value in content.items() if float(value) > 0}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _rates_path(data: Path) -> Path:
+    return data / "runs" / "rates.json"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

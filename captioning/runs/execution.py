@@ -1,0 +1,251 @@
+"""A run's own process: it tells how it goes, hears what is asked of it, and leaves word at its end.
+
+What the process does, training, is given to `execute` as a function; this module knows no Keras.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from captioning.errors import CaptioningError
+from captioning.runs.control import Runs
+from captioning.runs.estimate import remember_rates
+from captioning.runs.locks import Slot
+from captioning.runs.record import Run, Status
+
+__all__ = ["Execution", "execute", "leave_a_core"]
+
+HEARTBEAT_SECONDS = 0.5
+LISTEN_SECONDS = 0.1
+GRACE_SECONDS = 1.0
+"""A process that was asked to stop and is still in the middle of something ends after this."""
+
+NICENESS = 10
+RESERVE_BYTES = 64 * 1024
+HOW_TO_GO_ON = "See that the disk has space left, then resume; earlier checkpoints are kept."
+
+
+def execute(folder: Path, work: Callable[[Run, "Execution"], bool]) -> int:
+    """Be the process of a run: do its work, and leave its folder saying what came of it.
+
+    Args:
+        folder: the run's.
+        work: trains; tells the execution what happens and asks it whether to stop.  Returns whether
+            the run is complete.
+
+    Returns:
+        The exit status of the process: 0 complete or stopped, 1 failed.
+
+    Raises:
+        RunError: there is no such run, or another one has its turn.
+    """
+    runs = Runs(folder.absolute().parents[1])
+    run = runs.get(folder.name)
+    slot = runs.claim(run)
+    leave_a_core()
+    execution = Execution(runs, run, slot)
+    with execution.beating():
+        try:
+            complete = work(run, execution)
+            outcome = ("finished", "") if complete else ("stopped", execution.stop_message())
+        except CaptioningError as error:
+            stopped = execution.stop_was_asked
+            outcome = ("stopped" if stopped else "failed", str(error))
+            _print_if_possible(str(error))
+        except OSError as error:
+            outcome = ("failed", f"A file could not be written or read: {error}. {HOW_TO_GO_ON}")
+            _print_if_possible(outcome[1])
+        except BaseException as error:
+            traceback.print_exc()
+            outcome = ("failed", f"A fault of the program, {type(error).__name__}: see the log.")
+    execution.leave(*outcome)
+    return int(outcome[0] == "failed")
+
+
+def leave_a_core() -> None:
+    """Let others go first, and keep to all cores but one where there are several.
+
+    Has to be called before TensorFlow is imported, which reads its number of threads then.
+    """
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    if hasattr(os, "sched_getaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            os.sched_setaffinity(0, cores[1:])
+        count = max(len(cores) - 1, 1)
+    else:
+        count = max((os.cpu_count() or 1) - 1, 1)
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = str(count)
+
+
+class Execution:
+    """What a run's process says and hears.
+
+    Args:
+        runs: the runs it belongs to.
+        run: its own.
+        slot: held until it leaves.
+    """
+
+    def __init__(self, runs: Runs, run: Run, slot: Slot) -> None:
+        self.runs, self.run, self.slot = runs, run, slot
+        self._lock = threading.RLock()
+        self._left = False
+        self._terminated = False
+        self._asked: float | None = None
+        self._events = _EventFile(run.folder / "events.jsonl")
+        self._reserve = run.folder / ".reserve"
+        with contextlib.suppress(OSError):  # freed when the disk is full, to say just that
+            self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
+        self.status = run.status.replace(
+            state="running", message="", activity="starting", pid=os.getpid(), begun=time.time()
+        )
+        self._write()
+
+    @property
+    def stop_was_asked(self) -> bool:
+        """Whether somebody asked this process to stop."""
+        return self._terminated or self._request() == "stop"
+
+    def should_stop(self) -> bool:
+        """Tell whether to stop; answers only when a pause is over."""
+        if self._request() == "pause" and not self._terminated:
+            self._change(state="paused", rate=0.0)
+            while self._request() == "pause" and not self._terminated:
+                time.sleep(0.05)
+            self._change(state="running")
+        return self.stop_was_asked
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Keep an event of the training, and let the status follow it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self._lock:
+            if event["event"] != "features" or event["done"] == event["total"]:
+                self._events.append({**event, "time": time.time()})
+            self.status = _after(self.status, event)
+
+    def doing(self, activity: str) -> None:
+        """Say what the process is doing before there are events."""
+        self._change(activity=activity)
+
+    def stop_message(self) -> str:
+        """Say where the run was stopped and where it would go on."""
+        status, kept = self.status, self.run.checkpoints()
+        where = f"Stopped in epoch {status.epoch} of {status.epochs}, step {status.step}."
+        return f"{where} " + (
+            f"Resume goes on from the checkpoint {kept[-1]}."
+            if kept
+            else "There is no checkpoint yet; resume begins anew."
+        )
+
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Inside, the status is renewed every half second, and a stop is never ignored for long."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_terminated", True))
+        done = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(done,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def leave(self, state: str, message: str) -> None:
+        """End the run in `state`, and let the next one begin; only the first call does anything."""
+        with self._lock:
+            if self._left:
+                return
+            self._left = True
+            with contextlib.suppress(OSError):
+                self._events.append({"event": state, "message": message, "time": time.time()})
+            self._reserve.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                remember_rates(self.runs.data, self.run)
+            last = self.status.replace(
+                state=state, message=message, activity="", pid=None, heartbeat=time.time()
+            )
+            self.runs.leave(self.run, last, self.slot)
+
+    def _beat(self, done: threading.Event) -> None:
+        told = 0.0
+        while not done.wait(LISTEN_SECONDS):
+            if time.monotonic() - told > HEARTBEAT_SECONDS:
+                told = time.monotonic()
+                with self._lock:
+                    self._write()
+            if not self.stop_was_asked:
+                self._asked = None
+            elif self._asked is None:
+                self._asked = time.monotonic()
+            elif time.monotonic() - self._asked > GRACE_SECONDS:
+                # All files are written beside and moved into place, so leaving now harms none.
+                self.leave("stopped", f"In the middle of a step. {self.stop_message()}")
+                os._exit(0)
+
+    def _request(self) -> str:
+        try:
+            return str(json.loads((self.run.folder / "request.json").read_text()))
+        except (OSError, ValueError):
+            return ""
+
+    def _change(self, **changes: Any) -> None:
+        with self._lock:
+            self.status = self.status.replace(**changes)
+            self._write()
+
+    def _write(self) -> None:
+        """Write the status; on a full disk the end of the run will say so."""
+        if not self._left:
+            with contextlib.suppress(OSError):
+                self.run.write_status(self.status.replace(heartbeat=time.time()))
+
+
+class _EventFile:
+    """Appends one JSON object a line; a line that a kill cut short is closed before the next."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - as long as the process
+        size = self._file.seek(0, os.SEEK_END)
+        if size:
+            self._file.seek(size - 1)
+            if self._file.read(1) != b"\n":
+                self._file.write(b"\n")
+
+    def append(self, event: dict[str, Any]) -> None:
+        self._file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+
+
+def _print_if_possible(text: str) -> None:
+    """Write to the log, which may lie on a full disk."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
+
+
+def _after(status: Status, event: dict[str, Any]) -> Status:
+    """Return the status after an event."""
+    kind = event["event"]
+    if kind == "features":
+        return status.replace(
+            activity=f"encoding photos: {event['done']:,} of {event['total']:,}",
+            rate=event["rate"],
+            seconds_left=event["seconds_left"],
+        )
+    told = ("epochs", "steps", "rate", "seconds_left", "loss", "learning_rate")
+    known: dict[str, Any] = {key: event[key] for key in told if key in event}
+    if kind in ("start", "resume", "step", "scoring"):
+        known |= {"epoch": event["epoch"], "step": event["step"]}
+        known["activity"] = "scoring" if kind == "scoring" else "training"
+    return status.replace(**known)

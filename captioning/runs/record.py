@@ -1,0 +1,184 @@
+"""A run as its folder tells it: settings, status, notes."""
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from captioning.config import TrainingConfig, read_training_config
+from captioning.errors import RunError
+
+__all__ = ["LIVE", "STARTABLE", "Run", "Status", "write_json"]
+
+LIVE = ("starting", "running", "paused")
+"""States in which a run has a process."""
+
+STARTABLE = ("ready", "stopped", "failed", "died")
+"""States from which a run can be started or resumed."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run stands, as `status.json` says.
+
+    Attributes:
+        state: "ready", "queued", "starting", "running", "paused", "stopped", "failed", "died" or
+            "finished".
+        message: what happened, for a person; empty while all is well.
+        activity: what the process does, such as "scoring".
+        epoch: the epoch under way, from 1; `epochs` in all.
+        step: steps done in it, of `steps`.
+        loss: of the last step told.
+        rate: steps (or, while photos are encoded, photos) a second.
+        seconds_left: to the end of the run; None while unknown.
+        learning_rate: of the last step told.
+        pid: its process, while it has one.
+        created: when the run was made, in seconds since 1970.
+        begun: when its process began.
+        heartbeat: when its process last wrote this.
+    """
+
+    state: str = "ready"
+    message: str = ""
+    activity: str = ""
+    epoch: int = 1
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    rate: float = 0.0
+    seconds_left: float | None = None
+    learning_rate: float | None = None
+    pid: int | None = None
+    created: float = 0.0
+    begun: float = 0.0
+    heartbeat: float = 0.0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Status":
+        """Read the fields back; what another version wrote besides is left out."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in known})
+
+    def replace(self, **changes: Any) -> "Status":
+        """Return a copy with `changes` made."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as its folder was when it was read.
+
+    Attributes:
+        folder: its name is the run's id.
+        status: how it stands.
+        note: what people wrote about it.
+    """
+
+    folder: Path
+    status: Status
+    note: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """Read a run's folder.
+
+        Raises:
+            RunError: there is no run in it.
+        """
+        if not (folder / "config.json").is_file():
+            raise RunError(f"There is no run called '{folder.name}'.")
+        return cls(folder, _read_status(folder / "status.json"), _read(folder / "note.txt"))
+
+    @property
+    def id(self) -> str:
+        """Its name among the runs."""
+        return self.folder.name
+
+    @property
+    def live(self) -> bool:
+        """Whether it has a process."""
+        return self.status.state in LIVE
+
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """Its settings.
+
+        Raises:
+            ConfigError: `config.json` is damaged.
+        """
+        return read_training_config(self.folder / "config.json")
+
+    @property
+    def bundle_folder(self) -> Path:
+        """Where its model lies: the best epoch so far, as soon as there is one."""
+        return self.folder / "bundle"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it has left a model, finished or not."""
+        return (self.bundle_folder / "config.json").is_file()
+
+    def checkpoints(self) -> list[str]:
+        """Return the names of its whole checkpoints, the latest last."""
+        found = (self.folder / "checkpoints").glob("epoch*.safetensors")
+        return sorted(path.stem for path in found)
+
+    def log(self, lines: int = 200) -> str:
+        """Return the last lines of what its processes printed."""
+        try:
+            with open(self.folder / "log.txt", "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
+                text = file.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def write_status(self, status: Status) -> None:
+        """Replace `status.json`.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        write_json(self.folder / "status.json", dataclasses.asdict(status))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON beside `path` and move it into place, so that no reader ever sees half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _read_status(path: Path) -> Status:
+    try:
+        return Status.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return Status(
+            state="died",
+            message=f"{path.name} cannot be read ({error}); resume goes on from the checkpoint.",
+            created=_made(path.parent),
+        )
+
+
+def _made(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

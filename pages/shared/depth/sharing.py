@@ -1,0 +1,72 @@
+"""Taking a caption along: heard, copied, or inside a copy of the photo."""
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioning.sharing import alt_html, alt_text
+from pages.shared.depth import work
+from pages.shared.photos import Picture
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption
+
+__all__ = ["share"]
+
+# Speaks with the browser's own voice, so it works without a network.  Text arrives as data and is
+# never put into the page as HTML.
+_SPEAK = st.components.v2.component(
+    "speak_caption",
+    html='<button type="button">Say it</button><span role="status"></span>',
+    css="""
+    button { font: inherit; color: var(--st-text-color); background: transparent;
+             border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
+             padding: 0.4rem 0.9rem; cursor: pointer; }
+    button:hover, button:focus-visible { border-color: var(--st-primary-color);
+             color: var(--st-primary-color); }
+    span { margin-left: 0.75rem; color: var(--st-text-color); opacity: 0.7; }
+    """,
+    js="""
+    export default function ({ data, parentElement }) {
+      const button = parentElement.querySelector("button");
+      const status = parentElement.querySelector("span");
+      if (!("speechSynthesis" in window)) {
+        button.disabled = true;
+        status.textContent = "This browser cannot speak.";
+        return;
+      }
+      button.onclick = () => {
+        const words = new SpeechSynthesisUtterance(data.text);
+        words.lang = "en";
+        words.onstart = () => { status.textContent = data.text; };
+        words.onerror = () => { status.textContent = "This browser has no voice."; };
+        window.speechSynthesis.cancel();
+        window.speechSynthesis.speak(words);
+      };
+      return () => window.speechSynthesis.cancel();
+    }
+    """,
+)
+
+
+def share(page: str, picture: Picture, caption: "Caption") -> None:
+    """Offer the caption to the ear, as text, as alternative text, and inside the photo."""
+    _SPEAK(data={"text": alt_text(caption.text)}, key=f"{page}.speak")
+    st.caption("As text, and as alternative text for a web page:")
+    st.code(caption.text, language=None, wrap_lines=True)
+    st.code(alt_html(caption.text, picture.name), language="html", wrap_lines=True)
+    copy, ending = work.captioned_copy(picture.data, caption.text, caption.model)
+    st.download_button(
+        "The photo with its caption inside",
+        copy,
+        file_name=f"{PurePath(picture.name).stem}-captioned.{ending}",
+        mime=f"image/{'jpeg' if ending == 'jpg' else ending}",
+        icon=":material/download:",
+        key=f"{page}.copy",
+        on_click="ignore",
+    )
+    st.caption(
+        "The copy holds the sentence as its description (XMP and EXIF), marked as machine-made "
+        "and with the model as its writer. The picture itself is unchanged."
+    )

@@ -1,0 +1,117 @@
+"""Bringing photos to a page: from the disk, from the camera, or from the data set at hand."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from captioning.datasets import CaptionDataset
+from captioning.errors import CaptioningError
+from pages.shared import cache, state
+from pages.shared.components import problem
+from pages.shared.wording import plain
+
+__all__ = ["MOST_AT_ONCE", "SOURCES", "Picture", "bring_photos", "choose_source"]
+
+UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
+MOST_AT_ONCE = 24
+# HEIC is offered although it cannot be read: the message then says what to do about it.
+_ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
+_PER_PAGE = 12
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo file somebody brought, not looked into yet."""
+
+    name: str
+    data: bytes
+
+
+def choose_source(page: str) -> str:
+    """Ask where the photo comes from, one of `SOURCES`."""
+    return st.segmented_control(
+        "Where the photo comes from",
+        SOURCES,
+        default=UPLOAD,
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.source",
+        bind="query-params",
+    )
+
+
+def bring_photos(page: str, source: str) -> list[Picture]:
+    """Let a person bring photos from `source`; none as long as nothing was brought."""
+    match source:
+        case "Camera":
+            return _taken(page)
+        case "Gallery":
+            return _picked(page)
+        case _:
+            return _uploaded(page)
+
+
+def _uploaded(page: str) -> list[Picture]:
+    files = st.file_uploader(
+        "Photos from this device",
+        type=_ENDINGS,
+        accept_multiple_files=True,
+        key=f"{page}.upload",
+        help="They stay in this server's memory until you remove them or leave.",
+    )
+    if not files:
+        st.caption("No photo at hand? Take one with the camera, or choose one from the gallery.")
+    if len(files) > MOST_AT_ONCE:
+        st.caption(f"The first {MOST_AT_ONCE} of {len(files)} photos are captioned here.")
+    return [Picture(file.name, file.getvalue()) for file in files[:MOST_AT_ONCE]]
+
+
+def _taken(page: str) -> list[Picture]:
+    with st.container(width=640):
+        shot = st.camera_input("Take a photo", key=f"{page}.camera")
+    return [Picture("your photo", shot.getvalue())] if shot else []
+
+
+def _picked(page: str) -> list[Picture]:
+    try:
+        dataset = cache.gallery()
+        name = state.chosen_photo(page)
+        if name is None:
+            _thumbnails(page, dataset)
+            return []
+        st.button(
+            "Back to the gallery",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            key=f"{page}.back",
+            on_click=state.forget_photo,
+            args=(page,),
+        )
+        return [Picture(name, cache.photo_file(dataset.path(dataset[name])))]
+    except CaptioningError as error:
+        problem(error)
+        return []
+
+
+def _thumbnails(page: str, dataset: CaptionDataset) -> None:
+    photos = dataset.split("test")
+    st.caption(
+        f"{plain(dataset.name)}, test split: {len(photos):,} photos that models do not train on."
+    )
+    place = st.container()
+    number = st.pagination(
+        -(-len(photos) // _PER_PAGE), key=f"{page}.gallery_page", bind="query-params"
+    )
+    first = (number - 1) * _PER_PAGE
+    with place, st.grid(6, min_column_width=130):
+        for photo in photos[first : first + _PER_PAGE]:
+            with st.container(gap="xsmall"):
+                st.image(cache.thumbnail(dataset.path(photo)), width="stretch", alt=photo.name)
+                st.button(
+                    "Caption this",
+                    type="tertiary",
+                    width="stretch",
+                    key=f"{page}.pick.{photo.name}",
+                    on_click=state.choose_photo,
+                    args=(page, photo.name),
+                )

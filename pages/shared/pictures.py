@@ -1,0 +1,63 @@
+"""Small copies of photos for the screen.
+
+Streamlit shows a file's pixels as they lie, without the EXIF orientation, and sends whole
+12-megapixel files to the browser.  These copies are upright and small, and never stretched.
+"""
+
+import io
+
+from PIL import Image, ImageOps
+
+from captioning.images import read_image
+
+__all__ = ["as_jpeg", "display_width", "preview", "thumbnail"]
+
+PREVIEW_SIDE = 1000
+THUMBNAIL_SIZE = (320, 240)
+_TALLEST = 520
+_KEPT = 0.8
+
+
+def preview(data: bytes, name: str) -> tuple[bytes, int]:
+    """Make an upright copy of at most 1000 pixels a side.
+
+    Returns:
+        The copy as JPEG, and the width in pixels at which to show it.
+
+    Raises:
+        ImageError: `data` is no photo that can be read; the text calls it `name`.
+    """
+    photo = read_image(data, name=name)
+    width = display_width(*photo.size)
+    photo.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return as_jpeg(photo), width
+
+
+def thumbnail(data: bytes, name: str) -> bytes:
+    """Make a photo small, as JPEG, and cut to 4:3 if next to nothing is lost by it.
+
+    Raises:
+        ImageError: `data` is no photo that can be read; the text calls it `name`.
+    """
+    photo = read_image(data, name=name)
+    proportion = photo.width / photo.height / (THUMBNAIL_SIZE[0] / THUMBNAIL_SIZE[1])
+    if min(proportion, 1 / proportion) >= _KEPT:
+        return as_jpeg(ImageOps.fit(photo, THUMBNAIL_SIZE, Image.Resampling.LANCZOS))
+    photo.thumbnail((THUMBNAIL_SIZE[0], THUMBNAIL_SIZE[0]))
+    return as_jpeg(photo)
+
+
+def display_width(width: int, height: int) -> int:
+    """Return how wide to show a photo at most, in pixels, so that it fits the height of a screen.
+
+    >>> display_width(4000, 3000), display_width(300, 400)
+    (693, 390)
+    """
+    return max(1, round(_TALLEST * width / height))
+
+
+def as_jpeg(photo: Image.Image) -> bytes:
+    """Return an RGB photo as the bytes of a JPEG."""
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

@@ -1,0 +1,57 @@
+"""How the pages put numbers and other people's text into words."""
+
+import math
+import re
+
+__all__ = ["counted", "percent", "plain", "seconds"]
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    r"""Write `text` so that Markdown shows it as it stands, line breaks included.
+
+    File names, error texts and a model's words are other people's text: an underscore in them is
+    no emphasis and a colon begins no icon.
+
+    >>> plain("my_photo.jpg")
+    'my\\_photo\\.jpg'
+    """
+    return _PUNCTUATION.sub(r"\\\1", text).replace("\n", "  \n")
+
+
+def counted(number: int, thing: str) -> str:
+    """Write how many there are of a thing.
+
+    >>> counted(1, "photo"), counted(1200, "photo")
+    ('1 photo', '1,200 photos')
+    """
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def percent(log_prob: float) -> str:
+    """Write a probability, given as its natural logarithm, with two digits that mean something.
+
+    >>> percent(math.log(0.874)), percent(math.log(0.00291)), percent(0.0), percent(-30.0)
+    ('87%', '0.29%', 'over 99.9%', 'under 0.001%')
+    """
+    share = 100 * math.exp(min(log_prob, 0.0))
+    if share > 99.9:
+        return "over 99.9%"
+    if share < 0.001:
+        return "under 0.001%"
+    if share >= 99:
+        return f"{share:.1f}%"
+    # The decimals that leave two significant digits, none for 10 and more.
+    decimals = max(0, 1 - math.floor(math.log10(share)))
+    return f"{share:.{decimals}f}%"
+
+
+def seconds(duration: float) -> str:
+    """Write a duration in seconds as people say it.
+
+    >>> seconds(0.0841), seconds(1.26), seconds(75.2)
+    ('0.08 s', '1.3 s', '75 s')
+    """
+    decimals = 2 if duration < 1 else 1 if duration < 10 else 0
+    return f"{duration:.{decimals}f} s"

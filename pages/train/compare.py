@@ -1,0 +1,34 @@
+"""Compare: runs side by side, and what to do with the best of them."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.runs import compare_runs
+from pages.shared.components import problem, prose, show_source
+from pages.shared.training import comparing
+from pages.shared.training.data import all_runs, choose_run, choose_runs, no_runs
+
+st.header("Compare", anchor=False)
+prose("train-compare")
+
+runs = all_runs()
+if not runs.all():
+    no_runs("compare")
+    st.stop()
+
+try:
+    chosen = choose_runs("compare", runs)
+    if not chosen:
+        st.caption("Choose one run or more.")
+        st.stop()
+    comparison = compare_runs(chosen)
+    comparing.show_table(comparison)
+    comparing.show_chart("compare", comparison)
+    st.subheader("Keep one", anchor=False)
+    run = runs.get(choose_run("compare", runs, chosen))
+    comparing.show_downloads("compare", run)
+    comparing.show_model("compare", runs, run)
+except CaptioningError as error:
+    problem(error)
+
+show_source("captioning.runs.comparison", "compare_runs")

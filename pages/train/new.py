@@ -1,0 +1,40 @@
+"""New run: choose what to train and how, see what it will need, and start it."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.paths import data_folder
+from captioning.runs import estimate_run
+from pages.shared.components import problem, prose, show_source
+from pages.shared.training.data import sizes_of, start_run
+from pages.shared.training.form import choose_base, edit_config
+from pages.shared.training.needs import show_needs
+
+st.header("New run", anchor=False)
+prose("train-new")
+
+try:
+    base, origin = choose_base("new")
+    config = edit_config("new", base, origin)
+    needs = estimate_run(config, sizes_of(config), data_folder())
+except CaptioningError as error:
+    problem(error)
+    st.stop()
+
+show_needs(needs)
+note = st.text_input("Why this run", key="new.note", placeholder="What is different this time?")
+if st.button(
+    "Start training",
+    type="primary",
+    icon=":material/play_arrow:",
+    disabled=bool(needs.problems),
+    key="new.start",
+):
+    try:
+        run = start_run(config, note)
+    except CaptioningError as error:
+        problem(error)
+        st.stop()
+    st.switch_page("pages/train/watch.py", query_params={"watch.run": run.id})
+
+show_source("captioning.runs.control", "Runs.start")

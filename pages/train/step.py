@@ -1,0 +1,27 @@
+"""Step by step: one training step at a time, laid open."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from pages.shared.components import problem, prose, show_source
+from pages.shared.training import stepping
+
+st.header("Step by step", anchor=False)
+prose("train-step")
+
+try:
+    config = stepping.choose_settings("step")
+    with st.container(horizontal=True):
+        more = st.button(
+            "Take a step", type="primary", icon=":material/footprint:", key="step.more"
+        )
+        fresh = st.button("Begin anew", icon=":material/restart_alt:", key="step.fresh")
+    step = stepping.take("step", config, fresh=fresh, more=more)
+    if step is None:
+        st.caption("A fresh model finds every word equally likely. Take a step.")
+    else:
+        stepping.show_step("step", step)
+except CaptioningError as error:
+    problem(error)
+
+show_source("captioning.training.stepwise", "StepByStep.step")

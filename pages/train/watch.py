@@ -1,0 +1,33 @@
+"""Watch: how a run goes, and what can be done to it."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from pages.shared.components import problem, prose, show_source
+from pages.shared.training import show
+from pages.shared.training.data import all_runs, choose_run, no_runs
+
+EVERY_SECONDS = 1.5
+
+
+@st.fragment(run_every=EVERY_SECONDS)
+def watch(name: str) -> None:
+    """Show how the run stands; only this part is drawn again, in this session alone."""
+    try:
+        show.show_run("watch", name)
+    except CaptioningError as error:
+        problem(error)
+
+
+st.header("Watch", anchor=False)
+prose("train-watch")
+
+runs = all_runs()
+if not runs.all():
+    no_runs("watch")
+    st.stop()
+
+name = choose_run("watch", runs)
+watch(name)
+show.show_note("watch", runs, name)
+show_source("captioning.runs.curves", "read_curves")

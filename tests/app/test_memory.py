@@ -1,0 +1,66 @@
+"""The server does not grow with the photos it has captioned."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_MB = 50
+
+CAPTION_AND_MEASURE = """
+import io, logging, threading
+import numpy as np
+from PIL import Image
+
+from pages.shared.memory import keep_compact
+
+keep_compact()
+logging.disable(logging.WARNING)  # Streamlit misses its server
+from captioning.bundles import read_bundle
+from captioning.config import DecodingConfig
+from pages.shared import cache
+
+
+def resident_mb():
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def visit(number):
+    # Every photo differs, so nothing is answered from a cache.
+    pixels = np.random.default_rng(number).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((2400, 1800)).save(buffer, "JPEG")
+    photo = buffer.getvalue()
+    cache.preview(photo, "photo")
+    sentences.append(cache.caption(bundle, photo, "photo", DecodingConfig()).text)
+
+
+bundle = read_bundle("tiny")
+sentences = []
+for number in range({photos}):
+    rerun = threading.Thread(target=visit, args=(number,))
+    rerun.start()
+    rerun.join()
+    if number == 5:
+        before = resident_mb()
+assert len(sentences) == {photos}
+print(resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_dozens_of_photos_leave_the_server_as_large_as_a_few(home, write_tiny_bundle):
+    write_tiny_bundle(home / "models" / "tiny")
+    done = subprocess.run(
+        [sys.executable, "-c", CAPTION_AND_MEASURE.replace("{photos}", "60")],
+        cwd=ROOT,
+        env={**os.environ, "CAPTIONING_DATA": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < MOST_MB

@@ -1,0 +1,79 @@
+"""What only a browser shows: the voice, the download, the tree, and a correction typed by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from captioning.images import read_image
+from captioning.sharing import MACHINE_MADE, read_caption
+
+RECORD_SPEECH = """
+window.spoken = [];
+window.speechSynthesis.speak = (words) => { window.spoken.push(words.text); };
+"""
+
+
+@pytest.fixture(scope="session")
+def jpeg(tmp_path_factory, photo):
+    path = tmp_path_factory.mktemp("photos") / "kite.jpg"
+    photo.resize((300, 200)).save(path, "JPEG")
+    return path
+
+
+def open_part(tab, server, part, photo):
+    link = f"caption.model=tiny&caption.begin=the+red&caption.closer={part.replace(' ', '+')}"
+    tab.goto(f"{server}/caption?{link}")
+    tab.locator("input[type=file]").set_input_files(photo)
+    return tab.get_by_role("heading", level=1).inner_text()
+
+
+def test_the_voice_says_first_that_a_machine_wrote(warm_server, tab, jpeg):
+    tab.add_init_script(RECORD_SPEECH)
+    sentence = open_part(tab, warm_server, "Take it along", jpeg)
+    tab.get_by_role("button", name="Say it").click()
+    assert tab.evaluate("window.spoken") == [MACHINE_MADE + sentence]
+
+
+def test_the_downloaded_copy_carries_the_caption_and_the_same_picture(warm_server, tab, jpeg):
+    sentence = open_part(tab, warm_server, "Take it along", jpeg)
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="The photo with its caption inside").click()
+    copy = Path(download.value.path()).read_bytes()
+    assert download.value.suggested_filename == "kite-captioned.jpg"
+    stored = read_caption(copy)
+    assert (stored.text, stored.machine_made, stored.writer) == (sentence, True, "tiny")
+    assert read_image(copy).tobytes() == read_image(jpeg).tobytes()
+
+
+def test_the_tree_is_drawn(warm_server, tab, jpeg):
+    sentence = open_part(tab, warm_server, "The search", jpeg)
+    tree = tab.get_by_test_id("stGraphVizChart").locator("svg")
+    tree.wait_for()
+    for word in sentence.split():
+        assert tree.get_by_text(word, exact=True).count()
+
+
+def test_a_correction_typed_into_the_table_is_a_persons(warm_server, tab, jpeg):
+    tab.goto(f"{warm_server}/many?many.model=tiny&many.begin=the+red")
+    tab.locator("input[type=file]").set_input_files(jpeg)
+    tab.get_by_role("button", name="Caption 1 photo").click()
+    table = tab.get_by_test_id("stDataFrame")
+    tab.get_by_text("1 caption.").wait_for()
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
+    box = table.bounding_box()
+    typing = tab.locator("textarea.gdg-input")
+    for _ in range(20):  # the table is a canvas, which does not tell when it is ready
+        tab.mouse.dblclick(box["x"] + box["width"] * 0.4, box["y"] + 80)
+        tab.wait_for_timeout(500)
+        if typing.count():
+            break
+    tab.keyboard.press("Control+A")
+    tab.keyboard.type("a kite in the sky")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("1 corrected by hand").wait_for()
+    tab.locator("[data-test-script-state=notRunning]").wait_for()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="CSV", exact=True).click()
+    assert Path(download.value.path()).read_text().splitlines()[1] == (
+        "kite.jpg,a kite in the sky,,person,,0.0"
+    )

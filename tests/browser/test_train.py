@@ -1,0 +1,52 @@
+"""A lesson: start a small run in the browser, watch it, stop it, resume it, reload."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from captioning.runs import Runs
+
+
+@pytest.fixture
+def lesson(home, tab, server):
+    yield tab, server
+    runs = Runs(home)
+    for run in runs.all():
+        if run.live and run.status.pid:
+            import os
+
+            os.kill(run.status.pid, signal.SIGKILL)
+
+
+def fill(tab, label, value):
+    field = tab.get_by_role("spinbutton", name=label)
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
+    tab, server = lesson
+    tab.goto(f"{server}/new")
+    fill(tab, "Shapes count", 60)
+    fill(tab, "Epochs", 200)
+    tab.get_by_text("Encoder", exact=True).click()
+    fill(tab, "Input size", 32)
+    fill(tab, "Width", 4)
+    tab.get_by_test_id("stMetricValue").get_by_text("48").wait_for()
+    tab.get_by_role("button", name="Start training").click()
+    tab.wait_for_url("**/watch**")
+    tab.get_by_text("The same photos, epoch by epoch").wait_for(timeout=180_000)
+    chart = tab.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first
+    assert chart.bounding_box()["height"] > 50
+    (run,) = Runs(home).all()
+    assert run.config.epochs == 200
+    assert run.live
+
+    tab.reload()
+    tab.get_by_role("button", name="Stop").click()
+    tab.get_by_text(re.compile("Stopped in epoch")).wait_for(timeout=20_000)
+    assert Runs(home).get(run.id).status.state == "stopped"
+    assert Runs(home).get(run.id).has_model
+    tab.get_by_role("button", name="Resume").wait_for()

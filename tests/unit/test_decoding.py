@@ -1,0 +1,414 @@
+"""Greedy, beam and sampling, held to plain loops written here."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from captioning.backend import to_numpy
+from captioning.config import DecoderConfig, DecodingConfig
+from captioning.decoders import build_decoder
+from captioning.decoding import CaptionSearch, read_hypotheses
+from captioning.decoding.hypotheses import DEAD
+from captioning.vocabulary import BOS, EOS, PAD, UNK
+
+KINDS = ("merge", "inject", "attention")
+B, R, D, U, V, LENGTH = 3, 4, 6, 16, 20, 7
+NEVER_SAID = [PAD, UNK, BOS]
+
+
+def make(kind="attention", *, words=V, length=LENGTH, seed=0, bias=None):
+    """A decoder whose sentences differ by photo and end at different lengths."""
+    config = DecoderConfig(
+        kind=kind, embedding_size=8, units=U, heads=2, dropout=0.0, max_length=length
+    )
+    decoder = build_decoder(config, vocabulary_size=words, feature_shape=(R, D))
+    shake(decoder, seed)
+    for word, value in (bias or {}).items():
+        change_bias(decoder, word, value)
+    return decoder
+
+
+def shake(decoder, seed):
+    random = np.random.default_rng(seed)
+    for variable in decoder.trainable_variables:
+        variable.assign(random.normal(0, 0.7, variable.shape))
+
+
+def change_bias(decoder, word, value):
+    bias = to_numpy(decoder.vocabulary.bias).copy()
+    bias[word] = value
+    decoder.vocabulary.bias.assign(bias)
+
+
+@pytest.fixture(scope="module")
+def features():
+    return np.random.default_rng(1).normal(size=(B, R, D)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return make(seed=2, bias={EOS: 2.0})
+
+
+@pytest.fixture(scope="module")
+def search(decoder):
+    return CaptionSearch(decoder)
+
+
+def next_log_probs(decoder, photo, *begun):
+    """Log-probabilities of the word after each beginning, by reading the whole of it again.
+
+    Beginnings have the same length; the result is float64 `(beginnings, V)`.
+    """
+    tokens = np.array([[[BOS, *words] for words in begun]], np.int32)
+    return sayable(to_numpy(decoder(photo[None], tokens))[0, :, -1])
+
+
+def sayable(logits):
+    """Log-softmax `(..., V)` over what can be said."""
+    logits = logits.astype(np.float64)
+    logits[..., NEVER_SAID] = -np.inf
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def greedy_by_hand(decoder, photo):
+    words = []
+    while len(words) < decoder.config.max_length:
+        word = int(next_log_probs(decoder, photo, words).argmax())
+        if word == EOS:
+            break
+        words.append(word)
+    return tuple(words)
+
+
+def beam_by_hand(decoder, photo, width):
+    """Every sentence a beam search ends with, and its summed log-probability, end included."""
+    begun, ended = {(): 0.0}, {}
+    for step in range(decoder.config.max_length):
+        coming = next_log_probs(decoder, photo, *begun)
+        longer = {
+            (*words, word): begun[words] + value
+            for words, values in zip(begun, coming, strict=True)
+            for word, value in enumerate(values)
+            if np.isfinite(value)
+        }
+        best = sorted(longer, key=longer.get, reverse=True)[: width - len(ended)]
+        last = step == decoder.config.max_length - 1
+        ended |= {words: longer[words] for words in best if words[-1] == EOS or last}
+        begun = {words: longer[words] for words in best if words not in ended}
+        if not begun:
+            break
+    return ended
+
+
+def whole(hypothesis):
+    """Ids with the end mark, if the sentence ended by itself."""
+    return (*hypothesis.ids, *([EOS] if hypothesis.end_log_prob is not None else []))
+
+
+def sum_of(hypothesis):
+    return hypothesis.log_prob + (hypothesis.end_log_prob or 0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_is_the_plain_loop(kind, features):
+    decoder = make(kind)
+    search = CaptionSearch(decoder)
+    for seed in (0, 3):
+        shake(decoder, seed)
+        found = search.search(features, DecodingConfig(beam_width=1))
+        assert all(len(hypotheses) == 1 for hypotheses in found)
+        assert [h[0].ids for h in found] == [greedy_by_hand(decoder, photo) for photo in features]
+
+
+@pytest.mark.parametrize("width", [3, 6])
+def test_beam_search_is_the_plain_loop(width, decoder, search, features):
+    found = search.search(features, DecodingConfig(beam_width=width))
+    for photo, hypotheses in zip(features, found, strict=True):
+        expected = beam_by_hand(decoder, photo, width)
+        assert {whole(h) for h in hypotheses} == set(expected)
+        for hypothesis in hypotheses:
+            assert sum_of(hypothesis) == pytest.approx(expected[whole(hypothesis)], abs=1e-4)
+
+
+def test_a_wide_beam_finds_the_best_of_all_sentences(features):
+    """Two words and an end mark, three steps: 15 sentences, all within 20 beams."""
+    decoder = make(words=6, length=3, seed=2)
+    every = {(): 0.0}
+    for _ in range(3):
+        begun = [words for words in every if EOS not in words]
+        coming = next_log_probs(decoder, features[0], *begun)
+        for words, values in zip(begun, coming, strict=True):
+            total = every.pop(words)
+            every |= {(*words, word): total + values[word] for word in (EOS, 4, 5)}
+    assert len(every) == 15
+    search = CaptionSearch(decoder)
+    for penalty in (0.0, 0.7, 2.0):
+        scores = {words: total / len(words) ** penalty for words, total in every.items()}
+        config = DecodingConfig(beam_width=20, length_penalty=penalty)
+        (found,) = search.search(features[:1], config)
+        assert [whole(h) for h in found] == sorted(scores, key=scores.get, reverse=True)
+        for hypothesis in found:
+            expected = scores[whole(hypothesis)]
+            assert hypothesis.score(penalty) == pytest.approx(expected, abs=1e-4)
+    probability = sum(np.exp(sum_of(h)) for h in found)
+    assert probability == pytest.approx(1.0, abs=1e-4)  # one of them must be said
+
+
+def test_sentences_are_ranked_by_score_and_may_be_ranked_anew(search, features):
+    trace = search.trace(features, DecodingConfig(beam_width=6))
+    orders = []
+    for length_penalty in (0.0, 2.0):
+        for hypotheses in read_hypotheses(trace, length_penalty=length_penalty):
+            scores = [h.score(length_penalty) for h in hypotheses]
+            assert scores == sorted(scores, reverse=True)
+            assert len(hypotheses) == 6
+            orders.append([h.ids for h in hypotheses])
+    assert orders[:B] != orders[B:]
+    assert [set(o) for o in orders[:B]] == [set(o) for o in orders[B:]]
+
+
+def test_probabilities_are_those_of_teacher_forcing(decoder, search, features):
+    for config in (DecodingConfig(beam_width=6), DecodingConfig(strategy="sample", samples=5)):
+        for photo, hypotheses in zip(features, search.search(features, config), strict=True):
+            for hypothesis in hypotheses:
+                sentence = whole(hypothesis)
+                logits = to_numpy(decoder(photo[None], np.array([[[BOS, *sentence]]], np.int32)))
+                expected = sayable(logits[0, 0, :-1])[np.arange(len(sentence)), sentence]
+                found = [*hypothesis.log_probs, hypothesis.end_log_prob][: len(sentence)]
+                np.testing.assert_allclose(found, expected, atol=1e-4)
+                assert hypothesis.log_prob == pytest.approx(sum(hypothesis.log_probs))
+
+
+def test_every_way_of_ending_is_tried_here(search, features):
+    """Sentences of several lengths, cut ones and ended ones: else the tests above say little."""
+    found = search.search(features, DecodingConfig(beam_width=6))
+    hypotheses = [h for of_photo in found for h in of_photo]
+    assert len({len(h.ids) for h in hypotheses}) >= 3
+    assert {h.end_log_prob is None for h in hypotheses} == {True, False}
+
+
+STRATEGIES = [
+    DecodingConfig(beam_width=1),
+    DecodingConfig(beam_width=6),
+    DecodingConfig(strategy="sample", samples=5, temperature=3.0),
+    DecodingConfig(strategy="sample", samples=5, top_k=18, top_p=0.99),
+]
+NAMES = ("greedy", "beam", "hot", "narrow")
+
+
+@pytest.fixture(scope="module")
+def tempted():
+    """A search whose decoder would say nothing but what cannot be said."""
+    return CaptionSearch(make(bias=dict.fromkeys(NEVER_SAID, 60.0)))
+
+
+@pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
+def test_pad_bos_and_unk_are_never_said(config, tempted, features):
+    for hypotheses in tempted.search(features, config):
+        for hypothesis in hypotheses:
+            assert min(hypothesis.ids, default=EOS + 1) > EOS
+            assert all(np.isfinite(hypothesis.log_probs))
+            assert hypothesis.log_prob > -100
+
+
+@pytest.mark.parametrize("draw", [0.0, 1 - 2**-24, 1 - 2**-30])
+@pytest.mark.parametrize("temperature", [0.01, 0.9, 1.0, 1.3, 10.0])
+def test_not_even_by_the_rarest_draw(draw, temperature, search, features, monkeypatch):
+    class Rare:
+        def __init__(self, seed=None):
+            pass
+
+        def random(self, shape, dtype=np.float64):
+            return np.full(shape, draw, dtype)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np.random, "default_rng", Rare)
+        config = DecodingConfig(strategy="sample", samples=5, temperature=temperature)
+        found = search.search(features, config)
+    assert min(min(h[0].ids, default=EOS + 1) for h in found) > EOS
+
+
+@pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
+def test_a_batch_says_what_its_photos_say_alone(config, search, features):
+    together = search.search(features, config)
+    for b in range(B):
+        (alone,) = search.search(features[b : b + 1], config)
+        assert [h.ids for h in alone] == [h.ids for h in together[b]]
+        np.testing.assert_allclose(
+            [sum_of(h) for h in alone], [sum_of(h) for h in together[b]], atol=1e-4
+        )
+
+
+def test_photos_may_come_in_any_float_type(search, features):
+    config = DecodingConfig(beam_width=3)
+    rounded = features.astype(np.float16)
+    both = search.search(rounded, config), search.search(rounded.astype(np.float64), config)
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"top_k": 1}, {"temperature": 0.01}, {"top_p": 0.01}, {"top_k": 1, "temperature": 10.0}],
+    ids=str,
+)
+def test_the_narrowest_draw_is_greedy(settings, search, features):
+    greedy = [h[0].ids for h in search.search(features, DecodingConfig(beam_width=1))]
+    for seed in range(3):
+        config = DecodingConfig(strategy="sample", samples=5, seed=seed, **settings)
+        for hypotheses, words in zip(search.search(features, config), greedy, strict=True):
+            assert {h.ids for h in hypotheses} == {words}
+
+
+def test_the_same_seed_draws_the_same_and_another_something_else(search, features):
+    def drawn(seed):
+        config = DecodingConfig(strategy="sample", samples=5, seed=seed)
+        return tuple(h.ids for hypotheses in search.search(features, config) for h in hypotheses)
+
+    assert drawn(3) == drawn(3)
+    assert len({drawn(seed) for seed in range(8)}) == 8
+    assert len(drawn(0)) == 5 * B
+    assert len(set(drawn(0))) > 5
+
+
+def first_words(search, photo, *, draws, **settings):
+    """How often each word (or the end) is drawn first."""
+    counts = np.zeros(V)
+    for seed in range(draws // 20):
+        config = DecodingConfig(strategy="sample", samples=20, seed=seed, **settings)
+        for hypothesis in search.search(photo[None], config)[0]:
+            counts[whole(hypothesis)[0]] += 1
+    return counts
+
+
+def chi_square(counts, probabilities):
+    expected = counts.sum() * probabilities
+    seen = expected > 0
+    assert not counts[~seen].any()
+    return (((counts - expected) ** 2)[seen] / expected[seen]).sum()
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [({}, V), ({"temperature": 2.0}, V), ({"top_k": 4}, 4), ({"temperature": 3.0, "top_k": 6}, 6)],
+    ids=str,
+)
+def test_words_are_drawn_as_often_as_they_are_likely(settings, kept, decoder, search, features):
+    heated = np.exp(next_log_probs(decoder, features[0], [])[0] / settings.get("temperature", 1.0))
+    heated[np.argsort(-heated)[kept:]] = 0.0
+    counts = first_words(search, features[0], draws=2000, **settings)
+    # At most 16 degrees of freedom: 45 is exceeded once in 7,000 fair trials.
+    assert chi_square(counts, heated / heated.sum()) < 45
+
+
+def test_top_p_keeps_the_fewest_words_that_make_up_the_share(decoder, search, features):
+    probabilities = np.exp(next_log_probs(decoder, features[0], [])[0])
+    order = np.argsort(-probabilities)
+    for top_p in (0.3, 0.6, 0.9):
+        count = int((np.cumsum(probabilities[order]) < top_p).sum()) + 1
+        counts = first_words(search, features[0], draws=1000, top_p=top_p)
+        likely = np.where(np.isin(np.arange(V), order[:count]), probabilities, 0.0)
+        assert chi_square(counts, likely / likely.sum()) < 45
+
+
+def test_drawn_sentences_are_as_often_as_they_are_likely(decoder, search, features):
+    """`draw` takes its numbers from the caller and gives every sentence its own."""
+    random = np.random.default_rng(0)
+    many = np.repeat(features[:1], 50, axis=0)
+    counts = np.zeros(V)
+    for _ in range(4):
+        draws = random.random((LENGTH, 50, 10), np.float32)
+        np.add.at(counts, search.draw(many, draws).tokens[0].ravel(), 1)
+    assert chi_square(counts, np.exp(next_log_probs(decoder, features[0], [])[0])) < 45
+
+
+def steps_taken(decoder, features, config, monkeypatch):
+    """How often the decoder is asked, outside any compiled loop."""
+    calls, step = [], decoder.step
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder, "step", lambda *a: calls.append(1) or step(*a))
+        search = CaptionSearch(decoder)
+        patched.setattr("captioning.decoding.search.compiled", lambda loop, *_, **__: loop)
+        found = search.trace(features, config)
+    return len(calls), found
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_the_loop_stops_when_all_beams_have_ended(width, features, monkeypatch):
+    config = DecodingConfig(beam_width=width)
+    eager = make(bias={EOS: 60.0}, length=20)
+    steps, trace = steps_taken(eager, features, config, monkeypatch)
+    # Once the end is all but certain every further beam must still say one word first.
+    assert steps == (1 if width == 1 else 2)
+    assert (trace.scores > DEAD / 2).any(axis=(1, 2)).sum() == steps
+    silent = make(bias={EOS: -60.0}, length=20)
+    steps, trace = steps_taken(silent, features, config, monkeypatch)
+    assert steps == 20
+    assert len(trace.tokens) == 20
+
+
+def test_no_sentence_is_longer_than_the_longest(features):
+    silent = CaptionSearch(make(bias={EOS: -60.0}))
+    for config in (DecodingConfig(beam_width=3), DecodingConfig(strategy="sample", samples=3)):
+        for hypotheses in silent.search(features, config):
+            assert [len(h.ids) for h in hypotheses] == [LENGTH] * 3
+            assert all(h.end_log_prob is None for h in hypotheses)
+
+
+def test_a_photo_of_which_nothing_is_said_has_the_empty_sentence(features):
+    found = CaptionSearch(make(bias={EOS: 60.0})).search(features, DecodingConfig(beam_width=1))
+    for (hypothesis,) in found:
+        assert hypothesis.ids == ()
+        assert hypothesis.log_prob == 0.0
+        assert hypothesis.end_log_prob == pytest.approx(0.0, abs=1e-3)
+
+
+def test_xla_says_the_same_and_so_after_the_weights_have_changed(features):
+    """The program is compiled once and must not hold the weights of its first call."""
+    decoder = make(seed=2)
+    plain, fast = CaptionSearch(decoder), CaptionSearch(decoder, xla=True)
+    said = []
+    for seed in (2, 4, 5):
+        shake(decoder, seed)
+        config = DecodingConfig(beam_width=2)
+        ours, theirs = (search.search(features, config) for search in (fast, plain))
+        said.append([[h.ids for h in found] for found in theirs])
+        assert [[h.ids for h in found] for found in ours] == said[-1]
+        np.testing.assert_allclose(
+            [h.log_prob for found in ours for h in found],
+            [h.log_prob for found in theirs for h in found],
+            atol=1e-4,
+        )
+        words = [greedy_by_hand(decoder, photo) for photo in features]
+        greedy = plain.search(features, DecodingConfig(beam_width=1))
+        assert [found[0].ids for found in greedy] == words
+    assert said[0] != said[1] != said[2]
+
+
+def test_a_loop_is_compiled_once_whatever_the_settings(features, monkeypatch):
+    decoder = make()
+    traces, step = [], decoder.step
+    monkeypatch.setattr(decoder, "step", lambda *a: traces.append(1) or step(*a))
+    search = CaptionSearch(decoder)
+
+    def everything(features):
+        for temperature, top_k, top_p, seed in [(1, 0, 1, 0), (2, 3, 0.5, 1), (0.5, 9, 0.9, 2)]:
+            drawing = DecodingConfig(
+                strategy="sample", temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+            )
+            search.search(features, drawing)
+        for length_penalty in (0.0, 1.0):
+            search.search(features, DecodingConfig(beam_width=2, length_penalty=length_penalty))
+
+    everything(features)
+    everything(features[:2])  # another size may be compiled for, and then any size
+    compiled = len(traces)
+    assert compiled > 0
+    for some in (features * 2, features[:1], np.concatenate([features, features])):
+        everything(some)
+    assert len(traces) == compiled
+
+
+def test_features_may_be_tensors(decoder, search, features):
+    config = DecodingConfig(beam_width=3)
+    assert search.search(ops.convert_to_tensor(features), config) == search.search(features, config)

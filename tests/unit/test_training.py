@@ -1,0 +1,703 @@
+"""Training: what a step reads, what it minimises, and that a stopped run goes on unchanged."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from captioning.backend import to_numpy
+from captioning.captioner import Captioner
+from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
+from captioning.datasets import CaptionDataset, load
+from captioning.decoders import build_decoder
+from captioning.errors import ConfigError, TrainingError
+from captioning.metrics import CiderD
+from captioning.text import tokenize
+from captioning.training import Trainer, teacher_forcing, train
+from captioning.training.batches import CaptionRows, make_batch
+from captioning.training.checkpoints import Checkpoints, Progress
+from captioning.training.loop import SplitData
+from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
+from captioning.training.objectives import SelfCritical
+from captioning.training.recipe import prepare
+from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
+
+R, D, U, LENGTH = 4, 6, 16, 6
+WORDS = "a red blue green dog cat bird runs sits flies here there".split()
+VOCABULARY = Vocabulary([*SPECIAL, *WORDS])
+V = len(VOCABULARY)
+
+
+def sentences(random, count, longest=7):
+    return [" ".join(random.choice(WORDS, random.integers(1, longest))) for _ in range(count)]
+
+
+def split_of(photos, seed):
+    """Photos with one to three captions each."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(photos, R, D)).astype(np.float16)
+    captions = [sentences(random, 1 + place % 3) for place in range(photos)]
+    return SplitData(lambda indices: features[indices], captions)
+
+
+TRAIN, DEV = split_of(10, seed=0), split_of(4, seed=1)
+CONFIG = TrainingConfig(
+    decoder=DecoderConfig(kind="inject", embedding_size=8, units=U, dropout=0.5, max_length=LENGTH),
+    decoding=DecodingConfig(beam_width=2),
+    epochs=2,
+    images_per_batch=4,
+    learning_rate=0.01,
+    warmup_steps=2,
+    label_smoothing=0.1,
+    ema_momentum=0.8,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_compiled():
+    """Compiling for three steps takes longer than taking them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def all_is_compiled(nothing_is_compiled):
+    """As outside of tests."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(False)
+    yield
+    tf.config.run_functions_eagerly(True)
+
+
+def make_decoder(config=CONFIG, **changes):
+    settings = dataclasses.replace(config.decoder, **changes)
+    return build_decoder(settings, vocabulary_size=V, feature_shape=(R, D))
+
+
+def make_trainer(config=CONFIG, **options):
+    keras.utils.set_random_seed(config.seed)
+    decoder = make_decoder(config)
+    return Trainer(config, decoder=decoder, vocabulary=VOCABULARY, train=TRAIN, dev=DEV, **options)
+
+
+def weights_of(trainer):
+    return [to_numpy(variable) for variable in trainer.decoder.weights]
+
+
+# What a step reads
+
+
+def test_every_word_is_to_be_said_after_the_words_before_it():
+    rows = VOCABULARY.rows(["a red dog", "", "a b c d e f g h"], max_length=LENGTH)
+    inputs, targets, weights = teacher_forcing(rows)
+    assert inputs.shape == targets.shape == weights.shape == (3, LENGTH)
+    assert weights.dtype == np.float32
+    np.testing.assert_array_equal(inputs[:, 1:], targets[:, :-1])
+    assert (inputs[:, 0] == BOS).all()
+
+
+def test_weights_come_from_the_targets():
+    """From the inputs they would count one PAD after each end mark as a word to be learnt."""
+    rows = VOCABULARY.rows(["a red dog", "", "a red blue green dog cat bird"], max_length=LENGTH)
+    _, targets, weights = teacher_forcing(rows)
+    np.testing.assert_array_equal(weights == 1, targets != PAD)
+    assert weights.sum(axis=1).tolist() == [4, 1, LENGTH]
+    assert not ((weights == 1) & (targets == PAD)).any()
+    assert (targets[np.arange(3), weights.sum(axis=1).astype(int) - 1] == EOS).all()
+
+
+def test_photos_may_have_any_number_of_captions():
+    rows = CaptionRows(
+        [["a dog"], ["a cat", "a red cat", "a blue cat"], []], VOCABULARY, max_length=4
+    ).rows
+    assert rows.shape == (3, 3, 5)
+    assert rows.dtype == np.int32
+    assert (rows != PAD).any(axis=-1).tolist() == [[1, 0, 0], [1, 1, 1], [0, 0, 0]]
+    np.testing.assert_array_equal(
+        rows[1], VOCABULARY.rows(["a cat", "a red cat", "a blue cat"], max_length=4)
+    )
+
+
+@pytest.mark.parametrize("photos", [1, 3, 10])
+def test_a_batch_points_at_exactly_the_real_words(photos):
+    rows = CaptionRows(TRAIN.captions[:photos], VOCABULARY, max_length=LENGTH).rows
+    batch = make_batch(TRAIN.photos(np.arange(photos)), rows)
+    wanted = []  # (input so far, target) of each word, counted out by hand
+    for row in rows.reshape(-1, LENGTH + 1).tolist():
+        ids = [i for i in row if i != PAD]
+        wanted += [(ids[t], ids[t + 1]) for t in range(len(ids) - 1)]
+    real = batch.weights > 0
+    assert batch.words == real.sum() == len(wanted)
+    assert real[: batch.words].all()
+    places = batch.places[real]
+    assert len(set(places.tolist())) == len(places)
+    assert [
+        (batch.tokens.reshape(-1)[place], target)
+        for place, target in zip(places, batch.targets[real], strict=True)
+    ] == wanted
+    np.testing.assert_allclose(batch.weights[real], 1 / len(wanted), rtol=1e-6)
+    assert batch.weights.sum() == pytest.approx(1.0, abs=1e-5)
+    assert batch.places.max() < batch.tokens.size
+    assert batch.tokens.shape[:2] == rows.shape[:2]
+
+
+def test_few_shapes_are_ever_compiled():
+    random = np.random.default_rng(0)
+    shapes = set()
+    for _ in range(50):
+        captions = [sentences(random, 5, longest=22) for _ in range(16)]
+        rows = CaptionRows(captions, VOCABULARY, max_length=22).rows
+        batch = make_batch(np.zeros((16, 2), np.float32), rows)
+        shapes.add((batch.tokens.shape, batch.places.shape))
+    assert len(shapes) <= 6
+
+
+# What a step minimises
+
+
+def cross_entropy(model, features, rows, smoothing):
+    """The loss as the definition has it, over every caption and step."""
+    inputs, targets, weights = teacher_forcing(rows)
+    logits = to_numpy(model.decoder(features, inputs)).astype(np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    truth = (1 - smoothing) * np.eye(V)[targets] + smoothing / V
+    return -((truth * log_probs).sum(-1) * weights).sum() / weights.sum()
+
+
+@pytest.fixture(scope="module")
+def plain_model():
+    """Without dropout, and with a learning rate that moves nothing."""
+    keras.utils.set_random_seed(3)
+    model = TeacherForcing(make_decoder(dropout=0.0), None, label_smoothing=0.2)
+    config = CONFIG.replace(learning_rate=1e-7, weight_decay=0.0, ema_momentum=0.0)
+    compile_for_training(model, config, steps=10)
+    random = np.random.default_rng(4)
+    for variable in model.decoder.trainable_variables:
+        variable.assign(random.normal(0, 1.0, variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return CaptionRows(TRAIN.captions, VOCABULARY, max_length=LENGTH).rows
+
+
+def test_the_loss_is_cross_entropy_and_smoothed_while_learning(plain_model, rows):
+    features = TRAIN.photos(np.arange(10))
+    batch = make_batch(features, rows)
+    smoothed, exact = (cross_entropy(plain_model, features, rows, s) for s in (0.2, 0.0))
+    assert abs(smoothed - exact) > 1e-3
+    assert plain_model.loss_of(batch) == pytest.approx(exact, abs=1e-4)
+    assert plain_model.learn(batch) == pytest.approx(smoothed, abs=1e-4)
+
+
+def test_padding_never_matters(plain_model, rows):
+    features = TRAIN.photos(np.arange(10))
+    expected = plain_model.loss_of(make_batch(features, rows))
+    longer = np.pad(rows, [(0, 0), (0, 0), (0, 5)], constant_values=PAD)
+    more_captions = np.pad(rows, [(0, 0), (0, 2), (0, 0)], constant_values=PAD)
+    for padded in (longer, more_captions):
+        loss = plain_model.loss_of(make_batch(features, padded))
+        assert loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_padding_never_teaches(rows):
+    """Not only the loss but the step is the same."""
+    features, taught = TRAIN.photos(np.arange(10)), []
+    more = np.pad(rows, [(0, 0), (0, 2), (0, 0)], constant_values=PAD)
+    for some in (rows, more):
+        keras.utils.set_random_seed(3)
+        model = TeacherForcing(make_decoder(dropout=0.0), None, label_smoothing=0.1)
+        compile_for_training(model, CONFIG.replace(warmup_steps=0), steps=10)
+        model.learn(make_batch(features, some))
+        taught.append([to_numpy(variable) for variable in model.decoder.weights])
+    for one, other in zip(*taught, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_averaged_weights_are_the_running_mean_and_leave_no_trace(rows):
+    keras.utils.set_random_seed(0)
+    model = TeacherForcing(make_decoder(), None, label_smoothing=0.0)
+    compile_for_training(model, CONFIG.replace(warmup_steps=0, ema_momentum=0.7), steps=10)
+    batch, mean = make_batch(TRAIN.photos(np.arange(10)), rows), None
+    for _ in range(4):
+        model.learn(batch)
+        now = [to_numpy(variable) for variable in model.trainable_variables]
+        mean = now if mean is None else [0.7 * m + 0.3 * n for m, n in zip(mean, now, strict=True)]
+    with pytest.raises(RuntimeError, match="on purpose"), averaged_weights(model):
+        for variable, expected in zip(model.trainable_variables, mean, strict=True):
+            np.testing.assert_allclose(to_numpy(variable), expected, atol=1e-5)
+        raise RuntimeError("on purpose")
+    for variable, expected in zip(model.trainable_variables, now, strict=True):
+        np.testing.assert_array_equal(to_numpy(variable), expected)
+    model.learn(batch)  # and training goes on
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_the_learning_rate_rises_and_then_falls_or_stays(schedule):
+    model = TeacherForcing(make_decoder(), None, label_smoothing=0.0)
+    config = CONFIG.replace(schedule=schedule, warmup_steps=10, learning_rate=0.5)
+    compile_for_training(model, config, steps=110)
+    rates = []
+    for step in range(111):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(to_numpy(model.optimizer.learning_rate)))
+    assert rates[5] == pytest.approx(0.25)
+    assert max(rates) == pytest.approx(0.5) == pytest.approx(rates[10])
+    assert rates[:11] == sorted(rates[:11])
+    if schedule == "constant":
+        assert rates[10:] == pytest.approx([0.5] * 101)
+    else:
+        assert rates[10:] == sorted(rates[10:], reverse=True)
+        assert rates[60] == pytest.approx(0.5 * 0.505, rel=1e-3)  # half way down
+        assert rates[-1] == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize(("warmup", "steps"), [(0, 1), (100, 1), (100, 5), (5, 5), (4, 5)])
+def test_a_run_shorter_than_its_warm_up_still_learns(warmup, steps):
+    model = TeacherForcing(make_decoder(), None, label_smoothing=0.0)
+    compile_for_training(model, CONFIG.replace(warmup_steps=warmup), steps=steps)
+    rates = []
+    for step in range(steps):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(to_numpy(model.optimizer.learning_rate)))
+    assert max(rates) > 0
+    assert np.isfinite(rates).all()
+
+
+# Whole runs
+
+
+@pytest.fixture(scope="module")
+def whole_run():
+    """A run that nobody interrupts: its trainer, its events and its losses."""
+    events, losses = [], []
+    trainer = make_trainer(on_event=events.append)
+    learn = trainer.model.learn
+    trainer.model.learn = lambda batch: losses.append(learn(batch)) or losses[-1]
+    assert trainer.run()
+    assert len(losses) == 6
+    return trainer, events, losses
+
+
+def test_a_run_tells_what_happens(whole_run):
+    trainer, events, _ = whole_run
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "end"
+    assert kinds.count("epoch") == 2
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == [1, 2]
+    assert [event["dev_loss"] for event in epochs] == [
+        record["dev_loss"] for record in trainer.progress.history
+    ]
+    for event in events:
+        json.dumps(event)
+
+
+def test_dev_loss_is_the_mean_over_all_dev_words(whole_run):
+    trainer, _, _ = whole_run
+    rows = CaptionRows(DEV.captions, VOCABULARY, max_length=LENGTH).rows
+    expected = cross_entropy(trainer.model, DEV.photos(np.arange(4)), rows, 0.0)
+    assert trainer.dev_loss() == pytest.approx(expected, abs=1e-4)
+
+
+def run_until(stop, folder, losses):
+    """Go on with the run in `folder` up to `stop`, `(epoch, step)`, or to its end."""
+    events = []
+    trainer = make_trainer(
+        checkpoints=Checkpoints(folder),
+        on_event=events.append,
+        should_stop=lambda: (trainer.progress.epoch, trainer.progress.step) == stop,
+    )
+    learn = trainer.model.learn
+    trainer.model.learn = lambda batch: losses.append(learn(batch)) or losses[-1]
+    assert trainer.run() == (stop is None)
+    return trainer, events[0]["event"]
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(whole_run, tmp_path):
+    """Stopped twice in an epoch, and the last checkpoint damaged."""
+    losses, begins = [], []
+    for stop in [(0, 2), (1, 1), None]:
+        trainer, begin = run_until(stop, tmp_path, losses)
+        begins.append(begin)
+        if stop == (1, 1):  # falls back to the checkpoint before
+            latest = max(tmp_path.glob("*.safetensors"))
+            latest.write_bytes(latest.read_bytes()[:-100])
+            losses.pop()
+    assert begins == ["start", "resume", "damaged"]
+    expected, _, expected_losses = whole_run
+    assert losses == pytest.approx(expected_losses, abs=1e-6)
+    assert trainer.progress.best_epoch == expected.progress.best_epoch
+    for ours, theirs in zip(trainer.progress.history, expected.progress.history, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)
+    for ours, theirs in zip(weights_of(trainer), weights_of(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_finished_run_is_not_run_again(whole_run, tmp_path):
+    """Its checkpoint gives the weights of the best epoch at once."""
+    expected, _, _ = whole_run
+    progress = dataclasses.replace(expected.progress)
+    assert progress.epoch == CONFIG.epochs
+    expected.checkpoints = Checkpoints(tmp_path)
+    expected._save()
+    expected.checkpoints = None
+    again = make_trainer(checkpoints=Checkpoints(tmp_path))
+    again.model.learn = None  # would be called by any step
+    assert again.run()
+    for ours, theirs in zip(weights_of(again), weights_of(expected), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_seed_decides():
+    one, again, other = (make_trainer(CONFIG.replace(seed=seed)) for seed in (0, 0, 1))
+    for first, second in zip(weights_of(one), weights_of(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+    pairs = zip(weights_of(one), weights_of(other), strict=True)
+    assert max(np.abs(first - second).max() for first, second in pairs) > 0.01
+    orders = [np.concatenate(trainer.groups(0)).tolist() for trainer in (one, again, other)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_every_photo_comes_once_an_epoch_in_another_order(whole_run):
+    trainer, _, _ = whole_run
+    orders = [np.concatenate(trainer.groups(epoch)).tolist() for epoch in range(3)]
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+    assert [len(group) for group in trainer.groups(0)] == [4, 4, 2]
+
+
+@pytest.fixture
+def scripted():
+    """A trainer whose weights are the number of its epoch and whose captions come from a script.
+
+    Nothing is compiled, so only the trainer's own decisions are tried.
+    """
+
+    def make(script, **options):
+        trainer = make_trainer(CONFIG.replace(epochs=len(script), ema_momentum=0.0), **options)
+        variable = trainer.decoder.vocabulary.bias
+
+        def learn(batch):
+            variable.assign(np.full(V, trainer.progress.epoch + 1.0))
+            return 1.0
+
+        trainer.model.learn = learn
+        trainer.model.loss_of = lambda batch: 1.0
+        trainer.model.likeliest = lambda batch: np.zeros(len(batch.places), int)
+        trainer.captions = lambda photos, count: script[trainer.progress.epoch][:count]
+        return trainer, variable
+
+    return make
+
+
+def test_the_best_epoch_is_kept_and_among_equals_the_first(scripted):
+    perfect = [captions[0] for captions in DEV.captions]
+    half = [*perfect[:2], "here", "there"]
+    best = []
+    trainer, variable = scripted([half, perfect, perfect, half])
+    trainer.on_best = lambda: best.append(float(to_numpy(variable)[0]))
+    assert trainer.run()
+    assert best == [1.0, 2.0]
+    assert trainer.progress.best_epoch == 1
+    assert to_numpy(variable).tolist() == [2.0] * V
+    ciders = [record["cider"] for record in trainer.progress.history]
+    assert ciders[1] == ciders[2] == max(ciders) > ciders[0] == ciders[3]
+
+
+def test_a_model_that_says_nothing_useful_is_kept_all_the_same(scripted):
+    trainer, variable = scripted([["zzz"] * 4, ["zzz"] * 4])
+    assert trainer.run()
+    assert trainer.progress.best_epoch == 0
+    assert to_numpy(variable).tolist() == [1.0] * V
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(scripted):
+    trainer, _ = scripted([["a"] * 4])
+    for loss in (float("nan"), float("inf")):
+        trainer.model.learn = lambda batch, loss=loss: loss
+        with pytest.raises(TrainingError, match=f"{loss}.*epoch 1, step 1.*learning rate"):
+            trainer.run()
+
+
+def test_a_run_without_photos_does_not_begin():
+    with pytest.raises(TrainingError, match="no training photos"):
+        Trainer(
+            CONFIG,
+            decoder=make_decoder(),
+            vocabulary=VOCABULARY,
+            train=SplitData(lambda indices: None, []),
+            dev=DEV,
+        )
+
+
+@pytest.mark.parametrize("changes", [{"kind": "merge"}, {"units": 32}], ids=str)
+def test_a_checkpoint_of_another_model_is_refused(scripted, tmp_path, changes):
+    trainer, _ = scripted([["a"] * 4], checkpoints=Checkpoints(tmp_path))
+    assert trainer.run()
+    other = make_trainer(
+        trainer.config.replace(decoder=trainer.config.decoder.replace(**changes)),
+        checkpoints=Checkpoints(tmp_path),
+    )
+    with pytest.raises(TrainingError, match="other settings"):
+        other.run()
+
+
+# Checkpoints by themselves
+
+
+def some_arrays(seed):
+    random = np.random.default_rng(seed)
+    return {
+        "a": random.normal(size=(3, 4)).astype(np.float32),
+        "seeds": random.integers(0, 2**32, 2, dtype=np.uint32),
+        "steps": np.array(seed, np.int64),
+    }
+
+
+def test_checkpoints_come_back_to_the_bit_and_the_last_two_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "new" / "folder")
+    assert checkpoints.load() is None
+    for step in range(5):
+        checkpoints.save(some_arrays(step), Progress(epoch=1, step=step, history=[{"n": step}]))
+    assert len(list(checkpoints.folder.iterdir())) == 2
+    arrays, progress = Checkpoints(checkpoints.folder).load()
+    assert progress == Progress(epoch=1, step=4, history=[{"n": 4}])
+    for name, expected in some_arrays(4).items():
+        np.testing.assert_array_equal(arrays[name], expected)
+        assert arrays[name].dtype == expected.dtype
+
+
+def test_an_array_of_any_layout_comes_back(tmp_path):
+    array = np.arange(12, dtype=np.float32).reshape(3, 4).T
+    Checkpoints(tmp_path).save({"transposed": array}, Progress())
+    arrays, _ = Checkpoints(tmp_path).load()
+    np.testing.assert_array_equal(arrays["transposed"], array)
+
+
+def test_later_epochs_come_after_earlier_ones(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    for epoch, step in [(0, 9_999), (1, 0), (9, 5), (10, 1)]:
+        checkpoints.save(some_arrays(epoch), Progress(epoch=epoch, step=step))
+        assert checkpoints.load()[1].epoch == epoch
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "zeros", "bit", "folder"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(some_arrays(1), Progress(step=1))
+    path = checkpoints.save(some_arrays(2), Progress(step=2))
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        content[-3] ^= 16
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {"cut": content[:-9], "empty": b"", "zeros": bytes(len(content)), "bit": content}[
+                damage
+            ]
+        )
+    arrays, progress = checkpoints.load()
+    assert progress.step == 1
+    np.testing.assert_array_equal(arrays["a"], some_arrays(1)["a"])
+    assert checkpoints.damaged == [path.name]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_others(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    kept = checkpoints.save(some_arrays(1), Progress(step=1))
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(TrainingError, match="No space left.*resume"):
+        checkpoints.save(some_arrays(2), Progress(step=2))
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+# Learning from its own captions
+
+
+def test_draws_are_weighed_by_how_much_better_they_are_than_their_siblings(rows):
+    from captioning.decoding import CaptionSearch
+
+    search = CaptionSearch(make_decoder(dropout=0.0))
+    critic = SelfCritical(search, TRAIN.captions, VOCABULARY, samples=4, seed=0)
+    indices = np.array([3, 7, 8])
+    photos = TRAIN.photos(indices)
+    batch = critic.batch(indices, photos, photos)
+    again = critic.batch(indices, photos, photos)
+    np.testing.assert_array_equal(batch.tokens, again.tokens)
+    # Read every drawn caption back from the batch and score it here.
+    shape = (3, 4, batch.tokens.shape[-1])
+    targets, weights = np.zeros((2, *shape))
+    targets.reshape(-1)[batch.places[: batch.words]] = batch.targets[: batch.words]
+    weights.reshape(-1)[batch.places[: batch.words]] = batch.weights[: batch.words]
+    cider = CiderD([[[*tokenize(c), "<eos>"] for c in captions] for captions in TRAIN.captions])
+    said = [
+        [[VOCABULARY.words[int(i)] for i in row if i] for row in of_photo] for of_photo in targets
+    ]
+    scores = np.array([cider.scores(s, [int(i)] * 4) for s, i in zip(said, indices, strict=True)])
+    assert critic.reward == pytest.approx(scores.mean(), abs=1e-6)
+    others = (scores.sum(axis=1, keepdims=True) - scores) / 3
+    expected = np.where(targets > 0, (scores - others)[:, :, None], 0.0) / batch.words
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
+
+
+def test_captions_that_score_better_become_likelier(all_is_compiled):
+    keras.utils.set_random_seed(0)
+    config = CONFIG.replace(
+        objective="self_critical", learning_rate=0.03, warmup_steps=0, schedule="constant"
+    )
+    trainer = make_trainer(config)
+    trainer.prepare()
+    indices, rewards = np.arange(10), []
+    for step in range(25):
+        trainer.objective._seed = step  # fresh draws of the same photos
+        trainer.model.learn(trainer.batch(indices, TRAIN.photos(indices)))
+        rewards.append(trainer.objective.reward)
+    assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
+
+
+# From a data set to a bundle
+
+
+@pytest.fixture(scope="module")
+def secretive(shapes, tmp_path_factory):
+    """Shapes whose dev and test captions hold words of their own, and no test photo's file."""
+    folder = tmp_path_factory.mktemp("secretive") / "shapes"
+    shutil.copytree(shapes.root, folder)
+    original = load(folder)
+    for photo in original.split("test"):
+        original.path(photo).unlink()
+    photos = tuple(
+        photo
+        if photo.split == "train"
+        else dataclasses.replace(
+            photo, captions=tuple(f"{caption} {photo.split}only" for caption in photo.captions)
+        )
+        for photo in original.photos
+    )
+    return CaptionDataset("shapes", folder, photos, original.folder, original.oddities)
+
+
+TOGETHER = TrainingConfig(
+    name="tiny",
+    data="shapes",
+    encoder=EncoderConfig(name="compact", input_size=32, width=4),
+    decoder=DecoderConfig(
+        kind="attention", embedding_size=8, units=16, heads=2, dropout=0.1, max_length=12
+    ),
+    decoding=DecodingConfig(beam_width=2),
+    train_encoder=True,
+    min_count=1,
+    epochs=2,
+    images_per_batch=6,
+    limit_images=12,
+    score_images=2,
+    warmup_steps=2,
+)
+
+
+def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
+    """Stopped once on the way; the stopped run leaves a checkpoint and no bundle."""
+    events = []
+
+    def run(should_stop):
+        return train(
+            TOGETHER,
+            secretive,
+            bundle_folder=tmp_path / "models" / "tiny",
+            checkpoint_folder=tmp_path / "checkpoints",
+            command="the command",
+            on_event=events.append,
+            should_stop=should_stop,
+        )
+
+    asked = []
+    assert run(lambda: asked.append(1) or len(asked) == 2) is None
+    assert not (tmp_path / "models" / "tiny").exists()
+    assert list((tmp_path / "checkpoints").iterdir())
+    bundle = run(lambda: False)
+    assert [e["event"] for e in events if e["event"] in ("start", "resume")] == ["start", "resume"]
+
+    words = set(bundle.vocabulary.words)
+    seen = secretive.split("train")[:12]
+    assert words - set(SPECIAL) == {w for p in seen for c in p.captions for w in tokenize(c)}
+    assert not words & {"devonly", "testonly"}
+    assert [record["epoch"] for record in bundle.history()] == [1, 2]
+    facts = bundle.metrics["training"]
+    assert facts["photos"] == 12
+    ciders = [record["cider"] for record in bundle.history()]
+    assert facts["best_epoch"] == 1 + ciders.index(max(ciders))
+    assert TrainingConfig.from_dict(facts["configuration"]).decoder == TOGETHER.decoder
+    assert "the command" in bundle.card
+    assert bundle.encoder == EncoderConfig(name="compact", layer="map", input_size=32, width=4)
+
+    captioner = Captioner.load(bundle.folder)
+    from captioning.images import read_image
+
+    photo = secretive.split("dev")[0]
+    assert captioner.caption(read_image(secretive.path(photo))).model == "tiny"
+
+
+def test_a_decoder_is_trained_on_stored_features(shapes, tiny_bundle, data_home, monkeypatch):
+    """Of an encoder that another bundle lends; the second run encodes nothing."""
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(train_encoder=False, encoder_from="lender", epochs=1)
+    events = []
+    bundle = train(config, shapes, bundle_folder=data_home / "m" / "one", on_event=events.append)
+    assert [e["done"] for e in events if e["event"] == "features"][-1] == 40
+    assert bundle.encoder_from == "lender"
+    assert not (bundle.folder / "encoder.safetensors").exists()
+    figures = bundle.decoder_arrays()
+    deviation = next(value for path, value in figures.items() if path.endswith("deviation"))
+    assert np.abs(deviation - 1.0).max() > 0.01  # scaled by the training photos
+
+    monkeypatch.setattr("captioning.training.recipe.load_encoder", None)
+    events.clear()
+    train(config, shapes, bundle_folder=data_home / "m" / "two", on_event=events.append)
+    assert not [e for e in events if e["event"] == "features"]
+
+
+def test_settings_that_cannot_be_met_are_refused_before_anything_is_read(shapes, tmp_path):
+    for changes in (
+        {"encoder": EncoderConfig(name="vgg16")},
+        {"encoder": EncoderConfig(name="nonesuch")},
+        {"encoder": EncoderConfig(name="compact", layer="nonesuch")},
+    ):
+        with pytest.raises(ConfigError):
+            train(TOGETHER.replace(**changes), shapes, bundle_folder=tmp_path / "x")
+    assert not list(Path(tmp_path).iterdir())
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_both_splits_are_needed(shapes, tmp_path, split):
+    photos = tuple(photo for photo in shapes.photos if photo.split != split)
+    poorer = CaptionDataset("shapes", shapes.root, photos, shapes.folder, shapes.oddities)
+    with pytest.raises(TrainingError, match="0 " + {"train": "training"}.get(split, split)):
+        train(TOGETHER, poorer, bundle_folder=tmp_path / "x")
+
+
+def test_a_photo_that_cannot_be_read_stops_no_run(shapes, tmp_path):
+    folder = tmp_path / "shapes"
+    shutil.copytree(shapes.root, folder)
+    dataset = load(folder)
+    dataset.path(dataset.split("train")[0]).write_bytes(b"not a photo")
+    prepared = prepare(TOGETHER, dataset)
+    assert len(prepared.inputs.train_photos) == 11
+    assert prepared.inputs.train.photos(np.arange(11)).shape == (11, 32, 32, 3)
+    assert prepared.inputs.train.captions[0] == dataset.split("train")[1].captions
