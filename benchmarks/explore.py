@@ -19,10 +19,17 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from captioning.exploring.caption_index import CaptionIndex
+
+T = TypeVar("T")
 
 LIMITS = {
     "index_built_s": 10.0,
@@ -80,14 +87,13 @@ def searching(folder: Path) -> dict[str, float]:
     from captioning.datasets import load
     from captioning.exploring.caption_index import open_index
     from captioning.exploring.ranking import PhotoRanking
-    from captioning.exploring.search import find
 
     dataset, loading = _timed(lambda: load(folder))
     _, built = _timed(lambda: open_index(dataset))
     index, opened = _timed(lambda: open_index(dataset))
     # The first search of each kind counts too: nothing is warmed up.
-    first = [_timed(lambda q=query: _search(find, index, q))[1] for query in QUERIES]
-    again = [_timed(lambda q=query: _search(find, index, q))[1] for query in QUERIES]
+    first = [_timed(partial(_search, index, query))[1] for query in QUERIES]
+    again = [_timed(partial(_search, index, query))[1] for query in QUERIES]
     ranking, ranked = _timed(lambda: PhotoRanking(index))
     _, sentence = _timed(lambda: ranking.nearest("a child with a red ball in the snow"))
     return {
@@ -144,9 +150,12 @@ def _server(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += ["--server.port", str(port), "--server.headless", "true"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "CAPTIONING_DATA": str(home)}, **quiet
+        command,
+        cwd=ROOT,
+        env={**os.environ, "CAPTIONING_DATA": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -164,14 +173,17 @@ def _server(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
         process.wait(timeout=20)
 
 
-def _search(find: Callable[..., object], index: object, query: str) -> None:
+def _search(index: "CaptionIndex", query: str) -> None:
+    """Do what the page does for one query: find, and highlight the captions it shows."""
+    from captioning.exploring.search import find
+
     found = find(index, query)
-    for caption in found.captions[:50]:  # type: ignore[attr-defined]
-        found.spans(int(caption))  # type: ignore[attr-defined]
-    _ = found.photos  # type: ignore[attr-defined]
+    for caption in found.captions[:50]:
+        found.spans(int(caption))
+    _ = found.photos
 
 
-def _timed(work: Callable[[], object]) -> tuple[object, float]:
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
     begun = time.perf_counter()
     result = work()
     return result, time.perf_counter() - begun

@@ -147,7 +147,7 @@ def _reach(url: str, seconds: float) -> None:
         except urllib.error.HTTPError:  # it answered, if only that there is nothing to see
             answers.put(None)
         except OSError as error:
-            answers.put(error)
+            answers.put(OSError(str(getattr(error, "reason", error))))
 
     threading.Thread(target=ask, daemon=True).start()
     try:

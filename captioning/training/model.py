@@ -140,7 +140,8 @@ def averaged_weights(model: TeacherForcing) -> Iterator[None]:
     )
     own = [ops.convert_to_numpy(variable) for variable, _ in pairs]
     for variable, mean in pairs:
-        variable.assign(mean)
+        # A copy: JAX would give both variables one buffer and then take it away from both.
+        variable.assign(ops.convert_to_numpy(mean))
     try:
         yield
     finally:

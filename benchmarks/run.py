@@ -1,0 +1,111 @@
+"""Measure the library's speed, as ratios of two pieces of work timed in this one run.
+
+    python benchmarks/run.py [--json] [--only NAME] [--quick]
+
+Weights are random and of true size, photos and captions are made up, so nothing need be at hand.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks import epoch, extraction, photo_to_caption, word_loop
+from benchmarks.measuring import Result
+from benchmarks.sizes import FULL, QUICK, Sizes
+
+BENCHMARKS: dict[str, Callable[[Sizes], Result]] = {
+    module.COMPARISON.key: module.compare
+    for module in (photo_to_caption, word_loop, epoch, extraction)
+}
+PACKAGES = ("keras", "tensorflow", "numpy", "pillow")
+WIDTH = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is asked for and print it."""
+    options = _options(arguments)
+    begun = time.monotonic()
+    facts = {"quick": options.quick, "cores": _cores(), "versions": _versions()}
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    print(f"{facts['cores']} cores, {versions}, load {_load():.1f}")
+    results = []
+    for name in [options.only] if options.only else BENCHMARKS:
+        result = BENCHMARKS[name](QUICK if options.quick else FULL)
+        print(f"\n{described(result, judged=not options.quick)}", flush=True)
+        results.append(result)
+    facts["seconds"] = round(time.monotonic() - begun, 1)
+    print(f"\n{facts['seconds']:.0f} seconds in all, load {_load():.1f}")
+    if options.quick:
+        print("These are toy sizes that only show that everything runs: leave --quick out.")
+    if options.json:
+        print(json.dumps(as_json(results, facts)))
+
+
+def described(result: Result, *, judged: bool) -> str:
+    """Write a ratio and what it was made of, for a person; `judged`: also whether it is enough."""
+    comparison, times = result.comparison, result.to_dict()["seconds"]
+    verdict = (": met" if result.met else ": MISSED") if judged else ""
+    lines = [f"{comparison.title}: {result.ratio:.2f} ({comparison.bound}{verdict})"]
+    compared = [comparison.over, comparison.under]
+    for name in compared + [name for name in times if name not in compared]:
+        beside = "" if name in compared else "for comparison: "
+        lines.append(
+            f"  {1000 * times[name]['median']:9.2f} ms a {comparison.unit} "
+            f"(least {1000 * times[name]['least']:.2f})  {beside}{times[name]['label']}"
+        )
+    rounds = len(result.seconds[comparison.over])
+    medians = f"Medians of {rounds} rounds" if rounds > 1 else "One round"
+    notes = f"{medians}. {comparison.notes}"
+    return "\n".join([*lines, textwrap.indent(textwrap.fill(notes, WIDTH - 2), "  ")])
+
+
+def as_json(results: Sequence[Result], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the ratios by name, then everything they were made of."""
+    ratios = {result.comparison.key: round(result.ratio, 3) for result in results}
+    details = {result.comparison.key: result.to_dict() for result in results}
+    return {**ratios, "details": details, **facts}
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the library's speed as ratios.")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--only", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to see that it runs")
+    return parser.parse_args(arguments)
+
+
+def _cores() -> int:
+    """Count the cores this process may use, which a container makes fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _load() -> float:
+    """Return how many processes wanted a core in the last minute; 0 where that is not told."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = metadata.version(f"{name}-cpu")  # TensorFlow's CPU build
+    return found
+
+
+if __name__ == "__main__":
+    main()
