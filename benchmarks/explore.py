@@ -9,22 +9,19 @@ real server looked at with a real browser, and left out where there is no chromi
 import argparse
 import json
 import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.serving import find_chromium, open_tab, resident, serve  # noqa: E402
 
 if TYPE_CHECKING:
     from captioning.exploring.caption_index import CaptionIndex
@@ -110,20 +107,12 @@ def searching(folder: Path) -> dict[str, float]:
 
 def browsing(home: Path) -> dict[str, float]:
     """Time the first gallery of a server, and see how much memory all pages take."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if find_chromium() is None:
         return {}
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        return {}
-    with _server(home) as (url, process), sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 1400, "height": 900})
-        tab.set_default_timeout(120_000)
+    with serve(home) as (url, process), open_tab() as tab:
         tab.goto(url)
         tab.get_by_role("heading", level=1).wait_for()
-        before = _resident(process.pid)
+        before = resident(process.pid)
         begun = time.perf_counter()
         tab.get_by_role("link", name="Gallery").click()
         tab.wait_for_function(
@@ -134,43 +123,12 @@ def browsing(home: Path) -> dict[str, float]:
         for page in PAGES:
             tab.goto(f"{url}/{page}")
             tab.get_by_text("The code that just ran").wait_for()
-        after = _resident(process.pid)
-        browser.close()
+        after = resident(process.pid)
     return {
         "first_gallery_s": gallery,
         "memory_idle_mb": before,
         "memory_growth_mb": after - before,
     }
-
-
-@contextmanager
-def _server(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
-    command += ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "CAPTIONING_DATA": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise SystemExit("The server did not start.") from None
-                time.sleep(0.1)
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def _search(index: "CaptionIndex", query: str) -> None:
@@ -187,13 +145,6 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
     begun = time.perf_counter()
     result = work()
     return result, time.perf_counter() - begun
-
-
-def _resident(pid: int) -> float:
-    """Return the memory a process holds, in megabytes (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(kilobytes) / 1000
 
 
 def _verdict(value: float, limit: float) -> str:

@@ -1,0 +1,99 @@
+"""Measure the app as people meet it: cold start, first caption, memory after many photos.
+
+    CAPTIONING_WEIGHTS=DIR python benchmarks/server.py [--photos 200] [--model NAME] [--json]
+
+A real server is started cold and looked at with chromium.  The photos are made up, 2 megapixels of
+blurred noise each, and every one is uploaded and captioned on the Caption page.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.serving import find_chromium, open_tab, resident, serve  # noqa: E402
+
+LIMITS = {"home_cold_s": 2.0, "memory_with_model_mb": 1500.0, "memory_growth_mb": 50.0}
+WARM_UP = 10
+"""Photos after which memory counts as that of a server at work: caches and pools are filled."""
+
+
+def main() -> None:
+    """Measure and print one line for each figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--model", help="a bundle's name; by default the app's own choice")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    options = parser.parse_args()
+    if find_chromium() is None:
+        sys.exit("This needs chromium.")
+    with tempfile.TemporaryDirectory() as home:
+        figures = measure(Path(home), photos=options.photos, model=options.model)
+    for name, value in figures.items():
+        limit = LIMITS.get(name)
+        verdict = "kept" if limit is None or value <= limit else "MISSED"
+        bound = "" if limit is None else f"  (at most {limit:g}: {verdict})"
+        print(f"{name:>22}  {value:,.2f}{bound}")
+    print(f"{'load':>22}  {os.getloadavg()[0]:.1f}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+def measure(home: Path, *, photos: int, model: str | None) -> dict[str, float]:
+    """Start the server, open Home, caption `photos` photos one after the other."""
+    query = f"?caption.model={model}" if model else ""
+    with open_tab() as tab:
+        begun = time.perf_counter()
+        with serve(home) as (url, process):
+            tab.goto(url)
+            tab.get_by_role("heading", level=1).wait_for()
+            figures = {"home_cold_s": time.perf_counter() - begun}
+            figures["memory_idle_mb"] = resident(process.pid)
+            tab.goto(f"{url}/caption{query}")
+            seconds = [_caption(tab, number) for number in range(WARM_UP)]
+            figures["first_caption_s"] = seconds[0]
+            figures["later_caption_s"] = min(seconds[1:])
+            figures["memory_with_model_mb"] = resident(process.pid)
+            for number in range(WARM_UP, WARM_UP + photos):
+                _caption(tab, number)
+            after = resident(process.pid)
+            figures["memory_growth_mb"] = after - figures["memory_with_model_mb"]
+    return figures
+
+
+def _caption(tab: Any, number: int) -> float:
+    """Upload one photo in place of the last; returns seconds until its sentence is read."""
+    if number:
+        tab.get_by_role("button", name="Remove").first.click()
+        tab.get_by_text("Written by").first.wait_for(state="detached")
+    begun = time.perf_counter()
+    name = f"photo{number}.jpg"
+    tab.locator("input[type=file]").first.set_input_files(
+        {"name": name, "mimeType": "image/jpeg", "buffer": _photo(number)}
+    )
+    tab.get_by_alt_text(f"The photo {name}").wait_for()
+    tab.get_by_text("Written by").first.wait_for()
+    return time.perf_counter() - begun
+
+
+def _photo(number: int) -> bytes:
+    """Return a JPEG of 1600 x 1200 pixels that is like no other."""
+    noise = np.random.default_rng(number).integers(0, 256, (150, 200, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).resize((1600, 1200)).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+if __name__ == "__main__":
+    main()

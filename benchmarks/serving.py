@@ -1,0 +1,76 @@
+"""A real server of the app, and a real browser to look at it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["find_chromium", "open_tab", "resident", "serve"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def find_chromium() -> str | None:
+    """Return where chromium is, if it is installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def open_tab() -> Iterator[Any]:
+    """Open a browser tab of 1400 x 900 pixels (a Playwright `Page`)."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        tab = browser.new_page(viewport={"width": 1400, "height": 900})
+        tab.set_default_timeout(120_000)
+        yield tab
+        browser.close()
+
+
+@contextmanager
+def serve(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Start the app with `home` as its data folder; gives its address once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "CAPTIONING_DATA": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    raise SystemExit("The server did not start.") from None
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def resident(pid: int) -> float:
+    """Return the memory a process holds, in megabytes (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(kilobytes) / 1000
