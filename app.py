@@ -17,108 +17,88 @@ from pages.shared.memory import keep_compact
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
 
+PAGES = {
+    "": [
+        ("home/home.py", "Home", "home", "What this is, and where to begin."),
+    ],
+    "Caption": [
+        (
+            "caption/caption.py",
+            "Caption a photo",
+            "photo_camera",
+            "Bring photos and read what the model says they show.",
+        ),
+        (
+            "caption/many.py",
+            "Many photos",
+            "photo_album",
+            "A zip or hundreds of photos at once, as a table to correct and download.",
+        ),
+    ],
+    "Explore": [
+        ("explore/gallery.py", "Gallery", "photo_library", "The photos of the data set, by split."),
+        (
+            "explore/photo.py",
+            "Photo",
+            "image",
+            "One photo, its captions beside a model's, and photos like it.",
+        ),
+        (
+            "explore/search.py",
+            "Search",
+            "search",
+            "Captions by words and phrases, photos by a sentence.",
+        ),
+        (
+            "explore/statistics.py",
+            "Statistics",
+            "bar_chart",
+            "Lengths, words, vocabulary: each bar opens its photos.",
+        ),
+        (
+            "explore/journey.py",
+            "A caption's journey",
+            "route",
+            "From text to ids to the rows a decoder learns from.",
+        ),
+        ("explore/bleu.py", "BLEU", "straighten", "The score drawn, and where it misleads."),
+        (
+            "explore/character.py",
+            "What it is like",
+            "groups",
+            "Agreement, misspellings, near-duplicates, loaded words.",
+        ),
+        ("explore/data.py", "Get data", "download", "Fetch Flickr8k, or name a folder."),
+    ],
+    "Train": [
+        ("train/new.py", "New run", "add_circle", "Choose what to train and how, and start it."),
+        ("train/watch.py", "Watch", "monitoring", "Curves, captions after each epoch, time left."),
+        (
+            "train/compare.py",
+            "Compare",
+            "compare_arrows",
+            "Runs side by side; publish, export, try.",
+        ),
+        ("train/step.py", "Step by step", "footprint", "One training step, laid open."),
+    ],
+}
+"""The pages by section, in the order of the sidebar: file, title, icon, and what it is for."""
+
+
 def sections() -> dict[str, list[st.Page]]:
     """Return the pages by section, in the order in which the sidebar shows them."""
     return {
-        "": [
+        section: [
             st.Page(
-                "pages/home/home.py",
-                title="Home",
-                icon=":material/home:",
-                help="What this is, and where to begin.",
-                default=True,
-            ),
-        ],
-        "Caption": [
-            st.Page(
-                "pages/caption/caption.py",
-                title="Caption a photo",
-                icon=":material/photo_camera:",
-                help="Bring photos and read what the model says they show.",
-            ),
-            st.Page(
-                "pages/caption/many.py",
-                title="Many photos",
-                icon=":material/photo_album:",
-                help="A zip or hundreds of photos at once, as a table to correct and download.",
-            ),
-        ],
-        "Explore": [
-            st.Page(
-                "pages/explore/gallery.py",
-                title="Gallery",
-                icon=":material/photo_library:",
-                help="The photos of the data set, by split.",
-            ),
-            st.Page(
-                "pages/explore/photo.py",
-                title="Photo",
-                icon=":material/image:",
-                help="One photo, its captions beside a model's, and photos like it.",
-            ),
-            st.Page(
-                "pages/explore/search.py",
-                title="Search",
-                icon=":material/search:",
-                help="Captions by words and phrases, photos by a sentence.",
-            ),
-            st.Page(
-                "pages/explore/statistics.py",
-                title="Statistics",
-                icon=":material/bar_chart:",
-                help="Lengths, words, vocabulary: each bar opens its photos.",
-            ),
-            st.Page(
-                "pages/explore/journey.py",
-                title="A caption's journey",
-                icon=":material/route:",
-                help="From text to ids to the rows a decoder learns from.",
-            ),
-            st.Page(
-                "pages/explore/bleu.py",
-                title="BLEU",
-                icon=":material/straighten:",
-                help="The score drawn, and where it misleads.",
-            ),
-            st.Page(
-                "pages/explore/character.py",
-                title="What it is like",
-                icon=":material/groups:",
-                help="Agreement, misspellings, near-duplicates, loaded words.",
-            ),
-            st.Page(
-                "pages/explore/data.py",
-                title="Get data",
-                icon=":material/download:",
-                help="Fetch Flickr8k, or name a folder.",
-            ),
-        ],
-        "Train": [
-            st.Page(
-                "pages/train/new.py",
-                title="New run",
-                icon=":material/add_circle:",
-                help="Choose what to train and how, and start it.",
-            ),
-            st.Page(
-                "pages/train/watch.py",
-                title="Watch",
-                icon=":material/monitoring:",
-                help="Curves, captions after each epoch, time left.",
-            ),
-            st.Page(
-                "pages/train/compare.py",
-                title="Compare",
-                icon=":material/compare_arrows:",
-                help="Runs side by side; publish, export, try.",
-            ),
-            st.Page(
-                "pages/train/step.py",
-                title="Step by step",
-                icon=":material/footprint:",
-                help="One training step, laid open.",
-            ),
-        ],
+                f"pages/{file}",
+                title=title,
+                icon=f":material/{icon}:",
+                help=purpose,
+                default=title == "Home",
+            )
+            for file, title, icon, purpose in pages
+        ]
+        for section, pages in PAGES.items()
     }
 
 

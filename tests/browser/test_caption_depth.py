@@ -1,4 +1,4 @@
-"""What only a browser shows: the voice, the download, the tree, and a correction typed by hand."""
+"""What only a browser shows: the voice, the download, and the tree."""
 
 from pathlib import Path
 
@@ -51,29 +51,3 @@ def test_the_tree_is_drawn(warm_server, tab, jpeg):
     tree.wait_for()
     for word in sentence.split():
         assert tree.get_by_text(word, exact=True).count()
-
-
-def test_a_correction_typed_into_the_table_is_a_persons(warm_server, tab, jpeg):
-    tab.goto(f"{warm_server}/many?many.model=tiny&many.begin=the+red")
-    tab.locator("input[type=file]").set_input_files(jpeg)
-    tab.get_by_role("button", name="Caption 1 photo").click()
-    table = tab.get_by_test_id("stDataFrame")
-    tab.get_by_text("1 caption.").wait_for()
-    tab.locator("[data-test-script-state=notRunning]").wait_for()
-    box = table.bounding_box()
-    typing = tab.locator("textarea.gdg-input")
-    for _ in range(20):  # the table is a canvas, which does not tell when it is ready
-        tab.mouse.dblclick(box["x"] + box["width"] * 0.4, box["y"] + 80)
-        tab.wait_for_timeout(500)
-        if typing.count():
-            break
-    tab.keyboard.press("Control+A")
-    tab.keyboard.type("a kite in the sky")
-    tab.keyboard.press("Enter")
-    tab.get_by_text("1 corrected by hand").wait_for()
-    tab.locator("[data-test-script-state=notRunning]").wait_for()
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="CSV", exact=True).click()
-    assert Path(download.value.path()).read_text().splitlines()[1] == (
-        "kite.jpg,a kite in the sky,,person,,0.0"
-    )
