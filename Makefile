@@ -24,7 +24,7 @@ unit: $(VENV)/.installed-dev
 
 # Needs chromium; on Debian: apt-get install chromium
 browser-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 # Kills training runs and their server at random moments, 20 times; takes some ten minutes.
 chaos-test: setup

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from captioning.datasets import generate_shapes
 from captioning.exploring.caption_index import build_index
@@ -81,11 +82,12 @@ def test_a_search_is_typed_marked_and_linked(index, warm_server, tab):
     marked = tab.locator(".stMarkdownColoredBackground, span[style*='background']")
     assert marked.first.inner_text() == raw[spans[0][0] : spans[0][1]]
 
+    tab.wait_for_url("**search.query=**")
     link = tab.url
     tab.goto("about:blank")
     tab.goto(link)
     tab.get_by_text(f"{len(found.captions)} captions").wait_for()
-    assert tab.get_by_role("textbox", name="Look for").input_value() == query
+    expect(tab.get_by_role("textbox", name="Look for")).to_have_value(query, timeout=60_000)
 
     box = tab.get_by_role("textbox", name="Look for")
     box.fill('"big red')
