@@ -55,7 +55,7 @@ def write_bundle(
 ) -> Bundle:
     """Write a bundle beside `folder` and move it into place; one that was there is replaced.
 
-    Arrays are stored as float16, which moves no caption of the shipped models; one with a number
+    Arrays are stored as float16, which halves them and hardly moves a score; one with a number
     too large for it as float32.
 
     Raises:

@@ -17,8 +17,8 @@ class AttentionDecoder(Decoder):
 
     The regions' mean is the LSTM's first state and part of each of its inputs; several heads of
     scaled dot products look from its output.  Because the look comes after the LSTM and not before
-    it, a whole caption is attended in one product, which makes training several times faster than
-    the step-by-step form of Xu et al.
+    it, a whole caption is attended in one product, while the form of Xu et al. has to go
+    step by step.
 
     Reference:
         Xu et al., "Show, Attend and Tell", ICML 2015, https://arxiv.org/abs/1502.03044;

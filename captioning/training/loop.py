@@ -107,7 +107,7 @@ class Trainer:
             label_smoothing=config.label_smoothing,
             own_captions=config.objective == "self_critical",
         )
-        self.search = CaptionSearch(decoder)
+        self.search = CaptionSearch(decoder, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.objective = self._objective()
         self.progress = Progress()

@@ -1,5 +1,6 @@
 """What the Train pages read, kept between reruns."""
 
+import contextlib
 import io
 import json
 import os
@@ -76,14 +77,14 @@ def _dataset(name: str) -> CaptionDataset:
 
 def small_photos(run: Run, names: list[str]) -> dict[str, bytes]:
     """Return small copies of photos of a run's data set; those that have gone are left out."""
-    config, found = run.config, {}
+    config = run.config
     shapes = f"shapes-{config.shapes_count}-{config.seed}"
-    try:
-        dataset = _dataset(shapes if config.data == "shapes" else config.data)
-        for name in names:
+    found = {}
+    for name in names:
+        # One photo that has gone, or a whole data set, must not take the run's page with it.
+        with contextlib.suppress(CaptioningError):
+            dataset = _dataset(shapes if config.data == "shapes" else config.data)
             found[name] = _small(str(dataset.path(dataset[name])))
-    except CaptioningError:
-        pass
     return found
 
 
