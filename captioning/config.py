@@ -25,6 +25,8 @@ __all__ = [
     "DecodingConfig",
     "EncoderConfig",
     "TrainingConfig",
+    "flattened",
+    "read_settings",
     "read_training_config",
     "setting",
 ]
@@ -93,6 +95,26 @@ class Config:
             ConfigError: as on making one.
         """
         return type(self).from_dict({**_shallow(self), **changes})
+
+    def with_settings(self, assignments: Sequence[str]) -> Self:
+        """Apply `key=value` texts; a dot reaches into a part (`decoder.units=256`).
+
+        Raises:
+            ConfigError: an assignment has no `=`, names nothing known, or its value is refused.
+        """
+        values = self.to_dict()
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise ConfigError(f"Write a setting as key=value, got {assignment!r}.")
+            *path, last = key.strip().split(".")
+            place: Any = values
+            for part in path:
+                place = place.get(part) if isinstance(place, dict) else None
+            if not isinstance(place, dict) or last not in place:
+                raise ConfigError(f"There is no setting called {key.strip()!r}.")
+            place[last] = _parse(text.strip(), for_text=isinstance(place[last], str))
+        return type(self).from_dict(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,34 +284,23 @@ class TrainingConfig(Config):
                 f"with a letter or digit, got {self.name!r}."
             )
 
-    def with_settings(self, assignments: Sequence[str]) -> Self:
-        """Apply `key=value` texts; a dot reaches into a part (`decoder.units=256`).
-
-        Raises:
-            ConfigError: an assignment has no `=`, names nothing known, or its value is refused.
-        """
-        values = self.to_dict()
-        for assignment in assignments:
-            key, equals, text = assignment.partition("=")
-            if not equals:
-                raise ConfigError(f"Write a setting as key=value, got {assignment!r}.")
-            *path, last = key.strip().split(".")
-            place: Any = values
-            for part in path:
-                place = place.get(part) if isinstance(place, dict) else None
-            if not isinstance(place, dict) or last not in place:
-                raise ConfigError(f"There is no setting called {key.strip()!r}.")
-            place[last] = _parse(text.strip(), for_text=isinstance(place[last], str))
-        return type(self).from_dict(values)
-
 
 def read_training_config(path: str | Path) -> TrainingConfig:
     """Read a named training configuration (one of `configs/*.json`, or your own).
 
+    Raises:
+        ConfigError: the file cannot be read, is not JSON, or a setting in it is refused.
+    """
+    return TrainingConfig.from_dict(read_settings(path))
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """Read a JSON file of named settings.
+
     A key that starts with `_` is a note for people and is not read.
 
     Raises:
-        ConfigError: the file cannot be read, is not JSON, or a setting in it is refused.
+        ConfigError: the file cannot be read, or is no JSON object.
     """
     path = Path(path)
     try:
@@ -300,7 +311,20 @@ def read_training_config(path: str | Path) -> TrainingConfig:
         raise ConfigError(f"The configuration {path} is not valid JSON: {error}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"The configuration {path} must be a JSON object.")
-    return TrainingConfig.from_dict({k: v for k, v in values.items() if not k.startswith("_")})
+    return {key: value for key, value in values.items() if not key.startswith("_")}
+
+
+def flattened(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted names.
+
+    >>> flattened({"seed": 0, "decoder": {"units": 8}})
+    {'seed': 0, 'decoder.units': 8}
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{before}{key}"
+        found |= flattened(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def _shallow(config: Config) -> dict[str, Any]:

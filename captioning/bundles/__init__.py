@@ -2,6 +2,7 @@
 
     <name>/  README.md  config.json  vocabulary.json  decoder.safetensors
              [encoder.safetensors]  [metrics.json]  [history.jsonl]
+             [calibration.json  calibration.safetensors]
 
 docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so pages can list the
 models at no cost; the arrays are read when a `Captioner` is made.
@@ -11,11 +12,18 @@ from captioning.bundles.reading import (
     Bundle,
     default_model,
     find_bundles,
+    lent_encoder,
     model_folders,
     read_bundle,
 )
 from captioning.bundles.scores import MEASURES, SCORES_BEGIN, SCORES_END, score_table
-from captioning.bundles.writing import add_scores, check_bundle_folder, write_bundle
+from captioning.bundles.writing import (
+    add_scores,
+    check_bundle_folder,
+    keep_calibration,
+    write_bundle,
+    write_encoder,
+)
 
 __all__ = [
     "MEASURES",
@@ -26,8 +34,11 @@ __all__ = [
     "check_bundle_folder",
     "default_model",
     "find_bundles",
+    "keep_calibration",
+    "lent_encoder",
     "model_folders",
     "read_bundle",
     "score_table",
     "write_bundle",
+    "write_encoder",
 ]

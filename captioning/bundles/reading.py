@@ -10,6 +10,7 @@ import numpy as np
 
 from captioning.bundles.files import read_arrays, read_json, read_text
 from captioning.bundles.scores import read_metrics
+from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.errors import BundleError
 from captioning.paths import data_folder, shipped_models
@@ -86,6 +87,17 @@ class Bundle:
             return arrays
         path = self.folder / "encoder.safetensors"
         return read_arrays(path) if path.exists() else None
+
+    def calibration(self) -> Calibration | None:
+        """Read what the model knows of itself; None if it was never calibrated.
+
+        Raises:
+            BundleError: a file is damaged, or one of the two is missing.
+        """
+        facts, arrays = (self.folder / f"calibration.{kind}" for kind in ("json", "safetensors"))
+        if not facts.exists() and not arrays.exists():
+            return None
+        return Calibration.from_parts(read_json(facts), read_arrays(arrays), source=str(facts))
 
     def scores(self) -> list[dict[str, Any]]:
         """Return the evaluations kept with the model, each with its protocol beside it."""
@@ -177,6 +189,29 @@ def read_bundle(name: str | Path) -> Bundle:
     if not (folder / "decoder.safetensors").is_file():
         raise BundleError(f"{folder}: decoder.safetensors is missing; copy the whole folder again.")
     return bundle
+
+
+def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
+    """Read the encoder that a run names as `encoder_from`.
+
+    Args:
+        name: a bundle that has an encoder of its own, or a folder with `encoder.safetensors` alone
+            (what a distillation leaves).
+
+    Returns:
+        Its weights by path, and whether a bundle lends them: the new one then need not keep them.
+
+    Raises:
+        BundleError: there is no such bundle or folder, or it has no encoder of its own.
+    """
+    alone = Path(os.path.expanduser(name)) / "encoder.safetensors"
+    if alone.is_file() and not _is_bundle(alone.parent):
+        return read_arrays(alone), False
+    bundle = read_bundle(name)
+    arrays = None if bundle.encoder_from else bundle.encoder_arrays()
+    if arrays is None:
+        raise BundleError(f"{bundle.folder} has no encoder of its own that could be used here.")
+    return arrays, True
 
 
 def _bundle_folders(place: Path) -> list[Path]:

@@ -14,11 +14,18 @@ from safetensors import SafetensorError
 from captioning.bundles.files import write_arrays, write_json, write_text
 from captioning.bundles.reading import FORMAT_VERSION, Bundle, read_bundle
 from captioning.bundles.scores import SCORES_BEGIN, SCORES_END, score_table
+from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.errors import BundleError
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["add_scores", "check_bundle_folder", "write_bundle"]
+__all__ = [
+    "add_scores",
+    "check_bundle_folder",
+    "keep_calibration",
+    "write_bundle",
+    "write_encoder",
+]
 
 PACKAGES = ("keras", "numpy", "safetensors")
 """Whose versions are kept with a model, for whoever has to find out what changed."""
@@ -93,6 +100,35 @@ def write_bundle(
         shutil.rmtree(beside, ignore_errors=True)
         raise BundleError(f"The bundle {folder} could not be written: {error}.") from error
     return read_bundle(folder)
+
+
+def keep_calibration(bundle: Bundle, calibration: Calibration) -> None:
+    """Keep with a model what it knows of itself; an earlier calibration is replaced.
+
+    Raises:
+        BundleError: the folder cannot be written.
+    """
+    try:
+        write_arrays(bundle.folder / "calibration.safetensors", calibration.familiarity.arrays())
+        write_json(bundle.folder / "calibration.json", calibration.to_dict())
+    except (OSError, SafetensorError) as error:
+        raise BundleError(
+            f"The calibration could not be kept in {bundle.folder}: {error}."
+        ) from error
+
+
+def write_encoder(folder: Path, config: EncoderConfig, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an encoder alone, which runs name as `encoder_from`.
+
+    Raises:
+        BundleError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "encoder.json", config.to_dict())
+        write_arrays(folder / "encoder.safetensors", arrays)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"The encoder {folder} could not be written: {error}.") from error
 
 
 def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:

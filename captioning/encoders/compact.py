@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from captioning.config import EncoderConfig
+from captioning.encoders.normalization import BatchNormalization
 
 __all__ = ["build_compact"]
 
@@ -36,7 +37,7 @@ def build_compact(config: EncoderConfig) -> keras.Model:
     x = layers.Conv2D(config.width, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(
         x
     )
-    x = layers.BatchNormalization(momentum=BATCH_MOMENTUM, name="stem_norm")(x)
+    x = BatchNormalization(momentum=BATCH_MOMENTUM, name="stem_norm")(x)
     for stage in range(STAGES):
         channels = config.width * 2 ** (stage + 1)
         # Small pictures keep 8x8 regions and more: below that there is nothing to look at.
@@ -58,4 +59,4 @@ def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
         3, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
     x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_pointwise")(x)
-    return layers.BatchNormalization(momentum=BATCH_MOMENTUM, name=f"{name}_norm")(x)
+    return BatchNormalization(momentum=BATCH_MOMENTUM, name=f"{name}_norm")(x)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioning.bundles import read_bundle
+from captioning.bundles import lent_encoder
 from captioning.config import TrainingConfig
-from captioning.datasets import load
+from captioning.datasets import load, load_named
 from captioning.encoders.registry import resolve
 from captioning.features import store_progress
 from captioning.runs.curves import read_events
@@ -126,12 +126,13 @@ def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
         count = config.shapes_count
         train = count - 2 * (count // 10)
         return DataSizes(count, min(config.limit_images or train, train), count // 10, 50, 0)
-    dataset = load(data / config.data)
+    inside = data / config.data
+    dataset = load(inside) if inside.is_dir() else load_named(config.data)
     train_photos = dataset.split("train")[: config.limit_images or None]
     captions = (caption for photo in train_photos for caption in photo.captions)
     encoded = 0
     if not config.train_encoder:
-        arrays = read_bundle(config.encoder_from).encoder_arrays() if config.encoder_from else None
+        arrays = lent_encoder(config.encoder_from)[0] if config.encoder_from else None
         encoded = store_progress(config.encoder, dataset, arrays=arrays)
     return DataSizes(
         photos=len(dataset.photos),

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from captioning.arrays import assign_weights, weights_of
-from captioning.bundles import Bundle, read_bundle, write_bundle
+from captioning.bundles import Bundle, lent_encoder, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import build_decoder
@@ -118,13 +118,14 @@ def prepare(
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the trainer reads photos from."""
+    """What the trainer reads photos from, and the encoder's weights if the bundle keeps them."""
 
     train_photos: Sequence[Photo]
     train: SplitData
     dev: SplitData
     feature_shape: tuple[int, ...]
     encoder: Encoder | None = None
+    kept_arrays: dict[str, np.ndarray] | None = None
     figures: tuple[np.ndarray, np.ndarray] | None = None
 
 
@@ -151,7 +152,7 @@ class Prepared:
             BundleError: it cannot be written.
         """
         config, trainer, photos = self.config, self.trainer, self.inputs.train_photos
-        network, progress = trainer.encoder, trainer.progress
+        network, progress, kept = trainer.encoder, trainer.progress, self.inputs.kept_arrays
         return write_bundle(
             folder,
             encoder=config.encoder,
@@ -160,8 +161,8 @@ class Prepared:
             decoding=config.decoding,
             vocabulary=trainer.vocabulary,
             decoder_arrays=weights_of(trainer.decoder),
-            encoder_arrays=weights_of(network) if network is not None else None,
-            encoder_from=None if config.train_encoder else config.encoder_from,
+            encoder_arrays=weights_of(network) if network is not None else kept,
+            encoder_from=config.encoder_from if network is None and kept is None else None,
             metrics={"training": _training_facts(config, self.dataset, photos, trainer)},
             history=progress.history,
             card=training_card(config, self.dataset, progress, photos=len(photos), command=command),
@@ -187,8 +188,7 @@ def _features(
     should_stop: Callable[[], bool],
 ) -> Inputs:
     """Read features from the store; photos are encoded first if that was never done."""
-    lender = read_bundle(config.encoder_from) if config.encoder_from else None
-    arrays = lender.encoder_arrays() if lender is not None else None
+    arrays, lent = lent_encoder(config.encoder_from) if config.encoder_from else (None, True)
     folder = store_folder(config.encoder, dataset, arrays=arrays)
     try:
         store = FeatureStore(folder)
@@ -208,6 +208,7 @@ def _features(
         train=_from_store(store, train),
         dev=_from_store(store, dev),
         feature_shape=store.shape,
+        kept_arrays=None if lent else arrays,
         figures=store.channel_figures([photo.name for photo in train]),
     )
 
@@ -228,6 +229,8 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
             f"train_encoder is for the compact encoder; {config.encoder.name} is used as it is."
         )
     arrays = origin.encoder_arrays() if origin is not None else None
+    if arrays is None and config.encoder_from:
+        arrays, _ = lent_encoder(config.encoder_from)
     encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
     chosen = _chosen(config, dataset)
     (train, of_train), (dev, of_dev) = (_from_pixels(encoder, dataset, part) for part in chosen)

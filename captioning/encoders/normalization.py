@@ -1,0 +1,43 @@
+"""Batch normalisation in one fused operation where the backend has one."""
+
+from typing import Any
+
+import keras
+
+__all__ = ["BatchNormalization"]
+
+
+@keras.saving.register_keras_serializable(package="captioning")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, equal to it, but in training on TensorFlow one fused operation.
+
+    Keras writes the batch's mean, its variance and the scaling as separate operations, each of
+    which reads the whole map again.  On two CPU cores these took longer than the convolutions of
+    the compact encoder.  Inference, other backends and other axes go Keras' own way.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise maps `(B, H, W, C)` by their batch's statistics, or by the running ones."""
+        if not (training and self.trainable and mask is None and _has_fused(inputs)):
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The fused operation gives the unbiased variance; Keras keeps the biased one.
+        count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)
+        self._follow(self.moving_mean, mean)
+        self._follow(self.moving_variance, variance * (count - 1) / count)
+        return normalized
+
+    def _follow(self, running: Any, batch: Any) -> None:
+        running.assign(running * self.momentum + batch * (1.0 - self.momentum))
+
+
+def _has_fused(inputs: Any) -> bool:
+    return keras.backend.backend() == "tensorflow" and len(inputs.shape) == 4
