@@ -56,6 +56,7 @@ class Trace:
         near_parents: int32 `(T, B, 2K)`, which beam of the step before they would have continued.
         near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `DEAD / 2` for
             those that were.
+        strangeness: float32 `(B,)`, how unlike those of training the photos are, if that is known.
     """
 
     tokens: np.ndarray
@@ -64,6 +65,7 @@ class Trace:
     near_tokens: np.ndarray | None = None
     near_parents: np.ndarray | None = None
     near_scores: np.ndarray | None = None
+    strangeness: np.ndarray | None = None
 
 
 def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothesis]]:

@@ -22,9 +22,19 @@ from pages.shared.wording import percent, plain, seconds
 if TYPE_CHECKING:
     from captioning.captioner import Caption, Word
 
-__all__ = ["check_link", "choose_settings", "show_captions", "show_model", "word_chart"]
+__all__ = [
+    "check_link",
+    "choose_settings",
+    "show_captions",
+    "show_model",
+    "show_sureness",
+    "word_chart",
+]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+UNSURE = 0.35
+"""Below this share of good sentences the page says so first."""
+
 _DETAILS = "How sure it was, and what else it nearly wrote"
 
 
@@ -128,10 +138,36 @@ def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: 
             f"{how_chosen(decoding)}. The probabilities of its words multiply to "
             f"{percent(caption.log_prob)}."
         )
+        show_sureness(caption)
         with st.container() if alone else st.expander(_DETAILS):
             _words(caption)
             _alternatives(caption)
     return caption
+
+
+def show_sureness(caption: "Caption") -> None:
+    """Say how far the sentence may be trusted, if the model was calibrated to know that."""
+    if caption.confidence is None:
+        return
+    share = f"about {round(caption.confidence * 10)} in 10"
+    if caption.familiar is False:
+        st.warning(
+            "**Not sure:** this picture is unlike the photos the model learned from, so the "
+            "sentence may have nothing to do with it.",
+            icon=":material/help:",
+        )
+    elif caption.confidence < UNSURE:
+        st.warning(
+            f"**Not sure:** when it was as unsure as here, {share} of its sentences were good.",
+            icon=":material/help:",
+        )
+    else:
+        st.caption(
+            f":material/check_circle: Fairly sure: when it was as sure as here, {share} of its "
+            "sentences were good.",
+            help="Judged on photos it did not learn from. A sentence counts as good when it "
+            "scores at least 50 in CIDEr against what five people wrote.",
+        )
 
 
 def _words(caption: "Caption") -> None:

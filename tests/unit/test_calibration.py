@@ -1,0 +1,207 @@
+"""What a model knows of itself: strange photos, honest shares, and what a bundle keeps of it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioning.bundles import keep_calibration, read_bundle
+from captioning.calibrating import ODDITIES, calibrate, draw_oddities
+from captioning.calibration import Calibration, Confidence, Familiarity, signs_of
+from captioning.captioner import Captioner
+from captioning.datasets import generate_shapes
+from captioning.errors import BundleError, DatasetError
+
+R, D = 9, 12
+
+
+def photos(count, seed, shift=0.0):
+    """Features whose regions vary along three hidden directions, as photos of one world do."""
+    world = np.random.default_rng(7).normal(size=(3, D))
+    random = np.random.default_rng(seed)
+    hidden = random.normal(size=(count, 1, 3)) + random.normal(size=(count, R, 3))
+    noise = 0.1 * random.normal(size=(count, R, D))
+    return (hidden @ world + 3 + noise + shift).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def familiarity():
+    return Familiarity.fit(list(photos(400, 0).reshape(4, 100, R, D)))
+
+
+def test_photos_of_the_same_world_lie_around_one(familiarity):
+    strange = familiarity.strangeness(photos(300, 1))
+    assert strange.shape == (300,)
+    assert np.sqrt(np.mean(strange**2)) == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(photos(50, 2, shift=3.0), id="moved out of the usual directions"),
+        pytest.param(
+            np.repeat(photos(50, 3).mean(axis=1, keepdims=True), R, axis=1), id="same everywhere"
+        ),
+        pytest.param(photos(50, 4) * 4, id="much larger numbers"),
+        pytest.param(
+            np.random.default_rng(0).normal(3, 1, (50, R, D)).astype(np.float32), id="noise"
+        ),
+    ],
+)
+def test_odd_photos_lie_further_than_nearly_all_usual_ones(familiarity, odd):
+    limit = np.quantile(familiarity.strangeness(photos(500, 5)), 0.96)
+    assert np.mean(familiarity.strangeness(odd) > limit) >= 0.9
+
+
+def test_a_batch_is_judged_as_each_photo_alone(familiarity):
+    some = photos(5, 6)
+    alone = [familiarity.strangeness(photo[None])[0] for photo in some]
+    assert familiarity.strangeness(some) == pytest.approx(alone, rel=1e-5)
+
+
+def test_pooled_features_are_judged_too():
+    pooled = photos(400, 0).mean(axis=1)
+    known = Familiarity.fit([pooled])
+    limit = np.quantile(known.strangeness(photos(300, 1).mean(axis=1)), 0.96)
+    assert np.mean(known.strangeness(pooled + 5) > limit) > 0.9
+
+
+def test_confidence_is_the_share_that_was_good():
+    """Sentences are made good with a known probability; the curve finds it again."""
+    random = np.random.default_rng(0)
+    signs = np.stack([random.normal(-1, 0.5, 5000), random.normal(-3, 1, 5000), np.ones(5000)], 1)
+    truth = 1 / (1 + np.exp(-(2 + 2 * signs[:, 0])))
+    curve = Confidence.fit(signs, random.random(5000) < truth)
+    said = np.array([curve(sign) for sign in signs[:500]])
+    assert np.abs(said - truth[:500]).mean() < 0.03
+    assert all(0 <= share <= 1 for share in said)
+
+
+def test_confidence_stays_finite_where_the_good_are_told_apart_wholly():
+    signs = np.stack([np.linspace(-2, 0, 40), np.zeros(40), np.zeros(40)], axis=1)
+    curve = Confidence.fit(signs, signs[:, 0] > -1)
+    assert np.isfinite(curve.weights).all()
+    assert curve(signs[0]) < 0.3 < 0.7 < curve(signs[-1])
+
+
+def test_an_unfamiliar_photo_is_given_no_more_than_doubt():
+    curve = Confidence(weights=(2.0, 1.0, 0.0, 0.0), doubt=0.15)
+    sure = signs_of(np.log([0.9, 0.9]), 0.5)
+    assert curve(sure) > 0.8
+    assert curve(sure, familiar=False) == 0.15
+
+
+def test_no_words_are_nothing_to_be_sure_of():
+    curve = Confidence(weights=(2.0, 1.0, 0.5, 0.0), doubt=0.1)
+    assert curve(signs_of(np.array([]), 1.0)) < 0.01
+
+
+def test_every_kind_of_oddity_is_drawn_anew_and_again_the_same():
+    first, again = (
+        [(kind, picture.tobytes()) for kind, picture in draw_oddities(3, seed=1)] for _ in range(2)
+    )
+    assert first == again
+    assert [kind for kind, _ in first] == [kind for kind in ODDITIES for _ in range(3)]
+    assert len({picture for _, picture in first}) > 2 * len(ODDITIES)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return generate_shapes(tmp_path_factory.mktemp("data") / "shapes", count=200, seed=5)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A copy of the shipped model without its calibration."""
+    folder = tmp_path_factory.mktemp("models") / "shapes"
+    shutil.copytree(read_bundle("shapes").folder, folder)
+    for kind in ("json", "safetensors"):
+        (folder / f"calibration.{kind}").unlink(missing_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calibrated(model, dataset):
+    captioner = Captioner.load(model)
+    report = calibrate(captioner, dataset, odd_pictures=5)
+    keep_calibration(captioner.bundle, report.calibration)
+    return model, report
+
+
+def test_a_model_without_calibration_does_not_pretend(dataset):
+    captioner = Captioner.load("shapes", with_encoder=True)
+    captioner.__dict__["calibration"] = None
+    caption = captioner.caption(Image.new("RGB", (64, 64), "white"))
+    assert caption.confidence is None
+    assert caption.familiar is None
+
+
+def test_a_calibrated_model_knows_odd_pictures(calibrated, dataset):
+    _, report = calibrated
+    assert report.all_odd_flagged >= 0.9, report.odd_flagged
+    assert report.flagged <= 0.05
+    assert abs(report.mean_confidence - report.good) <= 0.15  # 20 dev photos
+
+
+def test_a_caption_says_how_sure_it_is(calibrated, dataset):
+    folder, report = calibrated
+    captioner = Captioner.load(folder)
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    odd = captioner.caption(noise)
+    assert odd.familiar is False
+    assert odd.confidence <= report.calibration.confidence.doubt + 1e-9
+    test = [Image.open(dataset.path(p)).convert("RGB") for p in dataset.split("test")]
+    captions = captioner.describe(captioner.encode(test))
+    assert np.mean([caption.familiar for caption in captions]) > 0.8
+    assert all(0 <= caption.confidence <= 1 for caption in captions)
+    assert captions[0].to_dict()["familiar"] == captions[0].familiar
+    alone = captioner.caption(test[0])
+    assert alone.confidence == pytest.approx(captions[0].confidence, abs=1e-3)
+
+
+def test_what_is_kept_reads_back(calibrated):
+    folder, report = calibrated
+    kept = read_bundle(folder).calibration()
+    assert kept.limit == report.calibration.limit
+    assert kept.confidence == report.calibration.confidence
+    assert kept.facts["odd_unfamiliar"] == round(report.all_odd_flagged, 3)
+    json.dumps(kept.to_dict())
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda facts: facts.pop("limit"),
+        lambda facts: facts.update(weights=[1.0]),
+        lambda facts: facts.update(doubt="x"),
+        lambda facts: facts.update(limit=float("nan")),
+    ],
+)
+def test_a_damaged_calibration_is_told(calibrated, tmp_path, harm):
+    folder = tmp_path / "shapes"
+    shutil.copytree(calibrated[0], folder)
+    facts = json.loads((folder / "calibration.json").read_text())
+    harm(facts)
+    (folder / "calibration.json").write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match=r"calibration\.json"):
+        read_bundle(folder).calibration()
+
+
+def test_a_calibration_of_another_model_is_told(calibrated, tmp_path):
+    folder = tmp_path / "shapes"
+    shutil.copytree(calibrated[0], folder)
+    other = Familiarity.fit([photos(50, 0)])
+    kept = read_bundle(folder).calibration()
+    keep_calibration(
+        read_bundle(folder), Calibration(other, kept.confidence, kept.limit, kept.facts)
+    )
+    with pytest.raises(BundleError, match="channels"):
+        _ = Captioner.load(folder).calibration
+
+
+def test_too_few_photos_are_told(model, tmp_path):
+    few = generate_shapes(tmp_path / "few", count=20, seed=0)
+    with pytest.raises(DatasetError, match="at least ten"):
+        calibrate(Captioner.load(model), few)
