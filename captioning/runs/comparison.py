@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from captioning.config import TrainingConfig
+from captioning.config import TrainingConfig, flattened
 from captioning.runs.curves import Curves, read_curves
 from captioning.runs.record import Run
 
@@ -46,15 +46,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
 
 def flat_settings(config: TrainingConfig) -> dict[str, Any]:
     """Return settings by dotted names, such as `decoder.units`."""
-    return dict(_flat(config.to_dict()))
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        name = f"{before}{key}"
-        found += _flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, value)]
-    return found
+    return flattened(config.to_dict())
 
 
 def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -61,8 +61,19 @@ class Runs:
             raise RunError(f"{name!r} is no name of a run.")
         return Run.read(self.folder / name)
 
-    def create(self, config: TrainingConfig, *, note: str = "") -> Run:
+    def create(
+        self,
+        config: TrainingConfig,
+        *,
+        note: str = "",
+        origin: Mapping[str, Any] | None = None,
+    ) -> Run:
         """Make a run that can be started.
+
+        Args:
+            config: its settings.
+            note: what a person should know of it.
+            origin: what it is made for, kept as plain data; see `Run.origin`.
 
         Raises:
             RunError: its folder cannot be written.
@@ -78,6 +89,8 @@ class Runs:
                 beside.mkdir()
                 write_json(beside / "config.json", config.to_dict())
                 (beside / "note.txt").write_text(note, encoding="utf-8")
+                if origin is not None:
+                    write_json(beside / "origin.json", dict(origin))
                 Run(beside, Status()).write_status(Status(epochs=config.epochs, created=now))
                 beside.rename(folder)
         except OSError as error:

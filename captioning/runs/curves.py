@@ -28,6 +28,7 @@ class Curves:
         filmstrip: their captions, by epoch.
         resumed: where the run was taken up again, in epochs as a fraction.
         damaged: names of checkpoints that were found damaged.
+        given_up: why the run ended itself before its last epoch; empty if it did not.
     """
 
     steps: list[Row] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Curves:
     filmstrip: dict[int, list[str]] = field(default_factory=dict)
     resumed: list[float] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    given_up: str = ""
 
 
 def read_curves(run: Run) -> Curves:
@@ -58,6 +60,8 @@ def read_curves(run: Run) -> Curves:
                 curves.resumed.append(done)
             case "damaged":
                 curves.damaged.append(event["checkpoint"])
+            case "given up":
+                curves.given_up = event["reason"]
     curves.steps = [steps[key] for key in sorted(steps)]
     curves.epochs = [epochs[key] for key in sorted(epochs)]
     return curves

@@ -102,6 +102,7 @@ class Execution:
         self._left = False
         self._terminated = False
         self._asked: float | None = None
+        self._reason = ""
         self._events = _EventFile(run.folder / "events.jsonl")
         self._reserve = run.folder / ".reserve"
         with contextlib.suppress(OSError):  # freed when the disk is full, to say just that
@@ -123,7 +124,16 @@ class Execution:
             while self._request() == "pause" and not self._terminated:
                 time.sleep(0.05)
             self._change(state="running")
-        return self.stop_was_asked
+        return self.stop_was_asked or bool(self._reason)
+
+    def give_up(self, reason: str) -> None:
+        """End the run by itself at its next question whether to stop; it counts as stopped.
+
+        Raises:
+            OSError: it cannot be written down.
+        """
+        self.tell({"event": "given up", "reason": reason})
+        self._reason = reason
 
     def tell(self, event: dict[str, Any]) -> None:
         """Keep an event of the training, and let the status follow it.
@@ -142,6 +152,8 @@ class Execution:
 
     def stop_message(self) -> str:
         """Say where the run was stopped and where it would go on."""
+        if self._reason and not self.stop_was_asked:
+            return self._reason
         status, kept = self.status, self.run.checkpoints()
         where = f"Stopped in epoch {status.epoch} of {status.epochs}, step {status.step}."
         return f"{where} " + (

@@ -114,6 +114,15 @@ class Run:
         """
         return read_training_config(self.folder / "config.json")
 
+    @cached_property
+    def origin(self) -> dict[str, Any]:
+        """What it was made for, such as a trial of a study; empty for a run of its own."""
+        try:
+            content = json.loads((self.folder / "origin.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
     @property
     def bundle_folder(self) -> Path:
         """Where its model lies: the best epoch so far, as soon as there is one."""
