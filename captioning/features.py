@@ -5,6 +5,7 @@ weights, the preprocessing, and the photos.  Rows are written in order and count
 interrupted extraction goes on where it stopped.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -28,7 +29,15 @@ from captioning.prefetch import ahead
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder
 
-__all__ = ["FeatureStore", "Progress", "extract_features", "store_folder", "store_progress"]
+__all__ = [
+    "FeatureStore",
+    "Progress",
+    "extract_features",
+    "pooled",
+    "store_folder",
+    "store_progress",
+    "write_store",
+]
 
 BATCH = 16
 FORMAT_VERSION = 1
@@ -166,6 +175,7 @@ def extract_features(
     *,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    in_turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> FeatureStore:
     """Encode every photo of `dataset`, or what an interrupted run has left to do.
 
@@ -175,6 +185,7 @@ def extract_features(
         folder: where to, usually `store_folder(...)`.
         on_progress: told after each batch.
         should_stop: asked after each batch.
+        in_turn: held while a batch is encoded, such as a model's `turns.take`.
 
     Returns:
         The finished store.
@@ -189,7 +200,8 @@ def extract_features(
         starts = range(at_first, len(dataset.photos), BATCH)
         batches = ahead(partial(_read_batch, encoder, dataset), starts)
         for start, (pixels, reasons) in zip(starts, batches, strict=True):
-            encoded = encoder.encode(pixels)
+            with in_turn():
+                encoded = encoder.encode(pixels)
             kept = [place for place, reason in enumerate(reasons) if reason is None]
             rows[start : start + len(reasons)][kept] = encoded[kept]
             names = index["names"][start : start + len(reasons)]
@@ -206,6 +218,51 @@ def extract_features(
     except OSError as error:
         raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
     return FeatureStore(folder)
+
+
+def write_store(config: EncoderConfig, dataset: CaptionDataset, rows: np.ndarray) -> FeatureStore:
+    """Store features that were computed elsewhere.
+
+    Args:
+        config: the encoder they are from.
+        dataset: whose photos, all of them.
+        rows: float `(photos, R, D)` or `(photos, D)`, in the order of the photos.
+
+    Raises:
+        FeaturesError: they do not fit the data set, are not finite, or cannot be written.
+    """
+    if len(rows) != len(dataset.photos) or not np.isfinite(rows).all():
+        raise FeaturesError(
+            f"Expected finite features of {len(dataset.photos):,} photos, found {len(rows):,} rows."
+        )
+    folder, largest = store_folder(config, dataset), float(np.finfo(np.float16).max)
+    index = {
+        "format_version": FORMAT_VERSION,
+        "encoder": resolve(config)[0].to_dict(),
+        "shape": list(rows.shape[1:]),
+        "names": [photo.name for photo in dataset.photos],
+        "skipped": {},
+        "done": len(rows),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.clip(rows, -largest, largest).astype(np.float16).tofile(folder / _ROWS)
+        _write_index(folder, index)
+    except OSError as error:
+        raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
+    return FeatureStore(folder)
+
+
+def pooled(features: np.ndarray) -> np.ndarray:
+    """Average regions and scale to length 1, so that products are cosines; float32 `(B, D)`.
+
+    >>> pooled(np.array([[[2.0, 0.0], [4.0, 8.0]]])).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+    """
+    flat = np.asarray(features, np.float32)
+    mean = flat.mean(axis=1) if flat.ndim == 3 else flat
+    unit: np.ndarray = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-6)
+    return unit
 
 
 def _read_batch(

@@ -6,7 +6,7 @@ data set is another module with an `ADAPTER`, named in `loading`.  `captioning.d
 brings data sets here.
 """
 
-from captioning.datasets.catalog import Available, available_datasets, folder_of
+from captioning.datasets.catalog import Available, available_datasets, folder_of, load_named
 from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
 from captioning.datasets.loading import load
 from captioning.datasets.oddities import Oddities, Tally
@@ -25,5 +25,6 @@ __all__ = [
     "folder_of",
     "generate_shapes",
     "load",
+    "load_named",
     "verify",
 ]

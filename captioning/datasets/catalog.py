@@ -10,14 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioning.datasets.loading import kind_of
+from captioning.datasets import descriptions
+from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.loading import kind_of, load
 from captioning.errors import DatasetError
 from captioning.paths import data_folder
 
-__all__ = ["Available", "available_datasets", "folder_of", "forget", "remember", "safe_name"]
+__all__ = [
+    "Available",
+    "available_datasets",
+    "folder_of",
+    "forget",
+    "load_named",
+    "remember",
+    "safe_name",
+]
 
 # What else the program keeps in its data folder.
-WORKING_FOLDERS = frozenset({"downloads", "explore", "features", "models", "runs"})
+WORKING_FOLDERS = frozenset({"downloads", "explore", "features", "models", "runs", "studies"})
 
 _MEMORY = "datasets.json"
 _FORMAT_VERSION = 1
@@ -39,6 +49,11 @@ class Available:
     folder: Path
     kind: str
     remembered: bool = False
+
+    @property
+    def has_photos(self) -> bool:
+        """Whether there is something to look at, and not a class's captions and features alone."""
+        return self.kind != descriptions.ADAPTER.name
 
 
 def available_datasets() -> list[Available]:
@@ -70,6 +85,18 @@ def folder_of(name: str) -> Path:
             return dataset.folder
     names = ", ".join(dataset.name for dataset in datasets) or "none yet"
     raise DatasetError(f"There is no data set '{name}' here; there are: {names}.")
+
+
+def load_named(name: str) -> CaptionDataset:
+    """Read a data set by its name here, or by that of its folder in the data folder.
+
+    Raises:
+        DatasetError: There is none, or it cannot be read.
+    """
+    inside = data_folder() / name
+    if Path(name).name == name and inside.is_dir():
+        return load(inside)
+    return load(folder_of(name))
 
 
 def remembered_folders() -> list[Path]:

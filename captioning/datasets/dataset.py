@@ -43,6 +43,8 @@ class CaptionDataset:
         photos: All photos, in the order of their names.
         folder: The folder the photo files lie in, or the one around their folders.
         oddities: What reading met that should not be there.
+        has_photos: Whether the photos themselves are there; a class's files from a tutorial hold
+            captions and features alone.
     """
 
     name: str
@@ -50,6 +52,7 @@ class CaptionDataset:
     photos: tuple[Photo, ...]
     folder: Path
     oddities: Oddities
+    has_photos: bool = True
 
     def __len__(self) -> int:
         """Count the photos."""
@@ -105,7 +108,7 @@ class CaptionDataset:
         digest = hashlib.sha256()
         for photo in self.photos:
             try:
-                size = self.path(photo).stat().st_size
+                size = self.path(photo).stat().st_size if self.has_photos else -1
             except OSError as error:
                 raise DatasetError(
                     f"The photo '{photo.name}' was in '{self.folder}' when the data set was read "

@@ -3,7 +3,15 @@
 import os
 from pathlib import Path
 
-from captioning.datasets import coco, flickr8k, flickr30k, karpathy, shapes, table
+from captioning.datasets import (
+    coco,
+    descriptions,
+    flickr8k,
+    flickr30k,
+    karpathy,
+    shapes,
+    table,
+)
 from captioning.datasets.adapter import Adapter
 from captioning.datasets.dataset import CaptionDataset
 from captioning.errors import DatasetError
@@ -17,6 +25,7 @@ _ADAPTERS: tuple[Adapter, ...] = (
     flickr8k.ADAPTER,
     *karpathy.ADAPTERS,
     coco.ADAPTER,
+    descriptions.ADAPTER,
     table.ADAPTER,
 )
 

@@ -7,6 +7,7 @@ from captioning.runs import compare_runs
 from pages.shared.components import problem, prose, show_source
 from pages.shared.training import comparing
 from pages.shared.training.data import all_runs, choose_run, choose_runs, no_runs
+from pages.shared.training.tutorial import offer_files
 
 st.header("Compare", anchor=False)
 prose("train-compare")
@@ -14,6 +15,7 @@ prose("train-compare")
 runs = all_runs()
 if not runs.all():
     no_runs("compare")
+    offer_files("compare")
     st.stop()
 
 try:
@@ -28,6 +30,7 @@ try:
     run = runs.get(choose_run("compare", runs, chosen))
     comparing.show_downloads("compare", run)
     comparing.show_model("compare", runs, run)
+    offer_files("compare", run)
 except CaptioningError as error:
     problem(error)
 

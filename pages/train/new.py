@@ -9,10 +9,12 @@ from pages.shared.components import problem, prose, show_source
 from pages.shared.training.data import sizes_of, start_run
 from pages.shared.training.form import choose_base, edit_config
 from pages.shared.training.needs import show_needs
+from pages.shared.training.tutorial import bring_files
 
 st.header("New run", anchor=False)
 prose("train-new")
 
+bring_files("new")
 try:
     base, origin = choose_base("new")
     config = edit_config("new", base, origin)

@@ -86,7 +86,7 @@ def choose_data(*, here: bool = False) -> Explored:
     Args:
         here: whether this is the page where data is got, so that it need not be pointed to.
     """
-    names = [data.name for data in available_datasets()] or [SHAPES]
+    names = [data.name for data in available_datasets() if data.has_photos] or [SHAPES]
     name = names[0]
     if len(names) > 1:
         name = st.sidebar.selectbox("Data set", names, key=DATA, bind="query-params")
@@ -172,6 +172,6 @@ def describe(dataset: CaptionDataset) -> str:
 
 @st.cache_resource(max_entries=2, ttl=3600, show_spinner="Reading the data set…")
 def _explored(name: str) -> Explored:
-    if not available_datasets():
+    if name == SHAPES and not (data_folder() / SHAPES).is_dir():
         return Explored(name, generate_shapes(data_folder() / SHAPES, count=200, seed=0))
     return Explored(name, load(folder_of(name)))

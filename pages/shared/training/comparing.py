@@ -32,7 +32,7 @@ _FIGURES = {
 
 def show_table(found: Comparison) -> None:
     """Show in which settings the runs differ, and what came of it."""
-    rows = {plain(name): [str(v) for v in values] for name, values in found.settings.items()}
+    rows = {plain(name): [_setting(v) for v in values] for name, values in found.settings.items()}
     for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
         rows[name] = [str(result[key] or "–") for result in found.results]
     for name, key, digits in (
@@ -123,6 +123,10 @@ def _publish(page: str, runs: Runs, run: Run) -> None:
             problem(error)
         else:
             st.success(f"All pages offer {plain(bundle.name)} within five seconds.")
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _figure(value: float | None, digits: int) -> str:

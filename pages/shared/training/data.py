@@ -10,7 +10,7 @@ import streamlit as st
 
 from captioning.bundles import Bundle, read_bundle
 from captioning.config import TrainingConfig
-from captioning.datasets import CaptionDataset, load
+from captioning.datasets import CaptionDataset, available_datasets, load_named
 from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.paths import data_folder
@@ -39,19 +39,10 @@ def all_presets() -> list[Preset]:
     return presets()
 
 
-@st.cache_data(ttl=30, show_spinner="Looking for data sets…")
+@st.cache_data(ttl=5, show_spinner="Looking for data sets…")
 def data_sets() -> list[str]:
     """Return the names of the data sets that a run can learn from."""
-    found = ["shapes", "flickr8k"]
-    folder = data_folder()
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.is_dir() and path.name not in {*found, "runs", "models", "features"}:
-            try:
-                load(path)
-            except CaptioningError:
-                continue
-            found.append(path.name)
-    return found
+    return list(dict.fromkeys(["shapes", "flickr8k", *(d.name for d in available_datasets())]))
 
 
 def sizes_of(config: TrainingConfig) -> DataSizes:
@@ -67,12 +58,12 @@ def sizes_of(config: TrainingConfig) -> DataSizes:
 
 @st.cache_resource(max_entries=4, ttl=600, show_spinner="Reading the data set…")
 def _dataset(name: str) -> CaptionDataset:
-    """Return the data set in a folder of the data folder.
+    """Return the data set of this name.
 
     Raises:
         DatasetError: there is none.
     """
-    return load(data_folder() / name)
+    return load_named(name)
 
 
 def small_photos(run: Run, names: list[str]) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Files that the tutorials on captioning pass from one script to the next.
+"""The files themselves: descriptions.txt, features.p and tokenizer.p, written and read.
 
 `descriptions.txt` holds a line `photo<TAB>caption` for each caption, `features.p` a pickled
 dictionary from photo names to arrays.  A pickle is a program: what is read here comes through an
@@ -7,8 +7,10 @@ unpickler that can build arrays and plain containers and nothing else.
 
 import io
 import pickle
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,17 @@ import numpy as np
 from captioning.datasets import CaptionDataset
 from captioning.errors import FeaturesError
 from captioning.text import tokenize
+from captioning.vocabulary import Vocabulary
 
-__all__ = ["read_descriptions", "read_features", "write_descriptions", "write_features"]
+__all__ = [
+    "read_descriptions",
+    "read_features",
+    "write_descriptions",
+    "write_features",
+    "write_tokenizer",
+]
+
+_ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
 
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ADMITTED = {
@@ -30,8 +41,10 @@ _ADMITTED = {
 }
 
 
-def write_descriptions(dataset: CaptionDataset, path: Path, *, split: str = "train") -> int:
-    """Write the cleaned captions of a split, one a line; returns how many.
+def write_descriptions(
+    dataset: CaptionDataset, path: Path, *, split: str = "train", photos: int | None = None
+) -> int:
+    """Write the cleaned captions of a split's (first) photos, one a line; returns how many.
 
     Raises:
         DatasetError: there is no such split.
@@ -39,7 +52,7 @@ def write_descriptions(dataset: CaptionDataset, path: Path, *, split: str = "tra
     """
     lines = [
         f"{photo.name}\t{' '.join(tokenize(caption))}\n"
-        for photo in dataset.split(split)
+        for photo in dataset.split(split)[:photos]
         for caption in photo.captions
     ]
     path.write_text("".join(lines), encoding="utf-8")
@@ -49,8 +62,11 @@ def write_descriptions(dataset: CaptionDataset, path: Path, *, split: str = "tra
 def read_descriptions(path: Path) -> dict[str, list[str]]:
     """Read captions by photo, in the order of the file.
 
+    Between a photo's name and its caption stands a tab or, where the name has a digit in it, a
+    space: both are in use.
+
     Raises:
-        FeaturesError: a line has no tab, or the file cannot be read.
+        FeaturesError: a line is neither, or the file cannot be read.
     """
     found: dict[str, list[str]] = {}
     try:
@@ -59,6 +75,8 @@ def read_descriptions(path: Path) -> dict[str, list[str]]:
         raise FeaturesError(f"{path} cannot be read as text: {error}.") from error
     for number, line in enumerate(lines, start=1):
         name, tab, caption = line.partition("\t")
+        if not tab and (parts := _ID_AND_CAPTION.fullmatch(line.strip())):
+            name, tab, caption = parts[1], " ", parts[2]
         if not tab and line.strip():
             raise FeaturesError(
                 f"{path}, line {number}: expected a photo's name, a tab and a caption, "
@@ -79,6 +97,25 @@ def write_features(names: Sequence[str], rows: Iterable[np.ndarray], path: Path)
         name: np.asarray(row, np.float32)[None] for name, row in zip(names, rows, strict=True)
     }
     path.write_bytes(pickle.dumps(features, protocol=4))
+
+
+def write_tokenizer(vocabulary: Vocabulary, path: Path, *, max_length: int) -> None:
+    """Write `tokenizer.p`: what the tutorials ask of their tokenizer, readable by any Python.
+
+    Keras 3 has no `Tokenizer` any more, so an object of it could be read nowhere.  This is a
+    `types.SimpleNamespace` of plain dictionaries with the names that object had: `word_index`,
+    `index_word`, `num_words`; and `max_length`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    content = SimpleNamespace(
+        word_index={word: number for number, word in enumerate(vocabulary.words)},
+        index_word=dict(enumerate(vocabulary.words)),
+        num_words=len(vocabulary),
+        max_length=max_length,
+    )
+    path.write_bytes(pickle.dumps(content, protocol=4))
 
 
 def read_features(path: Path) -> Mapping[str, np.ndarray]:

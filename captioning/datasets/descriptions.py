@@ -1,0 +1,47 @@
+"""A class's `descriptions.txt` from a tutorial: captions without the photos they describe.
+
+`captioning.tutorials.take_over` makes such a folder and stores the class's features for it, which
+is all that training a decoder needs.
+"""
+
+from pathlib import Path
+
+from captioning.datasets.adapter import Adapter, entries
+from captioning.datasets.assembly import assemble
+from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.oddities import Oddities
+from captioning.datasets.splitting import split_by_names
+from captioning.datasets.textfile import read_lines
+from captioning.errors import DatasetError
+
+__all__ = ["ADAPTER", "FILE", "NO_PHOTOS"]
+
+FILE = "descriptions.txt"
+NO_PHOTOS = "no-photos"
+"""A file of this name says that the folder is meant to have no photos."""
+
+
+def _fits(folder: Path) -> bool:
+    return {FILE, NO_PHOTOS} <= set(entries(folder))
+
+
+def _read(folder: Path) -> CaptionDataset:
+    path, oddities = folder / FILE, Oddities()
+    rows = []
+    for number, line in enumerate(read_lines(path), start=1):
+        name, tab, caption = line.partition("\t")
+        if not tab or not name:
+            raise DatasetError(f"'{path}', line {number}: expected a name, a tab and a caption.")
+        rows.append((name, caption))
+    names = sorted({name for name, _ in rows})
+    photos = assemble(rows, names, split_by_names(names, oddities), oddities, captions_each=None)
+    return CaptionDataset(folder.name, folder, photos, folder, oddities, has_photos=False)
+
+
+ADAPTER = Adapter(
+    name="tutorial's files",
+    looked_for=f"a folder with {FILE} and {NO_PHOTOS} (a class's files, taken over)",
+    inner_folders=frozenset(),
+    fits=_fits,
+    read=_read,
+)
