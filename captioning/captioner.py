@@ -1,8 +1,8 @@
 """From a photo to a caption: one model, loaded and ready."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,24 @@ from PIL import Image
 
 from captioning.arrays import assign_weights
 from captioning.bundles import Bundle, read_bundle
+from captioning.calibration import Calibration
 from captioning.config import DecodingConfig
+from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import Decoder, build_decoder
 from captioning.decoding import (
     CaptionSearch,
     ForcedReading,
     Hypothesis,
     Reading,
+    SentenceLikelihood,
     Trace,
     read_hypotheses,
 )
 from captioning.encoders import Encoder, load_encoder, resolve
-from captioning.errors import BundleError, ConfigError, QueryError
+from captioning.errors import BundleError, ConfigError, FeaturesError, QueryError
+from captioning.features import FeatureStore, pooled, store_folder
+from captioning.images import read_image
+from captioning.prefetch import ahead
 from captioning.text import tokenize
 from captioning.turns import Turns
 
@@ -58,6 +64,9 @@ class Caption:
         model: the name of the bundle that wrote it.
         seconds: from the decoded photo to the sentence.
         decoding: how it was chosen.
+        confidence: from 0 to 1, the share of good sentences among those of which the model was so
+            sure, on the dev photos; None if the model was never calibrated.
+        familiar: whether the photo is like those of training; None likewise.
     """
 
     text: str
@@ -67,6 +76,8 @@ class Caption:
     model: str
     seconds: float
     decoding: DecodingConfig
+    confidence: float | None = None
+    familiar: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as the command line prints it; the sentence stands under `caption`."""
@@ -92,6 +103,7 @@ class Captioner:
         self._search_one = CaptionSearch(decoder, vocabulary=bundle.vocabulary, xla=True)
         self._search_many = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
         self._forced = ForcedReading(decoder)
+        self._likelihood = SentenceLikelihood(decoder)
         self.turns = Turns()
 
     @classmethod
@@ -145,6 +157,21 @@ class Captioner:
                 f"{bundle.feature_shape}, but {encoder.config.name} gives {encoder.feature_shape}."
             )
         return encoder
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What the model knows of itself, if it was calibrated.
+
+        Raises:
+            BundleError: it does not fit the model.
+        """
+        calibration, channels = self.bundle.calibration(), self.bundle.feature_shape[-1]
+        if calibration is not None and len(calibration.familiarity.mean) != channels:
+            raise BundleError(
+                f"{self.bundle.folder / 'calibration.safetensors'}: expected {channels} channels, "
+                f"found {len(calibration.familiarity.mean)}."
+            )
+        return calibration
 
     @property
     def name(self) -> str:
@@ -208,6 +235,52 @@ class Captioner:
         seconds = (time.perf_counter() - begun) / max(len(features), 1)
         return self.rank(trace, decoding, seconds=seconds)
 
+    def look(
+        self, dataset: CaptionDataset, photos: Sequence[Photo], *, batch: int = 25
+    ) -> Iterator[np.ndarray]:
+        """Yield features of a data set's photos: from its store if there is one, else computed.
+
+        Raises:
+            ImageError: there is no store and a photo cannot be read.
+            FeaturesError: the store has none of a photo, since it could not be read.
+            WeightsError: there is no store and the encoder's weights cannot be had.
+        """
+        starts = range(0, len(photos), batch)
+        store = self.stored_features(dataset)
+        if store is not None:
+            for start in starts:
+                yield store.of([photo.name for photo in photos[start : start + batch]])
+            return
+
+        def pixels(start: int) -> np.ndarray:
+            some = photos[start : start + batch]
+            return np.stack([self.encoder.pixels(read_image(dataset.path(p))) for p in some])
+
+        for squares in ahead(pixels, starts):
+            yield self.encode_squares(squares)
+
+    def look_pooled(
+        self,
+        dataset: CaptionDataset,
+        photos: Sequence[Photo],
+        *,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> np.ndarray:
+        """Return one vector of length 1 for each photo, float32 `(N, D)`; raises as `look`."""
+        vectors: list[np.ndarray] = []
+        for features in self.look(dataset, photos, batch=100):
+            vectors.extend(pooled(features))
+            on_progress(len(vectors), len(photos))
+        return np.array(vectors)
+
+    def stored_features(self, dataset: CaptionDataset) -> FeatureStore | None:
+        """Return the finished store of a data set's features by this model's encoder, if any."""
+        arrays = self.bundle.encoder_arrays()
+        try:
+            return FeatureStore(store_folder(self.bundle.encoder, dataset, arrays=arrays))
+        except FeaturesError:
+            return None
+
     def trace(self, features: np.ndarray, decoding: DecodingConfig | None = None) -> Trace:
         """Search for sentences and return every beam kept; `rank` reads the sentences from it.
 
@@ -229,7 +302,11 @@ class Captioner:
         """
         decoding = decoding or self.bundle.decoding
         found = read_hypotheses(trace, length_penalty=decoding.length_penalty)
-        return [self._caption(hypotheses, decoding, seconds) for hypotheses in found]
+        strange = trace.strangeness if trace.strangeness is not None else [None] * len(found)
+        return [
+            self._caption(hypotheses, decoding, seconds, strangeness)
+            for hypotheses, strangeness in zip(found, strange, strict=True)
+        ]
 
     def read(self, features: np.ndarray, sentence: str) -> Reading:
         """Read a given sentence with each photo: how likely was each word, where was looked.
@@ -254,6 +331,22 @@ class Captioner:
         with self.turns.take():
             return self._forced.read(features, ids)
 
+    def likelihoods(self, features: np.ndarray, sentences: Sequence[str]) -> np.ndarray:
+        """Tell how likely each word of each sentence is with each photo.
+
+        Takes any sentence: an unknown word counts as 0, and what is too long is cut.
+
+        Args:
+            features: B photos', `(B, R, D)` or `(B, D)`.
+            sentences: N of them, in any spelling of case and punctuation.
+
+        Returns:
+            Natural logarithms, float32 `(B, N, T)`: of each word, then of the end, then 0.
+        """
+        ids = [self.bundle.vocabulary.encode(sentence) for sentence in sentences]
+        with self.turns.take():
+            return self._likelihood.read(features, ids)
+
     @cached_property
     def blank_features(self) -> np.ndarray:
         """Features of an evenly grey photo, `(1, R, D)` or `(1, D)`: what is known without one."""
@@ -272,12 +365,23 @@ class Captioner:
             for d in (decoding, usual)
         ]
         quick = len(features) == 1 and loops[0] == loops[1]
-        return (self._search_one if quick else self._search_many).trace(features, decoding)
+        trace = (self._search_one if quick else self._search_many).trace(features, decoding)
+        if self.calibration is None:
+            return trace
+        return replace(trace, strangeness=self.calibration.familiarity.strangeness(features))
 
     def _caption(
-        self, hypotheses: Sequence[Hypothesis], decoding: DecodingConfig, seconds: float
+        self,
+        hypotheses: Sequence[Hypothesis],
+        decoding: DecodingConfig,
+        seconds: float,
+        strangeness: float | None,
     ) -> Caption:
         best, *others = hypotheses
+        confidence, familiar = None, None
+        if self.calibration is not None and strangeness is not None:
+            log_probs = np.asarray(best.log_probs)
+            confidence, familiar = self.calibration.judge(log_probs, float(strangeness))
         words = self.bundle.vocabulary.words
         return Caption(
             text=self._text(best),
@@ -290,6 +394,8 @@ class Captioner:
             model=self.name,
             seconds=seconds,
             decoding=decoding,
+            confidence=confidence,
+            familiar=familiar,
         )
 
     def _text(self, hypothesis: Hypothesis) -> str:

@@ -13,10 +13,11 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """A line of callers, each served in turn.  A caller may not ask again while it is served."""
+    """A line of callers, each served in turn.  A thread that is being served may ask again."""
 
     def __init__(self) -> None:
         self._line: deque[object] = deque()
+        self._served: int | None = None
         self._moved = threading.Condition()
 
     @property
@@ -32,14 +33,20 @@ class Turns:
             on_wait: told how many are before the caller, at first and whenever that changes; not
                 at all if nobody is.
         """
+        if self._served == threading.get_ident():
+            yield  # several things in one turn: each of them asks for it as well
+            return
         ticket = object()
         with self._moved:
             self._line.append(ticket)
         try:
             self._wait(ticket, on_wait)
+            self._served = threading.get_ident()
             yield
         finally:  # also when `on_wait` raised, as a page does whose visitor has left
             with self._moved:
+                if self._served == threading.get_ident():
+                    self._served = None
                 self._line.remove(ticket)
                 self._moved.notify_all()
 

@@ -2,6 +2,7 @@
 
 from captioning.decoding.forced import ForcedReading, Reading
 from captioning.decoding.hypotheses import Hypothesis, Trace, read_hypotheses
+from captioning.decoding.likelihood import SentenceLikelihood
 from captioning.decoding.loop import unsayable
 from captioning.decoding.search import CaptionSearch
 from captioning.decoding.tree import Node, read_tree
@@ -12,6 +13,7 @@ __all__ = [
     "Hypothesis",
     "Node",
     "Reading",
+    "SentenceLikelihood",
     "Trace",
     "read_hypotheses",
     "read_tree",

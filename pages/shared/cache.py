@@ -3,22 +3,30 @@
 Nothing here imports Keras before a photo is captioned: `captioner` does, on its first call.
 """
 
+import hashlib
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
 from captioning import bundles
 from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
-from captioning.datasets import CaptionDataset, generate_shapes, load
-from captioning.errors import BundleError, CaptioningError, DatasetError, ImageError
+from captioning.datasets import CaptionDataset, available_datasets, generate_shapes, load
+from captioning.errors import (
+    BundleError,
+    CaptioningError,
+    DatasetError,
+    ImageError,
+    WeightsError,
+)
 from captioning.images import read_image
 from captioning.paths import data_folder
 from pages.shared import pictures
+from pages.shared.line import Memory, in_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +46,12 @@ __all__ = [
     "thumbnail",
     "trace",
     "version",
+    "writer",
 ]
 
-_GALLERIES = ("flickr8k", "shapes-200-0")
+Result = TypeVar("Result")
+
+_SHAPES = "shapes-200-0"
 
 
 @st.cache_resource(ttl=5, show_spinner=False)
@@ -77,6 +88,20 @@ def captioner(bundle: Bundle) -> "Captioner":
     return _captioner(str(bundle.folder), version(bundle))
 
 
+def writer(bundle: Bundle) -> "Captioner":
+    """Return the model, without its encoder where the weights of that are not to be had.
+
+    That is enough for photos whose features are stored.
+
+    Raises:
+        CaptioningError: the bundle is damaged.
+    """
+    try:
+        return captioner(bundle)
+    except WeightsError:
+        return _writer(str(bundle.folder), version(bundle))
+
+
 def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -> "Caption":
     """Return what the model says about a photo, writing it only once for equal settings.
 
@@ -93,7 +118,7 @@ def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
-    return _features(captioner(bundle), str(bundle.folder), version(bundle), photo, name)[0]
+    return _features(bundle, photo, name)[0]
 
 
 def trace(
@@ -107,10 +132,15 @@ def trace(
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
     unranked = decoding.replace(length_penalty=0.0)
-    model = captioner(bundle), str(bundle.folder), version(bundle)
-    seen, spent = _features(*model, photo, name)
-    found, more = _trace(*model, _Seen(photo, seen), unranked)
-    return found, spent + more
+    key = (*_key(bundle, photo), unranked)
+    known = _traces().get(key)
+    if known is None:
+        model = captioner(bundle)
+        with in_line(model.turns, "Writing a sentence…"):
+            # Whoever was before may have asked for the same.
+            known = _traces().get(key) or _search(bundle, photo, name, unranked)
+            _traces().put(key, known)
+    return known
 
 
 @st.cache_data(max_entries=48, show_spinner=False)
@@ -149,16 +179,18 @@ def photo_file(path: Path) -> bytes:
 def gallery() -> CaptionDataset:
     """Return the data set to choose photos from: Flickr8k where it is, else generated shapes.
 
+    A folder that was named once and lies elsewhere counts as well.
+
     Raises:
         DatasetError: there is neither, and shapes cannot be written.
     """
-    folders = [data_folder() / name for name in _GALLERIES]
-    for folder in folders:
+    places = {dataset.name: dataset.folder for dataset in available_datasets()}
+    for name in ("flickr8k", _SHAPES):
         try:
-            return load(folder)
-        except DatasetError:
+            return load(places[name])
+        except (KeyError, DatasetError):
             continue
-    return generate_shapes(folders[-1], count=200, seed=0)
+    return generate_shapes(data_folder() / _SHAPES, count=200, seed=0)
 
 
 @st.cache_resource(
@@ -175,34 +207,54 @@ def _captioner(folder: str, version: int) -> "Captioner":
     return loaded
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A photo, which says which one it is, and its features, which follow from it."""
+@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
+def _writer(folder: str, version: int) -> "Captioner":
+    from captioning.captioner import Captioner
 
-    photo: bytes
-    features: "np.ndarray"
-
-
-@st.cache_data(max_entries=64, show_spinner="Looking at the photo…")
-def _features(
-    _captioner: "Captioner", folder: str, version: int, photo: bytes, _name: str
-) -> "tuple[np.ndarray, float]":
-    begun = time.perf_counter()
-    found = _captioner.encode([read_image(photo, name=_name)])
-    return found, time.perf_counter() - begun
+    return Captioner.load(folder, with_encoder=False)
 
 
-@st.cache_data(
-    max_entries=512,
-    show_spinner="Writing a sentence…",
-    hash_funcs={_Seen: lambda seen: seen.photo},
-)
-def _trace(
-    _captioner: "Captioner", folder: str, version: int, seen: _Seen, decoding: DecodingConfig
+def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, float]":
+    """Return what the encoder sees in a photo, and what looking took in seconds."""
+    key = _key(bundle, photo)
+    known = _seen().get(key)
+    if known is None:
+        model, picture = captioner(bundle), read_image(photo, name=name)
+        with in_line(model.turns, "Looking at the photo…"):
+            known = _seen().get(key) or _timed(lambda: model.encode([picture]))
+            known[0].flags.writeable = False  # all sessions read the same array
+            _seen().put(key, known)
+    return known
+
+
+def _search(
+    bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig
 ) -> "tuple[Trace, float]":
+    seen, looked = _features(bundle, photo, name)
+    found, searched = _timed(lambda: captioner(bundle).trace(seen, decoding))
+    return found, looked + searched
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
     begun = time.perf_counter()
-    found = _captioner.trace(seen.features, decoding)
-    return found, time.perf_counter() - begun
+    result = work()
+    return result, time.perf_counter() - begun
+
+
+# What a model works out is kept in memories of our own: a function cached by Streamlit may not
+# write to the page, and somebody who waits for the model should see their place in line.
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _seen() -> "Memory[tuple[np.ndarray, float]]":
+    return Memory(64)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _traces() -> "Memory[tuple[Trace, float]]":
+    return Memory(512)
+
+
+def _key(bundle: Bundle, photo: bytes) -> tuple[str, int, str]:
+    return str(bundle.folder), version(bundle), hashlib.sha256(photo).hexdigest()
 
 
 def version(bundle: Bundle) -> int:

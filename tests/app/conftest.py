@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 import captioning.bundles.reading
 import captioning.captioner
 from captioning.captioner import Alternative, Caption, Word
+from captioning.turns import Turns
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +29,7 @@ class FakeCaptioner:
 
     def __init__(self, name):
         self.name = name
+        self.turns = Turns()
 
     @classmethod
     def load(cls, folder):

@@ -102,8 +102,8 @@ def test_every_control_of_a_page_has_a_key_of_that_page(page):
         if isinstance(call.func, ast.Attribute) and call.func.attr in WIDGETS:
             keys = [k.value for k in call.keywords if k.arg == "key"]
             assert keys, f"line {call.lineno} has no key"
-            key = keys[0].value if isinstance(keys[0], ast.Constant) else ast.unparse(keys[0])
-            assert str(key).strip("f'\"").startswith(f"{page.stem}."), key
+            key = ast.unparse(keys[0]).removeprefix("f").strip("'\"")
+            assert key.startswith(f"{page.stem}."), key
 
 
 @pytest.mark.parametrize("path", SHARED, ids=lambda path: path.name)

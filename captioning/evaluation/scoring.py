@@ -1,22 +1,29 @@
 """Scoring a model over a split, by the protocol that stands beside every number."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioning.captioner import Captioner
+from captioning.bundles.scores import MEASURES
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
-from captioning.errors import DatasetError, FeaturesError
-from captioning.features import FeatureStore, store_folder
-from captioning.images import read_image
+from captioning.errors import DatasetError
 from captioning.metrics import CaptionScores, score_captions
-from captioning.prefetch import ahead
 
-__all__ = ["PROTOCOL", "Evaluation", "evaluate", "features_in_batches"]
+if TYPE_CHECKING:  # a page reads kept results without Keras
+    from captioning.captioner import Captioner
+
+__all__ = [
+    "PROTOCOL",
+    "Evaluation",
+    "caption_photos",
+    "evaluate",
+    "features_in_batches",
+    "score_written",
+]
 
 PROTOCOL = (
     "all references of each photo; lower-case, ASCII punctuation stripped; "
@@ -50,7 +57,6 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, without the captions."""
         scores = self.scores.as_dict()
-        measures = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider")
         return {
             "model": self.model,
             "data": self.data,
@@ -58,14 +64,14 @@ class Evaluation:
             "images": scores["n"],
             "beam_width": self.decoding.beam_width,
             "length_penalty": self.decoding.length_penalty,
-            **{name: round(float(scores[name]), 2) for name in measures},
+            **{name: round(float(scores[name]), 2) for name in MEASURES},
             "protocol": PROTOCOL,
             "seconds": round(self.seconds, 1),
         }
 
 
 def evaluate(
-    captioner: Captioner,
+    captioner: "Captioner",
     dataset: CaptionDataset,
     *,
     split: str = "test",
@@ -79,7 +85,7 @@ def evaluate(
         dataset: the photos and their references.
         split: "train", "dev" or "test".
         decoding: how to choose captions; by default as the bundle says.
-        on_progress: told photos done and in all after each batch.
+        on_progress: told photos done and in all after each batch; what it raises ends the work.
 
     Raises:
         DatasetError: the split has no photos, or is unknown.
@@ -91,40 +97,70 @@ def evaluate(
         raise DatasetError(f"{dataset.name} has no {split} photos to score on.")
     decoding = decoding or captioner.bundle.decoding
     begun = time.monotonic()
-    said: list[str] = []
-    for features in features_in_batches(captioner, dataset, photos):
-        said += [caption.text for caption in captioner.describe(features, decoding)]
-        on_progress(len(said), len(photos))
+    captions: dict[str, str] = {}
+    for written in caption_photos(captioner, dataset, photos, decoding):
+        captions |= written
+        on_progress(len(captions), len(photos))
+    seconds = time.monotonic() - begun
+    return score_written(captioner.name, dataset, split, decoding, captions, seconds)
+
+
+def score_written(
+    model: str,
+    dataset: CaptionDataset,
+    split: str,
+    decoding: DecodingConfig,
+    captions: Mapping[str, str],
+    seconds: float,
+) -> Evaluation:
+    """Score captions that a model wrote about a split.
+
+    Args:
+        model: its name.
+        dataset: the photos and their references.
+        split: which of them.
+        decoding: how the captions were chosen.
+        captions: one for each photo of the split, by name.
+        seconds: what writing them took.
+    """
+    said = [captions[photo.name] for photo in dataset.split(split)]
     return Evaluation(
-        model=captioner.name,
+        model=model,
         data=dataset.name,
         split=split,
         decoding=decoding,
         scores=score_captions(said, dataset.references(split)),
-        captions={photo.name: text for photo, text in zip(photos, said, strict=True)},
-        seconds=time.monotonic() - begun,
+        captions=dict(captions),
+        seconds=seconds,
     )
 
 
-def features_in_batches(
-    captioner: Captioner, dataset: CaptionDataset, photos: Sequence[Photo]
-) -> Any:
-    """Yield the features of `photos` in batches: from the store if there is one, else computed."""
+def caption_photos(
+    captioner: "Captioner",
+    dataset: CaptionDataset,
+    photos: Sequence[Photo],
+    decoding: DecodingConfig | None = None,
+) -> Iterator[dict[str, str]]:
+    """Caption photos of a data set batch by batch, one turn of the model each.
+
+    Between two batches whoever else waits for the model is served, and the caller may stop.
+
+    Yields:
+        The captions of a batch by photo name, in the order of `photos`.
+
+    Raises:
+        ImageError: a photo cannot be read and has no stored features.
+        WeightsError: the features are not stored and the encoder's weights cannot be had.
+    """
     starts = range(0, len(photos), BATCH)
-    bundle = captioner.bundle
-    folder = store_folder(bundle.encoder, dataset, arrays=bundle.encoder_arrays())
-    try:
-        store = FeatureStore(folder)
-    except FeaturesError:
-        store = None
+    for start, features in zip(starts, captioner.look(dataset, photos, batch=BATCH), strict=True):
+        written = captioner.describe(features, decoding)
+        names = [photo.name for photo in photos[start : start + BATCH]]
+        yield {name: caption.text for name, caption in zip(names, written, strict=True)}
 
-    def pixels(start: int) -> np.ndarray:
-        some = photos[start : start + BATCH]
-        return np.stack([captioner.encoder.pixels(read_image(dataset.path(p))) for p in some])
 
-    if store is not None:
-        for start in starts:
-            yield store.of([photo.name for photo in photos[start : start + BATCH]])
-    else:
-        for batch in ahead(pixels, starts):
-            yield captioner.encoder.encode(batch)
+def features_in_batches(
+    captioner: "Captioner", dataset: CaptionDataset, photos: Sequence[Photo]
+) -> Iterator[np.ndarray]:
+    """Yield the features of `photos` in batches: from the store if there is one, else computed."""
+    return captioner.look(dataset, photos, batch=BATCH)

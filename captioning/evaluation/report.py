@@ -1,0 +1,84 @@
+"""An evaluation to take along: everything as one JSON object, the captions as a table."""
+
+import csv
+import io
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from captioning.evaluation.baselines import Baseline
+from captioning.evaluation.photo_scores import MEASURES, PhotoScores
+from captioning.evaluation.protocols import MistakenScore
+from captioning.evaluation.resampling import SAMPLES, Comparison, intervals
+from captioning.evaluation.variety import Variety
+from captioning.text import clean
+
+__all__ = ["captions_csv", "evaluation_report"]
+
+
+def evaluation_report(
+    result: Mapping[str, Any],
+    scores: PhotoScores,
+    variety: Variety,
+    *,
+    baselines: Sequence[Baseline] = (),
+    mistakes: Sequence[MistakenScore] = (),
+    comparisons: Mapping[str, Comparison] | None = None,
+) -> dict[str, Any]:
+    """Put an evaluation together as plain data, for JSON.
+
+    Args:
+        result: as `Evaluation.to_dict` gives it: the scores with their protocol.
+        scores: of each photo.
+        variety: of the captions.
+        baselines: what the model was held against.
+        mistakes: the same captions scored in other ways.
+        comparisons: with other models, by their names.
+    """
+    report: dict[str, Any] = {
+        **result,
+        "intervals": {name: _rounded(edges) for name, edges in intervals(scores).items()},
+        "intervals_protocol": f"95% percentile bootstrap, {SAMPLES} draws of the photos",
+        "captions": {name: round(value, 4) for name, value in variety.to_dict().items()},
+    }
+    if baselines:
+        report["baselines"] = {b.name: _figures(b) for b in baselines}
+    if mistakes:
+        report["other_ways_of_scoring"] = {s.mistake.name: _rounded(s.bleu) for s in mistakes}
+    if comparisons:
+        report["compared_with"] = {name: c.to_dict() for name, c in comparisons.items()}
+    return report
+
+
+def captions_csv(captions: Sequence[str], scores: PhotoScores, training: Collection[str]) -> bytes:
+    """Write a row for each photo: its caption and what it scored.
+
+    Args:
+        captions: in the order of `scores`.
+        scores: of the photos; BLEU is that of the photo by itself.
+        training: cleaned training captions, to tell which captions are copies.
+
+    Returns:
+        CSV as UTF-8.
+    """
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["photo", "caption", *MEASURES, "words", "in_training"])
+    for place, (name, caption) in enumerate(zip(scores.names, captions, strict=True)):
+        own = [*scores.sentence_bleu[place], scores.rouge_l[place], scores.cider[place]]
+        text = clean(caption)
+        figures = [f"{value:.2f}" for value in own]
+        rows.writerow([name, caption, *figures, len(text.split()), int(text in training)])
+    return table.getvalue().encode()
+
+
+def _figures(baseline: Baseline) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        name: round(value, 2) for name, value in baseline.scores.figures.items()
+    }
+    if baseline.example is not None:
+        figures["caption"] = baseline.example
+    return figures
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 2) for value in values]

@@ -1,0 +1,29 @@
+"""Finding photos with a captioning model: by p(sentence | photo), or by an example photo."""
+
+from captioning.retrieval.encoded import EncodedPhotos
+from captioning.retrieval.examples import Alike, find_alike
+from captioning.retrieval.recall import (
+    DEPTHS,
+    Recall,
+    RecallSoFar,
+    measure_recall,
+    ranks_of_photos,
+    ranks_of_sentences,
+)
+from captioning.retrieval.sentences import SentenceReading, SpokenFor, WordGain, read_sentence
+
+__all__ = [
+    "DEPTHS",
+    "Alike",
+    "EncodedPhotos",
+    "Recall",
+    "RecallSoFar",
+    "SentenceReading",
+    "SpokenFor",
+    "WordGain",
+    "find_alike",
+    "measure_recall",
+    "ranks_of_photos",
+    "ranks_of_sentences",
+    "read_sentence",
+]

@@ -1,0 +1,70 @@
+"""Evaluate: a model's scores on a split, and how far to trust them."""
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from pages.shared import cache
+from pages.shared.captions import check_link, choose_settings
+from pages.shared.components import problem, prose, show_source
+from pages.shared.exploring.data import choose_data, choose_split
+from pages.shared.judging.beside import compare_with, show_baselines
+from pages.shared.judging.captions import Judged, Task, judge, written
+from pages.shared.judging.mistakes import show_mistakes, take_along
+from pages.shared.judging.photos import show_extremes, show_harder
+from pages.shared.judging.scores import show_scores
+
+PARTS = {
+    "Baselines": ("captioning.evaluation.baselines", "make_baselines"),
+    "Another model": ("captioning.evaluation.resampling", "compare"),
+    "Best and worst photos": ("captioning.evaluation.photo_scores", "score_photos"),
+    "Harder photos": ("captioning.evaluation.robustness", "alter_and_caption"),
+    "Scoring mistakes": ("captioning.evaluation.protocols", "score_wrongly"),
+    "Take it along": ("captioning.evaluation.report", "evaluation_report"),
+}
+
+
+def show_part(part: str | None, task: Task, judged: Judged) -> None:
+    """Show one of the parts below the scores."""
+    if part == "Baselines":
+        show_baselines("evaluate", task, judged)
+    elif part == "Another model":
+        compare_with("evaluate", task, judged, models)
+    elif part == "Best and worst photos":
+        show_extremes("evaluate", task, judged)
+    elif part == "Harder photos":
+        show_harder("evaluate", task)
+    elif part == "Scoring mistakes":
+        show_mistakes("evaluate", task, judged)
+    elif part == "Take it along":
+        take_along("evaluate", task, judged)
+
+
+st.header("Evaluate", anchor=False)
+prose("evaluate")
+models = cache.models()
+if not models:
+    prose("no-model")
+    st.stop()
+check_link("evaluate", models)
+explored = choose_data()
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    split = choose_split("evaluate", explored, everything=False)
+    bundle, decoding = choose_settings("evaluate", models)
+if split is None:
+    st.info("This data set has no split with captions, so nothing can be scored on it.")
+    st.stop()
+task = Task(explored, split, bundle, decoding)
+source = ("captioning.evaluation.scoring", "evaluate")
+try:
+    kept = written("evaluate", task)
+    if kept is not None:
+        judged = judge(task, kept)
+        show_scores(task, judged)
+        part = st.segmented_control(
+            "Look closer", list(PARTS), key="evaluate.part", bind="query-params"
+        )
+        show_part(part, task, judged)
+        source = PARTS.get(part or "", source)
+except CaptioningError as error:
+    problem(error)
+show_source(*source)

@@ -1,0 +1,97 @@
+"""Find photos: by a sentence, by what a model says, or by an example."""
+
+import streamlit as st
+
+from captioning.bundles import Bundle
+from captioning.config import DecodingConfig
+from captioning.errors import CaptioningError
+from pages.shared import cache
+from pages.shared.captions import check_link, choose_settings
+from pages.shared.components import problem, prose, show_source
+from pages.shared.exploring.data import choose_data
+from pages.shared.finding.hits import EXAMPLE
+from pages.shared.finding.places import Place, own_photos, photos_of
+from pages.shared.finding.recall import show_recall
+from pages.shared.finding.ways import (
+    HUMAN,
+    MACHINE,
+    WAYS,
+    by_example,
+    by_human,
+    by_machine,
+    by_model,
+)
+
+DATA, OWN = "A data set", "My photos"
+SOURCES = {
+    HUMAN: ("captioning.exploring.ranking", "PhotoRanking.nearest"),
+    MACHINE: ("captioning.exploring.ranking", "PhotoRanking.nearest"),
+    EXAMPLE: ("captioning.retrieval.examples", "find_alike"),
+}
+
+
+def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> None:
+    """Show what is found in a place."""
+    if way == EXAMPLE:
+        by_example("find", place, bundle)
+        return
+    sentence = ask()
+    if not sentence.strip():
+        prose("find-help")
+    elif way == HUMAN:
+        by_human("find", place, sentence)
+    elif way == MACHINE:
+        by_machine("find", place, bundle, decoding, sentence)
+    else:
+        by_model("find", place, bundle, sentence)
+
+
+def ask() -> str:
+    """Ask for the sentence."""
+    return st.text_input(
+        "A sentence about the photos",
+        placeholder="a dog runs through the snow",
+        key="find.sentence",
+        bind="query-params",
+    )
+
+
+st.header("Find photos", anchor=False)
+prose("find")
+models = cache.models()
+if not models:
+    prose("no-model")
+    st.stop()
+check_link("find", models)
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    where = st.segmented_control(
+        "Where to look",
+        [DATA, OWN],
+        default=DATA,
+        required=True,
+        label_visibility="collapsed",
+        key="find.where",
+        bind="query-params",
+    )
+    bundle, decoding = choose_settings("find", models)
+explored = choose_data()
+place = photos_of("find", explored) if where == DATA else own_photos("find")
+way = st.segmented_control(
+    "How to look",
+    WAYS,
+    default=HUMAN,
+    required=True,
+    label_visibility="collapsed",
+    key="find.by",
+    bind="query-params",
+)
+try:
+    if place.photos:
+        find(way, place, bundle, decoding)
+    else:
+        st.info("Bring photos of your own above. They stay in this session and go with it.")
+    if where == DATA:
+        show_recall("find", place.split, explored, bundle)
+except CaptioningError as error:
+    problem(error)
+show_source(*SOURCES.get(way, ("captioning.retrieval.sentences", "read_sentence")))

@@ -1,0 +1,49 @@
+"""An evaluation in a real browser: stopped, gone on with, and taken along."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from captioning.datasets import generate_shapes
+
+
+@pytest.fixture(scope="module")
+def many_shapes(home):
+    """Enough test photos that there is time to press Stop."""
+    return generate_shapes(home / "shapes", count=1500, seed=3)
+
+
+def test_an_evaluation_is_stopped_gone_on_with_and_taken_along(
+    many_shapes, warm_server, tab, tmp_path
+):
+    total = len(many_shapes.split("train"))
+    link = "evaluate.model=shapes&evaluate.split=train&evaluate.beam_width=10"
+    tab.goto(f"{warm_server}/evaluate?{link}")
+    tab.get_by_role("button", name=f"Evaluate shapes on {total:,} train photos").click()
+    tab.get_by_text(re.compile("Captioning: [1-9]")).wait_for()
+    tab.get_by_test_id("stButton").get_by_role("button", name="Stop").click()
+    go_on = tab.get_by_role("button", name="Go on:")
+    go_on.wait_for()
+    left = int(go_on.inner_text().split("Go on: ")[1].split(" of")[0].replace(",", ""))
+    assert 0 < left < total
+    go_on.click()
+    tab.get_by_text("95 of 100 draws").wait_for()
+    tab.get_by_text("Take it along", exact=True).click()
+    for label, check in (("JSON", _has_scores), ("CSV", _has_rows)):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=label).click()
+        check(Path(download.value.path()), total)
+
+
+def _has_scores(path, total):
+    report = json.loads(path.read_text())
+    assert report["images"] == total
+    low, high = report["intervals"]["bleu_1"]
+    assert low <= report["bleu_1"] <= high
+
+
+def _has_rows(path, total):
+    assert len(list(csv.DictReader(path.read_text().splitlines()))) == total
