@@ -27,6 +27,9 @@ MAX_PIXELS = 80_000_000
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
 _ENOUGH_ROWS = 0.9
 
+_START_OF_PIXELS = 0xDA
+_METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
+
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,7 +62,8 @@ def read_image(
     EXIF orientation is applied, transparency is laid on white, an animation gives its first
     frame, and 16-bit, 32-bit and floating-point pictures are scaled to 0..255 instead of clipped.
     A JPEG that ends early is cut to the rows that arrived if these are at least nine tenths of
-    its height; with fewer, and in every other format, a file that ends early is refused.
+    its height; with fewer, and in every other format, a file that ends early is refused.  A JPEG
+    of which only the metadata are damaged is read without them, as its pixels lie.
 
     Args:
         source: A path, the file's bytes, or a binary stream, which is read from its start (and
@@ -80,11 +84,15 @@ def read_image(
     if not data:
         raise ImageError(f"{label} is empty: the file has 0 bytes. Copy or download it again.")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            _check_pixels(opened.size, label, max_pixels)
-            loaded = _load(opened, label)
-            # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
-            return _upright(_to_rgb(loaded), _orientation(opened))
+        try:
+            return _decode(data, label, max_pixels)
+        except (ImageError, MemoryError):
+            raise
+        except Exception:  # of a JPEG it may be the metadata alone that is damaged
+            bare = _without_metadata(data)
+            if bare == data:
+                raise
+            return _decode(bare, label, max_pixels)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -116,6 +124,33 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.array(image, dtype=np.uint8)
+
+
+def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        _check_pixels(opened.size, label, max_pixels)
+        loaded = _load(opened, label)
+        # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
+        return _upright(_to_rgb(loaded), _orientation(opened))
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """Return a JPEG without EXIF, XMP, colour profile and comments; anything else as it is.
+
+    Of the segments before the pixels, those that say how to decode them stay: Adobe's, and all that
+    are no application's.
+    """
+    if data[:2] != b"\xff\xd8":
+        return data
+    kept, place = [data[:2]], 2
+    while data[place : place + 1] == b"\xff" and data[place + 1] != _START_OF_PIXELS:
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if data[place + 1] not in _METADATA:
+            kept.append(data[place:end])
+        place = end
+        if place + 4 > len(data):
+            return data
+    return b"".join([*kept, data[place:]])
 
 
 def _label(source: object, name: str | None) -> str:

@@ -5,8 +5,19 @@ from the parsed arguments to an exit status.  What needs Keras is imported insid
 is instant.
 """
 
-from captioning.commands import caption, data, evaluate, features, models, train
+from captioning.commands import (
+    calibrate,
+    caption,
+    data,
+    distill,
+    evaluate,
+    features,
+    models,
+    search,
+    train,
+    tutorial,
+)
 
-ALL = (caption, evaluate, train, features, data, models)
+ALL = (caption, evaluate, train, distill, calibrate, search, features, data, models, tutorial)
 
 __all__ = ["ALL"]

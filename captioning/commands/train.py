@@ -10,10 +10,18 @@ from typing import Any
 from captioning.bundles import check_bundle_folder
 from captioning.commands.terminal import clock, print_json, progress_line, quietly
 from captioning.config import TrainingConfig, read_training_config
-from captioning.datasets import CaptionDataset, generate_shapes, load
+from captioning.datasets import (
+    CaptionDataset,
+    available_datasets,
+    generate_shapes,
+    load,
+    load_named,
+)
+from captioning.distillation.settings import DistillationConfig
 from captioning.errors import ConfigError, DatasetError
 from captioning.paths import data_folder
 from captioning.runs import Execution, Run, execute
+from captioning.studies import go_on, reason_to_give_up
 
 __all__ = ["add_to", "dataset_for"]
 
@@ -42,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and report the dev scores of the epoch that was kept."""
     if arguments.run_folder:
         status = execute(Path(arguments.run_folder), _train_run)
+        go_on(Path(arguments.run_folder))
         # The next run may have begun: leave at once instead of taking TensorFlow apart.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -92,6 +101,8 @@ def _train_run(run: Run, execution: Execution) -> bool:
     def tell(event: dict[str, Any]) -> None:
         _show(event)
         execution.tell(event)
+        if event["event"] == "epoch" and (reason := reason_to_give_up(run)):
+            execution.give_up(reason)
 
     execution.doing("reading photos")
     bundle = train(
@@ -107,7 +118,7 @@ def _train_run(run: Run, execution: Execution) -> bool:
     return bundle is not None
 
 
-def dataset_for(config: TrainingConfig, folder: str | None) -> CaptionDataset:
+def dataset_for(config: TrainingConfig | DistillationConfig, folder: str | None) -> CaptionDataset:
     """Load the data set a run is for; `shapes` is drawn when it is not there yet.
 
     Raises:
@@ -122,9 +133,9 @@ def dataset_for(config: TrainingConfig, folder: str | None) -> CaptionDataset:
             return load(place)
         except DatasetError:  # not there, or left half drawn
             return generate_shapes(place, count=config.shapes_count, seed=config.seed)
-    place = data_folder() / config.data
-    if place.is_dir():
-        return load(place)
+    named = any(dataset.name == config.data for dataset in available_datasets())
+    if named or (data_folder() / config.data).is_dir():
+        return load_named(config.data)
     raise ConfigError(f"This configuration is for {config.data}: name its folder with --data.")
 
 

@@ -34,7 +34,7 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
     Raises:
         WeightsError: the weights are nowhere to be had, or a file does not fit the network.
     """
-    folder = os.environ.get("CAPTIONING_WEIGHTS")
+    folder = _classroom_folder()
     for path, partial in _candidates(folder, name, spec, layer):
         if path.is_file():
             network = build_application(spec, layer, size)
@@ -43,6 +43,21 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
     if cached is not None:
         return _load(build_application(spec, layer, size), cached, layer, partial=False)
     return cut_at(_download(name, spec, layer, size), layer)
+
+
+def _classroom_folder() -> str | None:
+    """Return the folder that `$CAPTIONING_WEIGHTS` names; None if it names none.
+
+    Raises:
+        WeightsError: it is not there, which a slow search elsewhere would only hide.
+    """
+    folder = os.environ.get("CAPTIONING_WEIGHTS")
+    if folder and not Path(folder).expanduser().is_dir():
+        raise WeightsError(
+            f"CAPTIONING_WEIGHTS names {folder}, and there is no such folder. Correct it, or "
+            "unset it to look where Keras keeps weights."
+        )
+    return folder
 
 
 def build_application(

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from captioning.errors import TrainingError
 
-__all__ = ["Checkpoints", "Progress"]
+__all__ = ["Checkpoints", "Progress", "check_settings"]
 
 KEPT = 2
 
@@ -36,6 +36,7 @@ class Progress:
         best: the best dev score so far, and its epoch.
         history: one record for each finished epoch.
         seconds: time spent training, stops left out.
+        settings: what the run was trained with, by dotted name; empty in old checkpoints.
     """
 
     epoch: int = 0
@@ -46,6 +47,7 @@ class Progress:
     best_epoch: int = -1
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 class Checkpoints:
@@ -105,6 +107,21 @@ class Checkpoints:
 
     def _found(self) -> list[Path]:
         return sorted(self.folder.glob("epoch*.safetensors"))
+
+
+def check_settings(kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Make sure that a run goes on with the settings it began with; its name may change.
+
+    Raises:
+        TrainingError: it would not; going on would give weights that no settings describe.
+    """
+    differ = [name for name in now if name != "name" and kept.get(name, now[name]) != now[name]]
+    if differ:
+        changes = ", ".join(f"{name} was {kept[name]}, now {now[name]}" for name in differ[:4])
+        raise TrainingError(
+            f"The checkpoint was trained with other settings: {changes}. Go on with those it began "
+            "with, or begin a new run in another folder."
+        )
 
 
 def _checksum(arrays: Mapping[str, np.ndarray]) -> str:

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 
 from captioning.backend import compiled, to_numpy
-from captioning.config import TrainingConfig
+from captioning.config import TrainingConfig, flattened
 from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.metrics import CaptionScores, score_captions
 from captioning.prefetch import ahead
 from captioning.training.batches import Batch, CaptionRows, PhotoSource, make_batch
-from captioning.training.checkpoints import Checkpoints, Progress
+from captioning.training.checkpoints import Checkpoints, Progress, check_settings
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
 from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
 from captioning.training.pace import Pace
@@ -123,7 +123,8 @@ class Trainer:
             Whether the run is complete.
 
         Raises:
-            TrainingError: the loss is not a number, or a checkpoint cannot be written.
+            TrainingError: the loss is not a number, a checkpoint cannot be written, or the one
+                found was trained with other settings.
         """
         self.prepare()
         self._resume()
@@ -302,11 +303,17 @@ class Trainer:
         variables = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{place:04d}:{v.path}": v for place, v in enumerate(variables)}
 
+    def _settings(self) -> dict[str, Any]:
+        """Return by dotted name everything that the next step depends on besides the weights."""
+        flat = flattened(self.config.to_dict())
+        return {**flat, "training photos": len(self.train_data.captions)}
+
     def _save(self) -> None:
         if self.checkpoints is None:
             return
         arrays = {name: to_numpy(variable) for name, variable in self._state().items()}
         arrays |= {f"best:{place:04d}": value for place, value in enumerate(self._best)}
+        self.progress.settings = self._settings()
         self.checkpoints.save(arrays, self.progress)
 
     def _resume(self) -> None:
@@ -317,7 +324,9 @@ class Trainer:
             photos, words = len(self.train_data.captions), len(self.vocabulary)
             self._tell("start", steps=self.steps, photos=photos, words=words)
             return
-        arrays, self.progress = found
+        arrays, progress = found
+        check_settings(progress.settings, self._settings())
+        self.progress = progress
         # By place and not by name: Keras numbers names by what else the process has made before.
         stored = [arrays[name] for name in sorted(arrays) if not name.startswith("best:")]
         variables = list(self._state().values())

@@ -94,7 +94,8 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
     """Give `model` the optimiser that `config` describes.
 
     AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101) with a linear warm-up, then
-    a cosine to 1% or a constant rate.
+    a cosine to 1% or a constant rate.  Step n of w warm-up steps has n / (w + 1) of the full rate,
+    so that already the first one learns.
 
     Args:
         model: is compiled in place.
@@ -104,7 +105,7 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
     warmup = min(config.warmup_steps, max(steps - 1, 0))
     constant = config.schedule == "constant"
     rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        initial_learning_rate=config.learning_rate / (warmup + 1),
         decay_steps=max(steps - warmup, 1),
         alpha=1.0 if constant else 0.01,
         warmup_target=config.learning_rate if warmup else None,

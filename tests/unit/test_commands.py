@@ -97,7 +97,10 @@ def test_importing_the_library_loads_nothing_heavy():
 
 def test_what_needs_no_model_loads_no_keras(shapes, tmp_path):
     """Help, data sets and the list of models answer at once."""
-    helps = [[], ["caption"], ["evaluate"], ["train"], ["features"], ["data"], ["models"]]
+    helps = [
+        [],
+        *([name] for name in "caption evaluate train search features data models tutorial".split()),
+    ]
     lines = [
         *([*words, "--help"] for words in helps),
         ["models"],
@@ -219,6 +222,21 @@ def test_evaluate_keeps_scores_when_asked_to(command, shapes, models):
     assert "shapes dev, 4 photos, beam 1" in out
 
 
+def test_evaluate_holds_the_scores_against_others(command, shapes, models, tmp_path):
+    wanted = ["--baselines", "--mistakes", "--against", "tiny", "--out", tmp_path / "report"]
+    line = ["evaluate", "--model", "tiny", "--data", shapes.root, "--beam-width", 1]
+    status, out, _ = command(*line, *wanted)
+    assert status == 0
+    assert "There is no real difference between tiny and tiny" in out
+    assert "The commonest caption" in out
+    assert "Start and end marks counted" in out
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    low, high = report["intervals"]["rouge_l"]
+    assert low <= report["rouge_l"] <= high
+    assert report["compared_with"]["tiny"]["bleu_4"]["p_value"] == 1.0
+    assert len((tmp_path / "report" / "captions.csv").read_text().splitlines()) == 1 + 4
+
+
 # train and features
 
 
@@ -328,6 +346,7 @@ WRONG = [
     ("evaluate --model nonesuch --data SHAPES", "no model called 'nonesuch'"),
     ("evaluate --model tiny --data nowhere", "'nowhere' does not exist"),
     ("evaluate --model tiny --data EMPTY", "not a data set"),
+    ("evaluate --model tiny --data SHAPES --against nonesuch", "no model called 'nonesuch'"),
     ("evaluate --model tiny --data SHAPES --length-penalty 3", "length_penalty.*3"),
     ("evaluate --model tiny --data SHAPES --length-penalty nan", "length_penalty.*nan"),
     ("train --config nowhere.json", "nowhere.json cannot be read"),

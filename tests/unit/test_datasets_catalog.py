@@ -125,3 +125,24 @@ def test_safe_names_are_safe(text):
     assert not name.startswith((".", "-"))
     assert name not in WORKING_FOLDERS
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+def test_a_data_set_is_loaded_by_its_name_wherever_it_lies(data_home, shapes, tmp_path):
+    """Also for training, which a configuration tells the name alone."""
+    from captioning.commands.train import dataset_for
+    from captioning.config import TrainingConfig
+    from captioning.datasets import load_named
+    from captioning.datasets.catalog import remember
+    from captioning.errors import ConfigError
+
+    with pytest.raises(DatasetError, match="no data set 'elsewhere'"):
+        load_named("elsewhere")
+    for name, folder in (("elsewhere", tmp_path), ("inside", data_home)):
+        folder.mkdir(exist_ok=True)
+        (folder / name).symlink_to(shapes.root)
+        remember(folder / name)
+        assert load_named(name).root == folder / name
+        assert len(dataset_for(TrainingConfig(data=name), None)) == len(shapes)
+    for name in ("../inside", "gone"):
+        with pytest.raises(ConfigError, match="name its folder"):
+            dataset_for(TrainingConfig(data=name), None)

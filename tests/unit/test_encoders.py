@@ -288,6 +288,12 @@ def test_a_failed_download_is_told_like_a_missing_network(keras_home, monkeypatc
     assert capsys.readouterr() == ("", "Downloading data from somewhere\n")
 
 
+def test_a_classroom_folder_that_is_not_there_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("CAPTIONING_WEIGHTS", str(tmp_path / "gone"))
+    with pytest.raises(WeightsError, match="gone, and there is no such folder"):
+        load_encoder(EncoderConfig(name="xception"))
+
+
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_a_damaged_file_in_the_classroom_folder_is_named(
     tmp_path, monkeypatch, keras_home, content

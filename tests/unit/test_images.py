@@ -392,6 +392,35 @@ def test_damaged_bytes_give_a_picture_or_an_image_error():
                 assert str(error).endswith(".")
 
 
+@pytest.mark.parametrize("marker", [b"JFIF\0", b"Exif\0\0"])
+def test_a_jpeg_whose_metadata_alone_are_damaged_is_read_as_its_pixels_lie(marker):
+    """Pillow by itself refuses some of these, or warns of them, which is an error here."""
+    photo = noisy(24, 16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "some words"
+    data = encode(photo, "JPEG", exif=exif.tobytes())
+    assert read_image(data).size == (16, 24)
+    pixels = Image.open(io.BytesIO(encode(photo, "JPEG"))).tobytes()
+    rng, refused = random.Random(4), 0
+    at = data.index(marker)
+    length = int.from_bytes(data[at - 2 : at], "big") - 2
+    for _ in range(300):
+        # The segment is cut short or filled with anything, and the rest is left as it is.
+        segment = data[at : at + rng.randrange(length)]
+        segment += rng.randbytes(rng.randrange(length + 1 - len(segment)))
+        damaged = data[: at - 2] + (len(segment) + 2).to_bytes(2, "big") + segment
+        damaged += data[at + length :]
+        try:
+            Image.open(io.BytesIO(damaged))
+        except Exception:
+            refused += 1
+        found = read_image(damaged)
+        if found.size == (24, 16):
+            assert found.tobytes() == pixels
+    assert refused > 10
+
+
 def test_square_is_squashed_not_cropped():
     image = scene(90, 30)
     square = to_square(image, 32)
