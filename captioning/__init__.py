@@ -2,7 +2,7 @@
 
     from captioning import Captioner, read_image
 
-    captioner = Captioner.load("flickr8k-xception")
+    captioner = Captioner.load("flickr8k-compact")
     print(captioner.caption(read_image("photo.jpg")).text)
 
 Importing this package costs milliseconds: each name is imported when it is first used, and Keras

@@ -25,9 +25,9 @@ class Familiarity:
 
     Each region is compared with the regions of training photos: its distance along the directions
     in which those vary most, in units of that variation, and the rest, outside of them (Ndiour et
-    al. 2020, https://arxiv.org/abs/2012.04250).  A photo is then a few figures: the mean and the
-    spread of both over its regions, how long its regions' vectors are, and how alike they are (a
-    blank page is the same everywhere).  How unusual these figures are together is Mahalanobis'
+    al. 2020, https://arxiv.org/abs/2012.04250).  A photo is then five figures: the mean and the
+    spread of both over its regions, and how like its regions are to each other (a blank page is
+    the same everywhere).  How unusual these figures are together is Mahalanobis'
     distance (Lee et al. 2018, https://arxiv.org/abs/1807.03888).
 
     Attributes:
@@ -81,22 +81,18 @@ class Familiarity:
         return strange
 
     def figures(self, features: np.ndarray) -> np.ndarray:
-        """Sum photos up in a few figures, float64 `(B, 8)`, or `(B, 3)` for pooled features."""
+        """Sum photos up in a few figures, float64 `(B, 5)`, or `(B, 2)` for pooled features."""
         regions = as_regions(features).astype(np.float64)
         standard = (regions - self.mean) / self.scale
         along = standard @ self.components
         within = np.log((np.square(along) / self.variances).mean(axis=2) + TINY)
         rest = np.square(standard).sum(axis=2) - np.square(along).sum(axis=2)
         outside = np.log(np.maximum(rest, TINY))
-        lengths = np.linalg.norm(regions, axis=2, keepdims=True) + TINY
-        sizes = np.log(lengths[..., 0])
-        means = [within.mean(axis=1), outside.mean(axis=1), sizes.mean(axis=1)]
+        means = [within.mean(axis=1), outside.mean(axis=1)]
         if regions.shape[1] == 1:
             return np.stack(means, axis=1)
-        alike = np.square((regions / lengths).mean(axis=1)).sum(axis=1)
-        spreads = [within.std(axis=1), outside.std(axis=1), sizes.std(axis=1)]
-        between = np.log(regions.std(axis=1).mean(axis=1) + TINY)
-        return np.stack([*means, *spreads, np.log(1.001 - alike), between], axis=1)
+        spreads = [within.std(axis=1), outside.std(axis=1)]
+        return np.stack([*means, *spreads, np.log(1.001 - _kin(regions))], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by their names."""
@@ -106,6 +102,16 @@ class Familiarity:
 def as_regions(features: np.ndarray) -> np.ndarray:
     """Return features `(B, R, D)`; pooled ones `(B, D)` become a single region."""
     return features[:, None] if features.ndim == 2 else features
+
+
+def _kin(regions: np.ndarray) -> np.ndarray:
+    """Return the mean cosine `(B,)` of each region with the third most like it of its photo."""
+    directions = regions / (np.linalg.norm(regions, axis=2, keepdims=True) + TINY)
+    cosines = np.einsum("brd,bsd->brs", directions, directions, optimize=True)
+    itself = np.arange(cosines.shape[1])
+    cosines[:, itself, itself] = -1.0
+    third: np.ndarray = np.sort(cosines, axis=2)[:, :, -min(3, len(itself) - 1)].mean(axis=1)
+    return third
 
 
 @dataclass(frozen=True)
@@ -225,7 +231,11 @@ class Calibration:
         shapes.append(familiarity.precision.shape)
         if not all(np.isfinite(value).all() for value in numbers):
             raise BundleError(f"{source} holds numbers that are not finite.")
-        if len(weights) != 4 or shapes != [(channels,), (channels,), (kept,), figures * 2]:
+        if (
+            len(weights) != 4
+            or figures not in ((2,), (5,))
+            or shapes != [(channels,), (channels,), (kept,), figures * 2]
+        ):
             raise BundleError(f"{source}: the arrays do not fit together.")
         return cls(familiarity, Confidence(weights, doubt), limit, facts)
 

@@ -68,7 +68,7 @@ def calibrate(
     dataset: CaptionDataset,
     *,
     odd_pictures: int = 20,
-    seed: int = 0,
+    seed: int = 1,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CalibrationReport:
     """Fit what a model may know of itself; the test split is not read.
@@ -77,7 +77,8 @@ def calibrate(
         captioner: the model, with its usual decoding.
         dataset: what it learned from.
         odd_pictures: how many of each kind are shown to it, to see whether it knows them for odd.
-            Nothing is fitted on them.
+            Nothing is fitted on them; those of seed 0 helped to choose the figures of
+            `Familiarity`, so another seed is the usual one.
         seed: draws these, and halves the dev photos.
         on_progress: told photos done and in all.
 

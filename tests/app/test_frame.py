@@ -39,7 +39,9 @@ def test_a_page_opens_with_no_data_and_no_model(page, open_page):
 
 def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")
-    script = RENDER.format(app=str(ROOT / "app.py"), pages=[str(page) for page in PAGES])
+    # A lesson shows the live network, so it has to load one.
+    reading = [str(page) for page in PAGES if page.parent.name != "learn"]
+    script = RENDER.format(app=str(ROOT / "app.py"), pages=reading)
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
