@@ -12,11 +12,12 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from pages.shared.learning.lessons import LESSONS
 from pages.shared.memory import keep_compact
 
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
-
+# The pages by section, in the order of the sidebar: file, title, icon, and what it is for.
 PAGES = {
     "": [
         ("home/home.py", "Home", "home", "What this is, and where to begin."),
@@ -33,6 +34,18 @@ PAGES = {
             "Many photos",
             "photo_album",
             "A zip or hundreds of photos at once, as a table to correct and download.",
+        ),
+        (
+            "caption/find.py",
+            "Find photos",
+            "image_search",
+            "By a sentence, by what a model would say, or by an example photo.",
+        ),
+        (
+            "caption/evaluate.py",
+            "Evaluate",
+            "grading",
+            "A model's scores, how far to trust them, and what they stand beside.",
         ),
     ],
     "Explore": [
@@ -70,6 +83,7 @@ PAGES = {
         ),
         ("explore/data.py", "Get data", "download", "Fetch Flickr8k, or name a folder."),
     ],
+    "Learn": [(lesson.file, lesson.title, lesson.icon, lesson.purpose) for lesson in LESSONS],
     "Train": [
         ("train/new.py", "New run", "add_circle", "Choose what to train and how, and start it."),
         ("train/watch.py", "Watch", "monitoring", "Curves, captions after each epoch, time left."),
@@ -79,10 +93,15 @@ PAGES = {
             "compare_arrows",
             "Runs side by side; publish, export, try.",
         ),
+        (
+            "train/search_settings.py",
+            "Search settings",
+            "tune",
+            "Short runs try values; the best settings are kept.",
+        ),
         ("train/step.py", "Step by step", "footprint", "One training step, laid open."),
     ],
 }
-"""The pages by section, in the order of the sidebar: file, title, icon, and what it is for."""
 
 
 def sections() -> dict[str, list[st.Page]]:

@@ -1,0 +1,143 @@
+"""One step of an LSTM cell in NumPy, with every number on the way kept for looking at.
+
+Shapes: N sentences, I inputs, U units.  The order of the gates in the weights is Keras': input,
+forget, candidate, output.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.errors import ConfigError
+
+__all__ = ["FREE_GATES", "GATES", "CellStep", "CellWeights", "Switches", "lstm_cell"]
+
+GATES = ("input", "forget", "candidate", "output")
+"""The four dense layers of a cell, in the order of its weights."""
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Gates held at a value instead of being computed; None leaves a gate as it was learned.
+
+    Attributes:
+        forget: from 0 (nothing is kept from step to step) to 1 (everything is).
+        input: from 0 (nothing new is written) to 1.
+        output: from 0 (nothing is shown) to 1.
+
+    Raises:
+        ConfigError: a value is below 0 or above 1, which no gate can be.
+    """
+
+    forget: float | None = None
+    input: float | None = None
+    output: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("forget", "input", "output"):
+            value = self.held(name)
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise ConfigError(f"A gate lies between 0 and 1, so {name} cannot be {value:g}.")
+
+    def held(self, gate: str) -> float | None:
+        """Return the value a gate is held at; None where it is free, as the candidate always is."""
+        value: float | None = getattr(self, gate, None)
+        return value
+
+
+FREE_GATES = Switches()
+
+
+@dataclass(frozen=True)
+class CellWeights:
+    """The weights of a cell, the four gates side by side.
+
+    Attributes:
+        kernel: for what is read, float64 `(I, 4U)`.
+        recurrent: for the hidden state, float64 `(U, 4U)`.
+        bias: float64 `(4U,)`.
+    """
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def units(self) -> int:
+        """How many numbers the cell remembers, U."""
+        return len(self.recurrent)
+
+    def of(self, gate: str) -> "CellWeights":
+        """Return the weights of one gate: `(I, U)`, `(U, U)` and `(U,)`."""
+        start = GATES.index(gate) * self.units
+        columns = slice(start, start + self.units)
+        return CellWeights(self.kernel[:, columns], self.recurrent[:, columns], self.bias[columns])
+
+
+@dataclass(frozen=True)
+class CellStep:
+    """What happened in a cell while it read one word; every array is float64 `(N, U)`.
+
+    Attributes:
+        from_input: for each gate what the input adds up to, x W.
+        from_hidden: for each gate what the hidden state adds up to, h U.
+        bias: for each gate its bias, `(U,)`.
+        values: for each gate its value after the squashing function, or the value it is held at.
+        hidden_before: hidden state before the word.
+        cell_before: cell state before the word.
+        hidden: hidden state after it.
+        cell: cell state after it.
+        switches: which gates were held.
+    """
+
+    from_input: dict[str, np.ndarray]
+    from_hidden: dict[str, np.ndarray]
+    bias: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+    hidden_before: np.ndarray
+    cell_before: np.ndarray
+    hidden: np.ndarray
+    cell: np.ndarray
+    switches: Switches = FREE_GATES
+
+
+def lstm_cell(
+    inputs: np.ndarray,
+    hidden: np.ndarray,
+    cell: np.ndarray,
+    weights: CellWeights,
+    switches: Switches = FREE_GATES,
+) -> CellStep:
+    """Read one input.
+
+    Args:
+        inputs: `(N, I)`.
+        hidden: `(N, U)`.
+        cell: `(N, U)`.
+        weights: of the cell.
+        switches: gates to hold.
+
+    Reference:
+        Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; the
+        forget gate: Gers, Schmidhuber and Cummins, Neural Computation 12(10), 2000.
+    """
+    read, remembered, biases, values = {}, {}, {}, {}
+    for gate in GATES:
+        part = weights.of(gate)
+        read[gate] = inputs @ part.kernel
+        remembered[gate] = hidden @ part.recurrent
+        biases[gate] = part.bias
+        total = read[gate] + remembered[gate] + part.bias
+        values[gate] = np.tanh(total) if gate == "candidate" else sigmoid(total)
+        held = switches.held(gate)
+        if held is not None:
+            values[gate] = np.full_like(total, held)
+    new_cell = values["forget"] * cell + values["input"] * values["candidate"]
+    new_hidden = values["output"] * np.tanh(new_cell)
+    return CellStep(read, remembered, biases, values, hidden, cell, new_hidden, new_cell, switches)
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)), written by tanh so that no large number overflows."""
+    squashed: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
+    return squashed

@@ -1,0 +1,136 @@
+"""How far back a sentence is remembered: gradients through an LSTM, and through no gates at all.
+
+Shapes: T words, E embedding, U units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.teaching.cell import CellStep, CellWeights
+from captioning.teaching.plain_decoder import PlainDecoder, WordStep
+
+__all__ = ["Fading", "fading", "lstm_influence", "tanh_influence"]
+
+
+@dataclass(frozen=True)
+class Fading:
+    """How strongly each word read still moves the last hidden state.
+
+    Attributes:
+        lstm: for each word the Frobenius norm of the derivative of the last hidden state by the
+            word's embedding, `(T,)`; the last one read comes last.
+        tanh: the same for the network without gates.
+    """
+
+    lstm: np.ndarray
+    tanh: np.ndarray
+
+
+def fading(decoder: PlainDecoder, steps: Sequence[WordStep]) -> Fading:
+    """Compare the LSTM with the network that is left when its gates are taken away.
+
+    That network is h = tanh(x W + h U + b) with the weights of the LSTM's own candidate; it begins
+    with the same hidden state and reads the same words.  It was never trained by itself, so it
+    shows what the gates do to the way back through time, not how well some other network could
+    learn.
+
+    Args:
+        decoder: whose weights.
+        steps: of one sentence that it read.
+
+    Reference:
+        Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
+        difficult", IEEE Transactions on Neural Networks 5(2), 1994.
+    """
+    embedding = decoder.config.embedding_size
+    candidate = decoder.weights.of("candidate")
+    inputs = np.stack([step.inputs[0] for step in steps])
+    return Fading(
+        lstm=lstm_influence([step.cell for step in steps], decoder.weights, embedding),
+        tanh=tanh_influence(inputs, steps[0].cell.hidden_before[0], candidate, embedding),
+    )
+
+
+def lstm_influence(steps: Sequence[CellStep], weights: CellWeights, embedding: int) -> np.ndarray:
+    """Go back through the steps of an LSTM by the chain rule.
+
+    Args:
+        steps: one for each word; the first sentence of each is taken.
+        weights: of the cell.
+        embedding: how many of the inputs are the word's embedding; they come first.
+
+    Returns:
+        float64 `(T,)`, one norm for each word.
+    """
+    units = weights.units
+    by_hidden, by_cell = np.eye(units), np.zeros((units, units))
+    norms = []
+    for step in reversed(steps):
+        into_cell, into_hidden = _slopes(step)
+        through_cell = by_cell + (_shown(step) * by_hidden.T).T
+        read = np.zeros((embedding, units))
+        carried = np.zeros((units, units))
+        for gate in ("input", "forget", "candidate"):
+            part = weights.of(gate)
+            back = into_cell[gate][:, None] * through_cell
+            read += part.kernel[:embedding] @ back
+            carried += part.recurrent @ back
+        output = weights.of("output")
+        back = into_hidden[:, None] * by_hidden
+        read += output.kernel[:embedding] @ back
+        carried += output.recurrent @ back
+        norms.append(float(np.linalg.norm(read)))
+        by_hidden, by_cell = carried, step.values["forget"][0][:, None] * through_cell
+    return np.array(norms[::-1])
+
+
+def tanh_influence(
+    inputs: np.ndarray, first: np.ndarray, weights: CellWeights, embedding: int
+) -> np.ndarray:
+    """Run h = tanh(x W + h U + b), and go back through it.
+
+    Args:
+        inputs: `(T, I)`.
+        first: hidden state before the first word, `(U,)`.
+        weights: of one dense layer: `(I, U)`, `(U, U)`, `(U,)`.
+        embedding: how many of the inputs are the word's embedding.
+
+    Returns:
+        float64 `(T,)`, one norm for each word.
+    """
+    hidden, states = first, []
+    for read in inputs:
+        hidden = np.tanh(read @ weights.kernel + hidden @ weights.recurrent + weights.bias)
+        states.append(hidden)
+    by_hidden, norms = np.eye(len(first)), []
+    for state in reversed(states):
+        back = (1.0 - state**2)[:, None] * by_hidden
+        norms.append(float(np.linalg.norm(weights.kernel[:embedding] @ back)))
+        by_hidden = weights.recurrent @ back
+    return np.array(norms[::-1])
+
+
+def _slopes(step: CellStep) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return how the sum inside each gate moves the cell state, and the hidden state by `output`.
+
+    A gate that is held moves nothing.
+    """
+    values = {gate: value[0] for gate, value in step.values.items()}
+    slopes = {
+        "input": values["candidate"] * values["input"] * (1.0 - values["input"]),
+        "forget": step.cell_before[0] * values["forget"] * (1.0 - values["forget"]),
+        "candidate": values["input"] * (1.0 - values["candidate"] ** 2),
+    }
+    shown = np.tanh(step.cell[0]) * values["output"] * (1.0 - values["output"])
+    for gate in ("input", "forget"):
+        if step.switches.held(gate) is not None:
+            slopes[gate] = np.zeros_like(slopes[gate])
+    return slopes, np.zeros_like(shown) if step.switches.held("output") is not None else shown
+
+
+def _shown(step: CellStep) -> np.ndarray:
+    """Return how the cell state moves the hidden state, `(U,)`."""
+    slope: np.ndarray = step.values["output"][0] * (1.0 - np.tanh(step.cell[0]) ** 2)
+    return slope

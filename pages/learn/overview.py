@@ -1,0 +1,5 @@
+"""Overview: from a photo to a sentence, in one picture."""
+
+from pages.shared.learning.overview import show
+
+show()

@@ -1,0 +1,1 @@
+"""The Learn pages: one frame for all lessons, and what each lesson shows."""

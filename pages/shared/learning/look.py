@@ -1,0 +1,196 @@
+"""How the lessons' pictures look: light, dark, large for a projector, or on paper."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import altair as alt
+import streamlit as st
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+__all__ = [
+    "DOTS_PER_INCH",
+    "PAPER",
+    "Look",
+    "drawn",
+    "figure",
+    "formula_png",
+    "look",
+    "png",
+    "themed",
+]
+
+DOTS_PER_INCH = 140
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours and sizes of a picture.
+
+    Attributes:
+        dark: whether the page is dark.
+        large: whether it is shown on a projector.
+        text: colour of text and lines, as `#rrggbb`; 7:1 and more against `ground`.
+        muted: colour of what stands back; 4.5:1 and more against `ground`.
+        ground: colour of the page.
+        panel: colour of a box on the page.
+        border: colour of a box's edge.
+        accent: the one colour that says "look here"; 4.5:1 and more against `ground`.
+        series: colours of several things, to be told apart by shape or label too.
+        heat: name of matplotlib's colour map from nothing (the ground) to much.
+        font_size: in points at a picture's own size.
+    """
+
+    dark: bool
+    large: bool
+    text: str
+    muted: str
+    ground: str
+    panel: str
+    border: str
+    accent: str
+    series: tuple[str, ...]
+    heat: str
+    font_size: float
+
+
+_LIGHT = Look(
+    dark=False,
+    large=False,
+    text="#0c1211",
+    muted="#5a6664",
+    ground="#ffffff",
+    panel="#f2f5f4",
+    border="#8a9694",
+    accent="#0e766e",
+    series=("#0e766e", "#8a6d1f", "#5b4b8a", "#a04a3c", "#3d6b99", "#6b7472"),
+    heat="YlGnBu",
+    font_size=10.0,
+)
+_DARK = Look(
+    dark=True,
+    large=False,
+    text="#e6ebea",
+    muted="#a3adab",
+    ground="#101514",
+    panel="#1a201f",
+    border="#6c7876",
+    accent="#3fb5a9",
+    series=("#3fb5a9", "#d0b05a", "#a796d6", "#e09482", "#86b3de", "#a3adab"),
+    heat="viridis",
+    font_size=10.0,
+)
+PAPER = replace(_LIGHT, text="#000000", muted="#444444", heat="YlGnBu")
+"""How pictures look on a worksheet."""
+
+
+def look(*, large: bool = False) -> Look:
+    """Return the look of the page as this visitor sees it.
+
+    Args:
+        large: for a projector: larger type, and text at full contrast.
+    """
+    found = _DARK if st.context.theme.type == "dark" else _LIGHT
+    if not large:
+        return found
+    extreme = "#ffffff" if found.dark else "#000000"
+    return replace(found, large=True, text=extreme, muted=found.text, font_size=14.0)
+
+
+def figure(look: Look, width: float, height: float, *, tight: bool = True) -> Figure:
+    """Return an empty matplotlib figure in the colours of `look`, `width` x `height` inches.
+
+    It belongs to no window, so any number of sessions may draw at once.  Axes added to it by
+    `figure.add_axes` or `figure.subplots` inside `drawn` get the colours and the type size too.
+
+    Args:
+        look: colours and sizes.
+        width: in inches.
+        height: in inches.
+        tight: let matplotlib find room for labels; that takes as long as drawing itself.
+    """
+    layout = "constrained" if tight else "none"
+    made = Figure(figsize=(width, height), layout=layout, facecolor=look.ground)
+    FigureCanvasAgg(made)
+    return made
+
+
+def png(picture: Figure, look: Look) -> bytes:
+    """Return a figure as a PNG, sharp on a screen of twice the usual density."""
+    buffer = io.BytesIO()
+    with rc_context(_settings(look)):
+        picture.savefig(
+            buffer,
+            format="png",
+            dpi=DOTS_PER_INCH,
+            facecolor=look.ground,
+            pil_kwargs={"compress_level": 1},  # a third of the time, for a somewhat larger file
+        )
+    return buffer.getvalue()
+
+
+def drawn(key: tuple[object, ...], look: Look, draw: Callable[[Look], Figure]) -> bytes:
+    """Return the picture that `draw` makes, drawn once for equal keys and looks.
+
+    Args:
+        key: names the picture and all it depends on.
+        look: passed on to `draw`.
+        draw: makes the figure; matplotlib's usual colours follow the look while it runs.
+    """
+    return _drawn(repr(key), look, draw)
+
+
+def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
+    """Give an Altair chart the type size of `look`; Streamlit gives it the colours."""
+    size = 18 if look.large else 13
+    return (
+        chart.configure_axis(labelFontSize=size, titleFontSize=size, labelLimit=400)
+        .configure_legend(labelFontSize=size, titleFontSize=size)
+        .configure_title(fontSize=size + 2)
+        .configure_view(strokeWidth=0)
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def formula_png(latex: str) -> bytes | None:
+    """Return a formula as a PNG for paper; None if matplotlib cannot set it."""
+    picture = figure(PAPER, 0.1, 0.1)
+    buffer = io.BytesIO()
+    try:
+        picture.set_layout_engine("none")
+        picture.text(0, 0, f"${latex}$", fontsize=13, color="#000000")
+        picture.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
+    except ValueError:
+        return None
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _drawn(key: str, look: Look, _draw: Callable[[Look], Figure]) -> bytes:
+    with rc_context(_settings(look)):
+        return png(_draw(look), look)
+
+
+def _settings(look: Look) -> dict[str, object]:
+    """Matplotlib's settings that follow from a look."""
+    size = look.font_size
+    return {
+        "font.size": size,
+        "axes.titlesize": size,
+        "axes.labelsize": size,
+        "xtick.labelsize": size * 0.9,
+        "ytick.labelsize": size * 0.9,
+        "text.color": look.text,
+        "axes.labelcolor": look.text,
+        "axes.titlecolor": look.text,
+        "axes.edgecolor": look.border,
+        "axes.facecolor": look.ground,
+        "figure.facecolor": look.ground,
+        "xtick.color": look.text,
+        "ytick.color": look.text,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "image.cmap": look.heat,
+    }

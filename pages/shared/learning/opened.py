@@ -1,0 +1,132 @@
+"""The decoder at hand, opened: its numbers in NumPy, worked out once for a photo and a sentence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from captioning.bundles import Bundle
+from captioning.teaching.cell import FREE_GATES, Switches
+from captioning.teaching.plain_decoder import Memory, PlainDecoder, WordStep
+from captioning.teaching.sentences import Written, read_sentence, write_greedily
+from captioning.vocabulary import EOS, Vocabulary
+from pages.shared import cache
+from pages.shared.learning.subject import Subject
+
+__all__ = [
+    "decoder",
+    "difference_from_keras",
+    "look_again",
+    "memory",
+    "models_of",
+    "reading",
+    "sentence_ids",
+    "word_of",
+    "writing",
+]
+
+END = "(end)"
+OWN = "compact"
+"""The encoder whose weights lie in the bundle."""
+
+
+def decoder(bundle: Bundle) -> PlainDecoder:
+    """Return the model's decoder in NumPy, read once for all sessions.
+
+    Raises:
+        BundleError: its weights are missing or damaged.
+    """
+    return _decoder(str(bundle.folder), cache.version(bundle), bundle)
+
+
+def memory(subject: Subject) -> Memory:
+    """Return what the decoder keeps of the photo."""
+    return _memory(subject.key, subject)
+
+
+def models_of(kind: str, first: Bundle) -> list[Bundle]:
+    """Return the models of a kind of decoder, the one at hand first if it is one of them.
+
+    Then come those that read photos the same way, then those that bring their own encoder: they
+    need no other weights.
+    """
+    found = [bundle for bundle in cache.models().values() if bundle.decoder.kind == kind]
+    return sorted(
+        found,
+        key=lambda b: (b.name != first.name, b.encoder != first.encoder, b.encoder.name != OWN),
+    )
+
+
+def sentence_ids(subject: Subject) -> tuple[int, ...]:
+    """Return the words of the caption as ids."""
+    return tuple(subject.vocabulary.id(word) for word in subject.words)
+
+
+def reading(
+    subject: Subject, ids: Sequence[int] | None = None, *, switches: Switches = FREE_GATES
+) -> Written:
+    """Return the steps of reading a sentence about the photo, the caption unless another is given.
+
+    Step t reads the word before place t (the first one reads the begin mark) and says how likely
+    each word at place t is.
+    """
+    sentence = sentence_ids(subject) if ids is None else tuple(ids)
+    return _reading(subject.key, sentence, switches, subject)
+
+
+def writing(subject: Subject, *, switches: Switches = FREE_GATES) -> Written:
+    """Return the sentence of always taking the likeliest word, with gates held as asked."""
+    return _writing(subject.key, switches, subject)
+
+
+def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordStep:
+    """Return how likely each word at a place of the caption is if the look there is forced.
+
+    Args:
+        subject: photo and model.
+        place: in the caption; the words before it are read as they are.
+        force: weights of the regions, `(R,)`.
+    """
+    before = reading(subject).steps[place]
+    state = before.cell.hidden_before, before.cell.cell_before
+    model = decoder(subject.bundle)
+    return model.step(before.tokens, state, memory(subject), force=np.array(force))
+
+
+def word_of(vocabulary: Vocabulary, token: int) -> str:
+    """Return the word of an id as people read it; the end mark says that it is the end."""
+    return END if token == EOS else vocabulary.words[token]
+
+
+def difference_from_keras(subject: Subject) -> dict[str, float]:
+    """Return the largest differences between these numbers and those of Keras."""
+    return _difference(subject.key, subject)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _decoder(folder: str, version: int, _bundle: Bundle) -> PlainDecoder:
+    return PlainDecoder.of(_bundle)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _memory(key: tuple[str, int, str], _subject: Subject) -> Memory:
+    return decoder(_subject.bundle).remember(_subject.features)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _reading(
+    key: tuple[str, int, str], ids: tuple[int, ...], switches: Switches, _subject: Subject
+) -> Written:
+    return read_sentence(decoder(_subject.bundle), memory(_subject), ids, switches=switches)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _writing(key: tuple[str, int, str], switches: Switches, _subject: Subject) -> Written:
+    return write_greedily(decoder(_subject.bundle), memory(_subject), switches=switches)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _difference(key: tuple[str, int, str], _subject: Subject) -> dict[str, float]:
+    from captioning.teaching.keras_check import largest_difference
+
+    return largest_difference(_subject.captioner, _subject.features, reading(_subject))

@@ -1,0 +1,294 @@
+"""The Learn pages on the small shipped model, with no data and no network."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import captioning.captioner
+from captioning.errors import WeightsError
+from pages.shared.learning import guessing
+from pages.shared.learning.guessing import Answer
+from pages.shared.learning.lessons import LESSONS, lesson
+
+ROOT = Path(__file__).parents[2]
+MINE = ("overview", "encoder", "words")
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The model that comes with the app, loaded and warmed up once for all these tests."""
+    found = captioning.captioner.Captioner.load(ROOT / "models" / "shapes")
+    found.warm_up()
+    found.warm_up = lambda: None
+    return found
+
+
+@pytest.fixture
+def shapes_model(home, loaded, monkeypatch):
+    """The model that comes with the app, alone."""
+    shutil.copytree(ROOT / "models" / "shapes", home / "models" / "shapes")
+    load = captioning.captioner.Captioner.load.__func__
+
+    def quickly(cls, folder, **options):
+        return loaded if Path(folder).name == "shapes" else load(cls, folder, **options)
+
+    monkeypatch.setattr(captioning.captioner.Captioner, "load", classmethod(quickly))
+
+
+@pytest.fixture
+def open_lesson(shapes_model):
+    """A function that opens a lesson as a link would."""
+
+    def open_(key, **query):
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        for name, value in query.items():
+            app.query_params[f"learn.{name}"] = value
+        app.switch_page(f"pages/learn/{key}.py")
+        return app.run()
+
+    return open_
+
+
+def all_text(app):
+    kinds = (app.markdown, app.header, app.subheader, app.title, app.caption)
+    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+
+
+def sound(app):
+    assert not app.exception, [error.message for error in app.exception]
+    assert not app.error, [error.value for error in app.error]
+    return app
+
+
+def links(app):
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def test_the_table_of_lessons_is_the_sidebar_and_the_files():
+    import app as frame
+
+    assert [row[0] for row in frame.PAGES["Learn"]] == [found.file for found in LESSONS]
+    assert [found.number for found in LESSONS] == list(range(1, 10))
+    for found in LESSONS:
+        assert (ROOT / found.path).is_file()
+    with pytest.raises(LookupError, match="nothing"):
+        lesson("nothing")
+
+
+@pytest.mark.parametrize("key", MINE)
+def test_a_lesson_opens_with_nothing_downloaded(open_lesson, key):
+    app = sound(open_lesson(key))
+    found = lesson(key)
+    assert app.header[0].value == f"{found.number}. {found.title}"
+    assert app.selectbox(key="learn.model").value == "shapes"
+    assert app.selectbox(key="learn.photo").value == "shapes 1"
+    assert len(app.expander) >= 4
+    assert f"{found.number + 1}. {LESSONS[found.number].title}" in links(app)
+    for picture in app.get("imgs"):
+        assert picture.proto.imgs
+
+
+@pytest.mark.parametrize("key", MINE)
+def test_every_question_is_answered_by_the_model(open_lesson, key):
+    app = open_lesson(key)
+    before = len(app.markdown)
+    for number in (1, 2, 3):
+        app.session_state[f"{key}.question{number}"] = True
+    sound(app.run())
+    assert len(app.markdown) >= before + 3
+
+
+@pytest.mark.parametrize("key", MINE)
+def test_a_lesson_for_a_projector_is_larger_and_says_less(open_lesson, key):
+    plain, large = open_lesson(key), sound(open_lesson(key, projector="true"))
+    assert large.title and large.title[0].value == plain.header[0].value
+    assert len(large.caption) <= len(plain.caption)
+    assert all(r"\Large" in latex.value for latex in large.latex)
+    again = large.toggle(key="learn.projector").set_value(False).run()
+    assert again.header[0].value == plain.header[0].value
+
+
+@pytest.mark.parametrize("key", MINE)
+def test_a_link_can_hide_the_choice_of_photo_and_model(open_lesson, key):
+    app = sound(open_lesson(key, hide="controls", photo="shapes 2", model="shapes"))
+    assert not [box.key for box in app.selectbox if box.key.startswith("learn.")]
+    assert not app.toggle or "learn.projector" not in [t.key for t in app.toggle]
+    assert "Link for class" not in [expander.label for expander in app.expander]
+
+
+def test_a_link_fixes_photo_and_step(open_lesson):
+    app = sound(open_lesson("overview", photo="shapes 3", step="2"))
+    assert app.selectbox(key="learn.photo").value == "shapes 3"
+    assert app.slider(key="learn.step").value == 2
+    first = app.header[1].value.replace("\\", "")
+    assert len(first.removesuffix(" …").split()) == 2
+    assert any("learn.step=2" in code.value and "shapes+3" in code.value for code in app.code)
+
+
+def test_the_link_for_class_can_hide_controls(open_lesson):
+    app = open_lesson("overview")
+    app.checkbox(key="overview.hide_controls").check().run()
+    assert any("learn.hide=controls" in code.value for code in app.code)
+
+
+def test_a_link_may_name_a_photo_of_the_data_set(open_lesson):
+    app = sound(open_lesson("overview", photo="shapes_00009.png"))
+    assert app.selectbox(key="learn.photo").value == "shapes_00009.png"
+
+
+def test_a_link_to_an_unknown_model_is_said_and_the_lesson_goes_on(open_lesson):
+    app = open_lesson("overview", model="nobody")
+    assert not app.exception and "nobody" in app.error[0].value
+    assert app.selectbox(key="learn.model").value == "shapes"
+
+
+def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
+    app = open_lesson("overview")
+    assert "The answer is" not in all_text(app)
+    app.text_input(key="overview.next.guess").input("zebra")
+    app.button(key="overview.next.look").click().run()
+    text = all_text(sound(app))
+    assert "You said **zebra**" in text and "it does not know your word" in text
+    assert "you were right 0 of 1 times" in text
+    word = text.split("The answer is **")[1].split("**")[0]
+    # The next place is another guess; the model's own word counts.
+    app.slider(key="learn.step").set_value(1).run()
+    header = app.header[1].value.replace("\\", "")
+    assert header == f"{word} …"
+    app.button(key="overview.next.show").click().run()
+    assert "you were right 0 of 1 times" in all_text(app)
+    app.slider(key="learn.step").set_value(0).run()
+    assert "You said **zebra**" in all_text(app)
+
+
+def test_a_right_guess_counts_for_the_student(open_lesson):
+    app = open_lesson("words")
+    options = app.radio(key="words.neighbour.guess").options
+    for option in options:
+        fresh = open_lesson("words")
+        fresh.radio(key="words.neighbour.guess").set_value(option)
+        fresh.button(key="words.neighbour.look").click().run()
+        if f"The answer is **{option}**" in all_text(fresh):
+            assert "you were right 1 of 1 times" in all_text(fresh)
+            break
+    else:
+        pytest.fail("no option was right")
+
+
+def test_guesses_do_not_depend_on_case_and_punctuation():
+    answer = Answer(right=["(end)", "stop"])
+    assert guessing.is_right(" End. ", answer) and guessing.is_right("STOP", answer)
+    assert not guessing.is_right("go", answer)
+
+
+def test_the_students_score_stands_beside_the_models(open_lesson):
+    def script():
+        from pages.shared.learning.guessing import Answer, ask
+
+        for name, right in (("one", "a"), ("two", "b")):
+            ask(f"t.{name}", "Which?", lambda right=right: Answer([right], "a"), about=0)
+
+    app = AppTest.from_function(script, default_timeout=30).run()
+    for name in ("one", "two"):
+        app.text_input(key=f"t.{name}.guess").input("b")
+        app.button(key=f"t.{name}.look").click().run()
+    assert "you were right 1 of 2 times, the model 1 of 2 times" in all_text(app)
+
+
+def test_a_model_whose_weights_are_missing_is_passed_over(
+    open_lesson, home, monkeypatch, write_tiny_bundle
+):
+    write_tiny_bundle(home / "models" / "needs-weights")
+    load = captioning.captioner.Captioner.load.__func__
+
+    def refuse(cls, folder, **options):
+        if "needs-weights" in str(folder):
+            raise WeightsError("The weights are not here.")
+        return load(cls, folder, **options)
+
+    monkeypatch.setattr(captioning.captioner.Captioner, "load", classmethod(refuse))
+    app = open_lesson("overview", model="needs-weights")
+    assert not app.exception and "The weights are not here" in all_errors(app)
+    assert "uses the model **shapes** instead" in all_text(app)
+
+
+def all_errors(app):
+    return " ".join(error.value.replace("\\", "") for error in app.error)
+
+
+def test_without_a_model_a_lesson_says_how_to_get_one(home):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page("pages/learn/overview.py")
+    app.run()
+    assert not app.exception and "There is no model here yet" in all_text(app)
+
+
+def test_an_uploaded_photo_goes_along_to_the_next_lesson(open_lesson, jpeg):
+    app = open_lesson("words")
+    app.file_uploader(key="learn.file").upload("mine.jpg", jpeg("blue"), "image/jpeg").run()
+    sound(app)
+    assert app.selectbox(key="learn.photo").value == "your photo"
+    assert "An uploaded photo stays here" in all_text(app)
+    app.switch_page("pages/learn/overview.py").run()
+    sound(app)
+    assert app.selectbox(key="learn.photo").value == "your photo"
+
+
+def test_a_photo_that_cannot_be_read_is_said(open_lesson):
+    app = open_lesson("words")
+    app.file_uploader(key="learn.file").upload("mine.jpg", b"no photo", "image/jpeg").run()
+    assert not app.exception and app.error
+
+
+def test_a_step_beyond_a_shorter_caption_is_no_fault(open_lesson, home, write_tiny_bundle):
+    write_tiny_bundle(home / "models" / "tiny")
+    app = open_lesson("overview", model="shapes")
+    app.slider(key="learn.step").set_value(app.slider(key="learn.step").max).run()
+    app.selectbox(key="learn.model").set_value("tiny").run()
+    sound(app)
+    assert not app.warning
+
+
+def test_the_encoder_by_hand_is_equal_to_keras_on_the_page(open_lesson):
+    app = open_lesson("encoder")
+    app.slider(key="encoder.row.32").set_value(0).run()
+    sound(app)
+    text = next(m.value for m in app.markdown if "Keras gives" in m.value).replace("\\", "")
+    assert float(text.split("differ by ")[1].split()[0].rstrip(".")) < 1e-5
+
+
+def test_photos_that_excite_a_channel_are_shown(open_lesson):
+    app = open_lesson("encoder")
+    app.toggle(key="encoder.photos").set_value(True).run()
+    assert all_text(sound(app)).count(".png: ") == 4
+
+
+def test_a_sentence_of_ones_own_is_followed_to_its_rows(open_lesson):
+    app = open_lesson("words")
+    field = next(f for f in app.text_input if f.key.startswith("words.sentence"))
+    field.set_value("A red zebra!").run()
+    assert "zebra" in all_text(sound(app)) and "4 rows" in all_text(app)
+    next(f for f in app.text_input if f.key.startswith("words.sentence")).set_value("!!").run()
+    assert "Write at least one word" in all_text(sound(app))
+
+
+def test_what_a_link_fixed_goes_along_to_the_next_lesson(open_lesson):
+    app = open_lesson("overview", photo="shapes 3", step="2", projector="true")
+    app.query_params.clear()
+    app.switch_page("pages/learn/words.py").run()
+    sound(app)
+    assert app.selectbox(key="learn.photo").value == "shapes 3"
+    assert app.toggle(key="learn.projector").value is True and app.title
+    app.toggle(key="learn.projector").set_value(False).run()
+    app.switch_page("pages/learn/overview.py").run()
+    assert not app.title and app.slider(key="learn.step").value == 2
+
+
+def test_another_model_with_other_maps_is_no_fault(open_lesson, home, write_tiny_bundle):
+    write_tiny_bundle(home / "models" / "tiny")
+    app = open_lesson("encoder", model="shapes")
+    app.slider(key="encoder.row.32").set_value(31).run()
+    sound(app.selectbox(key="learn.model").set_value("tiny").run())
+    assert not app.warning

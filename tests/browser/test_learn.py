@@ -1,0 +1,146 @@
+"""The Learn pages in a real browser: for everybody, by a link, and on paper."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from pages.shared.learning.lessons import LESSONS
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+# Streamlit puts the headings of the navigation's sections and their links as `li` into `div`s.
+# No setting of `st.navigation` changes that, and screen readers still find the links.
+# Vega draws the rectangle of a dragged selection as a part without a name, and has no setting for
+# one; the chart itself has its alternative text.
+STREAMLITS_OWN = {
+    "list": "[data-testid=stSidebarNav]",
+    "listitem": "[data-testid=stSidebarNav]",
+    "svg-img-alt": "[data-testid=stVegaLiteChart] g[class*=_brush]",
+}
+GRAVE = ("serious", "critical")
+
+
+# The value over a slider and the chosen part of a segmented control are written in the accent
+# colour, on the page or on a tint of it; a button's label is white on the accent.  In the dark no
+# single colour has 4.5:1 for both: ours has it for the buttons, and at least 3.5:1 for the rest,
+# which shows its state by the thumb and by its edge too.
+ACCENT_TEXT = "[data-testid=stSlider], [data-testid=stSelectSlider], [data-testid=stButtonGroup]"
+ENOUGH_FOR_ACCENT = 3.5
+
+
+def open_lesson(tab, server, key, query="learn.model=shapes"):
+    tab.goto(f"{server}/{key}?{query}")
+    tab.get_by_text("Worksheet to print").wait_for()
+    tab.get_by_test_id("stStatusWidget").wait_for(state="hidden")
+
+
+def grave_findings(tab):
+    """Findings of axe that are grave and not Streamlit's own."""
+    tab.evaluate(AXE)
+    found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    ours = []
+    for rule in found["violations"]:
+        if rule["impact"] not in GRAVE:
+            continue
+        for node in rule["nodes"]:
+            if is_streamlits_own(tab, rule["id"], node):
+                continue
+            ours.append((rule["id"], rule["help"], node["html"][:200], node["failureSummary"]))
+    return ours
+
+
+def is_streamlits_own(tab, rule, node):
+    target = node["target"][0]
+    if rule == "color-contrast":
+        ratio = node["any"][0]["data"]["contrastRatio"]
+        return ratio >= ENOUGH_FOR_ACCENT and is_within(tab, target, ACCENT_TEXT)
+    within = STREAMLITS_OWN.get(rule)
+    return within is not None and is_within(tab, target, within)
+
+
+def is_within(tab, target, ancestor):
+    return tab.locator(target).first.evaluate(
+        "(element, selector) => element.closest(selector) !== null", ancestor
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+def test_axe_finds_nothing_grave_of_ours(tab, warm_server, lesson, scheme):
+    tab.emulate_media(color_scheme=scheme)
+    open_lesson(tab, warm_server, lesson.key)
+    assert tab.get_by_test_id("stException").count() == 0
+    assert grave_findings(tab) == []
+
+
+def test_axe_would_find_a_picture_without_words(tab, warm_server):
+    open_lesson(tab, warm_server, "overview")
+    tab.evaluate(
+        "document.querySelectorAll('main img, img').forEach(i => i.removeAttribute('alt'))"
+    )
+    assert "image-alt" in [rule for rule, *_ in grave_findings(tab)]
+
+
+@pytest.mark.parametrize("key", ["overview", "encoder", "words"])
+def test_every_picture_has_words(tab, warm_server, key):
+    open_lesson(tab, warm_server, key)
+    pictures = tab.get_by_test_id("stImage").locator("img")
+    assert pictures.count() >= 1
+    for picture in pictures.all():
+        assert len(picture.get_attribute("alt") or "") > 20
+
+
+def test_a_guess_by_keyboard_alone(tab, warm_server):
+    open_lesson(tab, warm_server, "overview")
+    tab.get_by_label("Your guess").focus()
+    tab.keyboard.type("zebra")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("You said zebra").wait_for()
+    tab.get_by_text("So far you were right 0 of 1 times").wait_for()
+
+
+def test_a_link_opens_the_lesson_as_the_teacher_left_it(tab, warm_server):
+    query = "learn.model=shapes&learn.photo=shapes+2&learn.step=3"
+    open_lesson(tab, warm_server, "overview", f"{query}&learn.hide=controls&learn.projector=true")
+    assert tab.get_by_text("Your own photo").count() == 0
+    assert tab.get_by_role("slider", name="Words written so far").input_value() == "3"
+    heading = tab.get_by_role("heading", level=1).all_inner_texts()
+    assert any(text.startswith("1. Overview") for text in heading)
+    # The way on keeps what the link fixed.
+    tab.get_by_test_id("stMain").get_by_role("link", name="2. The encoder").last.click()
+    tab.wait_for_url("**/encoder?*")
+    tab.get_by_text("Worksheet to print").wait_for()
+    for part in ("learn.model=shapes", "learn.photo=shapes+2", "learn.hide=controls"):
+        assert part in tab.url.replace("%20", "+")
+    assert tab.get_by_text("Your own photo").count() == 0
+
+
+def test_the_photo_chosen_goes_along_by_the_sidebar(tab, warm_server):
+    open_lesson(tab, warm_server, "overview", "learn.model=shapes&learn.photo=shapes+3")
+    tab.get_by_test_id("stSidebarNav").get_by_role("link", name="Words", exact=True).click()
+    tab.get_by_role("heading", name="3. Words").wait_for()
+    tab.get_by_text("Worksheet to print").wait_for()
+    assert tab.get_by_role("combobox", name=re.compile("Photo")).input_value() == "shapes 3"
+
+
+@pytest.mark.parametrize("key", ["overview", "encoder", "words"])
+def test_a_worksheet_needs_no_network_and_no_script(tab, browser, warm_server, key, tmp_path):
+    open_lesson(tab, warm_server, key)
+    with tab.expect_download() as download:
+        tab.get_by_text("Worksheet to print").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    assert path.suffix == ".html"
+    context = browser.new_context(offline=True, java_script_enabled=False)
+    try:
+        page, asked = context.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        assert page.locator("h1").inner_text()
+        sizes = page.locator("img").evaluate_all("all => all.map(image => image.naturalWidth)")
+        assert sizes and all(sizes)
+        assert all(url.startswith(("file:", "data:")) for url in asked)
+        assert page.locator(".ask").count() >= 4 and page.locator("script").count() == 0
+    finally:
+        context.close()
