@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import altair as alt
 import streamlit as st
@@ -111,7 +112,7 @@ def figure(look: Look, width: float, height: float, *, tight: bool = True) -> Fi
         height: in inches.
         tight: let matplotlib find room for labels; that takes as long as drawing itself.
     """
-    layout = "constrained" if tight else "none"
+    layout: Literal["constrained"] | None = "constrained" if tight else None
     made = Figure(figsize=(width, height), layout=layout, facecolor=look.ground)
     FigureCanvasAgg(made)
     return made

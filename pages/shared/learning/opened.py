@@ -47,14 +47,11 @@ def memory(subject: Subject) -> Memory:
 def models_of(kind: str, first: Bundle) -> list[Bundle]:
     """Return the models of a kind of decoder, the one at hand first if it is one of them.
 
-    Then come those that read photos the same way, then those that bring their own encoder: they
-    need no other weights.
+    Then come those that read photos the same way, then those that bring their own encoder, as they
+    need no other weights; among these, those whose words are most like its own.
     """
     found = [bundle for bundle in cache.models().values() if bundle.decoder.kind == kind]
-    return sorted(
-        found,
-        key=lambda b: (b.name != first.name, b.encoder != first.encoder, b.encoder.name != OWN),
-    )
+    return sorted(found, key=lambda other: _farness(other, first))
 
 
 def sentence_ids(subject: Subject) -> tuple[int, ...]:
@@ -101,6 +98,17 @@ def word_of(vocabulary: Vocabulary, token: int) -> str:
 def difference_from_keras(subject: Subject) -> dict[str, float]:
     """Return the largest differences between these numbers and those of Keras."""
     return _difference(subject.key, subject)
+
+
+def _farness(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
+    """Return what orders models by how near they are to the first."""
+    words, ours = set(other.vocabulary.words), set(first.vocabulary.words)
+    return (
+        other.name != first.name,
+        other.encoder != first.encoder,
+        other.encoder.name != OWN,
+        -len(words & ours) / len(words | ours),
+    )
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
