@@ -33,6 +33,7 @@ __all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject"]
 
 MODEL, PHOTO, UPLOAD = "learn.model", "learn.photo", "learn.upload"
 OWN = "your photo"
+_FIRST = "learn.first_model"
 _OFFERED = 24
 
 
@@ -134,7 +135,7 @@ def _choose_model(models: dict[str, Bundle]) -> Bundle:
     asked = state.linked(MODEL)
     if asked and asked not in models and (error := cache.missing_model(asked)):
         problem(error)
-    first = _working(models, None).name
+    first = _usual(models)
     names = [first, *(name for name in models if name != first)]
     recall(MODEL, names)
     name = st.selectbox(
@@ -146,6 +147,16 @@ def _choose_model(models: dict[str, Bundle]) -> Bundle:
         width=260,
     )
     return _working(models, name)
+
+
+def _usual(models: dict[str, Bundle]) -> str:
+    """Return the model offered first; a link that names another one spares loading this one."""
+    first: str | None = st.session_state.get(_FIRST)
+    if first not in models:
+        named = state.linked(MODEL) in models
+        first = next(iter(models)) if named else _working(models, None).name
+        st.session_state[_FIRST] = first
+    return str(first)
 
 
 def _working(models: dict[str, Bundle], asked: str | None) -> Bundle:
