@@ -19,7 +19,7 @@ from captioning.runs import Run, Runs, control, read_curves
 from captioning.runs.locks import Slot
 
 STANDIN = str(Path(__file__).with_name("standin.py"))
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
