@@ -14,9 +14,12 @@ LESSONS = ("lstm", "attention", "decoding")
 
 
 @pytest.fixture
-def shipped(monkeypatch):
-    """The models that come with the app are at hand."""
-    monkeypatch.setattr("captioning.bundles.reading.shipped_models", lambda: ROOT / "models")
+def shipped(tmp_path, monkeypatch):
+    """The small model that comes with the app is at hand, and no other one."""
+    folder = tmp_path / "only-shapes"
+    folder.mkdir()
+    (folder / "shapes").symlink_to(ROOT / "models" / "shapes")
+    monkeypatch.setattr("captioning.bundles.reading.shipped_models", lambda: folder)
 
 
 @pytest.fixture

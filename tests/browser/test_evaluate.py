@@ -11,17 +11,21 @@ from captioning.datasets import generate_shapes
 
 
 @pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder of its own: the many shapes would be what other tests' pages open with."""
+    return tmp_path_factory.mktemp("evaluated")
+
+
+@pytest.fixture(scope="module")
 def many_shapes(home):
     """Enough test photos that there is time to press Stop."""
     return generate_shapes(home / "shapes", count=1500, seed=3)
 
 
-def test_an_evaluation_is_stopped_gone_on_with_and_taken_along(
-    many_shapes, warm_server, tab, tmp_path
-):
+def test_an_evaluation_is_stopped_gone_on_with_and_taken_along(many_shapes, server, tab, tmp_path):
     total = len(many_shapes.split("train"))
     link = "evaluate.model=shapes&evaluate.split=train&evaluate.beam_width=10"
-    tab.goto(f"{warm_server}/evaluate?{link}")
+    tab.goto(f"{server}/evaluate?{link}")
     tab.get_by_role("button", name=f"Evaluate shapes on {total:,} train photos").click()
     tab.get_by_text(re.compile("Captioning: [1-9]")).wait_for()
     tab.get_by_test_id("stButton").get_by_role("button", name="Stop").click()
