@@ -179,7 +179,7 @@ def _basis(folder: Path, config: DistillationConfig, teacher: Encoder, draw: _Dr
     try:
         return Basis(**load_file(path))
     except (OSError, SafetensorError, TypeError):
-        pass
+        pass  # not there, or broken off half written: from the same views comes the same basis
     numbers = range(min(FITTED_ON, config.views))
     chunks = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
     seen = [teacher.encode(large) for _, large in ahead(draw, chunks)]

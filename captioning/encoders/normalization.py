@@ -12,8 +12,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, equal to it, but in training on TensorFlow one fused operation.
 
     Keras writes the batch's mean, its variance and the scaling as separate operations, each of
-    which reads the whole map again.  On two CPU cores these took longer than the convolutions of
-    the compact encoder.  Inference, other backends and other axes go Keras' own way.
+    which reads the whole map again, and on CPU cores reading maps is what costs.  Inference, other
+    backends and other axes go Keras' own way.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -120,16 +120,23 @@ def make_baselines(
             scored(nearest_captions(captioner, dataset, photos, on_progress=on_progress)),
         )
     if any(len(texts) > 1 for texts in references):
-        yield Baseline(
-            FOUR,
-            "This model's captions, scored as people are below: one reference left out in turn.",
-            against_the_others(names, captions, references),
-        )
-        yield Baseline(
-            HUMAN,
-            "Each reference in turn as the caption, scored against the photo's other ones.",
-            human_scores(names, references),
-        )
+        yield from _beside_people(names, captions, references)
+
+
+def _beside_people(
+    names: Sequence[str], captions: Sequence[str], references: Sequence[Sequence[str]]
+) -> Iterator[Baseline]:
+    """Score the model and people alike: one reference is left out in turn."""
+    yield Baseline(
+        FOUR,
+        "This model's captions, scored as people are below: one reference left out in turn.",
+        against_the_others(names, captions, references),
+    )
+    yield Baseline(
+        HUMAN,
+        "Each reference in turn as the caption, scored against the photo's other ones.",
+        human_scores(names, references),
+    )
 
 
 def commonest_caption(dataset: CaptionDataset) -> str:

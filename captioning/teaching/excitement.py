@@ -7,8 +7,6 @@ import numpy as np
 
 from captioning.captioner import Captioner
 from captioning.datasets import CaptionDataset
-from captioning.errors import FeaturesError
-from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
 
 __all__ = ["Peaks", "peaks_of", "strongest_channels", "strongest_photos"]
@@ -69,14 +67,10 @@ def peaks_of(
         ImageError: a photo cannot be read.
         WeightsError: the encoder's weights are not to be had.
     """
-    bundle = captioner.bundle
-    try:
-        store = FeatureStore(store_folder(bundle.encoder, dataset, arrays=bundle.encoder_arrays()))
-        kept = [name for name in names if name in store]
-        if kept:
-            return Peaks(tuple(kept), _largest(store.of(kept)))
-    except FeaturesError:
-        pass
+    store = captioner.stored_features(dataset)
+    kept = [name for name in names if name in store] if store is not None else []
+    if store is not None and kept:
+        return Peaks(tuple(kept), _largest(store.of(kept)))
     found = []
     for start in range(0, len(names), _BATCH):
         photos = [read_image(dataset.path(dataset[name])) for name in names[start : start + _BATCH]]

@@ -99,7 +99,7 @@ class Checkpoints:
                 if facts.get("crc32", _checksum(arrays)) == _checksum(arrays):
                     return arrays, progress
             except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-                pass
+                pass  # told by `damaged`
             # Kept, not deleted, so that whoever looks into the folder finds what went wrong.
             path.replace(path.with_suffix(".damaged"))
             self.damaged.append(path.name)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +18,22 @@ from captioning.captioner import Alternative, Caption, Word
 from captioning.turns import Turns
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def train_with(monkeypatch):
+    """A function that lets a script of `tests/unit` stand in for training."""
+    from captioning.runs import control
+
+    def use(script):
+        command = [sys.executable, str(ROOT / "tests" / "unit" / script)]
+        monkeypatch.setattr(control, "COMMAND", command)
+
+    yield use
+    for child in control._CHILDREN:
+        child.kill()
+        child.wait()
+    control._CHILDREN.clear()
 
 
 class FakeCaptioner:

@@ -1,27 +1,19 @@
 """The Search settings page: from the form to the best settings.  Training is a stand-in."""
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from captioning.config import TrainingConfig
-from captioning.runs import Runs, control
+from captioning.runs import Runs
 from captioning.studies import Studies, StudyConfig, axes_of, places_of
 
-STANDIN = str(Path(__file__).parents[1] / "unit" / "standin_trial.py")
 PAGE = "search_settings"
 
 
 @pytest.fixture(autouse=True)
-def standin(monkeypatch):
-    monkeypatch.setattr(control, "COMMAND", [sys.executable, STANDIN])
-    yield
-    for child in control._CHILDREN:
-        child.kill()
-        child.wait()
-    control._CHILDREN.clear()
+def standin(train_with):
+    train_with("standin_trial.py")
 
 
 @pytest.fixture

@@ -2,25 +2,16 @@
 
 import json
 import re
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from captioning.runs import Runs, control, presets, read_curves
-
-STANDIN = str(Path(__file__).parents[1] / "unit" / "standin.py")
+from captioning.runs import Runs, presets, read_curves
 
 
 @pytest.fixture(autouse=True)
-def standin(monkeypatch):
-    monkeypatch.setattr(control, "COMMAND", [sys.executable, STANDIN])
-    yield
-    for child in control._CHILDREN:
-        child.kill()
-        child.wait()
-    control._CHILDREN.clear()
+def standin(train_with):
+    train_with("standin.py")
 
 
 @pytest.fixture

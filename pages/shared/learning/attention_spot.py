@@ -14,6 +14,7 @@ from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.look import Look, themed
 from pages.shared.learning.looks import Looks
+from pages.shared.learning.paired_bars import paired_bars
 from pages.shared.learning.subject import Subject
 from pages.shared.pictures import as_jpeg
 from pages.shared.wording import counted, percent, plain
@@ -238,25 +239,10 @@ def _compared(subject: Subject, own: np.ndarray, forced: np.ndarray) -> pd.DataF
 
 
 def _bars(table: pd.DataFrame, look: Look) -> alt.Chart:
-    kinds, order = ["your look", "its own look"], table["word"].tolist()
-    long = table.rename(columns=dict(zip(["yours", "own"], kinds, strict=True)))
+    colours = {"your look": look.accent, "its own look": look.border}
+    long = table.rename(columns=dict(zip(["yours", "own"], colours, strict=True)))
     long = long.melt("word", var_name="who", value_name="share")
-    return (
-        alt.Chart(long)
-        .mark_bar(cornerRadius=2)
-        .encode(
-            x=alt.X("share:Q", title="probability", axis=alt.Axis(format="%")),
-            y=alt.Y("word:N", sort=order, title=None),
-            yOffset=alt.YOffset("who:N", sort=kinds),
-            color=alt.Color(
-                "who:N",
-                scale=alt.Scale(domain=kinds, range=[look.accent, look.border]),
-                legend=alt.Legend(title=None, orient="top"),
-            ),
-            tooltip=["word:N", "who:N", alt.Tooltip("share:Q", format=".2%")],
-        )
-        .properties(height=alt.Step(14))
-    )
+    return paired_bars(long, "who", colours, table["word"].tolist(), 14)
 
 
 def _go_on(page: LessonPage, subject: Subject, place: int, force: np.ndarray) -> None:

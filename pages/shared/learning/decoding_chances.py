@@ -11,6 +11,7 @@ from captioning.teaching.sentences import Written
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.look import Look
+from pages.shared.learning.paired_bars import paired_bars
 from pages.shared.learning.subject import Subject
 from pages.shared.wording import counted, percent
 
@@ -133,28 +134,13 @@ def _kept(chances: Chances) -> str:
 
 
 def _chart(words: list[str], chances: Chances, look: Look) -> alt.Chart:
-    kinds = ["as the model has it", "to draw from"]
+    colours = {"as the model has it": look.border, "to draw from": look.accent}
     table = pd.DataFrame(
         {"word": word, "what": kind, "share": float(share)}
-        for kind, shares in zip(kinds, (chances.before, chances.after), strict=True)
+        for kind, shares in zip(colours, (chances.before, chances.after), strict=True)
         for word, share in zip(words, shares, strict=False)
     )
-    return (
-        alt.Chart(table)
-        .mark_bar(cornerRadius=2)
-        .encode(
-            x=alt.X("share:Q", title="probability", axis=alt.Axis(format="%")),
-            y=alt.Y("word:N", sort=words, title=None),
-            yOffset=alt.YOffset("what:N", sort=kinds),
-            color=alt.Color(
-                "what:N",
-                scale=alt.Scale(domain=kinds, range=[look.border, look.accent]),
-                legend=alt.Legend(title=None, orient="top"),
-            ),
-            tooltip=["word:N", "what:N", alt.Tooltip("share:Q", format=".2%")],
-        )
-        .properties(height=alt.Step(13))
-    )
+    return paired_bars(table, "what", colours, words, 13)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
