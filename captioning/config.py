@@ -226,6 +226,12 @@ class TrainingConfig(Config):
     start_from: str | None = setting(
         None, "a bundle whose decoder and words the run begins with, instead of fresh weights"
     )
+    start_temperature: float = setting(
+        1.0,
+        "the logits of start_from are divided by this; below 1 it is surer of its words",
+        at_least=0.1,
+        at_most=10.0,
+    )
     encoder_from: str | None = setting(
         None, "a bundle whose own trained encoder reads the photos (compact only)"
     )
@@ -254,6 +260,10 @@ class TrainingConfig(Config):
     )
     label_smoothing: float = setting(
         0.1, "probability taken from the true word and spread over all", at_least=0.0, at_most=0.9
+    )
+    horizontal_flip: bool = setting(
+        False,
+        "show half of the photos mirrored, but none whose captions say left or right",
     )
     ema_momentum: float = setting(
         0.0,

@@ -140,6 +140,7 @@ def store_folder(
     root: Path | None = None,
     *,
     arrays: Mapping[str, np.ndarray] | None = None,
+    flipped: bool = False,
 ) -> Path:
     """Return where the features of `dataset` by an encoder belong.
 
@@ -148,11 +149,13 @@ def store_folder(
         dataset: whose photos.
         root: folder of stores; by default `features` in the data folder.
         arrays: the encoder's weights, if it is not an ImageNet one.
+        flipped: the training photos, each as in a mirror, instead of all photos as they are.
     """
     root = root or data_folder() / "features"
     config, _ = resolve(config)
     key = encoder_key(config, arrays)
-    return root / f"{dataset.name}-{config.name}-{config.layer}-{key}-{dataset.fingerprint}"
+    name = f"{dataset.name}-{config.name}-{config.layer}-{key}-{dataset.fingerprint}"
+    return root / f"{name}-flipped" if flipped else root / name
 
 
 def store_progress(
@@ -160,10 +163,12 @@ def store_progress(
     dataset: CaptionDataset,
     *,
     arrays: Mapping[str, np.ndarray] | None = None,
+    flipped: bool = False,
 ) -> int:
     """Return how many photos of `dataset` have features by an encoder, skipped ones included."""
     try:
-        return int(_read_index(store_folder(config, dataset, arrays=arrays))["done"])
+        folder = store_folder(config, dataset, arrays=arrays, flipped=flipped)
+        return int(_read_index(folder)["done"])
     except (FeaturesError, KeyError):
         return 0
 
@@ -173,16 +178,18 @@ def extract_features(
     dataset: CaptionDataset,
     folder: Path,
     *,
+    flipped: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     in_turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> FeatureStore:
-    """Encode every photo of `dataset`, or what an interrupted run has left to do.
+    """Encode the photos of `dataset`, or what an interrupted run has left to do.
 
     Args:
         encoder: computes the features.
         dataset: whose photos, all splits.
         folder: where to, usually `store_folder(...)`.
+        flipped: encode the training photos, each as in a mirror, instead of all photos as they are.
         on_progress: told after each batch.
         should_stop: asked after each batch.
         in_turn: held while a batch is encoded, such as a model's `turns.take`.
@@ -194,11 +201,13 @@ def extract_features(
         FeaturesError: asked to stop, or the folder cannot be written.
     """
     try:
-        index = _begin(folder, encoder, dataset)
+        photos = dataset.split("train") if flipped else dataset.photos
+        index = _begin(folder, encoder, photos)
         rows = _map(folder, index, "r+")
         begun, at_first = time.monotonic(), index["done"]
-        starts = range(at_first, len(dataset.photos), BATCH)
-        batches = ahead(partial(_read_batch, encoder, dataset), starts)
+        starts = range(at_first, len(photos), BATCH)
+        groups = [photos[start : start + BATCH] for start in starts]
+        batches = ahead(partial(_read_batch, encoder, dataset, flipped=flipped), groups)
         for start, (pixels, reasons) in zip(starts, batches, strict=True):
             with in_turn():
                 encoded = encoder.encode(pixels)
@@ -266,16 +275,15 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 
 def _read_batch(
-    encoder: "Encoder", dataset: CaptionDataset, start: int
+    encoder: "Encoder", dataset: CaptionDataset, photos: Sequence[Photo], *, flipped: bool
 ) -> tuple[np.ndarray, list[str | None]]:
     """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
-    photos = dataset.photos[start : start + BATCH]
     size = int(encoder.config.input_size or 0)
     pixels = np.zeros((len(photos), size, size, 3), np.uint8)
     reasons: list[str | None] = [
         _read_into(pixels[place], encoder, dataset, photo) for place, photo in enumerate(photos)
     ]
-    return pixels, reasons
+    return pixels[:, :, ::-1] if flipped else pixels, reasons
 
 
 def _read_into(
@@ -288,9 +296,9 @@ def _read_into(
     return None
 
 
-def _begin(folder: Path, encoder: "Encoder", dataset: CaptionDataset) -> dict[str, Any]:
+def _begin(folder: Path, encoder: "Encoder", photos: Sequence[Photo]) -> dict[str, Any]:
     """Make a store, or find the one an interrupted run began."""
-    names = [photo.name for photo in dataset.photos]
+    names = [photo.name for photo in photos]
     fixed = {
         "format_version": FORMAT_VERSION,
         "encoder": encoder.config.to_dict(),

@@ -161,6 +161,11 @@ class Decoder(keras.Model):
         """Make every weight, by reading one caption of one blank photo."""
         self(np.zeros((1, *self.feature_shape), "float32"), np.zeros((1, 1, 2), "int32"))
 
+    def heat(self, temperature: float) -> None:
+        """Divide the logits by `temperature` for good; below 1 the likely words become likelier."""
+        for weight in self.vocabulary.weights:
+            weight.assign(weight / temperature)
+
     def pooled(self, features: Any) -> Any:
         """Scale features and, if they are a map of regions, take their mean: `(B, D)`."""
         scaled = self.scaling(features)

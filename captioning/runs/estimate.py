@@ -104,6 +104,8 @@ class DataSizes:
         dev: those of the dev split.
         words: size of the vocabulary.
         encoded: photos whose features are stored already.
+        flips: photos that are to be read mirrored too.
+        flips_encoded: those of them whose features are stored already.
     """
 
     photos: int
@@ -111,6 +113,8 @@ class DataSizes:
     dev: int
     words: int
     encoded: int
+    flips: int = 0
+    flips_encoded: int = 0
 
 
 def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
@@ -125,21 +129,27 @@ def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
     if config.data == "shapes":
         count = config.shapes_count
         train = count - 2 * (count // 10)
-        return DataSizes(count, min(config.limit_images or train, train), count // 10, 50, 0)
+        used, flips = min(config.limit_images or train, train), config.horizontal_flip * train
+        return DataSizes(count, used, count // 10, 50, 0, flips)
     inside = data / config.data
     dataset = load(inside) if inside.is_dir() else load_named(config.data)
     train_photos = dataset.split("train")[: config.limit_images or None]
     captions = (caption for photo in train_photos for caption in photo.captions)
-    encoded = 0
+    stored = [0, 0]
     if not config.train_encoder:
         arrays = lent_encoder(config.encoder_from)[0] if config.encoder_from else None
-        encoded = store_progress(config.encoder, dataset, arrays=arrays)
+        stored = [
+            store_progress(config.encoder, dataset, arrays=arrays, flipped=flipped)
+            for flipped in (False, True)
+        ]
     return DataSizes(
         photos=len(dataset.photos),
         train=len(train_photos),
         dev=len(dataset.split("dev")),
         words=len(Vocabulary.build(captions, min_count=config.min_count)),
-        encoded=encoded,
+        encoded=stored[0],
+        flips=len(dataset.split("train")) if config.horizontal_flip else 0,
+        flips_encoded=stored[1],
     )
 
 
@@ -158,9 +168,13 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
     config = config.replace(encoder=encoder)
     words, rates = sizes.words, _read_rates(data)
     regions, channels = _shape(config)
-    to_encode = 0 if config.train_encoder else sizes.photos - sizes.encoded
+    stores = [(sizes.photos, sizes.encoded), (sizes.flips, min(sizes.flips, sizes.flips_encoded))]
+    if config.train_encoder:
+        stores = []
+    to_encode = sum(photos - encoded for photos, encoded in stores)
     # The file is made at its full size at once, so a begun store needs no more space.
-    features = 0 if not to_encode or sizes.encoded else sizes.photos * max(regions, 1) * channels
+    to_store = sum(photos for photos, encoded in stores if not encoded)
+    features = to_store * max(regions, 1) * channels
     weights = _parameters(config, words) * FLOAT
     steps = -(-sizes.train // config.images_per_batch) * config.epochs
     scored = min(config.score_images or sizes.dev, sizes.dev)

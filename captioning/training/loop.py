@@ -48,11 +48,14 @@ class SplitData:
         photos: gives features or pixels by index.
         captions: for each photo its captions, raw.
         names: what the photos are called, if anybody is to be told.
+        can_flip: bool `(photos,)`, which of n photos `photos` gives mirrored too, photo i at the
+            index n + i; None if it gives none.
     """
 
     photos: PhotoSource
     captions: Sequence[Sequence[str]]
     names: Sequence[str] = ()
+    can_flip: np.ndarray | None = None
 
 
 class Trainer:
@@ -147,17 +150,23 @@ class Trainer:
         return [*self.decoder.weights, *encoder]
 
     def groups(self, epoch: int) -> list[np.ndarray]:
-        """Return the photos of each step of an epoch, in an order that its number alone fixes."""
-        order = np.random.default_rng((self.config.seed, epoch)).permutation(
-            len(self.train_data.captions)
-        )
+        """Return the photos of each step of an epoch, in an order that its number alone fixes.
+
+        Of n photos, an index of n or more is a mirrored one.
+        """
+        photos, can_flip = len(self.train_data.captions), self.train_data.can_flip
+        random = np.random.default_rng((self.config.seed, epoch))
+        order = random.permutation(photos)
+        if can_flip is not None:
+            order = order + photos * (can_flip[order] & (random.random(photos) < 0.5))
         size = self.config.images_per_batch
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def batch(self, indices: np.ndarray, inputs: np.ndarray) -> Batch:
         """Make what a step on some training photos reads, the photos themselves already read."""
         critical = self.config.objective == "self_critical"
-        return self.objective.batch(indices, inputs, self.features(inputs) if critical else inputs)
+        features = self.features(inputs) if critical else inputs
+        return self.objective.batch(indices % len(self.train_data.captions), inputs, features)
 
     def _epoch(self) -> bool:
         """Run what is left of the epoch under way; returns whether it came to its end."""

@@ -17,10 +17,14 @@ from captioning.encoders import Encoder, load_encoder, resolve
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, Progress, extract_features, store_folder
 from captioning.images import read_image
+from captioning.text import tokenize
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.loop import SplitData, Trainer, TrainingEvent
 from captioning.vocabulary import Vocabulary
+
+SIDES = {"left", "right", "lefthand", "righthand"}
+"""A caption with one of these is not true of the photo in a mirror."""
 
 __all__ = ["Inputs", "Prepared", "prepare", "train"]
 
@@ -100,6 +104,7 @@ def prepare(
     if origin is not None:
         source = str(origin.folder / "decoder.safetensors")
         assign_weights(decoder, origin.decoder_arrays(), source=source)
+        decoder.heat(config.start_temperature)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
     trainer = Trainer(
@@ -189,23 +194,32 @@ def _features(
 ) -> Inputs:
     """Read features from the store; photos are encoded first if that was never done."""
     arrays, lent = lent_encoder(config.encoder_from) if config.encoder_from else (None, True)
-    folder = store_folder(config.encoder, dataset, arrays=arrays)
-    try:
-        store = FeatureStore(folder)
-    except FeaturesError:
 
-        def tell(progress: Progress) -> None:
-            on_event({"event": "features", **vars(progress)})
+    def tell(progress: Progress) -> None:
+        on_event({"event": "features", **vars(progress)})
 
-        encoder = load_encoder(config.encoder, arrays=arrays)
-        store = extract_features(
-            encoder, dataset, folder, on_progress=tell, should_stop=should_stop
-        )
-        keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
+    def stored(*, flipped: bool) -> FeatureStore:
+        folder = store_folder(config.encoder, dataset, arrays=arrays, flipped=flipped)
+        try:
+            return FeatureStore(folder)
+        except FeaturesError:
+            encoder = load_encoder(config.encoder, arrays=arrays)
+            return extract_features(
+                encoder,
+                dataset,
+                folder,
+                flipped=flipped,
+                on_progress=tell,
+                should_stop=should_stop,
+            )
+
+    store = stored(flipped=False)
+    mirror = stored(flipped=True) if config.horizontal_flip else None
+    keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
     train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
     return Inputs(
         train_photos=train,
-        train=_from_store(store, train),
+        train=_from_store(store, train, mirror),
         dev=_from_store(store, dev),
         feature_shape=store.shape,
         kept_arrays=None if lent else arrays,
@@ -213,13 +227,32 @@ def _features(
     )
 
 
-def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
-    places = store.places([photo.name for photo in photos])
+def _from_store(
+    store: FeatureStore, photos: Sequence[Photo], mirror: FeatureStore | None = None
+) -> SplitData:
+    names = [photo.name for photo in photos]
+    places, count = store.places(names), len(names)
+    flipped = places if mirror is None else mirror.places(names)
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        rows = store.rows(places[indices % count])
+        turned = indices >= count
+        if mirror is not None and turned.any():
+            rows[turned] = mirror.rows(flipped[indices[turned] - count])
+        return rows
+
     return SplitData(
-        lambda indices: store.rows(places[indices]),
+        read,
         captions=[photo.captions for photo in photos],
-        names=[photo.name for photo in photos],
+        names=names,
+        can_flip=None if mirror is None else _can_flip(photos),
     )
+
+
+def _can_flip(photos: Sequence[Photo]) -> np.ndarray:
+    """Tell which photos' captions stay true in a mirror, bool `(photos,)`."""
+    sides = [any(SIDES & set(tokenize(c)) for c in photo.captions) for photo in photos]
+    return ~np.array(sides, bool)
 
 
 def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> Inputs:
@@ -232,8 +265,10 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
     if arrays is None and config.encoder_from:
         arrays, _ = lent_encoder(config.encoder_from)
     encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
-    chosen = _chosen(config, dataset)
-    (train, of_train), (dev, of_dev) = (_from_pixels(encoder, dataset, part) for part in chosen)
+    chosen_train, chosen_dev = _chosen(config, dataset)
+    flip = config.horizontal_flip
+    train, of_train = _from_pixels(encoder, dataset, chosen_train, flip=flip)
+    dev, of_dev = _from_pixels(encoder, dataset, chosen_dev)
     return Inputs(
         train_photos=train,
         train=of_train,
@@ -244,7 +279,7 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
 
 
 def _from_pixels(
-    encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo]
+    encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo], *, flip: bool = False
 ) -> tuple[list[Photo], SplitData]:
     """Read photos; as in an extraction, one that cannot be read is left out.
 
@@ -260,10 +295,19 @@ def _from_pixels(
     if not read:
         raise TrainingError(f"None of {len(photos):,} photos can be read: {last}")
     kept, pixels = [photo for photo, _ in read], np.stack([square for _, square in read])
+    count = len(kept)
+
+    def look(indices: np.ndarray) -> np.ndarray:
+        squares: np.ndarray = pixels[indices % count]
+        turned = indices >= count
+        squares[turned] = squares[turned, :, ::-1]
+        return squares
+
     return kept, SplitData(
-        lambda indices: pixels[indices],
+        look,
         captions=[photo.captions for photo in kept],
         names=[photo.name for photo in kept],
+        can_flip=_can_flip(kept) if flip else None,
     )
 
 

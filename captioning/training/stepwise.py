@@ -94,7 +94,8 @@ class StepByStep:
         indices = next(self._coming)
         photos = trainer.train_data.photos(indices)
         batch = trainer.batch(indices, photos)
-        rows = trainer.train_rows.rows[indices, 0]
+        plain = indices % len(trainer.train_rows)
+        rows = trainer.train_rows.rows[plain, 0]
         before = self._probabilities(photos, rows)
         x, y, weights = as_keras_reads(batch)
 
@@ -112,7 +113,7 @@ class StepByStep:
             number=self.taken,
             loss=float(to_numpy(loss)),
             learning_rate=rate,
-            photos=tuple(trainer.train_data.names[place] for place in indices),
+            photos=tuple(trainer.train_data.names[place] for place in plain),
             inputs=self._as_words(inputs),
             targets=self._as_words(targets),
             words=tuple(map(self._targets, inputs, targets, before, after)),

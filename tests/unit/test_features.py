@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import ImageOps
 
 from captioning.config import EncoderConfig
 from captioning.datasets import load
@@ -69,6 +70,18 @@ def test_every_photo_has_its_own_features(shapes, encoder, tmp_path):
     assert together.shape == (4, 4, 3)
     np.testing.assert_array_equal(together[1], store.of(some[1:2])[0])
     np.testing.assert_array_equal(store.rows(store.places(some)), together)
+
+
+def test_training_photos_may_be_encoded_as_in_a_mirror(shapes, encoder, tmp_path):
+    store = extract_features(encoder, shapes, tmp_path / "flipped", flipped=True)
+    train = shapes.split("train")
+    assert store.names == tuple(photo.name for photo in train)
+    for photo in train:
+        pixels = encoder.pixels(ImageOps.mirror(read_image(shapes.path(photo))))
+        expected = SimpleEncoder().encode(pixels[None])[0].astype(np.float16)
+        np.testing.assert_array_equal(store.of([photo.name])[0], expected)
+    plain = store_folder(CONFIG, shapes, tmp_path)
+    assert store_folder(CONFIG, shapes, tmp_path, flipped=True) != plain
 
 
 def test_features_lie_on_the_disk_and_not_in_memory(shapes, encoder, tmp_path):

@@ -14,7 +14,9 @@ from captioning.captioner import Captioner
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
 from captioning.datasets import CaptionDataset, load
 from captioning.decoders import build_decoder
+from captioning.encoders import load_encoder
 from captioning.errors import ConfigError, TrainingError
+from captioning.images import read_image
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training import Trainer, teacher_forcing, train
@@ -398,6 +400,63 @@ def test_every_photo_comes_once_an_epoch_in_another_order(whole_run):
     assert [len(group) for group in trainer.groups(0)] == [4, 4, 2]
 
 
+def test_half_of_the_photos_that_may_be_are_mirrored():
+    can_flip = np.arange(10) % 5 != 0
+    train = dataclasses.replace(TRAIN, can_flip=can_flip)
+    decoder = make_decoder()
+    trainer = Trainer(CONFIG, decoder=decoder, vocabulary=VOCABULARY, train=train, dev=DEV)
+    epochs = np.stack([np.concatenate(trainer.groups(epoch)) for epoch in range(200)])
+    assert (np.sort(epochs % 10, axis=1) == np.arange(10)).all()
+    shares = [np.mean(epochs[epochs % 10 == photo] >= 10) for photo in range(10)]
+    assert [share > 0 for share in shares] == can_flip.tolist()
+    assert np.abs(np.array(shares)[can_flip] - 0.5).max() < 0.15
+    mirrored, plain = (
+        trainer.batch(indices, TRAIN.photos(np.arange(3)))
+        for indices in (np.array([11, 2, 13]), np.array([1, 2, 3]))
+    )
+    np.testing.assert_array_equal(mirrored.tokens, plain.tokens)
+
+
+@pytest.mark.parametrize("with_encoder", [True, False])
+def test_a_mirrored_photo_is_read_mirrored_unless_its_captions_name_a_side(
+    shapes, tiny_bundle, data_home, with_encoder
+):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(
+        train_encoder=with_encoder, encoder_from="lender", horizontal_flip=True, limit_images=0
+    )
+    prepared = prepare(config, shapes)
+    photos, data = prepared.inputs.train_photos, prepared.inputs.train
+    sided = [any(" left " in f" {c} " or " right " in f" {c} " for c in p.captions) for p in photos]
+    assert data.can_flip.tolist() == [not side for side in sided]
+    encoder = load_encoder(config.encoder, arrays=tiny_bundle.encoder_arrays())
+    count = len(photos)
+    for place in (0, 3):
+        pixels = encoder.pixels(read_image(shapes.path(photos[place])))
+        for index, square in ((place, pixels), (count + place, pixels[:, ::-1])):
+            read = data.photos(np.array([place, index]))[1]
+            if with_encoder:
+                np.testing.assert_array_equal(read, square)
+            else:
+                features = encoder.encode(square[None])[0]
+                np.testing.assert_allclose(read, features, rtol=2e-3, atol=2e-3)
+    assert prepared.inputs.dev.can_flip is None
+
+
+def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(
+    shapes, tiny_bundle, data_home
+):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(start_from="lender", encoder_from="lender", train_encoder=False)
+    plain, surer = (
+        prepare(config.replace(start_temperature=heat), shapes).trainer for heat in (1.0, 0.5)
+    )
+    features = plain.dev_data.photos(np.arange(2))
+    tokens = np.full((2, 1, 1), BOS)
+    before, after = (to_numpy(t.decoder(features, tokens)) for t in (plain, surer))
+    np.testing.assert_allclose(after, before / 0.5, rtol=1e-5, atol=1e-6)
+
+
 @pytest.fixture
 def scripted():
     """A trainer whose weights are the number of its epoch and whose captions come from a script.
@@ -669,8 +728,6 @@ def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
     assert bundle.encoder == EncoderConfig(name="compact", layer="map", input_size=32, width=4)
 
     captioner = Captioner.load(bundle.folder)
-    from captioning.images import read_image
-
     photo = secretive.split("dev")[0]
     assert captioner.caption(read_image(secretive.path(photo))).model == "tiny"
 

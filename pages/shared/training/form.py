@@ -33,6 +33,7 @@ _GROUPS = {
         "decoder.dropout",
         "decoder.max_length",
         "start_from",
+        "start_temperature",
     ),
     "Learning": (
         "epochs",
@@ -43,6 +44,7 @@ _GROUPS = {
         "weight_decay",
         "clip_norm",
         "label_smoothing",
+        "horizontal_flip",
         "ema_momentum",
         "objective",
         "samples",
