@@ -43,6 +43,8 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
         wrong = [
             name for name, kind in _EVALUATION.items() if not isinstance(found.get(name), kind)
         ]
+        if not _are_intervals(found.get("intervals", {})):
+            wrong.append("intervals")
         if wrong:
             raise BundleError(
                 f"{path}: the {wrong[0]} of an evaluation is missing or strange: "
@@ -52,7 +54,10 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
 
 
 def score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
-    """Write evaluations as a Markdown table; the empty string if there are none."""
+    """Write evaluations as a Markdown table; the empty string if there are none.
+
+    Beside BLEU-4 and CIDEr stand the edges of their intervals, where an evaluation has them.
+    """
     if not evaluations:
         return ""
     lines = [
@@ -63,6 +68,22 @@ def score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
     for evaluation in evaluations:
         cells = [str(evaluation[k]) for k in ("data", "split", "images", "beam_width")]
         cells += [f"{evaluation['length_penalty']:g}"]
-        cells += [f"{evaluation[name]:.1f}" for name in MEASURES]
+        cells += [f"{evaluation[name]:.1f}{_edges(evaluation, name)}" for name in MEASURES]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _edges(evaluation: Mapping[str, Any], name: str) -> str:
+    intervals = evaluation.get("intervals", {})
+    if name not in ("bleu_4", "cider") or name not in intervals:
+        return ""
+    return " ({:.1f} to {:.1f})".format(*intervals[name])
+
+
+def _are_intervals(found: Any) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(edges, list)
+        and len(edges) == 2
+        and all(isinstance(edge, _NUMBER) for edge in edges)
+        for edges in found.values()
+    )

@@ -49,7 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         _write(Path(arguments.out), dataset, evaluation, report)
     if arguments.save:
-        add_scores(captioner.bundle, evaluation.to_dict())
+        kept = ("intervals", "intervals_protocol")
+        add_scores(
+            captioner.bundle, {**evaluation.to_dict(), **{name: report[name] for name in kept}}
+        )
     if arguments.json:
         print_json(report)
     else:

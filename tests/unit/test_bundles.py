@@ -485,9 +485,22 @@ def test_the_table_has_a_row_for_each_evaluation_and_a_cell_for_each_column():
     assert score_table([]) == ""
 
 
+def test_intervals_stand_beside_the_scores_they_belong_to():
+    edges = {"bleu_1": [60.0, 62.0], "bleu_4": [20.04, 23.5], "cider": [52.0, 62.96]}
+    row = score_table([{**EVALUATION, "intervals": edges}]).splitlines()[-1]
+    assert "| 61.2 | 42.0 | 30.0 | 21.8 (20.0 to 23.5) | 45.5 | 57.2 (52.0 to 63.0) |" in row
+
+
 @pytest.mark.parametrize(
     "evaluations",
-    [3, [3], [{}], [{**EVALUATION, "bleu_4": "21"}], [{**EVALUATION, "split": None}]],
+    [
+        3,
+        [3],
+        [{}],
+        [{**EVALUATION, "bleu_4": "21"}],
+        [{**EVALUATION, "split": None}],
+        [{**EVALUATION, "intervals": {"cider": [1]}}],
+    ],
     ids=str,
 )
 def test_scores_that_nobody_could_print_are_a_fault_of_the_file(bundle, evaluations):

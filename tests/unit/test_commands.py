@@ -217,7 +217,9 @@ def test_evaluate_keeps_scores_when_asked_to(command, shapes, models):
     (kept,) = read_bundle("tiny").scores()
     assert (kept["split"], kept["beam_width"]) == ("dev", 1)
     assert re.search(r"split +dev\n", out)
-    assert f"{kept['bleu_4']:.1f}" in read_bundle("tiny").card
+    assert f"{kept['bleu_4']:.1f} (" in read_bundle("tiny").card
+    low, high = kept["intervals"]["cider"]
+    assert low <= kept["cider"] <= high
     status, out, _ = command("models")
     assert "shapes dev, 4 photos, beam 1" in out
 
