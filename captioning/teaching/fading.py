@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.teaching.cell import CellStep, CellWeights
+from captioning.teaching.cell import GATES, CellStep, CellWeights
 from captioning.teaching.plain_decoder import PlainDecoder, WordStep
 
 __all__ = ["Fading", "fading", "lstm_influence", "tanh_influence"]
@@ -70,19 +70,18 @@ def lstm_influence(steps: Sequence[CellStep], weights: CellWeights, embedding: i
     for step in reversed(steps):
         into_cell, into_hidden = _slopes(step)
         through_cell = by_cell + (_shown(step) * by_hidden.T).T
-        read = np.zeros((embedding, units))
-        carried = np.zeros((units, units))
-        for gate in ("input", "forget", "candidate"):
-            part = weights.of(gate)
-            back = into_cell[gate][:, None] * through_cell
-            read += part.kernel[:embedding] @ back
-            carried += part.recurrent @ back
-        output = weights.of("output")
-        back = into_hidden[:, None] * by_hidden
-        read += output.kernel[:embedding] @ back
-        carried += output.recurrent @ back
-        norms.append(float(np.linalg.norm(read)))
-        by_hidden, by_cell = carried, step.values["forget"][0][:, None] * through_cell
+        # All gates at once, in the order that their columns stand in.
+        back = np.concatenate(
+            [
+                into_hidden[:, None] * by_hidden
+                if gate == "output"
+                else into_cell[gate][:, None] * through_cell
+                for gate in GATES
+            ]
+        )
+        norms.append(float(np.linalg.norm(weights.kernel[:embedding] @ back)))
+        by_hidden = weights.recurrent @ back
+        by_cell = step.values["forget"][0][:, None] * through_cell
     return np.array(norms[::-1])
 
 

@@ -27,6 +27,7 @@ from captioning.images import read_image
 from captioning.paths import data_folder
 from pages.shared import pictures
 from pages.shared.line import Memory, in_line
+from pages.shared.memory import settle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,6 +205,7 @@ def _captioner(folder: str, version: int) -> "Captioner":
 
     loaded = Captioner.load(folder)
     loaded.warm_up()
+    settle()
     return loaded
 
 
@@ -211,7 +213,9 @@ def _captioner(folder: str, version: int) -> "Captioner":
 def _writer(folder: str, version: int) -> "Captioner":
     from captioning.captioner import Captioner
 
-    return Captioner.load(folder, with_encoder=False)
+    loaded = Captioner.load(folder, with_encoder=False)
+    settle()
+    return loaded
 
 
 def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, float]":

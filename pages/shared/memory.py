@@ -1,4 +1,4 @@
-"""Keeping the server's memory where it was after the first photo.
+"""The server's memory: kept where it was after the first photo, and not looked through in vain.
 
 Streamlit runs every rerun in a thread of its own.  The C library of Linux gives new threads heaps
 of their own, and what a photo and a network leave free in one is not used by the next: over some
@@ -7,9 +7,10 @@ dozens of photos the server would grow by hundreds of megabytes that nothing hol
 
 import contextlib
 import ctypes
+import gc
 import sys
 
-__all__ = ["keep_compact"]
+__all__ = ["keep_compact", "settle"]
 
 # From glibc's malloc.h; other C libraries have no such call, and need none.
 _M_MMAP_THRESHOLD = -3
@@ -23,3 +24,16 @@ def keep_compact() -> None:
             library = ctypes.CDLL(None)
             library.mallopt(_M_ARENA_MAX, 2)
             library.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+def settle() -> None:
+    """Keep what is loaded now out of the garbage collections to come.
+
+    After every run of a page Streamlit clears Keras' session, which collects garbage, and that
+    looked through the half million objects of TensorFlow each time: 0.2 s in which no session ran
+    (docs/adr/0018).  What was set aside before is looked through once more, so that a model nobody
+    holds any longer is freed at the latest when the next one is loaded.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -19,6 +19,8 @@ __all__ = ["draw_channels", "draw_field", "draw_product", "draw_scaled"]
 
 _SIGNED = "RdBu_r"
 _COLOURS = ("red", "green", "blue")
+_GAP = 0.09
+"""Between grids and maps, as a share of their side."""
 
 
 def draw_scaled(pixels: np.ndarray, scaled: np.ndarray, look: Look) -> Figure:
@@ -51,21 +53,25 @@ def draw_product(product: "Product", names: Sequence[str], look: Look) -> Figure
         look: colours and sizes.
     """
     parts = (product.patch, product.kernel, product.products)
-    rows = product.patch.shape[2]
+    side, _, rows = product.patch.shape
     high = 0.5 + 2.1 * rows
     made = figure(look, 8.4, high, tight=False)
-    grid = made.subplots(rows, 3, squeeze=False)
-    made.subplots_adjust(0.05, 0.02, 0.99, 1 - 0.4 / high, wspace=0.08, hspace=0.05)
+    # One pair of axes for all grids: a pair for each takes longer than the numbers in it.
+    axes = made.add_axes((0.05, 0.02, 0.94, 0.98 - 0.4 / high))
+    far = side * (1 + _GAP)
     for column, (title, values) in enumerate(
         zip(("patch", "× kernel", "= products"), parts, strict=True)
     ):
         limit = float(np.abs(values).max()) or 1.0
+        middle = column * far + (side - 1) / 2
+        axes.text(middle, -0.5 - _GAP, title, ha="center", va="bottom")
         for row in range(rows):
-            _numbers(grid[row][column], values[..., row], limit, look)
-            if row == 0:
-                grid[row][column].set_title(title)
-            if column == 0:
-                grid[row][column].set_ylabel(names[row])
+            _numbers(axes, values[..., row], limit, look, corner=(column * far, row * far))
+    for row, name in enumerate(names):
+        middle = row * far + (side - 1) / 2
+        axes.text(-0.5 - _GAP, middle, name, ha="right", va="center", rotation="vertical")
+    axes.set(xlim=(-0.5, 2 * far + side - 0.5), ylim=((rows - 1) * far + side - 0.5, -0.5))
+    _bare([axes])
     return made
 
 
@@ -109,39 +115,61 @@ def draw_channels(values: np.ndarray, channels: Sequence[int], look: Look) -> Fi
         channels: which.
         look: colours and sizes.
     """
-    columns = 6
+    columns, (height, width) = 6, values.shape[:2]
     rows = -(-len(channels) // columns)
-    made = figure(look, 9, 1.75 * rows)
-    grid = list(made.subplots(rows, columns, squeeze=False).ravel())
-    for axes, channel in zip(grid, channels, strict=False):
+    made = figure(look, 9, 1.75 * rows, tight=False)
+    axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
+    across, down = width * (1 + _GAP), height * (1 + 2 * _GAP)
+    for number, channel in enumerate(channels):
         low, high = np.percentile(values[..., channel], (2, 98))
+        left, top = number % columns * across, number // columns * down
         axes.imshow(
-            values[..., channel], cmap=look.heat, interpolation="nearest", vmin=low, vmax=high
+            values[..., channel],
+            cmap=look.heat,
+            interpolation="nearest",
+            vmin=low,
+            vmax=high,
+            extent=(left, left + width, top + height, top),
         )
-        axes.set_title(f"channel {channel}", fontsize=look.font_size * 0.9)
-    _bare(grid)
-    for axes in grid[len(channels) :]:
-        axes.set_visible(False)
+        axes.text(
+            left + width / 2,
+            top - 0.3 * _GAP * height,
+            f"channel {channel}",
+            ha="center",
+            va="bottom",
+            fontsize=look.font_size * 0.9,
+        )
+    axes.set(xlim=(-0.02 * width, columns * across), ylim=(rows * down, -2 * _GAP * height))
+    _bare([axes])
     return made
 
 
-def _numbers(axes: Axes, values: np.ndarray, limit: float, look: Look) -> None:
-    axes.imshow(values, cmap=_SIGNED, vmin=-limit, vmax=limit)
+def _numbers(
+    axes: Axes, values: np.ndarray, limit: float, look: Look, *, corner: tuple[float, float]
+) -> None:
+    left, top = corner[0] - 0.5, corner[1] - 0.5
+    high, wide = values.shape
+    axes.imshow(
+        values,
+        cmap=_SIGNED,
+        vmin=-limit,
+        vmax=limit,
+        extent=(left, left + wide, top + high, top),
+    )
     small = max(values.shape) > 4
     digits = 0 if limit >= 100 else 1 if small or limit >= 10 else 2 if limit >= 1 else 3
+    colours = colormaps[_SIGNED](0.5 + 0.5 * values / limit)
+    bright = colours[..., :3] @ np.array((0.299, 0.587, 0.114)) > 0.5
     for (row, column), value in np.ndenumerate(values):
-        red, green, blue, _ = colormaps[_SIGNED](0.5 + 0.5 * value / limit)
-        bright = 0.299 * red + 0.587 * green + 0.114 * blue
         axes.text(
-            column,
-            row,
+            corner[0] + column,
+            corner[1] + row,
             f"{value:.{digits}f}",
             ha="center",
             va="center",
-            color="#000000" if bright > 0.5 else "#ffffff",
+            color="#000000" if bright[row, column] else "#ffffff",
             fontsize=look.font_size * (0.55 if small else 0.95),
         )
-    axes.set(xticks=[], yticks=[])
 
 
 def _bare(many: Sequence[Axes]) -> None:

@@ -6,6 +6,7 @@ link; the session remembers it.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -41,6 +42,8 @@ _OFFERED = 24
 class Subject:
     """A photo and a model; everything asked of them is worked out once and kept.
 
+    Here it is kept for one run of the page; the caches behind it keep it for all.
+
     Attributes:
         bundle: the model on disk.
         picture: the photo's file.
@@ -51,49 +54,49 @@ class Subject:
     picture: Picture
     name: str
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, int, str]:
         """What tells this photo and model from others: to key a cache or a guess with."""
         digest = hashlib.sha256(self.picture.data).hexdigest()[:12]
         return self.bundle.name, cache.version(self.bundle), digest
 
-    @property
+    @cached_property
     def captioner(self) -> "Captioner":
         """The model, loaded."""
         return cache.captioner(self.bundle)
 
-    @property
+    @cached_property
     def features(self) -> "np.ndarray":
         """What the encoder sees in the photo, float32 `(1, R, D)` or `(1, D)`."""
         return cache.features(self.bundle, self.picture.data, self.picture.name)
 
-    @property
+    @cached_property
     def caption(self) -> "Caption":
         """What the model writes, decoded as its bundle says."""
         bundle = self.bundle
         return cache.caption(bundle, self.picture.data, self.picture.name, bundle.decoding)
 
-    @property
+    @cached_property
     def reading(self) -> "Reading":
         """The caption read again word by word: every word's probability, and the attention."""
         return _reading(self.key, self, self.caption.text)
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
         """The words of the caption."""
         return [word.word for word in self.caption.words]
 
-    @property
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         """The model's words."""
         return self.bundle.vocabulary
 
-    @property
+    @cached_property
     def photo(self) -> Image.Image:
         """The photo, upright, RGB."""
         return read_image(self.picture.data, name=self.picture.name)
 
-    @property
+    @cached_property
     def references(self) -> tuple[str, ...]:
         """What people wrote about the photo, if it is one of the data set at hand."""
         if self.name in SAMPLES or self.name == OWN:

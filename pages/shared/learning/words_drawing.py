@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from pages.shared.learning.look import Look, figure
 
@@ -22,16 +23,17 @@ def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
         marked: the first is the word asked for, the others its neighbours.
         look: colours and sizes.
     """
-    made = figure(look, 8, 5.8)
-    axes = made.subplots()
+    made = figure(look, 8, 5.8, tight=False)
+    axes = made.add_axes((0.09, 0.1, 0.9, 0.88))
     axes.scatter(found.places[:, 0], found.places[:, 1], s=6, color=look.border)
+    beside = axes.transData + ScaledTranslation(3 / 72, 2 / 72, made.dpi_scale_trans)
     for word, (x, y) in zip(found.words, found.places, strict=True):
         strong = word in marked
-        axes.annotate(
+        axes.text(
+            x,
+            y,
             word,
-            (x, y),
-            xytext=(3, 2),
-            textcoords="offset points",
+            transform=beside,
             color=look.accent if strong else look.muted,
             fontweight="bold" if strong else "normal",
             fontsize=look.font_size * (1.1 if word == marked[0] else 0.9 if strong else 0.75),

@@ -1,0 +1,140 @@
+"""How quickly lessons open and answer: every lesson, and every control of it, drawn by the server.
+
+    python benchmarks/lessons.py [--model NAME] [--json]
+
+The model is loaded first.  Then each lesson is opened once, as by somebody who has never been
+there, and each of its sliders, switches and choices is moved once and timed; buttons that start
+longer work are left alone.  What the browser takes to show a page is not in it.  Targets: 2 s to
+open, 300 ms for a control.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from streamlit.runtime.state.common import TESTING_KEY
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+OPEN_SECONDS, CONTROL_SECONDS = 2.0, 0.3
+SUBJECT = ("learn.model", "learn.photo", "learn.upload", "learn.projector")
+"""Controls that choose another photo or model: they open the lesson anew."""
+
+
+def main() -> None:
+    """Measure with an empty data folder, and print a line for each lesson and each slow control."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", help="a bundle's name; by default the app's own choice")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CAPTIONING_DATA"] = folder
+        rows = list(measure(options.model))
+    for row in rows:
+        controls = row["controls"]
+        slow = {name: ms for name, ms in controls.items() if ms > 1000 * CONTROL_SECONDS}
+        slowest = max(controls.values(), default=0)
+        print(
+            f"{row['lesson']:>10}  opened in {row['open_s']:.2f} s  "
+            f"{len(controls):2d} controls, slowest {slowest:4.0f} ms"
+        )
+        for name, milliseconds in slow.items():
+            print(f"{'':>14}{milliseconds:4.0f} ms  {name}")
+    print(f"load {os.getloadavg()[0]:.1f}")
+    if options.json:
+        print(json.dumps(rows))
+
+
+def measure(model: str | None) -> Iterator[dict[str, Any]]:
+    """Open the lessons in their order; gives what each took."""
+    from streamlit.testing.v1 import AppTest
+
+    from pages.shared.learning.lessons import LESSONS
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
+    if model:
+        app.query_params["learn.model"] = model
+    _draw(app, "pages/learn/overview.py")  # loads the model
+    app.switch_page("pages/home/home.py").run()
+    for lesson in LESSONS:
+        seconds = _draw(app, f"pages/learn/{lesson.key}.py")
+        yield {
+            "lesson": lesson.key,
+            "open_s": round(seconds, 3),
+            "controls": {name: round(1000 * took, 1) for name, took in _controls(app)},
+        }
+
+
+def _controls(app: Any) -> Iterator[tuple[str, float]]:
+    """Move each control that is there when the page opens; gives its name and the seconds."""
+    names = [(kind, widget.key) for kind in _KINDS for widget in app.get(kind)]
+    for kind, key in names:
+        found = [widget for widget in app.get(kind) if widget.key == key]
+        if not found or key in SUBJECT or found[0].disabled:
+            continue
+        other = _KINDS[kind](found[0])
+        if other is None:
+            continue
+        if kind in _CHOICES:
+            # AppTest would format the label again; this makes it the value and its label at once.
+            found[0].root.session_state[TESTING_KEY][found[0].id] = lambda label: label
+        found[0].set_value(other)
+        begun = time.perf_counter()
+        app.run()
+        yield f"{found[0].label} ({kind})", time.perf_counter() - begun
+        _check(app)
+
+
+def _draw(app: Any, page: str) -> float:
+    begun = time.perf_counter()
+    app.switch_page(page).run()
+    took = time.perf_counter() - begun
+    _check(app)
+    return took
+
+
+def _check(app: Any) -> None:
+    if app.exception:
+        raise SystemExit(f"A page failed: {app.exception[0].value}")
+
+
+def _another_number(widget: Any) -> Any:
+    if isinstance(widget.value, (tuple, list)):
+        return None
+    step = widget.step or 1
+    return widget.value + step if widget.value + step <= widget.max else widget.value - step
+
+
+def _another_choice(widget: Any) -> Any:
+    """Return the label of a choice that is not taken."""
+    values = widget.value if isinstance(widget.value, list) else [widget.value]
+    taken = [widget.format_func(value) for value in values if value is not None]
+    options = [getattr(option, "content", option) for option in widget.options]
+    free = [label for label in options if label not in taken]
+    if not free:
+        return None
+    return [free[0]] if isinstance(widget.value, list) else free[0]
+
+
+_CHOICES = ("selectbox", "radio", "select_slider", "button_group")
+_KINDS = {
+    "slider": _another_number,
+    "number_input": _another_number,
+    "select_slider": _another_choice,
+    "selectbox": _another_choice,
+    "radio": _another_choice,
+    "button_group": _another_choice,
+    "toggle": lambda widget: not widget.value,
+    "checkbox": lambda widget: not widget.value,
+}
+
+
+if __name__ == "__main__":
+    main()
