@@ -126,6 +126,13 @@ class EncoderConfig(Config):
     input_size: int | None = setting(
         None, "side of the square the photo is resized to, in pixels", at_least=32, at_most=1024
     )
+    photo_size: int | None = setting(
+        None,
+        "a photo is first made a JPEG of this side, as those it learned from were; 0 leaves it "
+        "as it is, none asks the data set",
+        at_least=0,
+        at_most=4096,
+    )
     width: int = setting(
         32, "channels of the first stage (compact encoder only)", at_least=4, at_most=256
     )
@@ -238,6 +245,10 @@ class TrainingConfig(Config):
     samples: int = setting(
         5, "captions drawn for each photo (self_critical only)", at_least=2, at_most=20
     )
+    critical_dropout: bool = setting(
+        False,
+        "drop numbers in the step though none were while drawing (self_critical only)",
+    )
     min_count: int = setting(
         3, "a word seen less often in training captions is unknown", at_least=1, at_most=100
     )
@@ -259,7 +270,10 @@ class TrainingConfig(Config):
         5.0, "a longer gradient is shortened to this length", at_least=0.01, at_most=1000.0
     )
     label_smoothing: float = setting(
-        0.1, "probability taken from the true word and spread over all", at_least=0.0, at_most=0.9
+        0.1,
+        "probability taken from the true word and spread over all (cross_entropy only)",
+        at_least=0.0,
+        at_most=0.9,
     )
     horizontal_flip: bool = setting(
         False,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo
@@ -33,6 +34,7 @@ __all__ = [
     "FeatureStore",
     "Progress",
     "extract_features",
+    "fitted",
     "pooled",
     "store_folder",
     "store_progress",
@@ -40,6 +42,8 @@ __all__ = [
 ]
 
 BATCH = 16
+_LOOKED_AT = 30
+"""Photos whose size is asked for."""
 FORMAT_VERSION = 1
 
 _ROWS = "features.f16"
@@ -132,6 +136,32 @@ class FeatureStore:
         mean = total / max(count, 1)
         variance = np.maximum(squares / max(count, 1) - mean**2, 0.0)
         return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def fitted(config: EncoderConfig, dataset: CaptionDataset) -> EncoderConfig:
+    """Fill in what `config` leaves open; the size of photos by those of the data set.
+
+    Where all training photos are JPEGs of one square size, as in the small copies of Flickr8k, that
+    is what a model gets used to; else photos are read as they are.
+
+    Raises:
+        ConfigError: the encoder, its layer or its size is unknown.
+    """
+    config = resolve(config)[0]
+    if config.photo_size is not None:
+        return config
+    photos = dataset.split("train") or dataset.photos
+    sizes = {_small_copy_size(dataset.path(photo)) for photo in photos[:_LOOKED_AT]}
+    return config.replace(photo_size=sizes.pop() if len(sizes) == 1 else 0)
+
+
+def _small_copy_size(path: Path) -> int:
+    """Return the side of a square JPEG; 0 for any other file."""
+    try:
+        with Image.open(path, formats=["JPEG"]) as photo:
+            return photo.width if photo.width == photo.height else 0
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return 0
 
 
 def store_folder(

@@ -16,12 +16,14 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from captioning.errors import ImageError
 
-__all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "read_image", "to_square"]
+__all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "as_small_copy", "read_image", "to_square"]
 
 #: The formats a photo may have.  Pillow reads MPO, the two-picture JPEG of some phones and 3-D
 #: cameras, through its JPEG entry.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 50_000_000
+#: The JPEG quality that comes nearest to the small copies of Flickr8k.
+COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
 
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
@@ -124,6 +126,24 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.array(image, dtype=np.uint8)
+
+
+def as_small_copy(image: Image.Image, size: int) -> Image.Image:
+    """Do to a photo what was done to the small copies that models learned from.
+
+    Flickr8k's copies of 224 x 224 pixels are squashed bicubically and saved as JPEG with colours at
+    half the resolution, and networks notice: see docs/adr/0019.
+
+    Args:
+        image: RGB; one that has this size already is taken for such a copy and returned as it is.
+        size: width and height of the copies, in pixels.
+    """
+    if image.size == (size, size):
+        return image
+    copy = io.BytesIO()
+    small = image.resize((size, size), Image.Resampling.BICUBIC)
+    small.save(copy, "JPEG", quality=COPY_QUALITY, subsampling=2)
+    return Image.open(copy).convert("RGB")
 
 
 def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:

@@ -25,13 +25,20 @@ def run(arguments: argparse.Namespace) -> int:
     config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
     with quietly():
         from captioning.encoders import load_encoder
-        from captioning.features import FeatureStore, Progress, extract_features, store_folder
+        from captioning.features import (
+            FeatureStore,
+            Progress,
+            extract_features,
+            fitted,
+            store_folder,
+        )
 
     def show(progress: Progress) -> None:
         left = clock(progress.seconds_left)
         text = f"{progress.done:,} of {progress.total:,} photos, {progress.rate:.1f}/s, {left} left"
         progress_line(text, done=progress.done == progress.total)
 
+    config = fitted(config, dataset)
     folder = store_folder(config, dataset)
     store: FeatureStore = extract_features(load_encoder(config), dataset, folder, on_progress=show)
     print(f"{folder}: {len(store.names) - len(store.skipped):,} photos, {store.shape}")

@@ -15,7 +15,7 @@ from captioning.encoders.compact import build_compact
 from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
 from captioning.errors import WeightsError
-from captioning.images import to_square
+from captioning.images import as_small_copy, to_square
 
 __all__ = ["Encoder", "load_encoder"]
 
@@ -41,6 +41,8 @@ class Encoder:
 
     def pixels(self, photo: Image.Image) -> np.ndarray:
         """Return an RGB photo as the square this encoder reads, uint8 `(S, S, 3)`."""
+        if self.config.photo_size:
+            photo = as_small_copy(photo, self.config.photo_size)
         return to_square(photo, int(self.config.input_size or 0))
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:

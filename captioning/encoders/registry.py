@@ -186,7 +186,10 @@ def encoder_key(config: EncoderConfig, arrays: Mapping[str, np.ndarray] | None =
         ConfigError: the encoder, its layer or its size is unknown.
     """
     digest = hashlib.sha256()
-    digest.update(json.dumps([resolve(config)[0].to_dict(), PREPROCESSING]).encode())
+    settings = resolve(config)[0].to_dict()
+    if not settings["photo_size"]:
+        del settings["photo_size"]
+    digest.update(json.dumps([settings, PREPROCESSING]).encode())
     for path, value in sorted((arrays or {}).items()):
         digest.update(path.encode())
         digest.update(np.ascontiguousarray(value, np.float32).tobytes())

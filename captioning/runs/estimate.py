@@ -17,7 +17,7 @@ from captioning.bundles import lent_encoder
 from captioning.config import TrainingConfig
 from captioning.datasets import load, load_named
 from captioning.encoders.registry import resolve
-from captioning.features import store_progress
+from captioning.features import fitted, store_progress
 from captioning.runs.curves import read_events
 from captioning.runs.record import Run, write_json
 from captioning.vocabulary import Vocabulary
@@ -138,8 +138,9 @@ def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
     stored = [0, 0]
     if not config.train_encoder:
         arrays = lent_encoder(config.encoder_from)[0] if config.encoder_from else None
+        encoder = fitted(config.encoder, dataset)
         stored = [
-            store_progress(config.encoder, dataset, arrays=arrays, flipped=flipped)
+            store_progress(encoder, dataset, arrays=arrays, flipped=flipped)
             for flipped in (False, True)
         ]
     return DataSizes(

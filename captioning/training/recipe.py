@@ -13,9 +13,9 @@ from captioning.bundles import Bundle, lent_encoder, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import build_decoder
-from captioning.encoders import Encoder, load_encoder, resolve
+from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
-from captioning.features import FeatureStore, Progress, extract_features, store_folder
+from captioning.features import FeatureStore, Progress, extract_features, fitted, store_folder
 from captioning.images import read_image
 from captioning.text import tokenize
 from captioning.training.card import training_card
@@ -87,7 +87,7 @@ def prepare(
 ) -> "Prepared":
     """Make everything a training run needs, up to its first step: arguments as for `train`."""
     keras.utils.set_random_seed(config.seed)
-    config = config.replace(encoder=resolve(config.encoder)[0])
+    config = config.replace(encoder=fitted(config.encoder, dataset))
     origin = read_bundle(config.start_from) if config.start_from else None
     if config.train_encoder:
         inputs = _pixels(config, dataset, origin)
@@ -118,7 +118,7 @@ def prepare(
         on_event=on_event,
         should_stop=should_stop,
     )
-    return Prepared(config, dataset, inputs, trainer)
+    return Prepared(config, dataset, inputs, trainer, origin)
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,14 @@ class Prepared:
         dataset: what it learns from.
         inputs: where its photos come from.
         trainer: which does the work.
+        origin: the model whose decoder it begins with, if there is one.
     """
 
     config: TrainingConfig
     dataset: CaptionDataset
     inputs: Inputs
     trainer: Trainer
+    origin: Bundle | None = None
 
     def write(self, folder: Path, *, command: str = "") -> Bundle:
         """Write the weights the model has now as a bundle.
@@ -158,6 +160,10 @@ class Prepared:
         """
         config, trainer, photos = self.config, self.trainer, self.inputs.train_photos
         network, progress, kept = trainer.encoder, trainer.progress, self.inputs.kept_arrays
+        facts = _training_facts(config, self.dataset, photos, trainer) | {"command": command}
+        if self.origin is not None:
+            before = (self.origin.metrics or {}).get("training", {})
+            facts["began_with"] = {"model": self.origin.name, **before}
         return write_bundle(
             folder,
             encoder=config.encoder,
@@ -168,9 +174,9 @@ class Prepared:
             decoder_arrays=weights_of(trainer.decoder),
             encoder_arrays=weights_of(network) if network is not None else kept,
             encoder_from=config.encoder_from if network is None and kept is None else None,
-            metrics={"training": _training_facts(config, self.dataset, photos, trainer)},
+            metrics={"training": facts},
             history=progress.history,
-            card=training_card(config, self.dataset, progress, photos=len(photos), command=command),
+            card=training_card(config, self.dataset, progress, facts),
         )
 
 

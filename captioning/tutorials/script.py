@@ -7,6 +7,7 @@ from types import ModuleType
 
 from captioning.bundles import Bundle
 from captioning.encoders.registry import resolve
+from captioning.images import COPY_QUALITY
 
 __all__ = ["SCRIPT", "load_script", "write_script"]
 
@@ -30,6 +31,7 @@ def write_script(bundle: Bundle, path: Path) -> None:
     values = {
         "FILES": "tokenizer.p, model.weights.h5" + " and encoder.weights.h5" * own,
         "PHOTO_SIZE": encoder.input_size,
+        "COPY": _copy(encoder.photo_size or 0),
         "FEATURES": tuple(shape),
         "FEATURES_TEXT": f"{shape[0]} regions of {shape[1]} numbers each"
         if regions
@@ -83,6 +85,18 @@ def _application(bundle: Bundle) -> dict[str, str]:
         "CUT": cut,
         "SCALE": scaled if spec.module else "pixels",
     }
+
+
+def _copy(side: int) -> str:
+    """Return how a photo is made what the model learned from, as `as_small_copy` does it."""
+    if not side:
+        return ""
+    return f"""    if photo.size != ({side}, {side}):  # it learned from JPEGs of this size
+        copy = BytesIO()
+        small = photo.resize(({side}, {side}), Image.Resampling.BICUBIC)
+        small.save(copy, "JPEG", quality={COPY_QUALITY}, subsampling=2)
+        photo = Image.open(copy)
+"""
 
 
 def _template(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from captioning.arrays import weights_of
 from captioning.backend import to_numpy
@@ -16,6 +17,7 @@ from captioning.config import EncoderConfig
 from captioning.encoders import ENCODERS, encoder_key, load_encoder, resolve
 from captioning.encoders.encoder import Preprocessing
 from captioning.errors import BundleError, ConfigError, WeightsError
+from captioning.images import as_small_copy, to_square
 
 SHARED = Path(__file__).parents[3] / "shared"
 LAYERS = [(name, layer) for name, spec in ENCODERS.items() for layer in spec.layers]
@@ -364,3 +366,21 @@ def test_the_real_weights_are_read(name, shape, monkeypatch, keras_home):
     # Trained batch statistics hold activations at the scale of one; fresh ones let them vanish
     # or grow with depth.
     assert 0.01 < features.std() < 10
+
+
+def test_a_photo_becomes_a_small_copy_first_where_the_encoder_learned_from_such():
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 120, 3), np.uint8))
+    plain, used = (
+        load_encoder(COMPACT.replace(photo_size=size), random_weights=True) for size in (None, 24)
+    )
+    side = int(plain.config.input_size)
+    assert np.array_equal(plain.pixels(photo), to_square(photo, side))
+    assert np.array_equal(used.pixels(photo), to_square(as_small_copy(photo, 24), side))
+    small = photo.resize((24, 24))
+    assert np.array_equal(used.pixels(small), to_square(small, side))
+
+
+def test_features_of_small_copies_are_features_of_their_own():
+    keys = [encoder_key(EncoderConfig(photo_size=size)) for size in (None, 0, 224, 100)]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3

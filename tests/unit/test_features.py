@@ -6,14 +6,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from captioning.config import EncoderConfig
-from captioning.datasets import load
+from captioning.datasets import CaptionDataset, Photo, load
+from captioning.datasets.oddities import Oddities
 from captioning.errors import FeaturesError
 from captioning.features import (
     FeatureStore,
     extract_features,
+    fitted,
     store_folder,
     store_progress,
 )
@@ -332,3 +334,27 @@ def test_the_real_encoder_has_the_face_that_extraction_needs(shapes, tiny_captio
     expected = encoder.encode(pixels)
     assert store.shape == encoder.feature_shape
     np.testing.assert_allclose(store.of(store.names), expected, atol=2e-3 * np.abs(expected).max())
+
+
+def test_a_model_gets_used_to_the_size_of_small_square_jpegs(tmp_path):
+    def data_set(*sizes, ending="jpg"):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        for number, size in enumerate(sizes):
+            Image.new("RGB", size).save(folder / f"{number}.{ending}")
+        photos = tuple(Photo(f"{n}.{ending}", ("a",), "train") for n in range(len(sizes)))
+        return CaptionDataset("x", folder, photos, folder, Oddities())
+
+    copies = data_set((48, 48), (48, 48))
+    assert fitted(CONFIG, copies) == CONFIG.replace(photo_size=48)
+    assert fitted(CONFIG.replace(photo_size=0), copies).photo_size == 0
+    for other in (
+        data_set((48, 48), (64, 64)),
+        data_set((48, 32), (48, 32)),
+        data_set((48, 48), ending="png"),
+        data_set(),
+    ):
+        assert fitted(CONFIG, other).photo_size == 0
+    gone = data_set((48, 48))
+    gone.path(gone.photos[0]).unlink()
+    assert fitted(CONFIG, gone).photo_size == 0

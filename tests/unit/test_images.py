@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageFile, ImageOps
 
 from captioning.errors import ImageError
-from captioning.images import read_image, to_square
+from captioning.images import as_small_copy, read_image, to_square
 
 ROOT = Path(__file__).parents[2]
 
@@ -440,3 +440,19 @@ def test_square_of_the_right_size_is_untouched():
 
 def test_square_takes_other_modes():
     assert to_square(Image.new("L", (4, 4), 7), 4).tolist() == [[[7, 7, 7]] * 4] * 4
+
+
+def test_a_small_copy_is_made_as_the_data_set_s_were():
+    image = scene(90, 30)
+    copy = as_small_copy(image, 32)
+    assert (copy.size, copy.mode) == ((32, 32), "RGB")
+    stream = io.BytesIO()
+    image.resize((32, 32), Image.Resampling.BICUBIC).save(
+        stream, "JPEG", quality=94, subsampling="4:2:0"
+    )
+    assert np.array_equal(np.asarray(copy), np.asarray(Image.open(stream)))
+
+
+def test_what_is_a_small_copy_already_is_left_as_it_is():
+    image = noisy(32, 32)
+    assert as_small_copy(image, 32) is image

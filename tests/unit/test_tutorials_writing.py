@@ -2,12 +2,14 @@
 
 import ast
 import io
+import json
 import os
 import pickle
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -203,3 +205,20 @@ def test_pixels_are_scaled_as_ours(tmp_path, tiny_bundle):
 
 def test_the_shipped_model_is_left_as_it_was():
     assert not (read_bundle(ROOT / "models" / "shapes").folder / SCRIPT).exists()
+
+
+def test_the_script_makes_small_copies_as_the_model_does(tmp_path, tiny_bundle, monkeypatch):
+    config = {**json.loads((tiny_bundle.folder / "config.json").read_text())}
+    config["encoder"]["photo_size"] = 24
+    (tiny_bundle.folder / "config.json").write_text(json.dumps(config))
+    bundle = read_bundle(tiny_bundle.folder)
+    write_script(bundle, tmp_path / SCRIPT)
+    script = load_script(tmp_path / SCRIPT)
+    photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (50, 90, 3), np.uint8))
+    photo.save(tmp_path / "photo.png")
+    monkeypatch.setattr(script, "scale", lambda pixels: pixels)
+    seen = []
+    reader = SimpleNamespace(predict=lambda pixels, verbose: seen.append(pixels))
+    script.extract_features(tmp_path / "photo.png", reader)
+    ours = load_encoder(bundle.encoder, arrays=bundle.encoder_arrays()).pixels(photo)
+    np.testing.assert_array_equal(seen[0][0], ours)
