@@ -1,5 +1,8 @@
 """A model's card: what it is, how it was made, how good it is, and what it cannot do."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from captioning.bundles import SCORES_BEGIN, SCORES_END
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
@@ -31,11 +34,16 @@ def training_card(
     config: TrainingConfig,
     dataset: CaptionDataset,
     progress: Progress,
-    *,
-    photos: int,
-    command: str,
+    facts: Mapping[str, Any],
 ) -> str:
-    """Write the README.md of a bundle, in Markdown."""
+    """Write the README.md of a bundle, in Markdown.
+
+    Args:
+        config: every setting.
+        dataset: what it learned from.
+        progress: its epochs.
+        facts: the `training` of its `metrics.json`.
+    """
     kind, encoder = config.decoder.kind, config.encoder
     best = progress.history[progress.best_epoch]
     licence = _LICENCES.get(dataset.name, "See the data set's own terms.")
@@ -49,8 +57,8 @@ def training_card(
 
 ## Training
 
-- Data: the training split of {dataset.name}, {photos:,} photos. {licence}
-- Command: `{command or "python -m captioning train"}`
+- Data: the training split of {dataset.name}, {facts["photos"]:,} photos. {licence}
+{_origin(facts.get("began_with"))}- Command: `{facts["command"] or "python -m captioning train"}`
 - Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
   {best["epoch"]} had the best CIDEr on dev and was kept.
 - Every setting stands in `metrics.json`, every epoch in `history.jsonl`.
@@ -70,3 +78,16 @@ without smoothing, ROUGE-L and CIDEr-D as pycocoevalcap computes them, times 100
 
 {limits}
 """
+
+
+def _origin(before: Mapping[str, Any] | None) -> str:
+    """Say what a model was before this training, if it was anything."""
+    if not before:
+        return ""
+    made = f" (`{before['command']}`)" if before.get("command") else ""
+    if "seconds" not in before:
+        return f"- It began with the weights of {before['model']}.\n"
+    return (
+        f"- It began with the weights of {before['model']}{made}: epoch {before['best_epoch']}, "
+        f"trained for {before['seconds'] / 60:.0f} minutes.\n"
+    )

@@ -104,11 +104,14 @@ class Trainer:
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self._dev_rows = CaptionRows(dev.captions, vocabulary, max_length=length).rows
         self.steps = -(-len(train.captions) // config.images_per_batch)
+        critical = config.objective == "self_critical"
         self.model = TeacherForcing(
             decoder,
             encoder,
-            label_smoothing=config.label_smoothing,
-            own_captions=config.objective == "self_critical",
+            # Spread over all words it would reward those that cannot be said.
+            label_smoothing=0.0 if critical else config.label_smoothing,
+            own_captions=critical,
+            dropout=config.critical_dropout or not critical,
         )
         self.search = CaptionSearch(decoder, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None

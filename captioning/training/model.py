@@ -26,9 +26,11 @@ class TeacherForcing(keras.Model):
         label_smoothing: share of the target's probability spread evenly over all words (Szegedy et
             al. 2016, https://arxiv.org/abs/1512.00567).
         own_captions: it learns from captions that it drew itself.  The step must then follow the
-            gradient of just the model that drew: without dropout, and among the words that can be
-            said.  Else a shorter draw's better reward is gained by moving all probability to UNK,
-            which is never drawn, and the captions fall apart within two epochs.
+            gradient of the model that drew, among the words that can be said.  Else a shorter
+            draw's better reward is gained by moving all probability to UNK, which is never drawn,
+            and the captions fall apart within two epochs.
+        dropout: drop numbers in a step as the decoder's settings say.  With `own_captions` the
+            gradient is then no longer quite that of the model that drew; it overfits later.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class TeacherForcing(keras.Model):
         *,
         label_smoothing: float,
         own_captions: bool = False,
+        dropout: bool = True,
     ) -> None:
         super().__init__(name="teacher_forcing")
         self.own_captions = own_captions
+        self.dropout = dropout
         self.decoder = decoder
         self.encoder = encoder
         self.label_smoothing = label_smoothing
@@ -50,7 +54,7 @@ class TeacherForcing(keras.Model):
         features = x["photos"]
         if self.encoder is not None:
             features = self.encoder(features, training=training)
-        dropping = training and not self.own_captions
+        dropping = training and self.dropout
         memory = self.decoder.remember(features, dropping)
         answers, _, _ = self.decoder.read(memory, x["tokens"], dropping)
         flat = ops.reshape(answers, (-1, answers.shape[-1]))

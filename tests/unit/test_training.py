@@ -23,7 +23,12 @@ from captioning.training import Trainer, teacher_forcing, train
 from captioning.training.batches import CaptionRows, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.loop import SplitData
-from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
+from captioning.training.model import (
+    TeacherForcing,
+    as_keras_reads,
+    averaged_weights,
+    compile_for_training,
+)
 from captioning.training.objectives import SelfCritical
 from captioning.training.recipe import prepare
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
@@ -457,6 +462,20 @@ def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(
     np.testing.assert_allclose(after, before / 0.5, rtol=1e-5, atol=1e-6)
 
 
+def test_a_model_tells_what_it_began_with(shapes, tiny_bundle, data_home):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    first = TOGETHER.replace(encoder_from="lender", train_encoder=False, epochs=1, name="first")
+    train(first, shapes, bundle_folder=data_home / "models" / "first", command="make first")
+    second = first.replace(start_from="first", objective="self_critical", samples=2)
+    bundle = train(second, shapes, bundle_folder=data_home / "models" / "second", command="go on")
+    facts = bundle.metrics["training"]
+    assert facts["command"] == "go on"
+    assert facts["began_with"]["model"] == "first"
+    assert facts["began_with"]["configuration"]["objective"] == "cross_entropy"
+    assert "It began with the weights of first (`make first`): epoch 1" in bundle.card
+    assert "Command: `go on`" in bundle.card
+
+
 @pytest.fixture
 def scripted():
     """A trainer whose weights are the number of its epoch and whose captions come from a script.
@@ -652,6 +671,22 @@ def test_captions_that_score_better_become_likelier(all_is_compiled):
     assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
 
 
+def test_a_step_on_own_captions_drops_numbers_only_when_asked_to():
+    """Without, two equal steps on the same draws have the same loss; with, they have not."""
+    losses = {}
+    for asked in (False, True):
+        config = CONFIG.replace(objective="self_critical", critical_dropout=asked)
+        trainer = make_trainer(config)
+        indices = np.arange(4)
+        x, y, weights = as_keras_reads(trainer.batch(indices, TRAIN.photos(indices)))
+        model = trainer.model
+        losses[asked] = [
+            float(model.compute_loss(x, y, model(x, training=True), weights)) for _ in range(2)
+        ]
+    assert losses[False][0] == losses[False][1]
+    assert losses[True][0] != losses[True][1]
+
+
 # From a data set to a bundle
 
 
@@ -725,7 +760,7 @@ def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
     assert facts["best_epoch"] == 1 + ciders.index(max(ciders))
     assert TrainingConfig.from_dict(facts["configuration"]).decoder == TOGETHER.decoder
     assert "the command" in bundle.card
-    assert bundle.encoder == EncoderConfig(name="compact", layer="map", input_size=32, width=4)
+    assert bundle.encoder == TOGETHER.encoder.replace(layer="map", photo_size=0)
 
     captioner = Captioner.load(bundle.folder)
     photo = secretive.split("dev")[0]

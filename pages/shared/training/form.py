@@ -48,6 +48,7 @@ _GROUPS = {
         "ema_momentum",
         "objective",
         "samples",
+        "critical_dropout",
     ),
     "Scoring": (
         "score_images",
