@@ -34,7 +34,7 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab.get_by_text("Encoder", exact=True).click()
     fill(tab, "Input size", 32)
     fill(tab, "Width", 4)
-    tab.get_by_test_id("stMetricValue").get_by_text("48").wait_for()
+    tab.get_by_test_id("stMetricValue").get_by_text("48", exact=True).wait_for()
     tab.get_by_role("button", name="Start training").click()
     tab.wait_for_url("**/watch**")
     tab.get_by_text("The same photos, epoch by epoch").wait_for(timeout=180_000)
