@@ -11,6 +11,7 @@ length of the copy's features.
 
 import argparse
 import json
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from captioning.metrics import score_captions
 
 
 def main() -> None:
-    """Print BLEU-4 and CIDEr of both, and what is lost."""
+    """Print BLEU-4, CIDEr and the median milliseconds a caption of both, and what is lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", required=True, type=Path)
@@ -55,8 +56,9 @@ def main() -> None:
     copies = [read_image(dataset.path(known[name])) for name in names]
     result: dict[str, float] = {"photos": len(names), "photo_size": encoder.config.photo_size or 0}
     for which, photos in {"original": originals, "squashed": copies}.items():
-        captions = [captioner.caption(photo, decoding).text for photo in photos]
-        scores = score_captions(captions, references)
+        found = [captioner.caption(photo, decoding) for photo in photos]
+        scores = score_captions([caption.text for caption in found], references)
+        result[f"{which}_ms"] = round(1000 * statistics.median(c.seconds for c in found), 1)
         result[f"{which}_bleu_4"] = round(scores.bleu_4, 2)
         result[f"{which}_cider"] = round(scores.cider, 2)
     result["bleu_4_lost"] = round(result["squashed_bleu_4"] - result["original_bleu_4"], 2)
