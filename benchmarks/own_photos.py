@@ -6,7 +6,7 @@ FOLDER holds photos of the data set at their original size, under the same names
 twice: as it is, and as the data set's small square copy; both captions are scored against the data
 set's references.  Since so few captions score by chance as much as by merit, the distance between
 what the encoder sees in the two is printed too: the length of the difference, as a share of the
-length of the copy's features.
+length of the copy's features; and how far apart the pixels are that it reads.
 """
 
 import argparse
@@ -62,12 +62,22 @@ def main() -> None:
         result[f"{which}_bleu_4"] = round(scores.bleu_4, 2)
         result[f"{which}_cider"] = round(scores.cider, 2)
     result["bleu_4_lost"] = round(result["squashed_bleu_4"] - result["original_bleu_4"], 2)
+    result["pixel_difference"] = round(_difference(captioner, originals, copies), 1)
     result["feature_distance"] = round(_distance(captioner, originals, copies), 3)
     if arguments.json:
         print(json.dumps(result))
     else:
         for name, value in result.items():
             print(f"{name:>16}  {value}")
+
+
+def _difference(
+    captioner: Captioner, originals: Sequence[Image.Image], copies: Sequence[Image.Image]
+) -> float:
+    """Return the mean squared difference of the pixels, 0 to 255, that the encoder reads."""
+    read = captioner.encoder.pixels
+    pairs = ((read(a), read(b)) for a, b in zip(originals, copies, strict=True))
+    return float(np.mean([(ours.astype(float) - theirs) ** 2 for ours, theirs in pairs]))
 
 
 def _distance(

@@ -22,7 +22,7 @@ __all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "as_small_copy", "read_image", 
 #: cameras, through its JPEG entry.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 50_000_000
-#: The JPEG quality that comes nearest to the small copies of Flickr8k.
+#: The JPEG quality whose quantisation tables the small copies of Flickr8k have.
 COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
 
