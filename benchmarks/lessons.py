@@ -9,10 +9,10 @@ open, 300 ms for a control.
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,9 @@ from streamlit.runtime.state.common import TESTING_KEY
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.serving import open_app, own_data  # noqa: E402
+from pages.shared.memory import settle  # noqa: E402
 
 OPEN_SECONDS, CONTROL_SECONDS = 2.0, 0.3
 SUBJECT = ("learn.model", "learn.photo", "learn.upload", "learn.projector")
@@ -34,9 +37,9 @@ def main() -> None:
     parser.add_argument("--model", help="a bundle's name; by default the app's own choice")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["CAPTIONING_DATA"] = folder
+    with own_data():
         rows = list(measure(options.model))
+        frozen, thawed = _clearing()
     for row in rows:
         controls = row["controls"]
         slow = {name: ms for name, ms in controls.items() if ms > 1000 * CONTROL_SECONDS}
@@ -47,6 +50,7 @@ def main() -> None:
         )
         for name, milliseconds in slow.items():
             print(f"{'':>14}{milliseconds:4.0f} ms  {name}")
+    print(f"clearing Keras' session  {1000 * frozen:.0f} ms, {1000 * thawed:.0f} ms if not frozen")
     print(f"load {os.getloadavg()[0]:.1f}")
     if options.json:
         print(json.dumps(rows))
@@ -54,11 +58,9 @@ def main() -> None:
 
 def measure(model: str | None) -> Iterator[dict[str, Any]]:
     """Open the lessons in their order; gives what each took."""
-    from streamlit.testing.v1 import AppTest
-
     from pages.shared.learning.lessons import LESSONS
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
+    app = open_app()
     if model:
         app.query_params["learn.model"] = model
     _draw(app, "pages/learn/overview.py")  # loads the model
@@ -90,6 +92,19 @@ def _controls(app: Any) -> Iterator[tuple[str, float]]:
         app.run()
         yield f"{found[0].label} ({kind})", time.perf_counter() - begun
         _check(app)
+
+
+def _clearing() -> tuple[float, float]:
+    """Return the seconds of what Streamlit does after each run, as pages do it and without."""
+    import keras
+
+    seconds = []
+    for prepare in (settle, gc.unfreeze):
+        prepare()
+        begun = time.perf_counter()
+        keras.backend.clear_session()
+        seconds.append(time.perf_counter() - begun)
+    return seconds[0], seconds[1]
 
 
 def _draw(app: Any, page: str) -> float:

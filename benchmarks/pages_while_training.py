@@ -11,12 +11,13 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.serving import open_app, own_data  # noqa: E402
 
 PAGES = ("pages/home/home.py", "pages/caption/caption.py", "pages/train/compare.py")
 ROUNDS, DRAWS = 8, 6
@@ -24,22 +25,19 @@ ROUNDS, DRAWS = 8, 6
 
 def main() -> int:
     """Measure in a data folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["CAPTIONING_DATA"] = folder
-        print(json.dumps(measure(Path(folder)), indent=1))
+    with own_data() as folder:
+        print(json.dumps(measure(folder), indent=1))
     return 0
 
 
 def measure(data: Path) -> dict[str, float]:
     """Draw pages beside a run that trains and one that is paused, in turn."""
-    from streamlit.testing.v1 import AppTest
-
     from captioning.runs import Runs, presets, read_curves
 
     runs = Runs(data)
     config = presets()[0].config.replace(epochs=200)
     run = runs.start(runs.create(config).id)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app = open_app()
     while not read_curves(runs.get(run.id)).steps:
         time.sleep(0.5)
     seconds: dict[str, list[float]] = {"running": [], "paused": []}

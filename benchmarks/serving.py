@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,9 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["find_chromium", "open_tab", "resident", "serve"]
+__all__ = ["find_chromium", "open_app", "open_tab", "own_data", "resident", "serve"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def own_data() -> Iterator[Path]:
+    """Give this process an empty data folder of its own, and delete it afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CAPTIONING_DATA"] = folder
+        yield Path(folder)
+
+
+def open_app() -> Any:
+    """Open the app without a browser (Streamlit's `AppTest`), at its first page."""
+    from streamlit.testing.v1 import AppTest
+
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
 
 
 def find_chromium() -> str | None:

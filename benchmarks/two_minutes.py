@@ -11,31 +11,29 @@ and a BLEU-4 of 50.
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.serving import open_app, own_data  # noqa: E402
+
 LONGEST = 900.0
 
 
 def main() -> int:
     """Measure in a data folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["CAPTIONING_DATA"] = folder
-        print(json.dumps(measure(Path(folder)), indent=1))
+    with own_data() as folder:
+        print(json.dumps(measure(folder), indent=1))
     return 0
 
 
 def measure(data: Path) -> dict[str, float]:
     """Start the run as a visitor would, and wait for its end."""
-    from streamlit.testing.v1 import AppTest
-
     from captioning.runs import Runs
 
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app = open_app()
     app.switch_page("pages/train/new.py").run()
     app.button(key="new.start").click()
     begun = time.perf_counter()

@@ -202,7 +202,7 @@ def available_memory() -> int | None:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(n.split()[1]) * 1024 for n in lines if n.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
-        pass
+        pass  # not Linux
     try:  # macOS tells what there is, not what is free
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (OSError, ValueError):

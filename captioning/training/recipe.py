@@ -23,10 +23,10 @@ from captioning.training.checkpoints import Checkpoints
 from captioning.training.loop import SplitData, Trainer, TrainingEvent
 from captioning.vocabulary import Vocabulary
 
+__all__ = ["Inputs", "Prepared", "prepare", "train"]
+
 SIDES = {"left", "right", "lefthand", "righthand"}
 """A caption with one of these is not true of the photo in a mirror."""
-
-__all__ = ["Inputs", "Prepared", "prepare", "train"]
 
 
 def train(
@@ -158,12 +158,9 @@ class Prepared:
         Raises:
             BundleError: it cannot be written.
         """
-        config, trainer, photos = self.config, self.trainer, self.inputs.train_photos
+        config, trainer = self.config, self.trainer
         network, progress, kept = trainer.encoder, trainer.progress, self.inputs.kept_arrays
-        facts = _training_facts(config, self.dataset, photos, trainer) | {"command": command}
-        if self.origin is not None:
-            before = (self.origin.metrics or {}).get("training", {})
-            facts["began_with"] = {"model": self.origin.name, **before}
+        facts = self._facts(command)
         return write_bundle(
             folder,
             encoder=config.encoder,
@@ -178,6 +175,22 @@ class Prepared:
             history=progress.history,
             card=training_card(config, self.dataset, progress, facts),
         )
+
+    def _facts(self, command: str) -> dict[str, Any]:
+        """Return what `metrics.json` tells of the training, with what came before it."""
+        progress = self.trainer.progress
+        facts = {
+            "data": self.dataset.name,
+            "photos": len(self.inputs.train_photos),
+            "best_epoch": progress.history[progress.best_epoch]["epoch"],
+            "seconds": round(progress.seconds, 1),
+            "configuration": self.config.to_dict(),
+            "command": command,
+        }
+        if self.origin is not None:
+            before = (self.origin.metrics or {}).get("training", {})
+            facts["began_with"] = {"model": self.origin.name, **before}
+        return facts
 
 
 def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
@@ -315,16 +328,3 @@ def _from_pixels(
         names=[photo.name for photo in kept],
         can_flip=_can_flip(kept) if flip else None,
     )
-
-
-def _training_facts(
-    config: TrainingConfig, dataset: CaptionDataset, photos: Sequence[Photo], trainer: Trainer
-) -> dict[str, Any]:
-    best = trainer.progress.history[trainer.progress.best_epoch]
-    return {
-        "data": dataset.name,
-        "photos": len(photos),
-        "best_epoch": best["epoch"],
-        "seconds": round(trainer.progress.seconds, 1),
-        "configuration": config.to_dict(),
-    }
