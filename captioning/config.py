@@ -279,6 +279,12 @@ class TrainingConfig(Config):
         False,
         "show half of the photos mirrored, but none whose captions say left or right",
     )
+    crops: int = setting(
+        0,
+        "random crops made of each training photo; half of the photos are shown as one of them",
+        at_least=0,
+        at_most=100,
+    )
     ema_momentum: float = setting(
         0.0,
         "share of the past in the running mean of the weights; 0 keeps none",

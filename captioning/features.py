@@ -26,6 +26,7 @@ from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.prefetch import ahead
+from captioning.views import View
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder
@@ -45,6 +46,7 @@ BATCH = 16
 _LOOKED_AT = 30
 """Photos whose size is asked for."""
 FORMAT_VERSION = 1
+WHOLE = View()
 
 _ROWS = "features.f16"
 _INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}
@@ -170,7 +172,7 @@ def store_folder(
     root: Path | None = None,
     *,
     arrays: Mapping[str, np.ndarray] | None = None,
-    flipped: bool = False,
+    view: View = WHOLE,
 ) -> Path:
     """Return where the features of `dataset` by an encoder belong.
 
@@ -179,13 +181,13 @@ def store_folder(
         dataset: whose photos.
         root: folder of stores; by default `features` in the data folder.
         arrays: the encoder's weights, if it is not an ImageNet one.
-        flipped: the training photos, each as in a mirror, instead of all photos as they are.
+        view: of the training photos; all photos if it shows them as they are.
     """
     root = root or data_folder() / "features"
     config, _ = resolve(config)
     key = encoder_key(config, arrays)
     name = f"{dataset.name}-{config.name}-{config.layer}-{key}-{dataset.fingerprint}"
-    return root / f"{name}-flipped" if flipped else root / name
+    return root / f"{name}{view.suffix}"
 
 
 def store_progress(
@@ -193,11 +195,11 @@ def store_progress(
     dataset: CaptionDataset,
     *,
     arrays: Mapping[str, np.ndarray] | None = None,
-    flipped: bool = False,
+    view: View = WHOLE,
 ) -> int:
     """Return how many photos of `dataset` have features by an encoder, skipped ones included."""
     try:
-        folder = store_folder(config, dataset, arrays=arrays, flipped=flipped)
+        folder = store_folder(config, dataset, arrays=arrays, view=view)
         return int(_read_index(folder)["done"])
     except (FeaturesError, KeyError):
         return 0
@@ -208,7 +210,7 @@ def extract_features(
     dataset: CaptionDataset,
     folder: Path,
     *,
-    flipped: bool = False,
+    view: View = WHOLE,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     in_turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
@@ -219,7 +221,7 @@ def extract_features(
         encoder: computes the features.
         dataset: whose photos, all splits.
         folder: where to, usually `store_folder(...)`.
-        flipped: encode the training photos, each as in a mirror, instead of all photos as they are.
+        view: encode this one of the training photos; all photos if it shows them as they are.
         on_progress: told after each batch.
         should_stop: asked after each batch.
         in_turn: held while a batch is encoded, such as a model's `turns.take`.
@@ -231,13 +233,13 @@ def extract_features(
         FeaturesError: asked to stop, or the folder cannot be written.
     """
     try:
-        photos = dataset.split("train") if flipped else dataset.photos
+        photos = dataset.photos if view.whole else dataset.split("train")
         index = _begin(folder, encoder, photos)
         rows = _map(folder, index, "r+")
         begun, at_first = time.monotonic(), index["done"]
         starts = range(at_first, len(photos), BATCH)
         groups = [photos[start : start + BATCH] for start in starts]
-        batches = ahead(partial(_read_batch, encoder, dataset, flipped=flipped), groups)
+        batches = ahead(partial(_read_batch, encoder, dataset, view), groups)
         for start, (pixels, reasons) in zip(starts, batches, strict=True):
             with in_turn():
                 encoded = encoder.encode(pixels)
@@ -305,22 +307,23 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 
 def _read_batch(
-    encoder: "Encoder", dataset: CaptionDataset, photos: Sequence[Photo], *, flipped: bool
+    encoder: "Encoder", dataset: CaptionDataset, view: View, photos: Sequence[Photo]
 ) -> tuple[np.ndarray, list[str | None]]:
     """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
     size = int(encoder.config.input_size or 0)
     pixels = np.zeros((len(photos), size, size, 3), np.uint8)
     reasons: list[str | None] = [
-        _read_into(pixels[place], encoder, dataset, photo) for place, photo in enumerate(photos)
+        _read_into(pixels[place], encoder, dataset, view, photo)
+        for place, photo in enumerate(photos)
     ]
-    return pixels[:, :, ::-1] if flipped else pixels, reasons
+    return pixels, reasons
 
 
 def _read_into(
-    place: np.ndarray, encoder: "Encoder", dataset: CaptionDataset, photo: Photo
+    place: np.ndarray, encoder: "Encoder", dataset: CaptionDataset, view: View, photo: Photo
 ) -> str | None:
     try:
-        place[:] = encoder.pixels(read_image(dataset.path(photo)))
+        place[:] = view.of(encoder.pixels(read_image(dataset.path(photo))), photo.name)
     except ImageError as error:
         return str(error)
     return None

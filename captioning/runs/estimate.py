@@ -20,6 +20,7 @@ from captioning.encoders.registry import resolve
 from captioning.features import fitted, store_progress
 from captioning.runs.curves import read_events
 from captioning.runs.record import Run, write_json
+from captioning.views import views
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -104,8 +105,8 @@ class DataSizes:
         dev: those of the dev split.
         words: size of the vocabulary.
         encoded: photos whose features are stored already.
-        flips: photos that are to be read mirrored too.
-        flips_encoded: those of them whose features are stored already.
+        views: further views of the training photos that are to be read too, for each how many
+            photos it has and how many of them have their features stored already.
     """
 
     photos: int
@@ -113,8 +114,7 @@ class DataSizes:
     dev: int
     words: int
     encoded: int
-    flips: int = 0
-    flips_encoded: int = 0
+    views: tuple[tuple[int, int], ...] = ()
 
 
 def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
@@ -126,31 +126,28 @@ def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
         BundleError: a bundle that the settings name cannot be read.
     """
     config = config.replace(encoder=resolve(config.encoder)[0])
+    shown = views(crops=config.crops, flips=config.horizontal_flip)
     if config.data == "shapes":
         count = config.shapes_count
         train = count - 2 * (count // 10)
-        used, flips = min(config.limit_images or train, train), config.horizontal_flip * train
-        return DataSizes(count, used, count // 10, 50, 0, flips)
+        used = min(config.limit_images or train, train)
+        return DataSizes(count, used, count // 10, 50, 0, ((train, 0),) * (len(shown) - 1))
     inside = data / config.data
     dataset = load(inside) if inside.is_dir() else load_named(config.data)
     train_photos = dataset.split("train")[: config.limit_images or None]
     captions = (caption for photo in train_photos for caption in photo.captions)
-    stored = [0, 0]
+    stored = [0] * len(shown)
     if not config.train_encoder:
         arrays = lent_encoder(config.encoder_from)[0] if config.encoder_from else None
         encoder = fitted(config.encoder, dataset)
-        stored = [
-            store_progress(encoder, dataset, arrays=arrays, flipped=flipped)
-            for flipped in (False, True)
-        ]
+        stored = [store_progress(encoder, dataset, arrays=arrays, view=view) for view in shown]
     return DataSizes(
         photos=len(dataset.photos),
         train=len(train_photos),
         dev=len(dataset.split("dev")),
         words=len(Vocabulary.build(captions, min_count=config.min_count)),
         encoded=stored[0],
-        flips=len(dataset.split("train")) if config.horizontal_flip else 0,
-        flips_encoded=stored[1],
+        views=tuple((len(dataset.split("train")), encoded) for encoded in stored[1:]),
     )
 
 
@@ -169,7 +166,7 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
     config = config.replace(encoder=encoder)
     words, rates = sizes.words, _read_rates(data)
     regions, channels = _shape(config)
-    stores = [(sizes.photos, sizes.encoded), (sizes.flips, min(sizes.flips, sizes.flips_encoded))]
+    stores = [(sizes.photos, sizes.encoded), *sizes.views]
     if config.train_encoder:
         stores = []
     to_encode = sum(photos - encoded for photos, encoded in stores)

@@ -48,13 +48,16 @@ class SplitData:
         photos: gives features or pixels by index.
         captions: for each photo its captions, raw.
         names: what the photos are called, if anybody is to be told.
-        can_flip: bool `(photos,)`, which of n photos `photos` gives mirrored too, photo i at the
-            index n + i; None if it gives none.
+        crops: so many crops of each photo `photos` gives too: of n photos, crop k of photo i at
+            the index k * n + i.
+        can_flip: bool `(photos,)`, which photos are shown mirrored too; None if none is.  Mirrored
+            views follow all others, in the same order.
     """
 
     photos: PhotoSource
     captions: Sequence[Sequence[str]]
     names: Sequence[str] = ()
+    crops: int = 0
     can_flip: np.ndarray | None = None
 
 
@@ -155,13 +158,19 @@ class Trainer:
     def groups(self, epoch: int) -> list[np.ndarray]:
         """Return the photos of each step of an epoch, in an order that its number alone fixes.
 
-        Of n photos, an index of n or more is a mirrored one.
+        Of n photos, an index of n or more is another view of one than as it is.
         """
-        photos, can_flip = len(self.train_data.captions), self.train_data.can_flip
+        data = self.train_data
+        photos, can_flip = len(data.captions), data.can_flip
         random = np.random.default_rng((self.config.seed, epoch))
         order = random.permutation(photos)
+        views = np.zeros(photos, np.int64)
         if can_flip is not None:
-            order = order + photos * (can_flip[order] & (random.random(photos) < 0.5))
+            views += (data.crops + 1) * (can_flip[order] & (random.random(photos) < 0.5))
+        if data.crops:
+            crops = random.integers(1, data.crops + 1, photos)
+            views += np.where(random.random(photos) < 0.5, crops, 0)
+        order = order + photos * views
         size = self.config.images_per_batch
         return [order[start : start + size] for start in range(0, len(order), size)]
 

@@ -1,7 +1,7 @@
 """From a configuration and a data set to a bundle: the whole of a training run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,13 @@ from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, Progress, extract_features, fitted, store_folder
 from captioning.images import read_image
-from captioning.text import tokenize
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.loop import SplitData, Trainer, TrainingEvent
+from captioning.views import View, can_flip, views
 from captioning.vocabulary import Vocabulary
 
 __all__ = ["Inputs", "Prepared", "prepare", "train"]
-
-SIDES = {"left", "right", "lefthand", "righthand"}
-"""A caption with one of these is not true of the photo in a mirror."""
 
 
 def train(
@@ -217,8 +214,8 @@ def _features(
     def tell(progress: Progress) -> None:
         on_event({"event": "features", **vars(progress)})
 
-    def stored(*, flipped: bool) -> FeatureStore:
-        folder = store_folder(config.encoder, dataset, arrays=arrays, flipped=flipped)
+    def stored(view: View) -> FeatureStore:
+        folder = store_folder(config.encoder, dataset, arrays=arrays, view=view)
         try:
             return FeatureStore(folder)
         except FeaturesError:
@@ -227,18 +224,19 @@ def _features(
                 encoder,
                 dataset,
                 folder,
-                flipped=flipped,
+                view=view,
                 on_progress=tell,
                 should_stop=should_stop,
             )
 
-    store = stored(flipped=False)
-    mirror = stored(flipped=True) if config.horizontal_flip else None
+    shown = views(crops=config.crops, flips=config.horizontal_flip)
+    stores = [stored(view) for view in shown]
+    store = stores[0]
     keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
     train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
     return Inputs(
         train_photos=train,
-        train=_from_store(store, train, mirror),
+        train=_from_stores(config, stores, train),
         dev=_from_store(store, dev),
         feature_shape=store.shape,
         kept_arrays=None if lent else arrays,
@@ -246,32 +244,39 @@ def _features(
     )
 
 
-def _from_store(
-    store: FeatureStore, photos: Sequence[Photo], mirror: FeatureStore | None = None
-) -> SplitData:
+def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
     names = [photo.name for photo in photos]
-    places, count = store.places(names), len(names)
-    flipped = places if mirror is None else mirror.places(names)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        rows = store.rows(places[indices % count])
-        turned = indices >= count
-        if mirror is not None and turned.any():
-            rows[turned] = mirror.rows(flipped[indices[turned] - count])
-        return rows
-
+    places = store.places(names)
     return SplitData(
-        read,
+        lambda indices: store.rows(places[indices]),
         captions=[photo.captions for photo in photos],
         names=names,
-        can_flip=None if mirror is None else _can_flip(photos),
     )
 
 
-def _can_flip(photos: Sequence[Photo]) -> np.ndarray:
-    """Tell which photos' captions stay true in a mirror, bool `(photos,)`."""
-    sides = [any(SIDES & set(tokenize(c)) for c in photo.captions) for photo in photos]
-    return ~np.array(sides, bool)
+def _from_stores(
+    config: TrainingConfig, stores: Sequence[FeatureStore], photos: Sequence[Photo]
+) -> SplitData:
+    """Read photos from the stores of all their views, the first of which shows them whole."""
+    data = _from_store(stores[0], photos)
+    places = [store.places(data.names) for store in stores]
+    count = len(photos)
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        rows = np.empty((len(indices), *stores[0].shape), np.float16)
+        shown = indices // count
+        for view in np.unique(shown):
+            chosen = shown == view
+            rows[chosen] = stores[view].rows(places[view][indices[chosen] % count])
+        return rows
+
+    return replace(data, photos=read, **_further_views(config, data))
+
+
+def _further_views(config: TrainingConfig, data: SplitData) -> dict[str, Any]:
+    """Return the fields of `SplitData` that say which views there are besides whole photos."""
+    flips = can_flip(data.captions) if config.horizontal_flip else None
+    return {"crops": config.crops, "can_flip": flips}
 
 
 def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> Inputs:
@@ -285,12 +290,12 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
         arrays, _ = lent_encoder(config.encoder_from)
     encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
     chosen_train, chosen_dev = _chosen(config, dataset)
-    flip = config.horizontal_flip
-    train, of_train = _from_pixels(encoder, dataset, chosen_train, flip=flip)
+    shown = views(crops=config.crops, flips=config.horizontal_flip)
+    train, of_train = _from_pixels(encoder, dataset, chosen_train, shown)
     dev, of_dev = _from_pixels(encoder, dataset, chosen_dev)
     return Inputs(
         train_photos=train,
-        train=of_train,
+        train=replace(of_train, **_further_views(config, of_train)),
         dev=of_dev,
         feature_shape=encoder.feature_shape,
         encoder=encoder,
@@ -298,7 +303,10 @@ def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | No
 
 
 def _from_pixels(
-    encoder: Encoder, dataset: CaptionDataset, photos: Sequence[Photo], *, flip: bool = False
+    encoder: Encoder,
+    dataset: CaptionDataset,
+    photos: Sequence[Photo],
+    shown: Sequence[View] = (View(),),
 ) -> tuple[list[Photo], SplitData]:
     """Read photos; as in an extraction, one that cannot be read is left out.
 
@@ -314,17 +322,12 @@ def _from_pixels(
     if not read:
         raise TrainingError(f"None of {len(photos):,} photos can be read: {last}")
     kept, pixels = [photo for photo, _ in read], np.stack([square for _, square in read])
-    count = len(kept)
+    count, names = len(kept), [photo.name for photo in kept]
 
     def look(indices: np.ndarray) -> np.ndarray:
-        squares: np.ndarray = pixels[indices % count]
-        turned = indices >= count
-        squares[turned] = squares[turned, :, ::-1]
-        return squares
+        return np.stack(
+            [shown[i // count].of(pixels[i % count], names[i % count]) for i in indices]
+        )
 
-    return kept, SplitData(
-        look,
-        captions=[photo.captions for photo in kept],
-        names=[photo.name for photo in kept],
-        can_flip=_can_flip(kept) if flip else None,
-    )
+    captions = [photo.captions for photo in kept]
+    return kept, SplitData(look, captions=captions, names=names)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo, load
@@ -20,6 +20,7 @@ from captioning.features import (
     store_progress,
 )
 from captioning.images import read_image, to_square
+from captioning.views import View
 
 CONFIG = EncoderConfig(name="compact", layer="map", input_size=32, width=4)
 
@@ -74,16 +75,17 @@ def test_every_photo_has_its_own_features(shapes, encoder, tmp_path):
     np.testing.assert_array_equal(store.rows(store.places(some)), together)
 
 
-def test_training_photos_may_be_encoded_as_in_a_mirror(shapes, encoder, tmp_path):
-    store = extract_features(encoder, shapes, tmp_path / "flipped", flipped=True)
+@pytest.mark.parametrize("view", [View(flipped=True), View(crop=2)])
+def test_training_photos_may_be_encoded_in_another_view(shapes, encoder, tmp_path, view):
+    store = extract_features(encoder, shapes, tmp_path / "view", view=view)
     train = shapes.split("train")
     assert store.names == tuple(photo.name for photo in train)
     for photo in train:
-        pixels = encoder.pixels(ImageOps.mirror(read_image(shapes.path(photo))))
+        pixels = view.of(encoder.pixels(read_image(shapes.path(photo))), photo.name)
         expected = SimpleEncoder().encode(pixels[None])[0].astype(np.float16)
         np.testing.assert_array_equal(store.of([photo.name])[0], expected)
     plain = store_folder(CONFIG, shapes, tmp_path)
-    assert store_folder(CONFIG, shapes, tmp_path, flipped=True) != plain
+    assert store_folder(CONFIG, shapes, tmp_path, view=view) != plain
 
 
 def test_features_lie_on_the_disk_and_not_in_memory(shapes, encoder, tmp_path):

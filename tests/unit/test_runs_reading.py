@@ -157,10 +157,8 @@ def test_what_cannot_fit_is_refused_in_words(runs: Runs, monkeypatch: pytest.Mon
     stored = estimate_run(wide, DataSizes(40, 32, 4, 50, encoded=40), runs.data)
     assert stored.to_encode == 0
     mirrored = wide.replace(horizontal_flip=True)
-    half = estimate_run(
-        mirrored, DataSizes(40, 32, 4, 50, 40, flips=32, flips_encoded=12), runs.data
-    )
-    none = estimate_run(mirrored, DataSizes(40, 32, 4, 50, 40, flips=32), runs.data)
+    half = estimate_run(mirrored, DataSizes(40, 32, 4, 50, 40, views=((32, 12),)), runs.data)
+    none = estimate_run(mirrored, DataSizes(40, 32, 4, 50, 40, views=((32, 0),)), runs.data)
     assert (half.to_encode, none.to_encode) == (20, 32)
     assert half.disk_bytes == stored.disk_bytes < none.disk_bytes < estimate.disk_bytes
     assert stored.seconds < estimate.seconds

@@ -31,6 +31,7 @@ from captioning.training.model import (
 )
 from captioning.training.objectives import SelfCritical
 from captioning.training.recipe import prepare
+from captioning.views import views
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 R, D, U, LENGTH = 4, 6, 16, 6
@@ -422,13 +423,31 @@ def test_half_of_the_photos_that_may_be_are_mirrored():
     np.testing.assert_array_equal(mirrored.tokens, plain.tokens)
 
 
+def test_half_of_the_photos_are_shown_as_one_of_their_crops():
+    can_flip = np.arange(10) % 5 != 0
+    train = dataclasses.replace(TRAIN, crops=3, can_flip=can_flip)
+    trainer = Trainer(CONFIG, decoder=make_decoder(), vocabulary=VOCABULARY, train=train, dev=DEV)
+    drawn = np.concatenate([index for epoch in range(400) for index in trainer.groups(epoch)])
+    photos, views = drawn % 10, drawn // 10
+    assert (np.bincount(photos) == 400).all()
+    flipped, crops = views // 4, views % 4
+    assert np.unique(photos[flipped == 1]).tolist() == np.flatnonzero(can_flip).tolist()
+    assert abs(flipped[can_flip[photos]].mean() - 0.5) < 0.05
+    np.testing.assert_allclose(np.bincount(crops) / 4000, [1 / 2, 1 / 6, 1 / 6, 1 / 6], atol=0.04)
+    assert crops[flipped == 1].mean() == pytest.approx(crops[flipped == 0].mean(), abs=0.15)
+
+
 @pytest.mark.parametrize("with_encoder", [True, False])
-def test_a_mirrored_photo_is_read_mirrored_unless_its_captions_name_a_side(
+def test_views_of_a_photo_are_read_mirrored_unless_its_captions_name_a_side(
     shapes, tiny_bundle, data_home, with_encoder
 ):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     config = TOGETHER.replace(
-        train_encoder=with_encoder, encoder_from="lender", horizontal_flip=True, limit_images=0
+        train_encoder=with_encoder,
+        encoder_from="lender",
+        horizontal_flip=True,
+        crops=2,
+        limit_images=0,
     )
     prepared = prepare(config, shapes)
     photos, data = prepared.inputs.train_photos, prepared.inputs.train
@@ -438,14 +457,17 @@ def test_a_mirrored_photo_is_read_mirrored_unless_its_captions_name_a_side(
     count = len(photos)
     for place in (0, 3):
         pixels = encoder.pixels(read_image(shapes.path(photos[place])))
-        for index, square in ((place, pixels), (count + place, pixels[:, ::-1])):
+        for number, view in enumerate(views(crops=2, flips=True)):
+            index, square = number * count + place, view.of(pixels, photos[place].name)
             read = data.photos(np.array([place, index]))[1]
             if with_encoder:
                 np.testing.assert_array_equal(read, square)
             else:
                 features = encoder.encode(square[None])[0]
                 np.testing.assert_allclose(read, features, rtol=2e-3, atol=2e-3)
+    assert data.crops == 2
     assert prepared.inputs.dev.can_flip is None
+    assert prepared.inputs.dev.crops == 0
 
 
 def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(

@@ -45,6 +45,7 @@ _GROUPS = {
         "clip_norm",
         "label_smoothing",
         "horizontal_flip",
+        "crops",
         "ema_momentum",
         "objective",
         "samples",
