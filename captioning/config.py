@@ -275,6 +275,12 @@ class TrainingConfig(Config):
         at_least=0.0,
         at_most=0.9,
     )
+    teachers: tuple[str, ...] = setting(
+        (), "bundles whose averaged answers are learned beside the true words (cross_entropy only)"
+    )
+    teacher_share: float = setting(
+        0.5, "weight of the teachers' answers against the true words", at_least=0.0, at_most=1.0
+    )
     horizontal_flip: bool = setting(
         False,
         "show half of the photos mirrored, but none whose captions say left or right",

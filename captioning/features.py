@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder
 
 __all__ = [
+    "WHOLE",
     "FeatureStore",
     "Progress",
     "extract_features",

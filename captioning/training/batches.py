@@ -71,6 +71,8 @@ class Batch:
         targets: int32 `(M,)`, the ids to be said there.
         weights: float32 `(M,)`, one over the number of real targets; 0 for the filling at the end.
         words: how many targets are real.
+        expected: float32 `(M, V)`, the probabilities that teachers give to each word there; None
+            without teachers.
     """
 
     photos: np.ndarray
@@ -79,6 +81,7 @@ class Batch:
     targets: np.ndarray
     weights: np.ndarray
     words: int
+    expected: np.ndarray | None = None
 
 
 def make_batch(

@@ -76,6 +76,7 @@ class Trainer:
         on_best: is called whenever an epoch was the best so far, with its weights in place.
         should_stop: is asked after every step and every batch that is scored; the run then saves a
             checkpoint and returns.  It may take its time to answer: that is a pause.
+        taught: adds to a batch of some training photos what teachers expect there.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Trainer:
         on_event: Callable[[TrainingEvent], None] = lambda event: None,
         on_best: Callable[[], object] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
+        taught: Callable[[np.ndarray, Batch], Batch] | None = None,
     ) -> None:
         if not train.captions:
             raise TrainingError("There are no training photos to learn from.")
@@ -103,6 +105,7 @@ class Trainer:
         self.on_event = on_event
         self.on_best = on_best
         self.should_stop = should_stop
+        self.taught = taught
         length = decoder.config.max_length
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self._dev_rows = CaptionRows(dev.captions, vocabulary, max_length=length).rows
@@ -114,6 +117,7 @@ class Trainer:
             # Spread over all words it would reward those that cannot be said.
             label_smoothing=0.0 if critical else config.label_smoothing,
             own_captions=critical,
+            teacher_share=config.teacher_share,
             dropout=config.critical_dropout or not critical,
         )
         self.search = CaptionSearch(decoder, vocabulary=vocabulary)
@@ -313,7 +317,7 @@ class Trainer:
             return SelfCritical(
                 self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
-        return CrossEntropy(self.train_rows)
+        return CrossEntropy(self.train_rows, *([self.taught] if self.taught else []))
 
     def features(self, photos: np.ndarray) -> np.ndarray:
         """Return what the decoder reads: the photos as they come, or encoded just now."""

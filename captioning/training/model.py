@@ -29,6 +29,7 @@ class TeacherForcing(keras.Model):
             gradient of the model that drew, among the words that can be said.  Else a shorter
             draw's better reward is gained by moving all probability to UNK, which is never drawn,
             and the captions fall apart within two epochs.
+        teacher_share: what a batch's `expected` words weigh against its true ones.
         dropout: drop numbers in a step as the decoder's settings say.  With `own_captions` the
             gradient is then no longer quite that of the model that drew; it overfits later.
     """
@@ -40,9 +41,11 @@ class TeacherForcing(keras.Model):
         *,
         label_smoothing: float,
         own_captions: bool = False,
+        teacher_share: float = 0.0,
         dropout: bool = True,
     ) -> None:
         super().__init__(name="teacher_forcing")
+        self.teacher_share = teacher_share
         self.own_captions = own_captions
         self.dropout = dropout
         self.decoder = decoder
@@ -76,6 +79,9 @@ class TeacherForcing(keras.Model):
         said = ops.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
         smoothing = self.label_smoothing if training else 0.0
         target = (1.0 - smoothing) * said + smoothing * ops.mean(log_probs, axis=-1)
+        if training and "expected" in x:
+            taught = ops.sum(x["expected"] * log_probs, axis=-1)
+            target = (1.0 - self.teacher_share) * target + self.teacher_share * taught
         return -ops.sum(sample_weight * target)
 
     def learn(self, batch: Batch) -> float:
@@ -157,4 +163,6 @@ def averaged_weights(model: TeacherForcing) -> Iterator[None]:
 def as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
     """Return a batch as Keras takes it: inputs, targets and sample weights."""
     x = {"photos": batch.photos, "tokens": batch.tokens, "places": batch.places}
+    if batch.expected is not None:
+        x["expected"] = batch.expected
     return x, batch.targets, batch.weights

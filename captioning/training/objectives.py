@@ -1,6 +1,6 @@
 """What a training step learns from: the true captions, or rewards for the model's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -31,15 +31,25 @@ class Objective(Protocol):
 
 
 class CrossEntropy:
-    """Say the true captions, every word equally important."""
+    """Say the true captions, every word equally important.
 
-    def __init__(self, rows: CaptionRows) -> None:
+    Args:
+        rows: the captions.
+        taught: adds to a batch of some photos what teachers expect there, if there are any.
+    """
+
+    def __init__(
+        self,
+        rows: CaptionRows,
+        taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
+    ) -> None:
         self.rows = rows.rows
         self.reward = 0.0
+        self._taught = taught
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
         """Return the photos with all their captions."""
-        return make_batch(photos, self.rows[indices])
+        return self._taught(indices, make_batch(photos, self.rows[indices]))
 
 
 class SelfCritical:

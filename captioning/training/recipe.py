@@ -1,26 +1,24 @@
 """From a configuration and a data set to a bundle: the whole of a training run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from captioning.arrays import assign_weights, weights_of
-from captioning.bundles import Bundle, lent_encoder, read_bundle, write_bundle
+from captioning.bundles import Bundle, read_bundle, write_bundle
 from captioning.config import TrainingConfig
-from captioning.datasets import CaptionDataset, Photo
+from captioning.datasets import CaptionDataset
 from captioning.decoders import build_decoder
-from captioning.encoders import Encoder, load_encoder
-from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
-from captioning.features import FeatureStore, Progress, extract_features, fitted, store_folder
-from captioning.images import read_image
+from captioning.errors import ConfigError
+from captioning.features import fitted
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
-from captioning.training.loop import SplitData, Trainer, TrainingEvent
-from captioning.views import View, can_flip, views
+from captioning.training.loop import Trainer, TrainingEvent
+from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
+from captioning.training.teachers import load_teachers
 from captioning.vocabulary import Vocabulary
 
 __all__ = ["Inputs", "Prepared", "prepare", "train"]
@@ -84,12 +82,16 @@ def prepare(
 ) -> "Prepared":
     """Make everything a training run needs, up to its first step: arguments as for `train`."""
     keras.utils.set_random_seed(config.seed)
+    if config.teachers and config.objective != "cross_entropy":
+        raise ConfigError(
+            "Teachers are for cross_entropy; self_critical learns from rewards alone."
+        )
     config = config.replace(encoder=fitted(config.encoder, dataset))
     origin = read_bundle(config.start_from) if config.start_from else None
     if config.train_encoder:
-        inputs = _pixels(config, dataset, origin)
+        inputs = from_pixels(config, dataset, origin)
     else:
-        inputs = _features(config, dataset, on_event, should_stop)
+        inputs = from_features(config, dataset, on_event, should_stop)
     if origin is not None:
         config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
     else:
@@ -104,6 +106,10 @@ def prepare(
         decoder.heat(config.start_temperature)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
+    teachers = None
+    if config.teachers:
+        get = StoredFeatures(dataset, on_event, should_stop)
+        teachers = load_teachers(config.teachers, vocabulary, inputs.train.names, get)
     trainer = Trainer(
         config,
         decoder=decoder,
@@ -114,21 +120,9 @@ def prepare(
         checkpoints=Checkpoints(checkpoint_folder) if checkpoint_folder else None,
         on_event=on_event,
         should_stop=should_stop,
+        taught=teachers.taught if teachers is not None else None,
     )
     return Prepared(config, dataset, inputs, trainer, origin)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What the trainer reads photos from, and the encoder's weights if the bundle keeps them."""
-
-    train_photos: Sequence[Photo]
-    train: SplitData
-    dev: SplitData
-    feature_shape: tuple[int, ...]
-    encoder: Encoder | None = None
-    kept_arrays: dict[str, np.ndarray] | None = None
-    figures: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,146 +182,3 @@ class Prepared:
             before = (self.origin.metrics or {}).get("training", {})
             facts["began_with"] = {"model": self.origin.name, **before}
         return facts
-
-
-def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
-    """Return the training photos, as many as the settings ask for, and the dev photos."""
-    train = [photo for photo in dataset.split("train") if photo.captions]
-    dev = [photo for photo in dataset.split("dev") if photo.captions]
-    if not train or not dev:
-        raise TrainingError(
-            f"{dataset.name} has {len(train)} training and {len(dev)} dev photos with captions; "
-            "training needs both."
-        )
-    return train[: config.limit_images or None], dev
-
-
-def _features(
-    config: TrainingConfig,
-    dataset: CaptionDataset,
-    on_event: Callable[[TrainingEvent], None],
-    should_stop: Callable[[], bool],
-) -> Inputs:
-    """Read features from the store; photos are encoded first if that was never done."""
-    arrays, lent = lent_encoder(config.encoder_from) if config.encoder_from else (None, True)
-
-    def tell(progress: Progress) -> None:
-        on_event({"event": "features", **vars(progress)})
-
-    def stored(view: View) -> FeatureStore:
-        folder = store_folder(config.encoder, dataset, arrays=arrays, view=view)
-        try:
-            return FeatureStore(folder)
-        except FeaturesError:
-            encoder = load_encoder(config.encoder, arrays=arrays)
-            return extract_features(
-                encoder,
-                dataset,
-                folder,
-                view=view,
-                on_progress=tell,
-                should_stop=should_stop,
-            )
-
-    shown = views(crops=config.crops, flips=config.horizontal_flip)
-    stores = [stored(view) for view in shown]
-    store = stores[0]
-    keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
-    train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
-    return Inputs(
-        train_photos=train,
-        train=_from_stores(config, stores, train),
-        dev=_from_store(store, dev),
-        feature_shape=store.shape,
-        kept_arrays=None if lent else arrays,
-        figures=store.channel_figures([photo.name for photo in train]),
-    )
-
-
-def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
-    names = [photo.name for photo in photos]
-    places = store.places(names)
-    return SplitData(
-        lambda indices: store.rows(places[indices]),
-        captions=[photo.captions for photo in photos],
-        names=names,
-    )
-
-
-def _from_stores(
-    config: TrainingConfig, stores: Sequence[FeatureStore], photos: Sequence[Photo]
-) -> SplitData:
-    """Read photos from the stores of all their views, the first of which shows them whole."""
-    data = _from_store(stores[0], photos)
-    places = [store.places(data.names) for store in stores]
-    count = len(photos)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        rows = np.empty((len(indices), *stores[0].shape), np.float16)
-        shown = indices // count
-        for view in np.unique(shown):
-            chosen = shown == view
-            rows[chosen] = stores[view].rows(places[view][indices[chosen] % count])
-        return rows
-
-    return replace(data, photos=read, **_further_views(config, data))
-
-
-def _further_views(config: TrainingConfig, data: SplitData) -> dict[str, Any]:
-    """Return the fields of `SplitData` that say which views there are besides whole photos."""
-    flips = can_flip(data.captions) if config.horizontal_flip else None
-    return {"crops": config.crops, "can_flip": flips}
-
-
-def _pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> Inputs:
-    """Keep the photos themselves in memory: their encoder changes with every step."""
-    if config.encoder.name != "compact":
-        raise ConfigError(
-            f"train_encoder is for the compact encoder; {config.encoder.name} is used as it is."
-        )
-    arrays = origin.encoder_arrays() if origin is not None else None
-    if arrays is None and config.encoder_from:
-        arrays, _ = lent_encoder(config.encoder_from)
-    encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
-    chosen_train, chosen_dev = _chosen(config, dataset)
-    shown = views(crops=config.crops, flips=config.horizontal_flip)
-    train, of_train = _from_pixels(encoder, dataset, chosen_train, shown)
-    dev, of_dev = _from_pixels(encoder, dataset, chosen_dev)
-    return Inputs(
-        train_photos=train,
-        train=replace(of_train, **_further_views(config, of_train)),
-        dev=of_dev,
-        feature_shape=encoder.feature_shape,
-        encoder=encoder,
-    )
-
-
-def _from_pixels(
-    encoder: Encoder,
-    dataset: CaptionDataset,
-    photos: Sequence[Photo],
-    shown: Sequence[View] = (View(),),
-) -> tuple[list[Photo], SplitData]:
-    """Read photos; as in an extraction, one that cannot be read is left out.
-
-    Raises:
-        TrainingError: none can be read.
-    """
-    read: list[tuple[Photo, np.ndarray]] = []
-    for photo in photos:
-        try:
-            read.append((photo, encoder.pixels(read_image(dataset.path(photo)))))
-        except ImageError as error:
-            last = error
-    if not read:
-        raise TrainingError(f"None of {len(photos):,} photos can be read: {last}")
-    kept, pixels = [photo for photo, _ in read], np.stack([square for _, square in read])
-    count, names = len(kept), [photo.name for photo in kept]
-
-    def look(indices: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [shown[i // count].of(pixels[i % count], names[i % count]) for i in indices]
-        )
-
-    captions = [photo.captions for photo in kept]
-    return kept, SplitData(look, captions=captions, names=names)

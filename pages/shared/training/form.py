@@ -44,6 +44,8 @@ _GROUPS = {
         "weight_decay",
         "clip_norm",
         "label_smoothing",
+        "teachers",
+        "teacher_share",
         "horizontal_flip",
         "crops",
         "ema_momentum",
@@ -160,6 +162,9 @@ def _answer(
         # The layers are those of the encoder just chosen, so each encoder has a list of its own.
         key = f"{key}.{values['encoder']['name']}" if name == "encoder.layer" else key
         return st.selectbox(label, options, place, format_func=_shown, key=key, help=help_text)
+    if isinstance(value, (list, tuple)):
+        names = sorted({*value, *(bundle.name for bundle in find_bundles())})
+        return st.multiselect(label, names, value, key=key, help=help_text)
     if isinstance(value, bool):
         return st.toggle(label, value, key=key, help=help_text)
     if isinstance(value, float):
