@@ -49,6 +49,7 @@ def training_card(
     licence = _LICENCES.get(dataset.name, "See the data set's own terms.")
     limits = _LIMITS.get(dataset.name, "It knows what its training photos showed and little else.")
     minutes = progress.seconds / 60
+    before = _origin(facts.get("began_with")) + _teachers(config)
     decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
     return f"""# {config.name}
 
@@ -58,7 +59,7 @@ def training_card(
 ## Training
 
 - Data: the training split of {dataset.name}, {facts["photos"]:,} photos. {licence}
-{_origin(facts.get("began_with"))}- Command: `{facts["command"] or "python -m captioning train"}`
+{before}- Command: `{facts["command"] or "python -m captioning train"}`
 - Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
   {best["epoch"]} had the best CIDEr on dev and was kept.
 - Every setting stands in `metrics.json`, every epoch in `history.jsonl`.
@@ -80,14 +81,24 @@ without smoothing, ROUGE-L and CIDEr-D as pycocoevalcap computes them, times 100
 """
 
 
-def _origin(before: Mapping[str, Any] | None) -> str:
-    """Say what a model was before this training, if it was anything."""
+def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:
+    """Say what a model was before this training, and before that, if it was anything."""
     if not before:
         return ""
+    name = before["model"]
     made = f" (`{before['command']}`)" if before.get("command") else ""
-    if "seconds" not in before:
-        return f"- It began with the weights of {before['model']}.\n"
+    taught = before.get("configuration", {}).get("teachers")
+    if "seconds" in before:
+        made += f": epoch {before['best_epoch']}, trained for {before['seconds'] / 60:.0f} minutes"
+    if taught:
+        made += f", with {' and '.join(taught)} as teachers"
     return (
-        f"- It began with the weights of {before['model']}{made}: epoch {before['best_epoch']}, "
-        f"trained for {before['seconds'] / 60:.0f} minutes.\n"
+        f"- {whose} began with the weights of {name}{made}.\n"
+        f"{_origin(before.get('began_with'), whose=name)}"
     )
+
+
+def _teachers(config: TrainingConfig) -> str:
+    if not config.teachers:
+        return ""
+    return f"- Beside the true words it learned from {' and '.join(config.teachers)}.\n"
