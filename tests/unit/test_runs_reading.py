@@ -162,6 +162,9 @@ def test_what_cannot_fit_is_refused_in_words(runs: Runs, monkeypatch: pytest.Mon
     assert (half.to_encode, none.to_encode) == (20, 32)
     assert half.disk_bytes == stored.disk_bytes < none.disk_bytes < estimate.disk_bytes
     assert stored.seconds < estimate.seconds
+    taught = estimate_run(config.replace(teachers=("one", "two")), SIZES, runs.data)
+    alone = estimate_run(config, SIZES, runs.data)
+    assert taught.training_seconds > 1.2 * alone.training_seconds
     with pytest.raises(ConfigError):
         estimate_run(config.replace(encoder={"name": "none"}), SIZES, runs.data)
 
