@@ -87,9 +87,12 @@ def word_map(vectors: np.ndarray, vocabulary: Vocabulary, words: Sequence[str]) 
             raise QueryError(f"The model does not know the word {word!r}.")
     rows = vectors[[vocabulary.id(word) for word in words]].astype(np.float64)
     centred = rows - rows.mean(axis=0)
-    _, strengths, directions = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ directions[:2].T
+    # The words are fewer than the numbers of a vector: the directions of their products with one
+    # another are the same places, and found a hundred times sooner.
+    strengths, directions = np.linalg.eigh(centred @ centred.T)
+    strengths = np.maximum(strengths[::-1], 0.0)
+    places = directions[:, :-3:-1] * np.sqrt(strengths[:2])
     places *= np.where(places[np.abs(places).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
-    total = float((strengths**2).sum()) or 1.0
-    first, second = (float(strength**2) / total for strength in strengths[:2])
+    total = float(strengths.sum()) or 1.0
+    first, second = (float(strength) / total for strength in strengths[:2])
     return WordMap(tuple(words), places, (first, second))

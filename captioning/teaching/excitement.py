@@ -11,8 +11,6 @@ from captioning.images import read_image
 
 __all__ = ["Peaks", "peaks_of", "strongest_channels", "strongest_photos"]
 
-_BATCH = 8
-
 
 @dataclass(frozen=True)
 class Peaks:
@@ -55,7 +53,8 @@ def peaks_of(
 ) -> Peaks:
     """Find the largest value of every channel in photos of a data set.
 
-    Features that were stored are read; without them the photos are encoded now.
+    Features that were stored are read; without them the photos are encoded now, one by one: for
+    one photo the encoder is ready, and for several at once it would be prepared first.
 
     Args:
         captioner: whose encoder.
@@ -72,10 +71,10 @@ def peaks_of(
     if store is not None and kept:
         return Peaks(tuple(kept), _largest(store.of(kept)))
     found = []
-    for start in range(0, len(names), _BATCH):
-        photos = [read_image(dataset.path(dataset[name])) for name in names[start : start + _BATCH]]
-        found.append(_largest(captioner.encode(photos)))
-        on_progress(min(start + _BATCH, len(names)), len(names))
+    for done, name in enumerate(names, start=1):
+        photo = read_image(dataset.path(dataset[name]))
+        found.append(_largest(captioner.encode([photo])))
+        on_progress(done, len(names))
     return Peaks(tuple(names), np.concatenate(found))
 
 

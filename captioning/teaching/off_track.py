@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.captioner import Caption, Captioner
-from captioning.config import DecodingConfig
+from captioning.captioner import Captioner
+from captioning.teaching.sentences import Written
 from captioning.text import tokenize
-from captioning.vocabulary import EOS
+from captioning.vocabulary import BOS, EOS, PAD, UNK
 
-__all__ = ["ForcedWord", "forced_sentence", "forced_words", "go_on", "parting", "second_word"]
-
-GREEDY = DecodingConfig(beam_width=1, length_penalty=0.0)
+__all__ = ["ForcedWord", "forced_sentence", "forced_words", "parting", "second_word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +74,15 @@ def forced_sentence(found: Sequence[ForcedWord]) -> str:
     return " ".join(said)
 
 
-def go_on(captioner: Captioner, features: np.ndarray, words: Sequence[str] = ()) -> Caption:
-    """Let the model write greedily from its own words, after a given beginning.
+def second_word(written: Written, place: int) -> int | None:
+    """Return the likeliest word at one place of a sentence but the one said there, as its id.
 
-    Raises:
-        ConfigError: it does not know a word of the beginning, or there are too many.
+    Ending the sentence is no word, and neither is a mark.
     """
-    return captioner.describe(features, GREEDY.replace(prefix=tuple(words)))[0]
-
-
-def second_word(
-    captioner: Captioner, features: np.ndarray, words: Sequence[str], place: int
-) -> str | None:
-    """Return the likeliest word at one place of a sentence but the one said there.
-
-    Ending the sentence is no word.
-
-    Raises:
-        QueryError: the model does not know a word of the sentence, or it is too long.
-    """
-    reading = captioner.read(features, " ".join(words))
-    order = np.argsort(-reading.log_probs[0, place], kind="stable")
-    said = reading.ids[place]
-    best = next((int(i) for i in order if i not in (said, EOS)), None)
-    return None if best is None else captioner.bundle.vocabulary.words[best]
+    log_probs = written.steps[place].log_probs[0]
+    order = np.argsort(-log_probs, kind="stable")
+    none = {written.ids[place], PAD, UNK, BOS, EOS}
+    return next((int(token) for token in order if token not in none), None)
 
 
 def parting(one: Sequence[str], other: Sequence[str]) -> int | None:

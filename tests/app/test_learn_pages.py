@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import captioning.captioner
@@ -116,6 +117,16 @@ def test_a_link_can_hide_the_choice_of_photo_and_model(open_lesson, key):
     assert not [box.key for box in app.selectbox if box.key.startswith("learn.")]
     assert not app.toggle or "learn.projector" not in [t.key for t in app.toggle]
     assert "Link for class" not in [expander.label for expander in app.expander]
+
+
+@pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])
+def test_what_did_not_change_is_not_drawn_again(open_lesson, key, monkeypatch):
+    app = sound(open_lesson(key, projector="false"))
+    written = []
+    save = Image.Image.save
+    monkeypatch.setattr(Image.Image, "save", lambda *a, **k: written.append(a) or save(*a, **k))
+    sound(app.run())
+    assert written == []  # Streamlit writes an image anew if it is told another width or format
 
 
 def test_a_link_fixes_photo_and_step(open_lesson):

@@ -7,17 +7,20 @@ import pytest
 from latex_numbers import check
 
 from captioning.arrays import weights_of
-from captioning.config import DecoderConfig
-from captioning.errors import ConfigError, QueryError, TrainingError
-from captioning.teaching.off_track import forced_sentence, forced_words, go_on, parting
+from captioning.config import DecoderConfig, DecodingConfig
+from captioning.errors import QueryError, TrainingError
+from captioning.teaching.off_track import forced_sentence, forced_words, parting, second_word
 from captioning.teaching.one_sentence import Pupil
 from captioning.teaching.overfitting import read_curve
+from captioning.teaching.plain_decoder import PlainDecoder
+from captioning.teaching.sentences import write_greedily
 from captioning.teaching.spread import spread_of
 from captioning.teaching.step_formulas import bias_formula, loss_formula, slope_formula
 from captioning.training.seeds import SeedStudy, quarters
-from captioning.vocabulary import BOS, EOS
+from captioning.vocabulary import BOS, EOS, SPECIAL
 
 SENTENCE = "a red circle above a blue square"
+GREEDY = DecodingConfig(beam_width=1, length_penalty=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def test_the_model_itself_is_never_changed(tiny_captioner, features, pupil):
 
 
 def test_captions_before_are_the_model_s_own_greedy_ones(tiny_captioner, features, learned):
-    assert learned.before[0] == go_on(tiny_captioner, features).text
+    assert learned.before[0] == tiny_captioner.describe(features, GREEDY)[0].text
     assert len(learned.before) == len(learned.after) == 2
 
 
@@ -151,17 +154,33 @@ def test_forced_words_are_the_likeliest_after_true_ones(tiny_captioner, features
 
 
 def test_its_own_greedy_sentence_it_repeats_word_for_word(tiny_captioner, features):
-    own = go_on(tiny_captioner, features).text
+    own = tiny_captioner.describe(features, GREEDY)[0].text
     found = forced_words(tiny_captioner, features, own)
     assert all(word.right for word in found[:-1])
     assert forced_sentence(found) == own
 
 
-def test_a_given_beginning_is_kept(tiny_captioner, features):
-    pushed = go_on(tiny_captioner, features, ["two", "large"]).text.split()
-    assert pushed[:2] == ["two", "large"]
-    with pytest.raises(ConfigError):
-        go_on(tiny_captioner, features, ["zebra"])
+def test_pushed_it_goes_on_as_keras_does(tiny_captioner, features):
+    vocabulary = tiny_captioner.bundle.vocabulary
+    decoder = PlainDecoder.of(tiny_captioner.bundle)
+    begun = ["two", "large"]
+    ids = [vocabulary.id(word) for word in begun]
+    written = write_greedily(decoder, decoder.remember(features), begun=ids)
+    pushed = tiny_captioner.describe(features, GREEDY.replace(prefix=tuple(begun)))[0]
+    assert vocabulary.decode(written.ids) == pushed.text
+    assert pushed.text.split()[:2] == begun
+
+
+def test_the_second_word_is_keras_second_likeliest_and_no_end(tiny_captioner, features):
+    vocabulary = tiny_captioner.bundle.vocabulary
+    decoder = PlainDecoder.of(tiny_captioner.bundle)
+    written = write_greedily(decoder, decoder.remember(features))
+    said = [vocabulary.words[token] for token in written.ids]
+    log_probs = tiny_captioner.read(features, " ".join(said)).log_probs[0].copy()
+    log_probs[:, list(range(len(SPECIAL)))] = -np.inf
+    for place, token in enumerate(written.ids):
+        log_probs[place, token] = -np.inf
+        assert second_word(written, place) == int(log_probs[place].argmax())
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,7 @@ def _show_parts(page: LessonPage, subject: Subject) -> None:
         options=("top left", "top right", "bottom left", "bottom right"),
     )
     if answer is None:
-        copy, width = cache.preview(subject.picture.data, subject.picture.name)
-        st.image(copy, width=min(width, 360), alt=f"The photo {subject.picture.name}")
+        page.photo(360)
     else:
         show_maps(page, subject, looks, place)
     show_own_look(page, subject, looks, place)

@@ -182,7 +182,12 @@ def _edges(box: Box) -> dict[str, int]:
 
 
 def _as_url(subject: Subject) -> str:
-    photo = subject.photo
+    return _url(subject.key, subject)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _url(key: tuple[str, int, str], _subject: Subject) -> str:
+    photo = _subject.photo
     photo.thumbnail((_LARGE_SIDE, _LARGE_SIDE))
     return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(photo)).decode()
 
@@ -255,13 +260,27 @@ def _go_on(page: LessonPage, subject: Subject, place: int, force: np.ndarray) ->
         key="attention.holds",
         bind="query-params",
     )
-    written = write_greedily(
-        opened.decoder(subject.bundle),
-        opened.memory(subject),
-        begun=opened.sentence_ids(subject)[:place],
-        force=force,
-        forced_at=place if once == "this word" else None,
-    )
-    sentence = subject.vocabulary.decode(written.ids)
+    ids = _written_on(subject.key, place, tuple(force.tolist()), subject, once=once == "this word")
+    sentence = subject.vocabulary.decode(ids)
     st.markdown(f"It goes on: **{plain(sentence) or '(no words)'}**")
     page.keep(Text(f"With a look of one's own, the model writes: {sentence}"))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _written_on(
+    key: tuple[str, int, str],
+    place: int,
+    force: tuple[float, ...],
+    _subject: Subject,
+    *,
+    once: bool,
+) -> tuple[int, ...]:
+    """Return the sentence that is written with a forced look at one place, or from there on."""
+    written = write_greedily(
+        opened.decoder(_subject.bundle),
+        opened.memory(_subject),
+        begun=opened.sentence_ids(_subject)[:place],
+        force=np.array(force),
+        forced_at=place if once else None,
+    )
+    return written.ids

@@ -8,7 +8,6 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.text import tokenize
 from captioning.vocabulary import EOS
-from pages.shared import cache
 from pages.shared.components import problem
 from pages.shared.learning import opened
 from pages.shared.learning.decoding_beam import show_beam
@@ -46,8 +45,8 @@ def _show_parts(page: LessonPage) -> None:
     subject = page.subject
     place = page.step("Word of the caption", subject.words, first=_least_sure_place(subject))
     left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
-    copy, width = cache.preview(subject.picture.data, subject.picture.name)
-    left.image(copy, width=min(width, 240), alt=f"The photo {subject.picture.name}")
+    with left:
+        page.photo(240)
     before = " ".join(subject.words[:place])
     with right:
         said = f"The sentence so far: **{plain(before)} …**" if before else "Nothing is said yet."

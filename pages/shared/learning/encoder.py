@@ -13,10 +13,10 @@ from pages.shared.learning.encoder_drawing import (
     draw_scaled,
 )
 from pages.shared.learning.encoder_questions import PAPERS, questions
-from pages.shared.learning.encoder_work import Opened, open_up, peaks
+from pages.shared.learning.encoder_work import Opened, liveliest, open_up, peaks, spotlit
 from pages.shared.learning.frame import LessonPage, open_lesson
 from pages.shared.learning.guessing import Answer
-from pages.shared.wording import plain
+from pages.shared.wording import counted, plain
 
 __all__ = ["show"]
 
@@ -25,6 +25,7 @@ IDEA = (
     "Layer upon layer, the map gets smaller, and each of its places sees more of the photo."
 )
 _SHOWN = 12
+_OFFERED = 8
 
 
 def show() -> None:
@@ -36,7 +37,7 @@ def show() -> None:
     _by_hand(page, opened)
     _separable(page, opened)
     _maps(page, opened)
-    _channel(page, opened)
+    _channel(page)
     page.code("captioning.teaching.convolution", "convolve_at")
     page.questions(questions(opened))
     page.papers(PAPERS)
@@ -87,7 +88,6 @@ def _pixels(page: LessonPage, opened: Opened) -> None:
 
 def _by_hand(page: LessonPage, opened: Opened) -> None:
     from captioning.teaching.convolution import convolve_at
-    from captioning.teaching.receptive_field import field_of
 
     layer = opened.encoder.first_convolution
     page.heading("A convolution by hand")
@@ -107,7 +107,7 @@ def _by_hand(page: LessonPage, opened: Opened) -> None:
     keras = float(opened.first[row, column, kernel])
     left, right = st.columns([1, 2], gap="large")
     with left:
-        box = field_of(opened.encoder, layer.name).at(row, column)
+        box = opened.fields[layer.name].at(row, column)
         page.picture(
             lambda look: draw_field(opened.pixels, box, (rows, columns), (row, column), look),
             key=("patch on photo", row, column),
@@ -217,8 +217,6 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
 
 
 def _maps(page: LessonPage, opened: Opened) -> None:
-    from captioning.teaching.excitement import strongest_channels
-
     page.heading("Maps, and what a place sees")
     names = list(range(len(opened.maps)))
     number = st.segmented_control(
@@ -232,7 +230,7 @@ def _maps(page: LessonPage, opened: Opened) -> None:
     )
     spec = opened.maps[number]
     values, field = opened.values[spec.name], opened.fields[spec.name]
-    best = strongest_channels(values.reshape(-1, spec.channels), top=_SHOWN)
+    best = liveliest(page.subject, spec.name, values, _SHOWN)
     left, right = st.columns([1, 2], gap="large")
     with left:
         row = st.slider(
@@ -284,13 +282,11 @@ def _field_text(opened: Opened, number: int) -> str:
     )
 
 
-def _channel(page: LessonPage, opened: Opened) -> None:
-    from captioning.teaching.excitement import strongest_channels
-
+def _channel(page: LessonPage) -> None:
     subject = page.subject
     features = subject.features[0]
     page.heading("What excites a channel")
-    options = strongest_channels(features)
+    options = liveliest(subject, "features", features, _OFFERED)
     channel = st.selectbox(
         "Channel of the features",
         options,
@@ -300,22 +296,16 @@ def _channel(page: LessonPage, opened: Opened) -> None:
     )
     if features.ndim == 2:
         grid = subject.captioner.encoder.grid
-        _excited_regions(page, opened, features[:, channel].reshape(grid), channel)
+        _excited_regions(page, features[:, channel].reshape(grid), channel)
     else:
         page.text(f"On this photo channel {channel} is {features[channel]:.4f}.")
     _excited_photos(page, channel)
 
 
-def _excited_regions(page: LessonPage, opened: Opened, values: np.ndarray, channel: int) -> None:
-
-    from captioning import explain
-    from pages.shared.pictures import as_jpeg
-
-    photo = page.subject.photo
-    photo.thumbnail((640, 640))
+def _excited_regions(page: LessonPage, values: np.ndarray, channel: int) -> None:
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     page.image(
-        as_jpeg(explain.spotlight(photo, values)),
+        spotlit(page.subject, channel, values),
         alt=f"The photo, bright where channel {channel} is large, most in row {row}, "
         f"column {column} of the regions.",
         caption=f"Bright where channel {channel} is large: at most {values.max():.3f}, in row "
@@ -333,7 +323,12 @@ def _excited_photos(page: LessonPage, channel: int) -> None:
         return
     try:
         dataset = cache.gallery()
-        found = strongest_photos(peaks(page.subject, dataset), channel)
+        looked_at = peaks(page.subject, dataset)
+        found = strongest_photos(looked_at, channel)
+        st.caption(
+            f"The {len(found)} strongest of {counted(len(looked_at.names), 'photo')} of "
+            f"{plain(dataset.name)}, by the channel's largest value in each."
+        )
         with st.grid(4, min_column_width=150):
             for name, value in found:
                 with st.container():

@@ -9,6 +9,7 @@ import streamlit as st
 from captioning.datasets import CaptionDataset
 from pages.shared import cache
 from pages.shared.learning.subject import Subject
+from pages.shared.pictures import as_jpeg
 
 if TYPE_CHECKING:
     from captioning.teaching.excitement import Peaks
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from captioning.teaching.receptive_field import Field
     from captioning.teaching.separable import Pair
 
-__all__ = ["Opened", "open_up", "peaks"]
+__all__ = ["Opened", "liveliest", "open_up", "peaks", "spotlit"]
 
-_PHOTOS = 24
+_PHOTOS = 16
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,23 @@ def open_up(subject: Subject) -> Opened:
     return _open(subject.key, subject)
 
 
+def liveliest(subject: Subject, layer: str, values: np.ndarray, top: int) -> list[int]:
+    """Return the channels that differ most over the photo, the first most.
+
+    Args:
+        subject: photo and model.
+        layer: what gave the values; with the photo and the model it stands for them.
+        values: `(..., C)`, or `(C,)`.
+        top: how many.
+    """
+    return _liveliest(subject.key, layer, top, values)
+
+
+def spotlit(subject: Subject, channel: int, values: np.ndarray) -> bytes:
+    """Return the photo, bright where a channel of its regions is large."""
+    return _spotlit(subject.key, channel, values, subject)
+
+
 def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
     """Return how strongly each channel answers to a few photos of the data set."""
     photos = (dataset.split("test") or dataset.photos)[:_PHOTOS]
@@ -85,6 +103,24 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
         fields=fields(opened),
         pair=pair,
     )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _liveliest(key: tuple[str, int, str], layer: str, top: int, _values: np.ndarray) -> list[int]:
+    from captioning.teaching.excitement import strongest_channels
+
+    return strongest_channels(_values.reshape(-1, _values.shape[-1]).squeeze(), top=top)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _spotlit(
+    key: tuple[str, int, str], channel: int, _values: np.ndarray, _subject: Subject
+) -> bytes:
+    from captioning import explain
+
+    photo = _subject.photo
+    photo.thumbnail((640, 640))
+    return as_jpeg(explain.spotlight(photo, _values))
 
 
 @st.cache_data(max_entries=8, show_spinner="Looking at photos of the data set…")

@@ -19,7 +19,16 @@ from pages.shared.components import problem, show_source
 from pages.shared.learning import guessing, linking
 from pages.shared.learning.guessing import Answer
 from pages.shared.learning.lessons import LESSONS, Lesson, lesson
-from pages.shared.learning.look import DOTS_PER_INCH, PAPER, Look, drawn, formula_png, look, themed
+from pages.shared.learning.look import (
+    DOTS_PER_INCH,
+    PAPER,
+    Look,
+    drawn,
+    formula_png,
+    look,
+    show_image,
+    themed,
+)
 from pages.shared.learning.recall import arrive, forget, recall, remember
 from pages.shared.learning.subject import PHOTO, Subject, choose_subject
 from pages.shared.wording import plain
@@ -188,20 +197,22 @@ class LessonPage:
             width: in pixels at most; by default as wide as its place.
         """
         whole = (self.lesson.key, *self.subject.key, *key)
-        st.image(
-            drawn(whole, self.look, draw),
-            width="stretch" if width is None or self.large else width,
-            alt=alt,
-        )
+        show_image(drawn(whole, self.look, draw), alt=alt, width=None if self.large else width)
         if caption:
             st.caption(plain(caption))
         self._parts.append(
             lambda: worksheet.Picture(drawn(whole, PAPER, draw), alt, caption, DOTS_PER_INCH)
         )
 
+    def photo(self, width: int) -> None:
+        """Show the photo at hand, `width` pixels wide at most; the worksheet has it anyway."""
+        picture = self.subject.picture
+        copy, its_own = cache.preview(picture.data, picture.name)
+        show_image(copy, alt=f"The photo {picture.name}", width=min(width, its_own))
+
     def image(self, data: bytes, *, alt: str, caption: str = "", width: int | None = None) -> None:
         """Show a picture that is a PNG or JPEG already."""
-        st.image(data, width="stretch" if width is None else width, alt=alt)
+        show_image(data, alt=alt, width=width)
         if caption:
             st.caption(plain(caption))
         self.keep(worksheet.Picture(data, alt, caption))

@@ -17,6 +17,7 @@ from pages.shared.learning.guessing import Answer
 from pages.shared.learning.limits_bias import show_bias, show_changes
 from pages.shared.learning.limits_drawing import END, draw_evidence
 from pages.shared.learning.limits_questions import questions_about
+from pages.shared.learning.look import show_image
 from pages.shared.wording import percent, plain
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _seen_or_counted(page: LessonPage) -> None:
         (right, blank.picture, blank.caption),
     ):
         what = "The photo" if picture is copy else "An evenly grey picture"
-        column.image(picture, width=min(width, 320), alt=what)
+        with column:
+            show_image(picture, alt=what, width=min(width, 320))
         column.markdown(f"#### {plain(caption.text) or '(nothing)'}")
         column.caption(how_sure(caption))
     words = subject.words
@@ -183,7 +185,7 @@ def _odd_pictures(page: LessonPage) -> None:
     with st.grid(3, min_column_width=200):
         for one in said:
             with st.container(gap="xsmall", border=True):
-                st.image(one.picture, width="stretch", alt=one.name)
+                show_image(one.picture, alt=one.name)
                 st.markdown(f"**{plain(one.caption.text) or '(nothing)'}**")
                 st.caption(f"{one.name}: {how_sure(one.caption)}")
     page.keep(_table(said))
@@ -193,7 +195,8 @@ def _gallery(names: list[str]) -> None:
     with st.grid(4, min_column_width=140):
         for name in names:
             with st.container(border=True):
-                st.image(data.odd_file(name), width="stretch", alt=name, caption=name)
+                show_image(data.odd_file(name), alt=name)
+                st.caption(name)
 
 
 def _surest(page: LessonPage) -> Answer:

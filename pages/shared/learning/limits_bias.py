@@ -15,6 +15,7 @@ from pages.shared.exploring.model import written_about
 from pages.shared.learning import limits_data as data
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.guessing import Answer
+from pages.shared.learning.look import show_image
 from pages.shared.wording import plain
 
 __all__ = ["show_bias", "show_changes"]
@@ -41,7 +42,8 @@ def show_changes(page: LessonPage) -> None:
         return
     said = data.said_of_change(page.subject, name)
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
-    left.image(said.picture, width="stretch", alt=f"The photo, {name}")
+    with left:
+        show_image(said.picture, alt=f"The photo, {name}")
     with right:
         changes = word_changes(page.subject.words, said.words)
         st.markdown(f"#### {_marked(changes)}")

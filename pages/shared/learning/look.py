@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import altair as alt
+import numpy as np
 import streamlit as st
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 __all__ = [
     "DOTS_PER_INCH",
@@ -20,6 +22,7 @@ __all__ = [
     "formula_png",
     "look",
     "png",
+    "show_image",
     "themed",
 ]
 
@@ -121,14 +124,13 @@ def figure(look: Look, width: float, height: float, *, tight: bool = True) -> Fi
 def png(picture: Figure, look: Look) -> bytes:
     """Return a figure as a PNG, sharp on a screen of twice the usual density."""
     buffer = io.BytesIO()
+    canvas = FigureCanvasAgg(picture)
     with rc_context(_settings(look)):
-        picture.savefig(
-            buffer,
-            format="png",
-            dpi=DOTS_PER_INCH,
-            facecolor=look.ground,
-            pil_kwargs={"compress_level": 1},  # a third of the time, for a somewhat larger file
-        )
+        picture.set_dpi(DOTS_PER_INCH)
+        canvas.draw()
+    # Without the transparency that no picture has, and little compressed: less than half the time.
+    whole = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    whole.save(buffer, "PNG", compress_level=1, dpi=(DOTS_PER_INCH, DOTS_PER_INCH))
     return buffer.getvalue()
 
 
@@ -141,6 +143,22 @@ def drawn(key: tuple[object, ...], look: Look, draw: Callable[[Look], Figure]) -
         draw: makes the figure; matplotlib's usual colours follow the look while it runs.
     """
     return _drawn(repr(key), look, draw)
+
+
+def show_image(data: bytes, *, alt: str, width: int | None = None) -> None:
+    """Show an encoded image as it is, at most `width` pixels wide.
+
+    Told a width or left to guess a format, Streamlit would shrink the image and write it anew as a
+    JPEG every time the page is drawn.
+
+    Args:
+        data: a PNG or a JPEG.
+        alt: what it shows.
+        width: in pixels; by default as wide as its place.
+    """
+    kind: Literal["PNG", "JPEG"] = "PNG" if data.startswith(b"\x89PNG") else "JPEG"
+    with st.container(width="stretch" if width is None else width):
+        st.image(data, width="stretch", output_format=kind, alt=alt)
 
 
 def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:

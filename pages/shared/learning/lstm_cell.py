@@ -7,7 +7,6 @@ import streamlit as st
 
 from captioning.teaching.cell import CellStep
 from captioning.teaching.cell_formulas import CellFormula, cell_formulas
-from pages.shared import cache
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.look import Look
@@ -36,8 +35,8 @@ def show_photo(page: LessonPage, place: int) -> None:
     """Show the photo beside the caption, with the word being read marked."""
     subject = page.subject
     left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
-    copy, width = cache.preview(subject.picture.data, subject.picture.name)
-    left.image(copy, width=min(width, 240), alt=f"The photo {subject.picture.name}")
+    with left:
+        page.photo(240)
     words = [plain(word) for word in subject.words]
     words[place] = f":primary-background[**{words[place]}**]"
     right.markdown(f"## {' '.join(words)}" if page.large else f"### {' '.join(words)}")

@@ -71,9 +71,17 @@ def reading(
     return _reading(subject.key, sentence, switches, subject)
 
 
-def writing(subject: Subject, *, switches: Switches = FREE_GATES) -> Written:
-    """Return the sentence of always taking the likeliest word, with gates held as asked."""
-    return _writing(subject.key, switches, subject)
+def writing(
+    subject: Subject, *, begun: Sequence[int] = (), switches: Switches = FREE_GATES
+) -> Written:
+    """Return the sentence of always taking the likeliest word, after words that it begins with.
+
+    Args:
+        subject: photo and model.
+        begun: ids of the first words.
+        switches: gates to hold.
+    """
+    return _writing(subject.key, tuple(begun), switches, subject)
 
 
 def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordStep:
@@ -129,8 +137,11 @@ def _reading(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _writing(key: tuple[str, int, str], switches: Switches, _subject: Subject) -> Written:
-    return write_greedily(decoder(_subject.bundle), memory(_subject), switches=switches)
+def _writing(
+    key: tuple[str, int, str], begun: tuple[int, ...], switches: Switches, _subject: Subject
+) -> Written:
+    model, photo = decoder(_subject.bundle), memory(_subject)
+    return write_greedily(model, photo, begun=begun, switches=switches)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

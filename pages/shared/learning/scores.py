@@ -7,7 +7,6 @@ from captioning.exploring.bleu_drawing import BleuDrawing, draw_bleu
 from captioning.teaching.edits import Edit, edits_of
 from captioning.teaching.score_formulas import bleu_formula, penalty_formula
 from captioning.text import clean
-from pages.shared import cache
 from pages.shared.components import problem
 from pages.shared.exploring.bleu import LEGEND, colored, show_ngrams
 from pages.shared.learning import worksheet_parts
@@ -87,9 +86,9 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
 def _scene(page: LessonPage, references: tuple[str, ...]) -> None:
     """Show the photo, what people wrote and what the model wrote."""
     subject = page.subject
-    copy, width = cache.preview(subject.picture.data, subject.picture.name)
     left, right = st.columns([1, 2], gap="medium")
-    left.image(copy, width=min(width, 320), alt=f"The photo {subject.picture.name}")
+    with left:
+        page.photo(320)
     with right:
         st.markdown("**What people wrote** (the references)")
         st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(references, 1)))

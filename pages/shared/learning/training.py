@@ -6,7 +6,6 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.text import clean, tokenize
-from pages.shared import cache
 from pages.shared.components import problem
 from pages.shared.learning import training_data as data
 from pages.shared.learning.frame import LessonPage, Paper, open_lesson
@@ -84,9 +83,9 @@ def _one_step(page: LessonPage) -> None:
 def _choose(page: LessonPage) -> tuple[str, float, int]:
     """Show the photo, and ask for a sentence, the learning rate and the number of steps."""
     subject = page.subject
-    copy, width = cache.preview(subject.picture.data, subject.picture.name)
     left, right = st.columns([1, 2], gap="medium")
-    left.image(copy, width=min(width, 320), alt=f"The photo {subject.picture.name}")
+    with left:
+        page.photo(320)
     with right:
         first = _first_sentence(page)
         given = st.text_input(

@@ -17,6 +17,7 @@ from captioning.images import read_image
 from captioning.runs import Runs, read_curves
 from captioning.teaching.overfitting import Curve, read_curve
 from pages.shared import cache
+from pages.shared.learning import opened
 from pages.shared.learning.subject import Subject
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def forced(subject: Subject, sentence: str) -> "list[ForcedWord]":
 
 
 def own_words(subject: Subject, beginning: tuple[str, ...] = ()) -> list[str]:
-    """Return what the model writes greedily after a beginning."""
-    return _own_words(subject.key, beginning, subject)
+    """Return what the model writes after a beginning, always the likeliest next word."""
+    ids = tuple(subject.vocabulary.id(word) for word in beginning)
+    return [subject.vocabulary.words[i] for i in opened.writing(subject, begun=ids).ids]
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -94,7 +96,10 @@ def seed_run(seed: int, photos: int, epochs: int, same: str) -> "SeedRun":
 
 def rival(subject: Subject, place: int) -> str | None:
     """Return the word that came second at one place of the model's greedy sentence, if any."""
-    return _rival(subject.key, place, subject)
+    from captioning.teaching.off_track import second_word
+
+    token = second_word(opened.writing(subject), place)
+    return None if token is None else subject.vocabulary.words[token]
 
 
 @st.cache_resource(max_entries=2, show_spinner="Copying the model…")
@@ -117,20 +122,6 @@ def _forced(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[
     from captioning.teaching.off_track import forced_words
 
     return forced_words(_subject.captioner, _subject.features, sentence)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _own_words(key: tuple[object, ...], beginning: tuple[str, ...], _subject: Subject) -> list[str]:
-    from captioning.teaching.off_track import go_on
-
-    return [word.word for word in go_on(_subject.captioner, _subject.features, beginning).words]
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _rival(key: tuple[object, ...], place: int, _subject: Subject) -> str | None:
-    from captioning.teaching.off_track import second_word
-
-    return second_word(_subject.captioner, _subject.features, own_words(_subject), place)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Drawing shapes and looking at them…")

@@ -283,9 +283,14 @@ def _embeddings(subject: Subject) -> np.ndarray:
 
 
 def _neighbours(subject: Subject, word: str) -> "list[Neighbour]":
+    return _find_neighbours(*subject.key[:2], word, subject)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> "list[Neighbour]":
     from captioning.teaching.embeddings import neighbours
 
-    return neighbours(_embeddings(subject), subject.vocabulary, word, top=_NEAREST)
+    return neighbours(_embeddings(_subject), _subject.vocabulary, word, top=_NEAREST)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

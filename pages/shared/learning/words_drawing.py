@@ -53,11 +53,14 @@ def draw_vector(words: Sequence[str], vectors: np.ndarray, look: Look) -> Figure
         vectors: `(N, E)`.
         look: colours and sizes.
     """
-    made = figure(look, 8, 0.8 + 0.3 * len(words))
-    axes = made.subplots()
+    high = 0.8 + 0.3 * len(words)
+    made = figure(look, 8, high, tight=False)
+    label = 0.012 * max(map(len, words)) * look.font_size / 10
+    axes = made.add_axes((label + 0.02, 0.6 / high, 0.9 - label, 1 - 0.7 / high))
+    beside = made.add_axes((0.935, 0.6 / high, 0.012, 1 - 0.7 / high))
     limit = float(np.abs(vectors).max()) or 1.0
     drawn = axes.imshow(vectors, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_yticks(range(len(words)), words)
     axes.set_xlabel("the numbers of each word, in order")
-    made.colorbar(drawn, ax=axes, pad=0.01)
+    made.colorbar(drawn, cax=beside)
     return made
