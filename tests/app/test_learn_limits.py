@@ -1,7 +1,7 @@
 """The lesson on limits, on the shapes model that comes with the app."""
 
 import pytest
-from learning_page import LessonApp, shown
+from learning_page import LessonApp, formulas, shown
 
 from captioning.teaching.odd_pictures import ODD_PICTURES
 
@@ -24,7 +24,7 @@ def test_a_word_is_seen_or_counted(lesson):
     app.radio(key="limits.seen.guess").set_value("counted")
     lesson.look("limits.seen")
     assert "times as likely" in shown(app)
-    assert any(r"\ln" in element.value for element in app.get("latex"))
+    assert any(r"\ln" in formula for formula in formulas(app))
 
 
 def test_odd_pictures_get_a_sentence_each(lesson):

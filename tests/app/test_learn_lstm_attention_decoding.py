@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from learning_page import formulas
 from streamlit.testing.v1 import AppTest
 
 from captioning.config import DecoderConfig
@@ -68,10 +69,6 @@ def press(app, key):
     app.run()
     assert not app.exception
     return app
-
-
-def formulas(app):
-    return [str(element.value).strip("$\n") for element in app.latex]
 
 
 @pytest.mark.parametrize("key", LESSONS)

@@ -12,6 +12,8 @@ from captioning.errors import WeightsError
 from pages.shared.learning import guessing
 from pages.shared.learning.guessing import Answer
 from pages.shared.learning.lessons import LESSONS, lesson
+from pages.shared.learning.look import roomy
+from pages.shared.learning.training_curves import seconds_left
 
 ROOT = Path(__file__).parents[2]
 MINE = ("overview", "encoder", "words")
@@ -106,7 +108,9 @@ def test_a_lesson_for_a_projector_is_larger_and_says_less(open_lesson, key):
     plain, large = open_lesson(key), sound(open_lesson(key, projector="true"))
     assert large.title and large.title[0].value == plain.header[0].value
     assert len(large.caption) <= len(plain.caption)
-    assert all(r"\Large" in latex.value for latex in large.latex)
+    pairs = [[t.value for t in app.markdown if "$" in t.value] for app in (plain, large)]
+    assert pairs[0] == [text.replace(r"\Large", "") for text in pairs[1]]
+    assert all(text.startswith(r"$\Large") for text in pairs[1])
     again = large.toggle(key="learn.projector").set_value(False).run()
     assert again.header[0].value == plain.header[0].value
 
@@ -186,6 +190,19 @@ def test_a_right_guess_counts_for_the_student(open_lesson):
             break
     else:
         pytest.fail("no option was right")
+
+
+def test_tall_parts_of_a_formula_get_room_but_not_what_is_inside_them():
+    inside = r"\left(\frac{1}{2}\right)"
+    assert roomy("a = b") == "a = b"
+    assert roomy(r"a = \frac{1}{\frac{2}{3}}").count(r"\rule") == 1
+    assert roomy(rf"{inside}^{{1/4}} = \frac{{1}}{{2}}").count(r"\rule") == 2
+    assert roomy(inside).endswith(inside)
+
+
+def test_the_time_left_is_that_of_the_runs_so_far():
+    assert seconds_left(0.0, 0, 5) == ""
+    assert seconds_left(12.0, 2, 5) == " About 18 s left."
 
 
 def test_guesses_do_not_depend_on_case_and_punctuation():

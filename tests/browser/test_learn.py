@@ -91,6 +91,16 @@ def test_every_picture_has_words(tab, warm_server, key):
         assert len(picture.get_attribute("alt") or "") > 20
 
 
+@pytest.mark.parametrize("key", ["encoder", "words"])
+def test_a_phone_shows_formulas_whole(tab, warm_server, key):
+    tab.set_viewport_size({"width": 420, "height": 900})
+    open_lesson(tab, warm_server, key)
+    parts = tab.locator(".katex-html > .base")
+    assert parts.count() >= 2
+    edges = parts.evaluate_all("all => all.map(part => part.getBoundingClientRect().right)")
+    assert max(edges) <= 420
+
+
 def test_a_guess_by_keyboard_alone(tab, warm_server):
     open_lesson(tab, warm_server, "overview")
     tab.get_by_label("Your guess").focus()

@@ -16,6 +16,13 @@ def shown(app):
     return text.replace("\\", "")
 
 
+def formulas(app):
+    """Return the formulas of a lesson, as they were before they were made ready for the screen."""
+    size, room = r"\displaystyle ", r"\rule[-1.15em]{0pt}{0pt}"
+    found = [text.value.strip("$") for text in app.markdown if text.value.startswith("$")]
+    return [latex.removeprefix(r"\Large").removeprefix(size).replace(room, "") for latex in found]
+
+
 _load = cache(Captioner.load)
 
 

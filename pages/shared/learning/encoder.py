@@ -26,6 +26,8 @@ IDEA = (
 )
 _SHOWN = 12
 _OFFERED = 8
+_ALIKE = 8
+"""Steps of 256 by which colours may differ in a grey photo that was stored as a JPEG."""
 
 
 def show() -> None:
@@ -77,6 +79,7 @@ def _pixels(page: LessonPage, opened: Opened) -> None:
     page.text(
         f"The photo is squashed to {size} × {size} pixels. Each has three numbers from 0 to 255; "
         f"scaled, they lie here between {low:.2f} and {high:.2f}."
+        + (" This photo is grey, so its three colours are alike." if _is_grey(opened) else "")
     )
     page.picture(
         lambda look: draw_scaled(opened.pixels, opened.scaled, look),
@@ -84,6 +87,11 @@ def _pixels(page: LessonPage, opened: Opened) -> None:
         alt=f"The photo at {size} by {size} pixels and its red, green and blue after scaling, "
         f"from {low:.2f} to {high:.2f}.",
     )
+
+
+def _is_grey(opened: Opened) -> bool:
+    red, *others = np.moveaxis(opened.pixels, 2, 0).astype(int)
+    return all(np.abs(red - other).max() <= _ALIKE for other in others)
 
 
 def _by_hand(page: LessonPage, opened: Opened) -> None:
@@ -187,7 +195,10 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
     pair = opened.pair
     if pair is None:
         return
-    usual = int(opened.values[pair.read].mean(axis=(0, 1)).argmax())
+    place = (pair.height // 2, pair.width // 2)
+    # Many channels are 0 at any one place: begin with one that has something to multiply.
+    read = opened.values[pair.read]
+    usual = int(np.abs(read[read.shape[0] // 2, read.shape[1] // 2]).argmax())
     with st.grid(2, min_column_width=220):
         channel = st.slider(
             "Channel to look at", 0, pair.channels - 1, usual, key=f"encoder.in.{pair.channels}"
@@ -195,7 +206,6 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
         kernel = st.slider(
             "Pointwise filter", 0, pair.filters - 1, 0, key=f"encoder.filter.{pair.filters}"
         )
-    place = (pair.height // 2, pair.width // 2)
     steps = two_steps(opened.encoder, opened.values, pair, place, channel, kernel)
     page.picture(
         lambda look: draw_product(steps.depthwise, (f"channel {channel}",), look),

@@ -1,6 +1,7 @@
 """Pictures of what the encoder does: patches, kernels, maps, and the field a place sees."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,8 +56,8 @@ def draw_product(product: "Product", names: Sequence[str], look: Look) -> Figure
     """
     parts = (product.patch, product.kernel, product.products)
     side, _, rows = product.patch.shape
-    high = 0.5 + 2.1 * rows
-    made = figure(look, 8.4, high, tight=False)
+    high = 0.5 + 1.8 * rows
+    made = figure(look, 7.2, high, tight=False)
     # One pair of axes for all grids: a pair for each takes as long as the numbers in it.
     axes = made.add_axes((0.05, 0.02, 0.94, 0.98 - 0.4 / high))
     far = side * (1 + _GAP)
@@ -119,9 +120,9 @@ def draw_channels(values: np.ndarray, channels: Sequence[int], look: Look) -> Fi
     """
     columns, (height, width) = 6, values.shape[:2]
     rows = -(-len(channels) // columns)
-    made = figure(look, 9, 1.75 * rows, tight=False)
+    made = figure(look, 7, 1.45 * rows, tight=False)
     axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
-    across, down = width + max(1, round(_GAP * width)), height + max(1, round(2 * _GAP * height))
+    across, down = width + ceil(_GAP * width), height + ceil(2.2 * _GAP * height)
     # One picture of all maps, coloured before it is enlarged: one for each takes twice as long.
     sheet = np.zeros((rows * down, columns * across, 4), np.uint8)
     for number, channel in enumerate(channels):
@@ -168,7 +169,7 @@ def _numbers(
         axes.text(
             corner[0] + column,
             corner[1] + row,
-            f"{value:.{digits}f}",
+            f"{round(value, digits) + 0.0:.{digits}f}",  # no -0.00
             ha="center",
             va="center",
             color="#000000" if bright[row, column] else "#ffffff",

@@ -26,6 +26,7 @@ from pages.shared.learning.look import (
     drawn,
     formula_png,
     look,
+    roomy,
     show_image,
     themed,
 )
@@ -255,7 +256,10 @@ class LessonPage:
         `\mathrm{}`, but no `\text`, `\begin` or `\underbrace`; what it cannot set is printed as it
         was written.
         """
-        st.latex(rf"\Large {latex}" if self.large else latex)
+        # As a part of a text it is broken into lines where its place is narrow; a formula of its
+        # own (`st.latex`) would be cut off.
+        size = r"\Large\displaystyle" if self.large else r"\displaystyle"
+        st.markdown(f"${size} {roomy(latex)}$", text_alignment="center")
         self._parts.append(lambda: worksheet.Formula(latex, formula_png(latex), DOTS_PER_INCH))
 
     def keep(self, part: Part) -> None:

@@ -1,6 +1,7 @@
 """How the lessons' pictures look: light, dark, large for a projector, or on paper."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -22,11 +23,14 @@ __all__ = [
     "formula_png",
     "look",
     "png",
+    "roomy",
     "show_image",
     "themed",
 ]
 
 DOTS_PER_INCH = 140
+_TALL = (r"\frac", r"\sqrt", r"\left", r"\sum", r"\prod")
+_ROOM = r"\rule[-1.15em]{0pt}{0pt}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,23 @@ def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
         .configure_title(fontSize=size + 2)
         .configure_view(strokeWidth=0)
     )
+
+
+def roomy(latex: str) -> str:
+    r"""Give the tall parts of a formula room below them, for where it is broken into lines.
+
+    The room is a rule without width; inside a part it would make its brackets and bars larger.
+
+    >>> roomy(r"a = \frac{1}{2} + b")
+    'a = \\rule[-1.15em]{0pt}{0pt}\\frac{1}{2} + b'
+    """
+    made, depth = [], 0
+    for part in re.split(r"(\\[a-zA-Z]+|[{}])", latex):
+        if depth == 0 and part in _TALL:
+            made.append(_ROOM)
+        depth += (part in ("{", r"\left")) - (part in ("}", r"\right"))
+        made.append(part)
+    return "".join(made)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -96,9 +96,9 @@ def show_slips(page: LessonPage, text: str, references: tuple[str, ...], crowd: 
     slips = slips_in(crowd.name, crowd)
     page.table(
         {
-            "way of scoring": [slip.title for slip in slips],
+            # In one column, so that a phone has room for the figures.
+            "way of scoring": [f"{slip.title}. {slip.why}" for slip in slips],
             **{f"BLEU-{n}": [f"{slip.bleu[n - 1]:.1f}" for slip in slips] for n in range(1, 5)},
-            "why": [slip.why for slip in slips],
         },
         caption=f"The same sentences every time: of {crowd.name} (at most 200), the first caption "
         "of each photo, scored against the others. Only the first line is comparable with "

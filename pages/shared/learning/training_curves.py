@@ -1,5 +1,6 @@
 """Two curves and chance, in the lesson on training."""
 
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -157,7 +158,7 @@ def show_chance(page: LessonPage) -> None:
     answer = page.guess(
         "chance",
         "How far apart do the best and the worst of the five lie, in points of BLEU-4 on 40 other "
-        "pictures? The first time takes about 20 seconds.",
+        "pictures? The first time they are trained here and now: half a minute or more.",
         lambda: _width(_runs(same)),
         options=tuple(name for _, name in _WIDTHS),
         about=same,
@@ -168,13 +169,24 @@ def show_chance(page: LessonPage) -> None:
 
 def _runs(same: str) -> "list[SeedRun]":
     """Run them one after another; those done before come from the cache."""
-    place = st.empty()
-    runs = []
+    place, begun = st.empty(), time.monotonic()
+    runs: list[SeedRun] = []
     for seed in range(1, _SEEDS + 1):
-        place.progress((seed - 1) / _SEEDS, text=f"Training with seed {seed} of {_SEEDS}…")
+        left = seconds_left(time.monotonic() - begun, len(runs), _SEEDS)
+        text = f"Training with seed {seed} of {_SEEDS}…{left}"
+        place.progress(len(runs) / _SEEDS, text=text)
         runs.append(data.seed_run(seed, _SEED_PHOTOS, _SEED_EPOCHS, same))
     place.empty()
     return runs
+
+
+def seconds_left(spent: float, done: int, of: int) -> str:
+    """Say how long the rest will take if it goes on as it went so far; nothing at the start.
+
+    >>> seconds_left(12.0, 2, 5)
+    ' About 18 s left.'
+    """
+    return f" About {spent / done * (of - done):.0f} s left." if done else ""
 
 
 def _width(runs: "list[SeedRun]") -> Answer:
