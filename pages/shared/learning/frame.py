@@ -85,7 +85,8 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
                 key=linking.PROJECTOR,
                 bind="query-params",
                 help="Larger headings, pictures and formulas at full contrast, without side notes. "
-                "Tables and controls grow with the browser's zoom: Ctrl and +.",
+                "Tables and controls grow with the browser's zoom (Ctrl and +), or for everybody "
+                "where the server was started with --theme.baseFontSize=22.",
             )
     return LessonPage(this, subject, idea, look(large=large), hidden=hidden)
 
