@@ -99,6 +99,28 @@ def test_a_preset_whose_data_is_not_there_says_so(train, preset):
     assert not [button for button in app.button if button.key == "new.start"]
 
 
+def test_views_are_counted_as_soon_as_they_are_asked_for(home):
+    from pages.shared.training.data import sizes_of
+
+    (config,) = (p.config for p in presets() if p.path.stem == "shapes-two-minutes")
+    counted = [
+        len(sizes_of(config.replace(crops=crops, horizontal_flip=flips)).views)
+        for crops, flips in ((0, False), (0, True), (2, False), (2, True))
+    ]
+    assert counted == [0, 1, 2, 5]
+
+
+def test_teachers_are_chosen_among_the_models(train, home, write_tiny_bundle):
+    write_tiny_bundle(home / "models" / "wise")
+    app = train("new")
+    teachers = app.multiselect(key="new.shapes-two-minutes.teachers")
+    assert (teachers.options, teachers.value) == (["wise"], [])
+    teachers.set_value(["wise"]).run()
+    app.button(key="new.start").click().run()
+    (run,) = Runs(home).all()
+    assert run.config.teachers == ("wise",)
+
+
 def test_what_cannot_fit_cannot_be_started(train, monkeypatch):
     monkeypatch.setattr("captioning.runs.estimate.available_memory", lambda: 1_000_000)
     app = train("new")

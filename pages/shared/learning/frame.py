@@ -86,7 +86,7 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
                 bind="query-params",
                 help="Larger headings, pictures and formulas at full contrast, without side notes. "
                 "Tables and controls grow with the browser's zoom (Ctrl and +), or for everybody "
-                "where the server was started with --theme.baseFontSize=22.",
+                "where the app is started by `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
             )
     return LessonPage(this, subject, idea, look(large=large), hidden=hidden)
 

@@ -45,15 +45,28 @@ def data_sets() -> list[str]:
     return list(dict.fromkeys(["shapes", "flickr8k", *(d.name for d in available_datasets())]))
 
 
+_COUNTED = (
+    "data",
+    "encoder",
+    "encoder_from",
+    "train_encoder",
+    "min_count",
+    "limit_images",
+    "shapes_count",
+    "horizontal_flip",
+    "crops",
+)
+"""The settings that what a run reads depends on."""
+
+
 def sizes_of(config: TrainingConfig) -> DataSizes:
     """Count what a run would read.
 
     Raises:
         CaptioningError: the data set is not there, or a setting is refused.
     """
-    used = ("data", "encoder", "encoder_from", "train_encoder", "min_count", "limit_images")
     values = config.to_dict()
-    return _sizes(json.dumps([*(values[key] for key in used), config.shapes_count]), config)
+    return _sizes(json.dumps([values[name] for name in _COUNTED]), config)
 
 
 @st.cache_resource(max_entries=4, ttl=600, show_spinner="Reading the data set…")
