@@ -91,7 +91,7 @@ def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:
     if "seconds" in before:
         made += f": epoch {before['best_epoch']}, trained for {before['seconds'] / 60:.0f} minutes"
     if taught:
-        made += f", with {' and '.join(taught)} as teachers"
+        made += f", with {' and '.join(taught)} as teacher{'s' * (len(taught) > 1)}"
     return (
         f"- {whose} began with the weights of {name}{made}.\n"
         f"{_origin(before.get('began_with'), whose=name)}"
