@@ -141,10 +141,9 @@ def suggested(name: str, base: TrainingConfig) -> SearchField:
         return SearchField(name, 0.0, min(float(high), 0.6))
     factor = 10 if declared.kind is float else 2
     near = declared.kind(value) or declared.kind(max(low, 1e-4 if declared.kind is float else 1))
-    lowest = max(near / factor, low)
-    highest = min(near * factor, high)
     rounded = (lambda x: float(f"{x:.3g}")) if declared.kind is float else round
-    return SearchField(name, rounded(lowest), rounded(highest), log=lowest > 0)
+    lowest = rounded(max(near / factor, low))
+    return SearchField(name, lowest, rounded(min(near * factor, high)), log=lowest > 0)
 
 
 def value_of(settings: Mapping[str, Any], name: str) -> Any:
