@@ -26,13 +26,12 @@ from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.prefetch import ahead
-from captioning.views import View
+from captioning.views import WHOLE, View
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder
 
 __all__ = [
-    "WHOLE",
     "FeatureStore",
     "Progress",
     "extract_features",
@@ -47,7 +46,6 @@ BATCH = 16
 _LOOKED_AT = 30
 """Photos whose size is asked for."""
 FORMAT_VERSION = 1
-WHOLE = View()
 
 _ROWS = "features.f16"
 _INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}

@@ -15,7 +15,7 @@ from PIL import Image
 from captioning.images import to_square
 from captioning.text import tokenize
 
-__all__ = ["View", "can_flip", "crop_box", "views"]
+__all__ = ["WHOLE", "View", "can_flip", "crop_box", "views"]
 
 SIDES = {"left", "right", "lefthand", "righthand"}
 """A caption with one of these is not true of the photo in a mirror."""
@@ -66,6 +66,10 @@ class View:
             photo, size = Image.fromarray(pixels), len(pixels)
             pixels = to_square(photo.crop(crop_box(photo.size, random, SMALLEST_CROP)), size)
         return pixels[:, ::-1] if self.flipped else pixels
+
+
+WHOLE = View()
+"""Photos as they are."""
 
 
 def views(*, crops: int, flips: bool) -> list[View]:

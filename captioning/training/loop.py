@@ -92,7 +92,7 @@ class Trainer:
         on_event: Callable[[TrainingEvent], None] = lambda event: None,
         on_best: Callable[[], object] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
-        taught: Callable[[np.ndarray, Batch], Batch] | None = None,
+        taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
     ) -> None:
         if not train.captions:
             raise TrainingError("There are no training photos to learn from.")
@@ -317,7 +317,7 @@ class Trainer:
             return SelfCritical(
                 self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
-        return CrossEntropy(self.train_rows, *([self.taught] if self.taught else []))
+        return CrossEntropy(self.train_rows, self.taught)
 
     def features(self, photos: np.ndarray) -> np.ndarray:
         """Return what the decoder reads: the photos as they come, or encoded just now."""

@@ -52,6 +52,7 @@ def train(
 
     Raises:
         ConfigError: settings contradict each other or the data.
+        BundleError: a model that the settings name cannot be read.
         TrainingError: there is nothing to learn from, or the loss is not a number.
         WeightsError: the encoder's weights cannot be had.
         FeaturesError: features cannot be written, or their extraction was stopped.
@@ -106,10 +107,8 @@ def prepare(
         decoder.heat(config.start_temperature)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
-    teachers = None
-    if config.teachers:
-        get = StoredFeatures(dataset, on_event, should_stop)
-        teachers = load_teachers(config.teachers, vocabulary, inputs.train.names, get)
+    get = StoredFeatures(dataset, on_event, should_stop)
+    teachers = load_teachers(config.teachers, vocabulary, inputs.train.names, get)
     trainer = Trainer(
         config,
         decoder=decoder,
@@ -120,7 +119,7 @@ def prepare(
         checkpoints=Checkpoints(checkpoint_folder) if checkpoint_folder else None,
         on_event=on_event,
         should_stop=should_stop,
-        taught=teachers.taught if teachers is not None else None,
+        taught=teachers.taught,
     )
     return Prepared(config, dataset, inputs, trainer, origin)
 

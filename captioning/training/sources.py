@@ -12,10 +12,10 @@ from captioning.config import EncoderConfig, TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
-from captioning.features import WHOLE, FeatureStore, extract_features, store_folder
+from captioning.features import FeatureStore, extract_features, store_folder
 from captioning.images import read_image
 from captioning.training.loop import SplitData, TrainingEvent
-from captioning.views import View, can_flip, views
+from captioning.views import WHOLE, View, can_flip, views
 
 __all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels"]
 

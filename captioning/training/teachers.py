@@ -50,12 +50,13 @@ class Teacher:
         features = self.photos(indices)
         own = to_numpy(self.expect(features, self.reads[batch.tokens], batch.places))
         found = own[:, self.reads] * self.knows
-        found[:, UNK] = np.maximum(0.0, 1.0 - np.delete(found, UNK, axis=1).sum(axis=1))
+        found[:, UNK] = 0.0
+        found[:, UNK] = np.maximum(0.0, 1.0 - found.sum(axis=1))
         return np.asarray(found, np.float32)
 
 
 class Teachers:
-    """Several teachers whose answers are averaged.
+    """Teachers whose answers are averaged; without any, a batch stays as it is.
 
     They look at whole photos, also where the student is shown a crop or a mirror image of one: so
     the features of photos as they are suffice.
@@ -71,9 +72,10 @@ class Teachers:
             indices: which training photos it is made of, int64 `(B,)`.
             batch: with true captions.
         """
+        if not self._teachers:
+            return batch
         answers = [teacher.probabilities(indices, batch) for teacher in self._teachers]
-        mean = np.mean(answers, axis=0) if len(answers) > 1 else answers[0]
-        return replace(batch, expected=mean)
+        return replace(batch, expected=np.mean(answers, axis=0))
 
 
 def load_teachers(

@@ -10,3 +10,13 @@ def data_home(tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONING_DATA", str(home))
     monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
     return home
+
+
+@pytest.fixture
+def eagerly():
+    """Compiling for a handful of steps takes longer than taking them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

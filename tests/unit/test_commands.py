@@ -242,16 +242,6 @@ def test_evaluate_holds_the_scores_against_others(command, shapes, models, tmp_p
 # train and features
 
 
-@pytest.fixture
-def eagerly():
-    """Compiling for a handful of steps takes longer than taking them."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 SMALL = (
     "epochs=1 images_per_batch=8 shapes_count=20 encoder.input_size=32 encoder.width=4 "
     "decoder.embedding_size=8 decoder.units=16 decoder.heads=2 score_images=2 name=small"

@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from captioning.__main__ import main
 from captioning.bundles import read_bundle
 
@@ -17,16 +15,6 @@ SMALL = (
 ).split()
 GIVEN = {None, "data/distilled/compact"}
 """Where an encoder comes from that no training run made: ImageNet, or a distillation."""
-
-
-@pytest.fixture
-def eagerly():
-    """Compiling for a handful of steps takes longer than taking them."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def needed(settings):
