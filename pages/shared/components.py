@@ -4,12 +4,13 @@ import ast
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import streamlit as st
 
 from pages.shared.wording import plain
 
-__all__ = ["problem", "prose", "show_source", "source_of"]
+__all__ = ["Button", "main_button", "problem", "prose", "show_source", "source_of"]
 
 _PROSE = Path(__file__).with_name("prose")
 
@@ -17,6 +18,24 @@ _PROSE = Path(__file__).with_name("prose")
 def prose(name: str) -> None:
     """Show the text `prose/<name>.md`, in lines of a readable length."""
     st.markdown(_read_prose(name), width=720)
+
+
+class Button(TypedDict):
+    """The words of a button, and how much it stands out."""
+
+    label: str
+    type: Literal["primary", "secondary"]
+
+
+def main_button(label: str) -> Button:
+    """Return the label and type of a page's main button, for `st.button` and its kin.
+
+    It is filled with the accent, but in the dark only its words have that colour: Streamlit writes
+    white on the accent, and the dark theme's is too light for it (docs/adr/0022).
+    """
+    if st.context.theme.type == "dark":
+        return {"label": f":primary[{label}]", "type": "secondary"}
+    return {"label": label, "type": "primary"}
 
 
 def problem(error: Exception) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.paths import data_folder
 from captioning.runs import estimate_run
-from pages.shared.components import problem, prose, show_source
+from pages.shared.components import main_button, problem, prose, show_source
 from pages.shared.training.data import sizes_of, start_run
 from pages.shared.training.form import choose_base, edit_config
 from pages.shared.training.needs import show_needs
@@ -26,8 +26,7 @@ except CaptioningError as error:
 show_needs(needs)
 note = st.text_input("Why this run", key="new.note", placeholder="What is different this time?")
 if st.button(
-    "Start training",
-    type="primary",
+    **main_button("Start training"),
     icon=":material/play_arrow:",
     disabled=bool(needs.problems),
     key="new.start",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import problem, prose, show_source
+from pages.shared.components import main_button, problem, prose, show_source
 from pages.shared.training import searching, searching_results
 
 
@@ -24,8 +24,7 @@ try:
         config = searching.edit_study("search_settings")
         searching.show_cost(config)
         if st.button(
-            "Start the search",
-            type="primary",
+            **main_button("Start the search"),
             icon=":material/play_arrow:",
             key="search_settings.start",
         ):

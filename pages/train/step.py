@@ -3,7 +3,7 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import problem, prose, show_source
+from pages.shared.components import main_button, problem, prose, show_source
 from pages.shared.training import stepping
 
 st.header("Step by step", anchor=False)
@@ -12,9 +12,7 @@ prose("train-step")
 try:
     config = stepping.choose_settings("step")
     with st.container(horizontal=True):
-        more = st.button(
-            "Take a step", type="primary", icon=":material/footprint:", key="step.more"
-        )
+        more = st.button(**main_button("Take a step"), icon=":material/footprint:", key="step.more")
         fresh = st.button("Begin anew", icon=":material/restart_alt:", key="step.fresh")
     step = stepping.take("step", config, fresh=fresh, more=more)
     if step is None:

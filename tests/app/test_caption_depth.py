@@ -136,7 +136,7 @@ def test_the_tree_is_drawn_with_the_winner(page):
 
 def test_models_stand_side_by_side(page):
     app = page(**{"caption.closer": MODELS})
-    app.multiselect(key="caption.others").set_value(["other"]).run()
+    app.pills(key="caption.others").set_value(["other"]).run()
     assert not app.exception
     assert "other" in visible(app)
     (first, second) = (s.value.replace("\\", "") for s in app.subheader[-2:])

@@ -131,3 +131,15 @@ def test_every_cache_of_a_shared_part_is_bounded(path):
                 text = ast.unparse(decorator)
                 if text.startswith("st.cache_"):
                     assert "max_entries" in text or "ttl" in text, node.name
+
+
+@pytest.mark.parametrize("path", [*PAGES, *SHARED], ids=lambda path: path.name)
+def test_nothing_is_written_in_white_on_an_accent_that_may_be_light(path):
+    """docs/adr/0022: `main_button` chooses the type; the tags of a multiselect cannot be chosen."""
+    called = calls(tree_of(path))
+    assert not [c.lineno for c in called if ast.unparse(c.func).endswith(".multiselect")]
+    assert not [c.lineno for c in called if any(is_primary(k) for k in c.keywords)]
+
+
+def is_primary(keyword):
+    return keyword.arg == "type" and "'primary'" in ast.unparse(keyword.value)

@@ -71,9 +71,9 @@ def test_a_search_is_started_from_the_form_and_watched_to_its_end(page, home):
     app = page()
     key = f"{PAGE}.shapes-two-minutes"
     app.number_input(key=f"{key}.trials").set_value(3).run()
-    app.multiselect(key=f"{PAGE}.fields").set_value(["learning_rate", "decoder.kind"]).run()
+    app.pills(key=f"{PAGE}.fields").set_value(["learning_rate", "decoder.kind"]).run()
     app.number_input(key=f"{key}.learning_rate.To").set_value(0.05).run()
-    app.multiselect(key=f"{key}.decoder.kind.choices").set_value(["merge", "inject"]).run()
+    app.pills(key=f"{key}.decoder.kind.choices").set_value(["merge", "inject"]).run()
     assert "3 trials of about" in visible(app)
     app.button(key=f"{PAGE}.start").click().run()
     assert not app.exception
@@ -93,7 +93,7 @@ def test_what_is_refused_is_refused_by_the_library(page, home):
     assert "learning_rate must be from" in visible(app)
     assert not [button for button in app.button if button.key == f"{PAGE}.start"]
     app = page()
-    app.multiselect(key=f"{PAGE}.fields").set_value([]).run()
+    app.pills(key=f"{PAGE}.fields").set_value([]).run()
     assert "Choose at least one field" in visible(app)
     assert Studies(home).all() == []
 

@@ -113,7 +113,7 @@ def test_views_are_counted_as_soon_as_they_are_asked_for(home):
 def test_teachers_are_chosen_among_the_models(train, home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "wise")
     app = train("new")
-    teachers = app.multiselect(key="new.shapes-two-minutes.teachers")
+    teachers = app.pills(key="new.shapes-two-minutes.teachers")
     assert (teachers.options, teachers.value) == (["wise"], [])
     teachers.set_value(["wise"]).run()
     app.button(key="new.start").click().run()

@@ -1,85 +1,14 @@
 """The Learn pages in a real browser: for everybody, by a link, and on paper."""
 
 import re
-from importlib.resources import files
 
 import pytest
-
-from pages.shared.learning.lessons import LESSONS
-
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-
-# Streamlit puts the headings of the navigation's sections and their links as `li` into `div`s.
-# No setting of `st.navigation` changes that, and screen readers still find the links.
-# Vega draws the rectangle of a dragged selection as a part without a name, and has no setting for
-# one; the chart itself has its alternative text.
-STREAMLITS_OWN = {
-    "list": "[data-testid=stSidebarNav]",
-    "listitem": "[data-testid=stSidebarNav]",
-    "svg-img-alt": "[data-testid=stVegaLiteChart] g[class*=_brush]",
-}
-GRAVE = ("serious", "critical")
-
-
-# The value over a slider and the chosen part of a segmented control are written in the accent
-# colour, on the page or on a tint of it; a button's label is white on the accent.  In the dark no
-# single colour has 4.5:1 for both: ours has it for the buttons, and at least 3.5:1 for the rest,
-# which shows its state by the thumb and by its edge too.
-ACCENT_TEXT = "[data-testid=stSlider], [data-testid=stSelectSlider], [data-testid=stButtonGroup]"
-ENOUGH_FOR_ACCENT = 3.5
 
 
 def open_lesson(tab, server, key, query="learn.model=shapes"):
     tab.goto(f"{server}/{key}?{query}")
     tab.get_by_text("Worksheet to print").wait_for()
     tab.get_by_test_id("stStatusWidget").wait_for(state="hidden")
-
-
-def grave_findings(tab):
-    """Findings of axe that are grave and not Streamlit's own."""
-    tab.evaluate(AXE)
-    found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    ours = []
-    for rule in found["violations"]:
-        if rule["impact"] not in GRAVE:
-            continue
-        for node in rule["nodes"]:
-            if is_streamlits_own(tab, rule["id"], node):
-                continue
-            ours.append((rule["id"], rule["help"], node["html"][:200], node["failureSummary"]))
-    return ours
-
-
-def is_streamlits_own(tab, rule, node):
-    target = node["target"][0]
-    if rule == "color-contrast":
-        ratio = node["any"][0]["data"]["contrastRatio"]
-        return ratio >= ENOUGH_FOR_ACCENT and is_within(tab, target, ACCENT_TEXT)
-    within = STREAMLITS_OWN.get(rule)
-    return within is not None and is_within(tab, target, within)
-
-
-def is_within(tab, target, ancestor):
-    return tab.locator(target).first.evaluate(
-        "(element, selector) => element.closest(selector) !== null", ancestor
-    )
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
-def test_axe_finds_nothing_grave_of_ours(tab, warm_server, lesson, scheme):
-    tab.emulate_media(color_scheme=scheme)
-    open_lesson(tab, warm_server, lesson.key)
-    assert tab.get_by_test_id("stException").count() == 0
-    assert grave_findings(tab) == []
-
-
-def test_axe_would_find_a_picture_without_words(tab, warm_server):
-    open_lesson(tab, warm_server, "overview")
-    tab.evaluate(
-        "document.querySelectorAll('main img, img').forEach(i => i.removeAttribute('alt'))"
-    )
-    assert "image-alt" in [rule for rule, *_ in grave_findings(tab)]
 
 
 @pytest.mark.parametrize("key", ["overview", "encoder", "words"])

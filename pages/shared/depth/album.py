@@ -28,7 +28,7 @@ from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
 from pages.shared import cache
-from pages.shared.components import problem
+from pages.shared.components import main_button, problem
 from pages.shared.pictures import as_jpeg
 from pages.shared.wording import counted, percent, plain
 
@@ -69,8 +69,7 @@ def caption_photos(page: str, album: Album, bundle: Bundle, decoding: DecodingCo
     left = sum(photo.name not in rows for photo in album)
     with st.container(horizontal=True, vertical_alignment="center"):
         start = st.button(
-            f"Caption {counted(left, 'photo')}" if left else "All photos have a row",
-            type="primary",
+            **main_button(f"Caption {counted(left, 'photo')}" if left else "All photos have a row"),
             disabled=not left,
             key=f"{page}.start",
         )

@@ -30,15 +30,17 @@ def compare_models(
     if not others:
         st.caption("There is only one model here. Train another, and it can be asked as well.")
         return
-    asked = st.multiselect(
+    asked = st.pills(
         "Ask these as well",
         others,
-        max_selections=_MOST,
+        selection_mode="multi",
         key=f"{page}.others",
         bind="query-params",
     )
+    if len(asked) > _MOST:
+        st.caption(f"At most {_MOST} at once: the first {_MOST} are asked.")
     first = cache.caption(bundle, picture.data, picture.name, decoding)
-    for name in [bundle.name, *asked]:
+    for name in [bundle.name, *asked[:_MOST]]:
         with st.container(border=True):
             try:
                 caption = cache.caption(models[name], picture.data, picture.name, decoding)

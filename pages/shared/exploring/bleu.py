@@ -48,7 +48,7 @@ def colored(words: Sequence[MarkedWord]) -> str:
 def show_drawing(drawing: BleuDrawing) -> None:
     """Show the hypothesis above its references, the matches in colour."""
     st.markdown(f"### {colored(drawing.hypothesis)}")
-    st.caption(LEGEND)
+    st.markdown(f":small[{LEGEND}]")
     for number, reference in enumerate(drawing.references):
         nearest = number == drawing.nearest
         length = f":gray[{len(reference)} words{', nearest in length' * nearest}]"

@@ -15,7 +15,7 @@ from captioning.datasets.download import (
     stop_download,
 )
 from captioning.errors import CaptioningError
-from pages.shared.components import problem
+from pages.shared.components import main_button, problem
 from pages.shared.exploring.data import Explored, describe, forget_data, with_progress
 from pages.shared.wording import plain
 
@@ -50,7 +50,9 @@ def fetch(page: str) -> None:
         st.caption(":material/check: Flickr8k is here.")
         return
     if st.button(
-        "Get Flickr8k (1.1 GB)", type="primary", icon=":material/download:", key=f"{page}.fetch"
+        **main_button("Get Flickr8k (1.1 GB)"),
+        icon=":material/download:",
+        key=f"{page}.fetch",
     ):
         _try(start_download)
         st.rerun()

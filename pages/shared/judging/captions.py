@@ -22,6 +22,7 @@ from captioning.evaluation import (
 )
 from captioning.exploring.written import Written, keep_written, kept_written
 from pages.shared import cache
+from pages.shared.components import main_button
 from pages.shared.exploring.data import Explored
 from pages.shared.looking import stoppable
 from pages.shared.wording import plain
@@ -93,7 +94,7 @@ def written(page: str, task: Task) -> Written | None:
         label = f"Go on: {left:,} of {total:,} photos left" if left else "Score the captions"
     place = st.empty()
     with place.container():
-        if not st.button(label, type="primary", icon=":material/grading:", key=f"{page}.start"):
+        if not st.button(**main_button(label), icon=":material/grading:", key=f"{page}.start"):
             return None
     with place.container():
         _write(page, task, begun, cache.writer(task.bundle))

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from captioning.text import tokenize
+from pages.shared.components import main_button
 from pages.shared.wording import counted, plain
 
 __all__ = ["Answer", "Tally", "ask", "tally"]
@@ -102,7 +103,7 @@ def _take(place: DeltaGenerator, key: str, options: Sequence[str]) -> str | None
         else:
             guess = st.text_input("Your guess", max_chars=80, key=f"{key}.guess")
         with st.container(horizontal=True):
-            given = st.form_submit_button("Guess, and look", type="primary", key=f"{key}.look")
+            given = st.form_submit_button(**main_button("Guess, and look"), key=f"{key}.look")
             shown = st.form_submit_button("Just show me", type="tertiary", key=f"{key}.show")
     if shown:
         return NO_GUESS

@@ -176,7 +176,7 @@ def _drawing(
     was, now = draw_bleu(base, references), draw_bleu(text, references)
     for title, drawing in (("Before", was), ("After", now)):
         st.markdown(f"#### {title}: {colored(drawing.hypothesis)}")
-    st.caption(LEGEND)
+    st.markdown(f":small[{LEGEND}]")
     for number, reference in enumerate(now.references):
         nearest = ", nearest in length" * (number == now.nearest)
         st.markdown(f"{number + 1}. {colored(reference)} :gray[{len(reference)} words{nearest}]")

@@ -15,7 +15,7 @@ from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, presets
-from pages.shared.components import prose
+from pages.shared.components import main_button, prose
 
 __all__ = [
     "all_presets",
@@ -114,7 +114,7 @@ def start_run(config: TrainingConfig, note: str) -> Run:
 def no_runs(page: str) -> None:
     """Say that there is nothing to look at yet, and where to begin."""
     prose("train-none")
-    if st.button("New run", icon=":material/add:", key=f"{page}.new", type="primary"):
+    if st.button(**main_button("New run"), icon=":material/add:", key=f"{page}.new"):
         st.switch_page("pages/train/new.py")
 
 
@@ -127,8 +127,13 @@ def choose_run(page: str, runs: Runs, among: Sequence[Run] | None = None) -> str
 def choose_runs(page: str, runs: Runs) -> list[Run]:
     """Ask for several runs, the newest three at first."""
     found = {run.id: run for run in runs.all()}
-    chosen = st.multiselect(
-        "Runs", list(found), default=list(found)[:3], key=f"{page}.runs", bind="query-params"
+    chosen = st.pills(
+        "Runs",
+        list(found),
+        selection_mode="multi",
+        default=list(found)[:3],
+        key=f"{page}.runs",
+        bind="query-params",
     )
     return [found[name] for name in chosen if name in found]
 

@@ -164,7 +164,9 @@ def _answer(
         return st.selectbox(label, options, place, format_func=_shown, key=key, help=help_text)
     if isinstance(value, (list, tuple)):
         names = sorted({*value, *(bundle.name for bundle in find_bundles())})
-        return st.multiselect(label, names, value, key=key, help=help_text)
+        return st.pills(
+            label, names, selection_mode="multi", default=value, key=key, help=help_text
+        )
     if isinstance(value, bool):
         return st.toggle(label, value, key=key, help=help_text)
     if isinstance(value, float):

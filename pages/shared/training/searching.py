@@ -59,17 +59,22 @@ def edit_study(page: str) -> StudyConfig:
         CaptioningError: a preset is damaged, or what was entered is refused.
     """
     base, origin = choose_base(page)
-    names = st.multiselect(
+    names = st.pills(
         "Fields to vary",
         list(searchable()),
+        selection_mode="multi",
         default=_AT_FIRST,
         format_func=field_label,
-        max_selections=_MOST_FIELDS,
         key=f"{page}.fields",
         bind="query-params",
     )
     if not names:
         raise ConfigError("Choose at least one field to vary.")
+    if len(names) > _MOST_FIELDS:
+        raise ConfigError(
+            f"Choose at most {_MOST_FIELDS} fields: a search over {len(names)} would need far more "
+            "trials than fit here."
+        )
     with st.grid(2, min_column_width=330):
         fields = [_ask_field(f"{page}.{origin}", name, base) for name in names]
     return StudyConfig.from_dict(
@@ -139,9 +144,10 @@ def _ask_field(key: str, name: str, base: TrainingConfig) -> SearchField:
     with st.container(border=True, gap="small"):
         st.markdown(f"**{field_label(name)}**", help=_help(name))
         if usual.choices:
-            chosen = st.multiselect(
+            chosen = st.pills(
                 "Values",
                 usual.choices,
+                selection_mode="multi",
                 default=usual.choices,
                 format_func=lambda value: str(value).replace("_", " ").lower(),
                 key=f"{key}.{name}.choices",

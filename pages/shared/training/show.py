@@ -8,7 +8,7 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.runs import STARTABLE, Curves, Run, Runs, alarms_of, read_curves
-from pages.shared.components import problem
+from pages.shared.components import Button, main_button, problem
 from pages.shared.training import charts
 from pages.shared.training.data import all_runs, small_photos
 from pages.shared.wording import plain
@@ -214,7 +214,8 @@ def _button(
     page: str, label: str, icon: str, act: Callable[[], object], *, primary: bool = False
 ) -> None:
     key = f"{page}.{label.lower().replace(' ', '_')}"
-    if st.button(label, icon=icon, key=key, type="primary" if primary else "secondary"):
+    looks: Button = main_button(label) if primary else {"label": label, "type": "secondary"}
+    if st.button(**looks, icon=icon, key=key):
         try:
             act()
         except CaptioningError as error:

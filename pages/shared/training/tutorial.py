@@ -11,7 +11,7 @@ from captioning.errors import CaptioningError
 from captioning.runs import Run
 from captioning.tutorials import ClassFiles, read_class_files, take_over
 from pages.shared import cache
-from pages.shared.components import problem, prose
+from pages.shared.components import main_button, problem, prose
 from pages.shared.training.data import data_sets, model_of
 from pages.shared.wording import counted, plain
 
@@ -97,13 +97,12 @@ def _offer_zip(page: str, bundle: Bundle, data: str | None, photos: int) -> None
         problem(error)
         return
     st.download_button(
-        f"Download ({len(content) / 1e6:.1f} MB)",
-        content,
-        f"{bundle.name}-tutorial.zip",
-        "application/zip",
+        **main_button(f"Download ({len(content) / 1e6:.1f} MB)"),
+        data=content,
+        file_name=f"{bundle.name}-tutorial.zip",
+        mime="application/zip",
         key=f"{page}.tutorial.download",
         icon=":material/download:",
-        type="primary",
         on_click="ignore",
     )
     st.code("python testing_caption_generator.py -i photo.jpg", language="bash")
