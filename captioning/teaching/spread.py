@@ -47,11 +47,14 @@ class Spread:
         terms = " + ".join(f"{value:.1f}" for value in self.values)
         return rf"\mu = \frac{{{terms}}}{{{len(self.values)}}} = {self.mean:.1f}"
 
+    def variance_formula(self) -> str:
+        r"""Write the square of the standard deviation as LaTeX, in a line that can break."""
+        squares = " + ".join(f"({value - self.mean:.2f})^2" for value in self.values)
+        return f"s^2 = ({squares}) / {len(self.values) - 1} = {self.deviation**2:.2f}"
+
     def deviation_formula(self) -> str:
         r"""Write the standard deviation as LaTeX."""
-        squares = " + ".join(f"({value - self.mean:.1f})^2" for value in self.values)
-        below = len(self.values) - 1
-        return rf"s = \sqrt{{\frac{{{squares}}}{{{below}}}}} = {self.deviation:.1f}"
+        return rf"s = \sqrt{{{self.deviation**2:.2f}}} = {self.deviation:.1f}"
 
 
 def spread_of(values: Sequence[float]) -> Spread | None:

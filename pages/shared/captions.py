@@ -16,7 +16,7 @@ from captioning.errors import CaptioningError, ImageError
 from pages.shared import cache, state
 from pages.shared.components import problem
 from pages.shared.depth.settings import choose_decoding, how_chosen
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 from pages.shared.wording import percent, plain, seconds
 
 if TYPE_CHECKING:

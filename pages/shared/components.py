@@ -50,7 +50,7 @@ def show_source(module: str, name: str) -> None:
         module: such as "captioning.captioner".
         name: of a function or a method in it, such as "Captioner.caption".
     """
-    with st.expander("The code that just ran", icon=":material/code:"):
+    with st.expander(f"The code that just ran: {plain(name)}", icon=":material/code:"):
         st.caption(f"`{module}.{name}`")
         st.code(source_of(module, name), language="python")
 

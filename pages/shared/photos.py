@@ -1,6 +1,4 @@
-"""Bringing photos to a page: from the disk, from the camera, or from the data set at hand."""
-
-from dataclasses import dataclass
+"""Bringing photos to a page: from the disk, the camera, the data set at hand, or the app itself."""
 
 import streamlit as st
 
@@ -8,23 +6,18 @@ from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
 from pages.shared import cache, state
 from pages.shared.components import problem
+from pages.shared.pictures import Picture
+from pages.shared.samples import PHOTO_SAMPLES, sample, sample_file
 from pages.shared.wording import plain
 
-__all__ = ["MOST_AT_ONCE", "SOURCES", "Picture", "bring_photos", "choose_source"]
+__all__ = ["MOST_AT_ONCE", "SOURCES", "bring_photos", "choose_source"]
 
+PHOTO, SAMPLE = "photo", "sample"  # what was chosen stands in the link under these
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24
 # HEIC is offered although it cannot be read: the message then says what to do about it.
 _ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
 _PER_PAGE = 12
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A photo file somebody brought, not looked into yet."""
-
-    name: str
-    data: bytes
 
 
 def choose_source(page: str) -> str:
@@ -60,10 +53,24 @@ def _uploaded(page: str) -> list[Picture]:
         help="They stay in this server's memory until you remove them or leave.",
     )
     if not files:
-        st.caption("No photo at hand? Take one with the camera, or choose one from the gallery.")
+        return _sample(page)
+    state.forget_photo(page, SAMPLE)
     if len(files) > MOST_AT_ONCE:
         st.caption(f"The first {MOST_AT_ONCE} of {len(files)} photos are captioned here.")
     return [Picture(file.name, file.getvalue()) for file in files[:MOST_AT_ONCE]]
+
+
+def _sample(page: str) -> list[Picture]:
+    """Offer the photos that come with the app; return the one chosen, if any."""
+    name = state.chosen_photo(page, SAMPLE)
+    if name in PHOTO_SAMPLES:
+        _way_back(page, "Other photos", SAMPLE)
+        return [sample(name)]
+    st.caption("No photo at hand? Try one of these, or the camera, or the gallery.")
+    with st.grid(6, min_column_width=130):
+        for name in PHOTO_SAMPLES:
+            _offer(page, name, cache.thumbnail(sample_file(name)), SAMPLE)
+    return []
 
 
 def _taken(page: str) -> list[Picture]:
@@ -79,14 +86,7 @@ def _picked(page: str) -> list[Picture]:
         if name is None:
             _thumbnails(page, dataset)
             return []
-        st.button(
-            "Back to the gallery",
-            icon=":material/arrow_back:",
-            type="tertiary",
-            key=f"{page}.back",
-            on_click=state.forget_photo,
-            args=(page,),
-        )
+        _way_back(page, "Back to the gallery", PHOTO)
         return [Picture(name, cache.photo_file(dataset.path(dataset[name])))]
     except CaptioningError as error:
         problem(error)
@@ -105,13 +105,28 @@ def _thumbnails(page: str, dataset: CaptionDataset) -> None:
     first = (number - 1) * _PER_PAGE
     with place, st.grid(6, min_column_width=130):
         for photo in photos[first : first + _PER_PAGE]:
-            with st.container(gap="xsmall"):
-                st.image(cache.thumbnail(dataset.path(photo)), width="stretch", alt=photo.name)
-                st.button(
-                    "Caption this",
-                    type="tertiary",
-                    width="stretch",
-                    key=f"{page}.pick.{photo.name}",
-                    on_click=state.choose_photo,
-                    args=(page, photo.name),
-                )
+            _offer(page, photo.name, cache.thumbnail(dataset.path(photo)), PHOTO)
+
+
+def _offer(page: str, name: str, small: bytes, part: str) -> None:
+    with st.container(gap="xsmall"):
+        st.image(small, width="stretch", alt=name)
+        st.button(
+            "Caption this",
+            type="tertiary",
+            width="stretch",
+            key=f"{page}.pick.{name}",
+            on_click=state.choose_photo,
+            args=(page, name, part),
+        )
+
+
+def _way_back(page: str, label: str, part: str) -> None:
+    st.button(
+        label,
+        icon=":material/arrow_back:",
+        type="tertiary",
+        key=f"{page}.back",
+        on_click=state.forget_photo,
+        args=(page, part),
+    )

@@ -1,21 +1,30 @@
-"""Small copies of photos for the screen.
+"""Photo files as pages hand them on, and small copies of them for the screen.
 
 Streamlit shows a file's pixels as they lie, without the EXIF orientation, and sends whole
 12-megapixel files to the browser.  These copies are upright and small, and never stretched.
 """
 
 import io
+from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
 from captioning.images import read_image
 
-__all__ = ["as_jpeg", "display_width", "preview", "thumbnail"]
+__all__ = ["Picture", "as_jpeg", "display_width", "preview", "thumbnail"]
 
 PREVIEW_SIDE = 1000
 THUMBNAIL_SIZE = (320, 240)
 _TALLEST = 520
 _KEPT = 0.8
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo file somebody brought, not looked into yet."""
+
+    name: str
+    data: bytes
 
 
 def preview(data: bytes, name: str) -> tuple[bytes, int]:

@@ -14,16 +14,21 @@ def linked(key: str) -> str | None:
     return st.query_params.get(key)
 
 
-def chosen_photo(page: str) -> str | None:
-    """Return the name of the gallery's photo that is looked at on `page`, if any."""
-    return linked(f"{page}.photo")
+def chosen_photo(page: str, part: str = "photo") -> str | None:
+    """Return the name of the photo that is looked at on `page`, if any.
+
+    Args:
+        page: as the keys of its controls begin.
+        part: of the link: "photo" for those of the data set, "sample" for those of the app.
+    """
+    return linked(f"{page}.{part}")
 
 
-def choose_photo(page: str, name: str) -> None:
-    """Look at the gallery's photo `name` on `page`."""
-    st.query_params[f"{page}.photo"] = name
+def choose_photo(page: str, name: str, part: str = "photo") -> None:
+    """Look at the photo `name` on `page`."""
+    st.query_params[f"{page}.{part}"] = name
 
 
-def forget_photo(page: str) -> None:
-    """Go back to the gallery of `page`."""
-    st.query_params.pop(f"{page}.photo", None)
+def forget_photo(page: str, part: str = "photo") -> None:
+    """Look at no photo on `page`, but at all there are."""
+    st.query_params.pop(f"{page}.{part}", None)

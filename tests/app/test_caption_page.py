@@ -3,6 +3,7 @@
 import pytest
 
 from captioning.errors import BundleError, WeightsError
+from pages.shared.samples import PHOTO_SAMPLES
 
 
 def visible(app):
@@ -111,6 +112,28 @@ def test_the_gallery_offers_generated_photos_where_there_is_no_data_set(model, o
     app.button(key="caption.back").click().run()
     assert "caption.photo" not in app.query_params
     assert not app.title
+
+
+def test_whoever_has_no_photo_at_hand_takes_one_of_the_app_s(model, open_page, jpeg):
+    app = open_page()
+    picks = [button.key for button in app.button if button.key.startswith("caption.pick.")]
+    assert picks == [f"caption.pick.{name}" for name in PHOTO_SAMPLES]
+    app.button(key="caption.pick.mountains").click().run()
+    assert not app.exception
+    assert len(app.title) == 1 and app.query_params["caption.sample"] == "mountains"
+
+    app.button(key="caption.back").click().run()
+    assert not app.title and "caption.sample" not in app.query_params
+    app.button(key="caption.pick.dogs").click().run()
+    upload(app, ("mine.jpg", jpeg("red")))
+    assert app.title[0].value == "a red a" and "caption.sample" not in app.query_params
+
+
+@pytest.mark.parametrize("name", ["gone", "../camera", ""])
+def test_a_link_to_a_photo_the_app_has_not_offers_those_it_has(model, open_page, name):
+    app = open_page(**{"caption.sample": name})
+    assert not app.exception and not app.title
+    assert app.button(key="caption.pick.dogs")
 
 
 def test_the_gallery_shows_the_data_set_at_hand(model, open_page, home, shapes):

@@ -19,7 +19,7 @@ def test_the_lesson_opens_on_the_shapes_model(lesson):
 
 
 def test_a_word_is_seen_or_counted(lesson):
-    app = lesson.open(**{"learn.step": "0"})
+    app = lesson.open(**{"learn.step": "1"})
     assert "begins the sentence" in shown(app)
     app.radio(key="limits.seen.guess").set_value("counted")
     lesson.look("limits.seen")

@@ -134,12 +134,12 @@ def test_what_did_not_change_is_not_drawn_again(open_lesson, key, monkeypatch):
 
 
 def test_a_link_fixes_photo_and_step(open_lesson):
-    app = sound(open_lesson("overview", photo="shapes 3", step="2"))
+    app = sound(open_lesson("overview", photo="shapes 3", step="3"))
     assert app.selectbox(key="learn.photo").value == "shapes 3"
-    assert app.slider(key="learn.step").value == 2
+    assert app.slider(key="learn.step").value == 3
     first = app.header[1].value.replace("\\", "")
     assert len(first.removesuffix(" …").split()) == 2
-    assert any("learn.step=2" in code.value and "shapes+3" in code.value for code in app.code)
+    assert any("learn.step=3" in code.value and "shapes+3" in code.value for code in app.code)
 
 
 def test_the_link_for_class_can_hide_controls(open_lesson):
@@ -169,12 +169,12 @@ def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
     assert "you were right 0 of 1 times" in text
     word = text.split("The answer is **")[1].split("**")[0]
     # The next place is another guess; the model's own word counts.
-    app.slider(key="learn.step").set_value(1).run()
+    app.slider(key="learn.step").set_value(2).run()
     header = app.header[1].value.replace("\\", "")
     assert header == f"{word} …"
     app.button(key="overview.next.show").click().run()
     assert "you were right 0 of 1 times" in all_text(app)
-    app.slider(key="learn.step").set_value(0).run()
+    app.slider(key="learn.step").set_value(1).run()
     assert "You said **zebra**" in all_text(app)
 
 

@@ -4,7 +4,7 @@ import pytest
 from learning_page import LessonApp, formulas, shown
 
 from captioning.exploring.bleu_drawing import sentence_scores
-from pages.shared.learning.samples import true_sentences
+from pages.shared.samples import true_sentences
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from captioning.captioner import Captioner
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 
 ROOT = Path(__file__).parents[2]
 

@@ -226,7 +226,8 @@ def test_the_spread_is_numpy_s():
     assert spread.width == pytest.approx(8.1)
     assert spread.noticeable == pytest.approx(2 * np.std(values, ddof=1) * math.sqrt(2 / 5))
     assert check(spread.mean_formula(), 0.051) == pytest.approx(spread.mean, abs=0.051)
-    assert check(spread.deviation_formula(), 0.15) == pytest.approx(spread.deviation, abs=0.051)
+    assert check(spread.variance_formula(), 0.06) == pytest.approx(spread.deviation**2, abs=0.01)
+    assert check(spread.deviation_formula(), 0.051) == pytest.approx(spread.deviation, abs=0.051)
     assert spread_of([1.0]) is None
 
 

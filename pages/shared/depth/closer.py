@@ -12,7 +12,7 @@ from pages.shared.depth.models import compare_models
 from pages.shared.depth.sharing import share
 from pages.shared.depth.tree import show_tree
 from pages.shared.depth.words import explain_words
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 
 if TYPE_CHECKING:
     from captioning.captioner import Caption

@@ -10,7 +10,7 @@ from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
 from pages.shared import cache
 from pages.shared.components import problem
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 from pages.shared.wording import percent, plain, seconds
 
 __all__ = ["compare_models", "mark_differences"]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from captioning.sharing import alt_html, alt_text
 from pages.shared.depth import work
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 
 if TYPE_CHECKING:
     from captioning.captioner import Caption

@@ -8,7 +8,7 @@ from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.vocabulary import EOS
 from pages.shared.depth import work
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 from pages.shared.wording import percent
 
 if TYPE_CHECKING:

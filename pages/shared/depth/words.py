@@ -10,7 +10,7 @@ import streamlit as st
 from captioning.bundles import Bundle
 from pages.shared.depth import work
 from pages.shared.depth.settings import begin_with, forget_beginning
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
 from pages.shared.wording import percent, plain
 
 if TYPE_CHECKING:

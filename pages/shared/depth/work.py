@@ -9,8 +9,7 @@ from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.images import read_image
 from pages.shared import cache
-from pages.shared.photos import Picture
-from pages.shared.pictures import as_jpeg
+from pages.shared.pictures import Picture, as_jpeg
 
 if TYPE_CHECKING:
     import numpy as np

@@ -135,27 +135,29 @@ class LessonPage:
     def step(self, label: str, words: Sequence[str], *, first: int = 0) -> int:
         """Ask for a place in a sentence; it stands in the link and is the same in all lessons.
 
+        People and links count from 1.
+
         Args:
             label: of the control.
             words: the sentence, one choice a word.
-            first: the place chosen at first.
+            first: the place chosen at first, from 0.
 
         Returns:
             The place, from 0.
         """
-        last = max(len(words) - 1, 0)
-        if last == 0:
-            self._step = 0
+        last = len(words)
+        if last < 2:
+            self._step = 1
             return 0
-        recall(linking.STEP, range(last + 1))
+        recall(linking.STEP, range(1, last + 1))
         kept = st.session_state.get(linking.STEP)
-        if kept is not None and not 0 <= int(kept) <= last:
+        if kept is not None and not 1 <= int(kept) <= last:
             forget(linking.STEP)
         elif kept is None and first and state.linked(linking.STEP) is None:
-            st.session_state[linking.STEP] = min(first, last)
-        self._step = int(st.slider(label, 0, last, key=linking.STEP, bind="query-params"))
+            st.session_state[linking.STEP] = min(first + 1, last)
+        self._step = int(st.slider(label, 1, last, key=linking.STEP, bind="query-params"))
         remember(linking.STEP, self._step)
-        return self._step
+        return self._step - 1
 
     def guess(
         self,

@@ -34,7 +34,7 @@ def parameters(subject: Subject, *, step: int | None = None, hide: bool = False)
 
     Args:
         subject: photo and model; an uploaded photo cannot be named and is left out.
-        step: the place in the caption, if the lesson has such a choice.
+        step: the place in the caption, from 1, if the lesson has such a choice.
         hide: leave out the choice of photo and model.
     """
     found = {MODEL: subject.bundle.name}

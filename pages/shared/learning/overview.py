@@ -34,7 +34,7 @@ def show() -> None:
     page = open_lesson("overview", IDEA)
     subject = page.subject
     words = [*subject.words, END]
-    place = page.step("Words written so far", words)
+    place = page.step("Word to write", words)
     _sentence(page, words[:place])
     answer = page.guess(
         "next",

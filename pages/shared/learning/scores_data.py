@@ -15,8 +15,8 @@ from captioning.teaching.score_traps import ScoredAs, score_as_tutorials_do
 from captioning.text import tokenize
 from pages.shared import cache
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.samples import SAMPLES, true_sentences
 from pages.shared.learning.subject import Subject
+from pages.shared.samples import SAMPLES, true_sentences
 
 __all__ = ["Crowd", "choose_references", "crowd_for", "duel_in", "likelihood", "slips_in"]
 

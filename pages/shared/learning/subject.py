@@ -20,8 +20,8 @@ from captioning.vocabulary import Vocabulary
 from pages.shared import cache, state
 from pages.shared.components import problem, prose
 from pages.shared.learning.recall import forget, recall, remember, remembered
-from pages.shared.learning.samples import SAMPLES, best_sample, sample
-from pages.shared.photos import Picture
+from pages.shared.pictures import Picture
+from pages.shared.samples import SAMPLES, best_sample, sample
 from pages.shared.wording import plain
 
 if TYPE_CHECKING:

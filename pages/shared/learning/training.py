@@ -10,11 +10,11 @@ from pages.shared.components import problem
 from pages.shared.learning import training_data as data
 from pages.shared.learning.frame import LessonPage, Paper, open_lesson
 from pages.shared.learning.guessing import Answer
-from pages.shared.learning.samples import true_sentences
 from pages.shared.learning.training_curves import show_chance, show_curves, show_overfitting
 from pages.shared.learning.training_drawing import END, draw_words
 from pages.shared.learning.training_forcing import show_forcing, show_push
 from pages.shared.learning.training_questions import questions_about
+from pages.shared.samples import true_sentences
 from pages.shared.wording import counted, plain
 
 if TYPE_CHECKING:
@@ -190,6 +190,6 @@ def _from_scratch(page: LessonPage) -> None:
     if not page.large:
         st.page_link(
             "pages/train/step.py",
-            label="Step by step from a fresh model: batch, rows and gradients of every layer",
+            label="Step by step from a fresh model",
             icon=":material/footprint:",
         )

@@ -222,6 +222,7 @@ def _show_runs(page: LessonPage, same: str, runs: "list[SeedRun]") -> None:
         }
     )
     page.formula(spread.mean_formula())
+    page.formula(spread.variance_formula())
     page.formula(spread.deviation_formula())
     page.formula(rf"2 s \sqrt{{2/{len(runs)}}} = {spread.noticeable:.1f}")
     page.text(

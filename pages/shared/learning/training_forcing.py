@@ -11,8 +11,8 @@ from captioning.text import clean, tokenize
 from pages.shared.learning import training_data as data
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.guessing import Answer
-from pages.shared.learning.samples import true_sentences
 from pages.shared.learning.training_drawing import END
+from pages.shared.samples import true_sentences
 from pages.shared.wording import percent, plain
 
 if TYPE_CHECKING:
