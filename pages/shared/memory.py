@@ -1,4 +1,4 @@
-"""The server's memory: kept where it was after the first photo, and not looked through in vain.
+"""The server's memory: kept where it was after the first photo, and not thrown away in vain.
 
 Streamlit runs every rerun in a thread of its own.  The C library of Linux gives new threads heaps
 of their own, and what a photo and a network leave free in one is not used by the next: over some
@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import sys
+from typing import Any
 
 __all__ = ["keep_compact", "settle"]
 
@@ -27,13 +28,20 @@ def keep_compact() -> None:
 
 
 def settle() -> None:
-    """Keep what is loaded now out of the garbage collections to come.
+    """Keep what is loaded now: ready to compute, and out of the garbage collections to come.
 
-    After every run of a page Streamlit clears Keras' session, which collects garbage, and that
-    looked through the half million objects of TensorFlow each time: 0.2 s in which no session ran
-    (docs/adr/0018).  What was set aside before is looked through once more, so that a model nobody
-    holds any longer is freed at the latest when the next one is loaded.
+    After every run of a page Streamlit clears Keras' session.  That throws away what TensorFlow
+    has made ready for every session's next photo, and looks through its half million objects for
+    garbage (docs/adr/0018).  What was set aside before is looked through once more here, so that a
+    model nobody holds any longer is freed at the latest when the next one is loaded.
     """
+    keras: Any = sys.modules.get("keras")
+    if keras is not None:
+        keras.backend.clear_session = _leave_alone
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def _leave_alone() -> None:
+    """Stand where Streamlit looks for Keras' `clear_session`; `keras.utils` still has it."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pages.shared.memory import settle
+
 ROOT = Path(__file__).parents[2]
 MOST_MB = 50
 
@@ -64,3 +66,17 @@ def test_dozens_of_photos_leave_the_server_as_large_as_a_few(home, write_tiny_bu
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < MOST_MB
+
+
+def test_what_streamlit_does_after_a_run_leaves_keras_session_alone(monkeypatch):
+    import keras
+    from keras.src.backend.common import global_state
+    from streamlit.runtime.scriptrunner import script_runner
+
+    monkeypatch.setattr(keras.backend, "clear_session", keras.utils.clear_session)
+    global_state.set_global_attribute("of_this_test", "kept")
+    settle()
+    script_runner._clean_problem_modules()
+    assert global_state.get_global_attribute("of_this_test") == "kept"
+    keras.utils.clear_session()
+    assert global_state.get_global_attribute("of_this_test") is None

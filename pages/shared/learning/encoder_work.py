@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opened", "liveliest", "open_up", "peaks", "spotlit"]
 
-_PHOTOS = 16
+_PHOTOS = 12
 
 
 @dataclass(frozen=True)

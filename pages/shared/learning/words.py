@@ -29,7 +29,7 @@ IDEA = (
     "vectors that point alike."
 )
 _NEAREST = 8
-_ON_MAP = 60
+_ON_MAP = 40
 _ENDS = 6
 _SMALL_WORDS = 10
 _SHOWN_NUMBERS = 4
