@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_tree", "show_tree"]
 
-# Colours that stand out from a white and from a black page alike.
-_LOOKS = {
-    "best": 'color="#149085" fontcolor="#149085" penwidth=2.5',
-    "ended": 'color="#7d8987" fontcolor="#7d8987" style=bold',
-    "kept": 'color="#7d8987" fontcolor="#7d8987"',
-    "cut": 'color="#a0a8a6" fontcolor="#a0a8a6" style=dashed',
+# Colours by fate: at least 4.5:1 as text on the page, light or dark.
+_COLOURS = {
+    "light": {"best": "#0e766e", "ended": "#3d4745", "kept": "#3d4745", "cut": "#66706e"},
+    "dark": {"best": "#3fb5a9", "ended": "#c3cbc9", "kept": "#c3cbc9", "cut": "#8b9694"},
 }
+_STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 
 
 def show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> None:
@@ -39,20 +38,25 @@ def show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> Non
 
 
 def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
-    """Write the tree in the language of Graphviz."""
+    """Write the tree in the language of Graphviz, in the colours of this visitor's theme."""
+    colours = _COLOURS["dark" if st.context.theme.type == "dark" else "light"]
+    looks = {
+        fate: f'color="{colour}" fontcolor="{colour}" {_STROKES.get(fate, "")}'
+        for fate, colour in colours.items()
+    }
     lines = [
         "digraph {",
-        'rankdir=LR bgcolor="transparent" nodesep=0.08 ranksep=0.35',
-        'node [shape=box fontname="sans-serif" fontsize=12 height=0.3 margin="0.08,0.03"]',
-        "edge [arrowsize=0.5]",
-        f'start [label="begin" {_LOOKS["best"]}]',
+        'rankdir=LR bgcolor="transparent" nodesep=0.06 ranksep=0.16',
+        'node [shape=box fontname="sans-serif" fontsize=13 height=0.3 width=0.4]',
+        'node [margin="0.04,0.02"]',
+        "edge [arrowsize=0.4]",
+        f'start [label="begin" {looks["best"]}]',
     ]
     for number, node in enumerate(nodes):
         word = "end" if node.token == EOS else words[node.token]
         shape = "shape=ellipse " if node.token == EOS else ""
         label = f"{word}\\n{percent(node.log_prob)}".replace('"', "")
-        look = _LOOKS[node.fate]
         before = "start" if node.parent is None else f"n{node.parent}"
-        lines.append(f'n{number} [{shape}label="{label}" {look}]')
-        lines.append(f"{before} -> n{number} [{look}]")
+        lines.append(f'n{number} [{shape}label="{label}" {looks[node.fate]}]')
+        lines.append(f"{before} -> n{number} [{looks[node.fate].replace(' group=best', '')}]")
     return "\n".join([*lines, "}"])

@@ -290,7 +290,7 @@ class LessonPage:
 
     def papers(self, papers: Sequence[Paper]) -> None:
         """Say where the ideas come from."""
-        st.subheader("Where this comes from", anchor=False)
+        self.heading("Where this comes from")
         for paper in papers:
             st.markdown(
                 f"- [{plain(paper.title)}]({paper.url}), {plain(paper.authors)}, {paper.year}"

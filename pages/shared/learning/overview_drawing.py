@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Moment", "draw_model"]
 
 _WIDE, _HIGH = 100.0, 54.0
+_INCHES = 10.0
+_EM = 0.58  # width of a letter, in sizes of its type
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def draw_model(
         moment: what is being written.
         look: colours and sizes.
     """
-    made = figure(look, 10, 5.4, tight=False)
+    made = figure(look, _INCHES, 5.4, tight=False)
     axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set(xlim=(0, _WIDE), ylim=(0, _HIGH), aspect="equal")
     axes.axis("off")
@@ -141,14 +143,17 @@ def _draw_decoder(
         edge = look.accent if name in ("LSTM", "next word") else look.border
         axes.add_patch(_box(x, floor, wide, high, look, edge))
         axes.text(x + wide / 2, middle + 2.6, name, ha="center", va="center", fontweight="bold")
-        axes.text(x + wide / 2, middle - 0.4, inside, ha="center", va="center")
+        size_of_type = _fitting(inside, wide, look)
+        axes.text(
+            x + wide / 2, middle - 0.4, inside, ha="center", va="center", fontsize=size_of_type
+        )
         axes.text(x + wide / 2, middle - 3.4, size, ha="center", va="center", color=look.muted)
         if number:
             _arrow(axes, (boxes[number - 1][0] + wide + 0.7, middle), (x - 0.7, middle), look)
     _enter(axes, anatomy.kind, boxes, wide, floor + high, regions, look)
     way = [(88, floor - 0.6), (88, 2.6), (11, 2.6), (11, floor - 0.8)]
     _bent(axes, way, look)
-    axes.text(49.5, 1.4, "the word said is read next", ha="center", va="center", color=look.muted)
+    axes.text(49.5, 4.3, "the word said is read next", ha="center", va="center", color=look.muted)
 
 
 def _meeting(anatomy: "Anatomy") -> list[tuple[float, str, str, str]]:
@@ -180,6 +185,12 @@ def _enter(
         _bent(axes, [start, (start[0], turn), (lstm, turn), (lstm, top + 0.8)], look)
         text = "mean of the regions" if kind == "attention" else "the photo as first state"
         axes.text(lstm + 1, turn + 1.2, text, ha="left", va="center", color=look.muted)
+
+
+def _fitting(text: str, wide: float, look: Look) -> float:
+    """Return the size in points at which `text` fits into a box, at most the usual one."""
+    room = 0.94 * wide / _WIDE * _INCHES * 72
+    return min(look.font_size, room / (_EM * max(len(text), 1)))
 
 
 def _said(moment: Moment) -> str:
