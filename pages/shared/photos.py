@@ -7,7 +7,7 @@ from captioning.errors import CaptioningError
 from pages.shared import cache, state
 from pages.shared.components import problem
 from pages.shared.pictures import Picture
-from pages.shared.samples import PHOTO_SAMPLES, sample, sample_file
+from pages.shared.samples import PHOTO_SAMPLES, sample_file
 from pages.shared.wording import plain
 
 __all__ = ["MOST_AT_ONCE", "SOURCES", "bring_photos", "choose_source"]
@@ -65,7 +65,8 @@ def _sample(page: str) -> list[Picture]:
     name = state.chosen_photo(page, SAMPLE)
     if name in PHOTO_SAMPLES:
         _way_back(page, "Other photos", SAMPLE)
-        return [sample(name)]
+        file = sample_file(name)
+        return [Picture(file.name, file.read_bytes())]
     st.caption("No photo at hand? Try one of these, or the camera, or the gallery.")
     with st.grid(6, min_column_width=130):
         for name in PHOTO_SAMPLES:
