@@ -174,6 +174,13 @@ def zipped(files):
     return buffer.getvalue()
 
 
+def test_many_photos_begin_with_what_to_do(two_models):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page("pages/caption/many.py").run()
+    assert not app.exception and not app.button
+    assert any("the zip of a folder" in text.value for text in app.caption)
+
+
 @pytest.fixture
 def many(two_models, jpeg):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)

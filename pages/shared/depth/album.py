@@ -66,6 +66,9 @@ def caption_photos(page: str, album: Album, bundle: Bundle, decoding: DecodingCo
     Whatever else the person does stops the work; the rows written stay, and it can go on.
     """
     rows = _rows(page)
+    if not album and not rows:
+        st.caption("Choose all photos of a folder at once, or the zip of a folder.")
+        return
     left = sum(photo.name not in rows for photo in album)
     with st.container(horizontal=True, vertical_alignment="center"):
         start = st.button(

@@ -9,6 +9,7 @@ from pages.shared import cache
 from pages.shared.components import problem
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
+from pages.shared.learning.look import Look
 from pages.shared.wording import percent, plain
 
 __all__ = ["diagram", "show_kinds"]
@@ -28,25 +29,26 @@ def show_kinds(page: LessonPage) -> None:
     for column, (kind, about) in zip(st.columns(3, gap="medium"), _KINDS.items(), strict=True):
         with column.container(border=True):
             st.markdown(f"**{kind.capitalize()}**")
-            st.graphviz_chart(diagram(kind), width="stretch")
+            st.graphviz_chart(diagram(kind, page.look), width="stretch")
             st.caption(about)
             rows.append([kind, about, _show_model(page, kind, asked=asked)])
     page.keep(Table(["kind", "how the photo comes in", "what it writes"], rows))
     page.aside(
-        "Models differ in more than their kind if they were trained differently. For a fair "
-        "comparison train them with the same data and budget, and compare the runs on the page "
-        "Compare."
+        "Models differ in more than their kind if they were trained differently. flickr8k-compact, "
+        "flickr8k-merge and flickr8k-inject share encoder, words, data and number of epochs. For a "
+        "comparison of your own do the same, and compare the runs on the page Compare."
     )
 
 
-def diagram(kind: str) -> str:
-    """Draw where the photo enters, in the language of Graphviz."""
+def diagram(kind: str, look: Look) -> str:
+    """Draw where the photo enters, in the language of Graphviz, in the colours of `look`."""
     edges = {
         "merge": "word -> lstm -> add -> next; photo -> add",
         "inject": 'word -> lstm -> next; photo -> lstm [label="once"]',
         "attention": 'word -> lstm -> look -> next; photo -> look [label="each word"]',
     }[kind]
-    grey, green = 'color="#7d8987" fontcolor="#7d8987"', 'color="#149085" fontcolor="#149085"'
+    grey = f'color="{look.border}" fontcolor="{look.muted}"'
+    green = f'color="{look.accent}" fontcolor="{look.accent}"'
     names = {"merge": 'add [label="add and mix"]', "attention": 'look [label="attention"]'}
     return (
         'digraph { rankdir=TB bgcolor="transparent" nodesep=0.25 ranksep=0.25 '

@@ -146,18 +146,23 @@ def parallel_chart(study: Study) -> alt.LayerChart:
         )
     )
     named_places = alt.Chart(marks).encode(x=across, y=up, text="text:N")
+    look = _type()
     texts = [  # above and below the ends, where no line goes, and beside the rest
-        named_places.transform_filter("datum.place == 1").mark_text(dy=-12, **_TEXT),
-        named_places.transform_filter("datum.place == 0").mark_text(dy=12, **_TEXT),
+        named_places.transform_filter("datum.place == 1").mark_text(dy=-12, **look),
+        named_places.transform_filter("datum.place == 0").mark_text(dy=12, **look),
         named_places.transform_filter("datum.place > 0 && datum.place < 1").mark_text(
-            align="left", dx=7, dy=-9, **_TEXT
+            align="left", dx=7, dy=-9, **look
         ),
     ]
     return alt.layer(lines, *texts).properties(height=360)
 
 
 _DASHES = [[1, 0], [5, 4], [2, 3]]
-_TEXT: dict[str, Any] = {"fontSize": 11, "color": "#808894"}
+
+
+def _type() -> dict[str, Any]:
+    """Return the look of small type, 4.5:1 and more on the page."""
+    return {"fontSize": 11, "color": "#c3cbc9" if st.context.theme.type == "dark" else "#57615f"}
 
 
 def _show_standing(studies: Studies, study: Study) -> None:
