@@ -74,5 +74,5 @@ def _captioner(folder: Path, encoder: Encoder, sizes: Sizes, length: int) -> Cap
     captioner = endless_captioner(
         folder / f"attention-{length}", config, encoder.feature_shape, sizes.vocabulary
     )
-    captioner.encoder = encoder  # in place of ImageNet's weights, which need not be at hand
-    return captioner
+    # In place of ImageNet's weights, which need not be at hand.
+    return Captioner(captioner.bundle, captioner.decoder, encoder)

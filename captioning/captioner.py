@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,10 @@ class Captioner:
     Args:
         bundle: the model on disk.
         decoder: writes the sentences; its weights are in place.
+        encoder: reads the photos; by default the bundle's, loaded when it is first needed.
     """
 
-    def __init__(self, bundle: Bundle, decoder: Decoder) -> None:
+    def __init__(self, bundle: Bundle, decoder: Decoder, encoder: Encoder | None = None) -> None:
         self.bundle = bundle
         self.decoder = decoder
         # One photo, searched as the bundle says, is what is asked most; there XLA's seconds of
@@ -105,6 +107,8 @@ class Captioner:
         self._forced = ForcedReading(decoder)
         self._likelihood = SentenceLikelihood(decoder)
         self.turns = Turns()
+        self._encoder = encoder
+        self._loading = Lock()
 
     @classmethod
     def load(cls, name: str | Path, *, with_encoder: bool = True) -> "Captioner":
@@ -135,28 +139,18 @@ class Captioner:
             _ = captioner.encoder
         return captioner
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
-        """What reads the photos.
+        """What reads the photos; loaded once, however many threads ask at the same time.
 
         Raises:
             WeightsError: its ImageNet weights are nowhere to be had.
             BundleError: it does not fit the decoder.
         """
-        bundle, arrays = self.bundle, self.bundle.encoder_arrays()
-        source = f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"
-        try:
-            if arrays is None and resolve(bundle.encoder)[1].files is None:
-                raise BundleError(f"{source} is missing; copy the whole folder again.")
-            encoder = load_encoder(bundle.encoder, arrays=arrays, source=source)
-        except ConfigError as error:
-            raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
-        if encoder.feature_shape != bundle.feature_shape:
-            raise BundleError(
-                f"{bundle.folder / 'config.json'}: the decoder expects features of shape "
-                f"{bundle.feature_shape}, but {encoder.config.name} gives {encoder.feature_shape}."
-            )
-        return encoder
+        with self._loading:  # `cached_property` has had no lock since Python 3.12
+            if self._encoder is None:
+                self._encoder = _encoder_of(self.bundle)
+            return self._encoder
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -400,3 +394,20 @@ class Captioner:
 
     def _text(self, hypothesis: Hypothesis) -> str:
         return self.bundle.vocabulary.decode(hypothesis.ids)
+
+
+def _encoder_of(bundle: Bundle) -> Encoder:
+    arrays = bundle.encoder_arrays()
+    source = f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"
+    try:
+        if arrays is None and resolve(bundle.encoder)[1].files is None:
+            raise BundleError(f"{source} is missing; copy the whole folder again.")
+        encoder = load_encoder(bundle.encoder, arrays=arrays, source=source)
+    except ConfigError as error:
+        raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
+    if encoder.feature_shape != bundle.feature_shape:
+        raise BundleError(
+            f"{bundle.folder / 'config.json'}: the decoder expects features of shape "
+            f"{bundle.feature_shape}, but {encoder.config.name} gives {encoder.feature_shape}."
+        )
+    return encoder
