@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 import streamlit as st
 
+from pages.shared.look import look
 from pages.shared.wording import plain
 
 __all__ = ["Button", "main_button", "problem", "prose", "show_source", "source_of"]
@@ -33,7 +34,7 @@ def main_button(label: str) -> Button:
     It is filled with the accent, but in the dark only its words have that colour: Streamlit writes
     white on the accent, and the dark theme's is too light for it (docs/adr/0022).
     """
-    if st.context.theme.type == "dark":
+    if look().dark:
         return {"label": f":primary[{label}]", "type": "secondary"}
     return {"label": label, "type": "primary"}
 

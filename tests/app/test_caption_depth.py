@@ -162,7 +162,7 @@ def test_a_tree_of_one_word():
     nodes = [Node(0, 4, -0.5, -0.5, None, "best"), Node(1, EOS, -0.1, -0.6, 0, "best")]
     drawn = draw_tree([*nodes, Node(1, 5, -2.0, -2.5, 0, "cut")], ("", "", "", "", "dog", "runs"))
     assert drawn.count("->") == 3
-    assert 'n0 -> n1 [color="#0e766e"' in drawn and 'n0 -> n2 [color="#66706e"' in drawn
+    assert 'n0 -> n1 [color="#0e766e"' in drawn and 'n0 -> n2 [color="#5a6664"' in drawn
     assert 'label="end\\n' in drawn
 
 

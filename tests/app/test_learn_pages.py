@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 import captioning.captioner
 from captioning.errors import WeightsError
 from pages.shared.learning import guessing
+from pages.shared.learning.figures import roomy
 from pages.shared.learning.guessing import Answer
 from pages.shared.learning.lessons import LESSONS, lesson
-from pages.shared.learning.look import roomy
 from pages.shared.learning.training_curves import seconds_left
 
 ROOT = Path(__file__).parents[2]

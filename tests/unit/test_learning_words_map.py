@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from captioning.teaching.embeddings import WordMap
-from pages.shared.learning.look import PAPER
 from pages.shared.learning.words_drawing import draw_map
+from pages.shared.look import PAPER
 
 
 @pytest.fixture(params=[10.0, 14.0], ids=["screen", "projector"])

@@ -8,6 +8,7 @@ from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.vocabulary import EOS
 from pages.shared.depth import work
+from pages.shared.look import look
 from pages.shared.pictures import Picture
 from pages.shared.wording import percent
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_tree", "show_tree"]
 
-# Colours by fate: at least 4.5:1 as text on the page, light or dark.
-_COLOURS = {
-    "light": {"best": "#0e766e", "ended": "#3d4745", "kept": "#3d4745", "cut": "#66706e"},
-    "dark": {"best": "#3fb5a9", "ended": "#c3cbc9", "kept": "#c3cbc9", "cut": "#8b9694"},
-}
 _STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 
 
@@ -39,7 +35,8 @@ def show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> Non
 
 def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
     """Write the tree in the language of Graphviz, in the colours of this visitor's theme."""
-    colours = _COLOURS["dark" if st.context.theme.type == "dark" else "light"]
+    page = look()
+    colours = {"best": page.accent, "ended": page.text, "kept": page.text, "cut": page.muted}
     looks = {
         fate: f'color="{colour}" fontcolor="{colour}" {_STROKES.get(fate, "")}'
         for fate, colour in colours.items()

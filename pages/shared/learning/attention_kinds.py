@@ -9,7 +9,7 @@ from pages.shared import cache
 from pages.shared.components import problem
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look
+from pages.shared.look import Look
 from pages.shared.wording import percent, plain
 
 __all__ = ["diagram", "show_kinds"]

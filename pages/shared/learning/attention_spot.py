@@ -11,11 +11,12 @@ from captioning.teaching.looking import Box, box_look, words_by_region
 from captioning.teaching.sentences import write_greedily
 from captioning.teaching.worksheet import Text
 from pages.shared.learning import opened
+from pages.shared.learning.figures import themed
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look, themed
 from pages.shared.learning.looks import Looks
 from pages.shared.learning.paired_bars import paired_bars
 from pages.shared.learning.subject import Subject
+from pages.shared.look import Look
 from pages.shared.pictures import as_jpeg
 from pages.shared.wording import counted, percent, plain
 

@@ -10,9 +10,9 @@ from captioning.teaching.plain_decoder import NEVER
 from captioning.teaching.sentences import Written
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look
 from pages.shared.learning.paired_bars import paired_bars
 from pages.shared.learning.subject import Subject
+from pages.shared.look import Look
 from pages.shared.wording import counted, percent
 
 __all__ = ["show_chances", "show_draws"]

@@ -324,7 +324,6 @@ def _excited_regions(page: LessonPage, values: np.ndarray, channel: int) -> None
     )
 
 
-@st.fragment
 def _excited_photos(page: LessonPage, channel: int) -> None:
     from captioning.teaching.excitement import strongest_photos
 

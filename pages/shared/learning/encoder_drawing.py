@@ -11,7 +11,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pages.shared.learning.look import Look, figure
+from pages.shared.learning.figures import figure
+from pages.shared.look import Look
 
 if TYPE_CHECKING:
     from captioning.teaching.convolution import Product

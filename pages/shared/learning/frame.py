@@ -17,21 +17,19 @@ from captioning.teaching.worksheet import Part, Worksheet
 from pages.shared import cache, state
 from pages.shared.components import problem, show_source
 from pages.shared.learning import guessing, linking
-from pages.shared.learning.guessing import Answer
-from pages.shared.learning.lessons import LESSONS, Lesson, lesson
-from pages.shared.learning.look import (
+from pages.shared.learning.figures import (
     DOTS_PER_INCH,
-    PAPER,
-    Look,
     drawn,
     formula_png,
-    look,
     roomy,
     show_image,
     themed,
 )
+from pages.shared.learning.guessing import Answer
+from pages.shared.learning.lessons import LESSONS, Lesson, lesson
 from pages.shared.learning.recall import arrive, forget, recall, remember
 from pages.shared.learning.subject import PHOTO, Subject, choose_subject
+from pages.shared.look import PAPER, Look, look
 from pages.shared.wording import plain
 
 __all__ = ["LessonPage", "Paper", "Question", "open_lesson"]

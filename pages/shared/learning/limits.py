@@ -12,12 +12,12 @@ from captioning.teaching.worksheet import Table
 from pages.shared import cache
 from pages.shared.components import problem, prose
 from pages.shared.learning import limits_data as data
+from pages.shared.learning.figures import show_image
 from pages.shared.learning.frame import LessonPage, Paper, open_lesson
 from pages.shared.learning.guessing import Answer
 from pages.shared.learning.limits_bias import show_bias, show_changes
 from pages.shared.learning.limits_drawing import END, draw_evidence
 from pages.shared.learning.limits_questions import questions_about
-from pages.shared.learning.look import show_image
 from pages.shared.wording import percent, plain
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pages.shared.components import problem
 from pages.shared.exploring.data import Explored
 from pages.shared.exploring.model import written_about
 from pages.shared.learning import limits_data as data
+from pages.shared.learning.figures import show_image
 from pages.shared.learning.frame import LessonPage
 from pages.shared.learning.guessing import Answer
-from pages.shared.learning.look import show_image
 from pages.shared.wording import plain
 
 __all__ = ["show_bias", "show_changes"]

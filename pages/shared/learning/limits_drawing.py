@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from pages.shared.learning.look import Look, figure
+from pages.shared.learning.figures import figure
+from pages.shared.look import Look
 
 if TYPE_CHECKING:
     from captioning.explain import Evidence

@@ -9,7 +9,7 @@ from captioning.teaching.cell import CellStep
 from captioning.teaching.cell_formulas import CellFormula, cell_formulas
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look
+from pages.shared.look import Look
 from pages.shared.wording import plain
 
 __all__ = ["show_cell", "show_photo", "show_through_sentence"]

@@ -13,8 +13,8 @@ from captioning.teaching.worksheet import Table
 from pages.shared.depth.models import mark_differences
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look
 from pages.shared.learning.subject import Subject
+from pages.shared.look import Look
 from pages.shared.wording import percent
 
 __all__ = ["show_fading", "show_held_gates"]

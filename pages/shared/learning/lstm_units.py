@@ -27,8 +27,8 @@ from captioning.vocabulary import UNK, Vocabulary
 from pages.shared import cache
 from pages.shared.learning import opened
 from pages.shared.learning.frame import LessonPage
-from pages.shared.learning.look import Look
 from pages.shared.learning.subject import Subject
+from pages.shared.look import Look
 from pages.shared.wording import counted, plain
 
 if TYPE_CHECKING:

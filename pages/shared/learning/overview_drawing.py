@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from pages.shared.learning.look import Look, figure
+from pages.shared.learning.figures import figure
+from pages.shared.look import Look
 
 if TYPE_CHECKING:
     from captioning.teaching.anatomy import Anatomy

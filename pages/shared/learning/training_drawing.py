@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from captioning.teaching.overfitting import Curve
 from captioning.teaching.spread import Spread
-from pages.shared.learning.look import Look, figure
+from pages.shared.learning.figures import figure
+from pages.shared.look import Look
 
 if TYPE_CHECKING:
     from captioning.teaching.one_sentence import LearnedWord

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from pages.shared.learning.look import Look, figure
+from pages.shared.learning.figures import figure
+from pages.shared.look import Look
 
 if TYPE_CHECKING:
     from captioning.teaching.embeddings import WordMap

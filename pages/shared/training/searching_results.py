@@ -19,6 +19,7 @@ from captioning.studies import (
     places_of,
 )
 from pages.shared.components import problem
+from pages.shared.look import look
 from pages.shared.training.searching import all_studies, field_label
 from pages.shared.training.show import clock
 from pages.shared.wording import plain
@@ -146,23 +147,18 @@ def parallel_chart(study: Study) -> alt.LayerChart:
         )
     )
     named_places = alt.Chart(marks).encode(x=across, y=up, text="text:N")
-    look = _type()
+    small: dict[str, Any] = {"fontSize": 11, "color": look().muted}
     texts = [  # above and below the ends, where no line goes, and beside the rest
-        named_places.transform_filter("datum.place == 1").mark_text(dy=-12, **look),
-        named_places.transform_filter("datum.place == 0").mark_text(dy=12, **look),
+        named_places.transform_filter("datum.place == 1").mark_text(dy=-12, **small),
+        named_places.transform_filter("datum.place == 0").mark_text(dy=12, **small),
         named_places.transform_filter("datum.place > 0 && datum.place < 1").mark_text(
-            align="left", dx=7, dy=-9, **look
+            align="left", dx=7, dy=-9, **small
         ),
     ]
     return alt.layer(lines, *texts).properties(height=360)
 
 
 _DASHES = [[1, 0], [5, 4], [2, 3]]
-
-
-def _type() -> dict[str, Any]:
-    """Return the look of small type, 4.5:1 and more on the page."""
-    return {"fontSize": 11, "color": "#c3cbc9" if st.context.theme.type == "dark" else "#57615f"}
 
 
 def _show_standing(studies: Studies, study: Study) -> None:

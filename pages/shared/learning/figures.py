@@ -1,9 +1,8 @@
-"""How the lessons' pictures look: light, dark, large for a projector, or on paper."""
+"""The lessons' pictures: figures, formulas and charts in a look, and how they get onto the page."""
 
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import altair as alt
@@ -14,14 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from pages.shared.look import PAPER, Look
+
 __all__ = [
     "DOTS_PER_INCH",
-    "PAPER",
-    "Look",
     "drawn",
     "figure",
     "formula_png",
-    "look",
     "png",
     "roomy",
     "show_image",
@@ -31,80 +29,6 @@ __all__ = [
 DOTS_PER_INCH = 140
 _TALL = (r"\frac", r"\sqrt", r"\left", r"\sum", r"\prod")
 _ROOM = r"\rule[-1.15em]{0pt}{0pt}"
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours and sizes of a picture.
-
-    Attributes:
-        dark: whether the page is dark.
-        large: whether it is shown on a projector.
-        text: colour of text and lines, as `#rrggbb`; 7:1 and more against `ground`.
-        muted: colour of what stands back; 4.5:1 and more against `ground`.
-        ground: colour of the page.
-        panel: colour of a box on the page.
-        border: colour of a box's edge.
-        accent: the one colour that says "look here"; 4.5:1 and more against `ground`.
-        series: colours of several things, to be told apart by shape or label too.
-        heat: name of matplotlib's colour map from nothing (the ground) to much.
-        font_size: in points at a picture's own size.
-    """
-
-    dark: bool
-    large: bool
-    text: str
-    muted: str
-    ground: str
-    panel: str
-    border: str
-    accent: str
-    series: tuple[str, ...]
-    heat: str
-    font_size: float
-
-
-_LIGHT = Look(
-    dark=False,
-    large=False,
-    text="#0c1211",
-    muted="#5a6664",
-    ground="#ffffff",
-    panel="#f2f5f4",
-    border="#8a9694",
-    accent="#0e766e",
-    series=("#0e766e", "#8a6d1f", "#5b4b8a", "#a04a3c", "#3d6b99", "#6b7472"),
-    heat="YlGnBu",
-    font_size=10.0,
-)
-_DARK = Look(
-    dark=True,
-    large=False,
-    text="#e6ebea",
-    muted="#a3adab",
-    ground="#101514",
-    panel="#1a201f",
-    border="#6c7876",
-    accent="#3fb5a9",
-    series=("#3fb5a9", "#d0b05a", "#a796d6", "#e09482", "#86b3de", "#a3adab"),
-    heat="viridis",
-    font_size=10.0,
-)
-PAPER = replace(_LIGHT, text="#000000", muted="#444444", heat="YlGnBu")
-"""How pictures look on a worksheet."""
-
-
-def look(*, large: bool = False) -> Look:
-    """Return the look of the page as this visitor sees it.
-
-    Args:
-        large: for a projector: larger type, and text at full contrast.
-    """
-    found = _DARK if st.context.theme.type == "dark" else _LIGHT
-    if not large:
-        return found
-    extreme = "#ffffff" if found.dark else "#000000"
-    return replace(found, large=True, text=extreme, muted=found.text, font_size=14.0)
 
 
 def figure(look: Look, width: float, height: float, *, tight: bool = True) -> Figure:
