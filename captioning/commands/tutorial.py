@@ -22,9 +22,13 @@ def add_to(subparsers: Any) -> None:
     writing.add_argument("--split", default="train", choices=("train", "dev", "test"))
     writing.add_argument("--photos", type=int, metavar="N", help="of the split's first N photos")
     writing.set_defaults(run=run_write)
-    reading = parts.add_parser("read", help="look through a class's descriptions.txt, features.p")
-    reading.add_argument("descriptions", type=Path, metavar="DESCRIPTIONS")
-    reading.add_argument("features", type=Path, metavar="FEATURES")
+    reading = parts.add_parser("read", help="look through a class's captions and features")
+    reading.add_argument(
+        "descriptions", type=Path, metavar="DESCRIPTIONS", help="descriptions.txt"
+    )
+    reading.add_argument(
+        "features", type=Path, metavar="FEATURES", help="features.npz or features.p"
+    )
     reading.add_argument("--name", help="make a data set of this name of them, to train on")
     reading.set_defaults(run=run_read)
 

@@ -2,7 +2,8 @@
 
 They pass `descriptions.txt`, `features.p` and `tokenizer.p` from script to script, and end with
 `model.png`, a model's weights and `testing_caption_generator.py`.  All of these can be written from
-a model of ours, and a class's own `descriptions.txt` and `features.p` can be read and trained on.
+a model of ours, and a class's own `descriptions.txt` and features (`.npz` or pickle) can be read
+and trained on.
 Reading needs no Keras; writing imports it when it is first asked for.
 """
 

@@ -1,13 +1,19 @@
 """The files themselves: descriptions.txt, features.p and tokenizer.p, written and read.
 
 `descriptions.txt` holds a line `photo<TAB>caption` for each caption, `features.p` a pickled
-dictionary from photo names to arrays.  A pickle is a program: what is read here comes through an
-unpickler that can build arrays and plain containers and nothing else.
+dictionary from photo names to arrays.  A pickle is a program, so Python's own reader is never given
+one from outside.
 """
 
-import io
+import json
+import math
+import os
 import pickle
 import re
+import stat
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +24,7 @@ import numpy as np
 from captioning.datasets import CaptionDataset
 from captioning.errors import FeaturesError
 from captioning.text import tokenize
+from captioning.tutorials import array_reader
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -30,15 +37,8 @@ __all__ = [
 
 _ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
 
-_NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
-_ADMITTED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),  # how protocol 2 writes bytes
-    ("numpy._core.numeric", "_frombuffer"),
-    ("numpy.core.numeric", "_frombuffer"),
-    *((module, name) for module in _NUMPY for name in ("_reconstruct", "scalar")),
-}
+MAX_FEATURE_BYTES = 600_000_000
+_MOST_SECONDS = 120
 
 
 def write_descriptions(
@@ -119,38 +119,63 @@ def write_tokenizer(vocabulary: Vocabulary, path: Path, *, max_length: int) -> N
 
 
 def read_features(path: Path) -> Mapping[str, np.ndarray]:
-    """Read a `features.p` from outside.
+    """Read arrays by photo name from an `.npz` file (`numpy.savez`) or a pickled dictionary.
+
+    A process of its own reads the file, with limits on memory and time: see `array_reader`.
+
+    Args:
+        path: of at most `MAX_FEATURE_BYTES`.
+
+    Returns:
+        Arrays of finite integers or floating-point numbers, of any shape.
 
     Raises:
         FeaturesError: it cannot be read, wants to do anything but build arrays (it is named), or
             is no dictionary from names to arrays of numbers.
     """
     try:
-        content = _ArraysOnly(io.BytesIO(path.read_bytes())).load()
-    except FeaturesError as error:
-        raise FeaturesError(f"{path}: {error}") from None
-    except Exception as error:  # a damaged pickle may raise anything
-        raise FeaturesError(f"{path} is no pickle that can be read: {error}.") from error
-    if not isinstance(content, dict):
+        status = path.stat()
+    except OSError as error:
+        raise FeaturesError(f"{path} cannot be read: {error.strerror}.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise FeaturesError(f"{path} is not a file.")
+    if not 0 < status.st_size <= MAX_FEATURE_BYTES:
         raise FeaturesError(
-            f"{path}: expected a dictionary of arrays, found {type(content).__name__}."
+            f"{path} has {status.st_size / 1e6:,.1f} MB; a file of features has between 1 byte and "
+            f"{MAX_FEATURE_BYTES / 1e6:,.0f} MB."
         )
-    for name, value in content.items():
-        numbers = isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
-        if not isinstance(name, str) or not numbers:
-            raise FeaturesError(f"{path}: {name!r} should be a photo's name with an array.")
-    return content
+    with tempfile.TemporaryDirectory() as place:
+        numbers = Path(place) / "arrays"
+        found = _read_apart(path, numbers)
+        if "error" in found:
+            raise FeaturesError(f"{path}: {found['error']}")
+        content = np.fromfile(numbers, np.uint8)
+    return {entry["name"]: _array(content, **entry) for entry in found["arrays"]}
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Builds arrays, dictionaries, lists, texts and numbers."""
+def _read_apart(path: Path, numbers: Path) -> dict[str, Any]:
+    """Run `array_reader` on a file and return what it prints."""
+    files = map(str, (array_reader.__file__, path, numbers))
+    command = [sys.executable, "-I", *files, str(MAX_FEATURE_BYTES)]
+    # Each thread of a linear algebra library takes address space, which is limited there.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        ended = subprocess.run(  # noqa: S603 - nothing in it is run but our own file
+            command, env=environment, capture_output=True, check=True, timeout=_MOST_SECONDS
+        )
+        found: dict[str, Any] = json.loads(ended.stdout)
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        raise FeaturesError(
+            f"{path} was not read: it takes more memory or time than a file of features may, or is "
+            "made to break what reads it. Save the features as .npz: "
+            'numpy.savez("features.npz", **features).'
+        ) from error
+    return found
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
-            raise FeaturesError(
-                f"it asks for {module}.{name}; only arrays and plain containers are read, "
-                "because a pickle can run any program."
-            )
-        if module.startswith("numpy.core."):
-            module = module.replace("numpy.core.", "numpy._core.", 1)
-        return super().find_class(module, name)
+
+def _array(
+    content: np.ndarray, *, name: str, dtype: str, shape: list[int], place: int
+) -> np.ndarray:
+    kind = np.dtype(dtype)
+    length = kind.itemsize * math.prod(shape)
+    return content[place : place + length].view(kind).reshape(shape)

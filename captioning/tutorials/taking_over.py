@@ -68,11 +68,11 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
 
     Args:
         descriptions: a line a caption.
-        features: a pickle, read without running anything in it.
+        features: an `.npz` file or a pickle, read without running anything in it.
 
     Raises:
         FeaturesError: one cannot be read or asks to run something, they have no photo in common,
-            or the features differ in shape.
+            or the features differ in shape or hold NaN or infinity.
     """
     said, arrays = read_descriptions(descriptions), read_features(features)
     by_stem = {_stem(name): value for name, value in arrays.items()}

@@ -59,24 +59,25 @@ def bring_files(page: str) -> None:
     """Let a class bring its own files, look through them, and make a data set of them."""
     with st.expander("Bring a tutorial's files", icon=":material/school:"):
         st.caption(
-            "`descriptions.txt` has a photo's name, a tab and a caption on each line; `features.p` "
-            "is a pickled dictionary from names to arrays. A pickle can run any program, so only "
-            "arrays and plain containers are read from it, and one that asks for more is refused."
+            "`descriptions.txt` has a photo's name, a tab and a caption on each line. The features "
+            "are best saved as `features.npz`: `numpy.savez(\"features.npz\", **features)`. A "
+            "`features.p` is read too, but a pickle can run any program, so one that does more "
+            "than make arrays is refused."
         )
         with st.grid(2, min_column_width=260):
             descriptions = st.file_uploader(
                 "descriptions.txt", "txt", key=f"{page}.tutorial.descriptions"
             )
             features = st.file_uploader(
-                "features.p",
-                ["p", "pkl", "pickle"],
+                "features.npz or features.p",
+                ["npz", "p", "pkl", "pickle"],
                 key=f"{page}.tutorial.features",
                 max_upload_size=_UPLOAD_MB,
             )
         if descriptions is None or features is None:
             return
         try:
-            files = _read(descriptions.getvalue(), features.getvalue())
+            files = _read(descriptions.getvalue(), features.getvalue(), Path(features.name).suffix)
             _show_files(files)
             _take_over(page, files)
         except CaptioningError as error:
@@ -108,9 +109,9 @@ def _offer_zip(page: str, bundle: Bundle, data: str | None, photos: int) -> None
     st.code("python testing_caption_generator.py -i photo.jpg", language="bash")
 
 
-def _read(descriptions: bytes, features: bytes) -> ClassFiles:
+def _read(descriptions: bytes, features: bytes, ending: str) -> ClassFiles:
     with tempfile.TemporaryDirectory() as place:
-        paths = Path(place) / "descriptions.txt", Path(place) / "features.p"
+        paths = Path(place) / "descriptions.txt", Path(place) / f"features{ending}"
         for path, content in zip(paths, (descriptions, features), strict=True):
             path.write_bytes(content)
         try:
