@@ -23,9 +23,7 @@ def add_to(subparsers: Any) -> None:
     writing.add_argument("--photos", type=int, metavar="N", help="of the split's first N photos")
     writing.set_defaults(run=run_write)
     reading = parts.add_parser("read", help="look through a class's captions and features")
-    reading.add_argument(
-        "descriptions", type=Path, metavar="DESCRIPTIONS", help="descriptions.txt"
-    )
+    reading.add_argument("descriptions", type=Path, metavar="DESCRIPTIONS", help="descriptions.txt")
     reading.add_argument(
         "features", type=Path, metavar="FEATURES", help="features.npz or features.p"
     )
