@@ -1,13 +1,18 @@
 """Safe reading of photos: any file a person brings gives an upright RGB picture or a sentence.
 
-A photo is untrusted.  Its bytes are counted before they are read, its pixels before they are
-decoded, and only the formats in `FORMATS` are ever handed to a decoder.  Nothing here touches
-Pillow's global switches while photos are read, so any number of threads may read at once.
+A photo is untrusted.  Its bytes are counted before they are read, its sides and pixels before they
+are decoded, and only the formats in `FORMATS` are ever handed to a decoder.  Nothing here touches
+Pillow's global switches while photos are read, so any number of threads may read at once; large
+photos are decoded one after the other, so that many do not fill the memory.
 """
 
+import contextlib
 import io
 import os
+import stat
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -15,22 +20,29 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from captioning.errors import ImageError
+from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
+from captioning.image_repair import without_metadata
 
-__all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "as_small_copy", "read_image", "to_square"]
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "as_small_copy",
+    "read_image",
+    "read_photo_file",
+    "to_square",
+]
 
-#: The formats a photo may have.  Pillow reads MPO, the two-picture JPEG of some phones and 3-D
-#: cameras, through its JPEG entry.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_BYTES = 50_000_000
 #: The JPEG quality whose quantisation tables the small copies of Flickr8k have.
 COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
+#: A decoder keeps something for each row, so a thin picture takes more memory than its pixels say.
+MAX_SIDE = 30_000
 
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
 _ENOUGH_ROWS = 0.9
-
-_START_OF_PIXELS = 0xDA
-_METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -43,8 +55,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_AVIF_BRANDS = {b"avif", b"avis"}
+_WHITES = (1, 255, 1023, 4095, 16383, 65535)
 
 # Pillow warns of bombs from 89 megapixels on, which are refused here with a sentence, and of odd
 # metadata, which no caption depends on.  Set once, at import: all threads share the filters.
@@ -62,18 +73,18 @@ def read_image(
     """Read one photo as it should be looked at.
 
     EXIF orientation is applied, transparency is laid on white, an animation gives its first
-    frame, and 16-bit, 32-bit and floating-point pictures are scaled to 0..255 instead of clipped.
+    frame, and 16-bit, 32-bit and floating-point greys are scaled to 0..255 by their own range.
     A JPEG that ends early is cut to the rows that arrived if these are at least nine tenths of
     its height; with fewer, and in every other format, a file that ends early is refused.  A JPEG
-    of which only the metadata are damaged is read without them, as its pixels lie.
+    or PNG of which only the metadata are damaged is read without them, as its pixels lie.
 
     Args:
         source: A path, the file's bytes, or a binary stream, which is read from its start (and
             left open).
         name: What to call the photo in an error; by default the path's or stream's own name.
         max_bytes: The largest file accepted; a longer one is refused before it is read.
-        max_pixels: The largest width x height accepted; more is refused before it is decoded.
-            Pillow's own limit, 178 million, holds besides.
+        max_pixels: The largest width x height accepted; more is refused before it is decoded, as
+            is a side of more than `MAX_SIDE`.  Pillow's own limit, 178 million, holds besides.
 
     Returns:
         A picture of mode RGB that holds no file open.
@@ -90,8 +101,8 @@ def read_image(
             return _decode(data, label, max_pixels)
         except (ImageError, MemoryError):
             raise
-        except Exception:  # of a JPEG it may be the metadata alone that is damaged
-            bare = _without_metadata(data)
+        except Exception:  # it may be the metadata alone that are damaged
+            bare = without_metadata(data)
             if bare == data:
                 raise
             return _decode(bare, label, max_pixels)
@@ -146,31 +157,74 @@ def as_small_copy(image: Image.Image, size: int) -> Image.Image:
     return Image.open(copy).convert("RGB")
 
 
-def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-        _check_pixels(opened.size, label, max_pixels)
-        loaded = _load(opened, label)
-        # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
-        return _upright(_to_rgb(loaded), _orientation(opened))
+def read_photo_file(path: str | os.PathLike[str]) -> bytes:
+    """Return a photo file's bytes.
 
-
-def _without_metadata(data: bytes) -> bytes:
-    """Return a JPEG without EXIF, XMP, colour profile and comments; anything else as it is.
-
-    Of the segments before the pixels, those that say how to decode them stay: Adobe's, and all that
-    are no application's.
+    Raises:
+        ImageError: it is missing, too large, or no ordinary file: a folder, a pipe, a device.
     """
-    if data[:2] != b"\xff\xd8":
-        return data
-    kept, place = [data[:2]], 2
-    while data[place : place + 1] == b"\xff" and data[place + 1] != _START_OF_PIXELS:
-        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if data[place + 1] not in _METADATA:
-            kept.append(data[place:end])
-        place = end
-        if place + 4 > len(data):
-            return data
-    return b"".join([*kept, data[place:]])
+    return _read_file(path, _label(path, None), MAX_BYTES)
+
+
+def _read_file(path: str | os.PathLike[str], label: str, max_bytes: int) -> bytes:
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(f"{label} is a pipe, a device or the like. Name a photo file.")
+            if status.st_size > max_bytes:
+                raise ImageError(_too_many_bytes(label, max_bytes))
+            return file.read(status.st_size)  # not more: a buffer of that size is taken at once
+    except FileNotFoundError as error:
+        raise ImageError(f"{label} does not exist: there is no file '{path}'.") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{label} is a folder. Name a photo inside it.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
+        if os.path.isdir(path):  # what Windows calls a lack of permission
+            raise ImageError(f"{label} is a folder. Name a photo inside it.") from error
+        raise ImageError(f"{label} cannot be opened ({error}).") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would otherwise keep the caller waiting."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _PixelBudget:
+    """Lets callers in, in the order in which they come, as long as their pixels fit together."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = self._free = pixels
+        self._line = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def take(self, pixels: int) -> Iterator[None]:
+        """Hold `pixels` of the budget as long as the block lasts; more than it has count as all."""
+        pixels = min(pixels, self._all)
+        with self._line, self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_DECODING = _PixelBudget(MAX_PIXELS)
+
+
+def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
+        _check_pixels(opened.size, label, max_pixels)
+        with _DECODING.take(opened.width * opened.height):
+            picture = _to_rgb(_load(opened, label))
+            # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
+            orientation = _orientation(opened)
+            opened.close()  # frees its pixels before those of the turned picture are made
+            return _upright(picture, orientation)
 
 
 def _label(source: object, name: str | None) -> str:
@@ -190,17 +244,7 @@ def _read_bytes(
         return _within(bytes(source), label, max_bytes)
     if not isinstance(source, (str, os.PathLike)):
         return _read_stream(source, label, max_bytes)
-    if os.path.isdir(source):
-        raise ImageError(f"{label} is a folder. Name a photo inside it.")
-    try:
-        with open(source, "rb") as file:
-            if os.fstat(file.fileno()).st_size > max_bytes:
-                raise ImageError(_too_many_bytes(label, max_bytes))
-            return _within(file.read(max_bytes + 1), label, max_bytes)
-    except FileNotFoundError as error:
-        raise ImageError(f"{label} does not exist: there is no file '{source}'.") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
-        raise ImageError(f"{label} cannot be opened ({error}).") from error
+    return _read_file(source, label, max_bytes)
 
 
 def _read_stream(stream: BinaryIO, label: str, max_bytes: int) -> bytes:
@@ -227,6 +271,11 @@ def _too_many_bytes(label: str, max_bytes: int) -> str:
 
 def _check_pixels(size: tuple[int, int], label: str, max_pixels: int) -> None:
     width, height = size
+    if max(size) > MAX_SIDE:
+        raise ImageError(
+            f"{label} is too large: it has {width:,} x {height:,} pixels, and no side may have "
+            f"more than {MAX_SIDE:,}. Use a smaller copy of it."
+        )
     if width * height > max_pixels:
         raise ImageError(_too_many_pixels(label, max_pixels, f"{width:,} x {height:,} pixels, "))
     if width * height == 0:
@@ -242,22 +291,21 @@ def _too_many_pixels(label: str, max_pixels: int, found: str = "") -> str:
 
 def _not_a_photo(data: bytes, label: str) -> str:
     """Say what a file that no allowed decoder recognised seems to be."""
-    brand = data[8:12] if data[4:8] == b"ftyp" else b""
-    if brand in _HEIC_BRANDS | _AVIF_BRANDS:
-        kind = "AVIF" if brand in _AVIF_BRANDS or b"avif" in data[:64] else "HEIC"
+    if kind := other_kind(data):
+        return f"{label} is a {kind} file, which cannot be read here. Save or export it as JPEG."
+    is_png = data.startswith(PNG_SIGNATURE)
+    if not is_png and not is_heif(data) and data[:3] != b"\xff\xd8\xff":
         return (
-            f"{label} is a {kind} picture, which cannot be read here. Save or export it as JPEG "
-            "(an iPhone takes JPEG under Settings, Camera, Formats, Most Compatible)."
+            f"{label} is not a picture that can be read here: its content is none of "
+            f"{', '.join(FORMATS)}, whatever its name ends in."
         )
-    if data[:3] == b"\xff\xd8\xff" or data[:8] == b"\x89PNG\r\n\x1a\n":
-        return (
-            f"{label} is damaged or cut short: only the beginning of a picture is in the file. "
-            "Copy or download it again."
-        )
-    return (
-        f"{label} is not a picture that can be read here: its content is none of "
-        f"{', '.join(FORMATS)}, whatever its name ends in."
+    has_end = b"IEND" in data[-16:] if is_png else b"\xff\xd9" in data[-64:]
+    what = (
+        "damaged: what says how to decode it has been changed"
+        if has_end
+        else "damaged or cut short: only the beginning of a picture is in the file"
     )
+    return f"{label} is {what}. Copy or download it again."
 
 
 def _load(opened: ImageFile.ImageFile, label: str) -> Image.Image:
@@ -278,6 +326,11 @@ def _rows_that_arrived(opened: ImageFile.ImageFile, label: str) -> Image.Image:
     decoder leaves the rows it never reached at zero, which is how they are told here; a
     progressive JPEG gets no row before its end, so it is refused.
     """
+    if "progressive" in opened.info:
+        raise ImageError(
+            f"{label} is cut short: its end is missing, without which a progressive JPEG cannot "
+            "be decoded. Copy or download it again."
+        )
     opened.tile = []  # nothing is left to decode: keeps Pillow from starting over
     box = opened.getbbox()
     rows = box[3] if box else 0
@@ -304,11 +357,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Turn any mode of Pillow's into RGB, laying transparency on white."""
-    if image.mode.startswith("I;16"):
-        # The upper byte, as Pillow itself does for 16-bit colour.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        return _scale_to_bytes(np.asarray(image, dtype=np.float32)).convert("RGB")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _scale_to_bytes(np.asarray(image)).convert("RGB")
     if image.has_transparency_data:
         layered = image if image.mode == "RGBA" else image.convert("RGBA")
         canvas = Image.new("RGB", image.size, "white")
@@ -321,12 +371,16 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _scale_to_bytes(values: np.ndarray) -> Image.Image:
     """Scale grey values of no stated range to 0..255.
 
-    White is the smallest customary one (1, 255 or 65,535) that no value exceeds; values beyond
-    those, or below zero, are stretched from the darkest to the brightest.
+    Cameras and scanners fill 8, 10, 12, 14 or 16 bits, programs 0 to 1: white is the one of these
+    whose upper half the brightest value lies in.  Other values are stretched from the darkest to
+    the brightest.
     """
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    white = next((w for w in (1.0, 255.0, 65535.0) if high <= w), None) if low >= 0 else None
-    if white is None:
-        values, white = values - low, (high - low) or 1.0
-    return Image.fromarray((values * (255.0 / white)).round().astype(np.uint8))
+    white = next((w for w in _WHITES if w / 2 < high <= w), None) if low >= 0 else None
+    start, width = (low, (high - low) or 1.0) if white is None else (0.0, white)
+    scaled = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), 256):  # a few rows at a time, for the sake of memory
+        block = values[top : top + 256].astype(np.float64)
+        scaled[top : top + 256] = ((block - start) * (255.0 / width)).round()
+    return Image.fromarray(scaled)

@@ -8,14 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from captioning.errors import ImageError
-from captioning.images import MAX_BYTES
+from captioning.image_formats import has_photo_ending
+from captioning.images import MAX_BYTES, read_photo_file
 
-__all__ = ["ENDINGS", "Album", "AlbumPhoto", "from_bytes", "open_album", "read_file", "told_apart"]
-
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo")
-"""What names of photos end in.  HEIC is among those listed too, so that its row says why not."""
-
-_LISTED = (*ENDINGS, ".heic", ".heif", ".avif")
+__all__ = ["Album", "AlbumPhoto", "from_bytes", "open_album", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def open_album(source: str | Path | BinaryIO) -> list[AlbumPhoto]:
         raise ImageError(f"There is no file or folder '{path}'.")
     if zipfile.is_zipfile(path):
         return _from_zip(path)
-    return [AlbumPhoto(path.name, lambda: read_file(path))]
+    return [AlbumPhoto(path.name, lambda: read_photo_file(path))]
 
 
 def from_bytes(files: Iterable[tuple[str, bytes]]) -> list[AlbumPhoto]:
@@ -81,7 +77,7 @@ def told_apart(photos: Iterable[AlbumPhoto]) -> list[AlbumPhoto]:
 def _is_photo(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(p.startswith((".", "__MACOSX")) and p != ".." for p in path.parts)
-    return path.suffix.lower() in _LISTED and not hidden
+    return has_photo_ending(name) and not hidden
 
 
 def _from_folder(folder: Path) -> list[AlbumPhoto]:
@@ -89,24 +85,10 @@ def _from_folder(folder: Path) -> list[AlbumPhoto]:
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
     return [
-        AlbumPhoto(name, lambda path=path: read_file(path))  # type: ignore[misc]
+        AlbumPhoto(name, lambda path=path: read_photo_file(path))  # type: ignore[misc]
         for name, path in sorted(found.items())
         if _is_photo(name)
     ]
-
-
-def read_file(path: Path) -> bytes:
-    """Return a photo's bytes.
-
-    Raises:
-        ImageError: it is not to be had, or too large.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImageError(_too_large(path.name))
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"The photo '{path.name}' cannot be opened ({error.strerror}).") from error
 
 
 def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:

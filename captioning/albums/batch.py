@@ -113,6 +113,8 @@ def _square(
         return captioner.encoder.pixels(read)
     except ImageError as error:
         return str(error)
+    except Exception as error:  # one odd photo must not cost the others their captions
+        return f"The photo '{photo.name}' cannot be captioned ({error})."
 
 
 def _describe(

@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _album(sources: list[str]) -> "list[AlbumPhoto]":
     """List all photos; those of a folder or zip by their names in it, if it is the only source."""
-    from captioning.albums import AlbumPhoto, open_album, read_file
+    from captioning.albums import AlbumPhoto, open_album
+    from captioning.images import read_photo_file
 
     if len(sources) == 1 and _holds_photos(sources[0]):
         album = open_album(sources[0])
@@ -84,7 +85,7 @@ def _album(sources: list[str]) -> "list[AlbumPhoto]":
             inside = open_album(source)
             album += [AlbumPhoto(f"{source.rstrip('/')}/{p.name}", p.read) for p in inside]
         else:
-            album.append(AlbumPhoto(source, lambda path=Path(source): read_file(path)))  # type: ignore[misc]
+            album.append(AlbumPhoto(source, lambda path=Path(source): read_photo_file(path)))  # type: ignore[misc]
     return album
 
 

@@ -19,10 +19,11 @@ from captioning.datasets.assembly import assemble
 from captioning.datasets.captionfile import read_table, read_token_file
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.oddities import Oddities, Tally
-from captioning.datasets.photofiles import PHOTO_SUFFIXES, find_photo_folder, photo_names
+from captioning.datasets.photofiles import find_photo_folder, photo_names
 from captioning.datasets.splitting import split_by_names
 from captioning.datasets.textfile import read_lines
 from captioning.errors import DatasetError
+from captioning.image_formats import ENDINGS
 
 __all__ = ["ADAPTER", "official_splits", "read_flickr8k"]
 
@@ -57,7 +58,7 @@ def read_flickr8k(root: Path) -> CaptionDataset:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
     names = photo_names(layout.photos)
     if not names:
-        raise DatasetError(f"'{layout.photos}' holds no photos ({', '.join(PHOTO_SUFFIXES)}).")
+        raise DatasetError(f"'{layout.photos}' holds no photos ({', '.join(ENDINGS)}).")
     oddities = Oddities()
     read_rows = read_token_file if layout.classic else read_table
     rows = [(r.name, r.caption) for r in read_rows(layout.captions, oddities.unreadable_rows)]

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from captioning.datasets.adapter import entries
 from captioning.errors import DatasetError
+from captioning.image_formats import ENDINGS, has_photo_ending
 
 __all__ = [
-    "PHOTO_SUFFIXES",
     "PhotoFiles",
     "find_photo_folder",
     "holds_photos",
@@ -21,8 +21,6 @@ __all__ = [
     "photo_files",
     "photo_names",
 ]
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 # Photos lie beside the captions, or in folders such as images/train2014; a home folder given by
 # mistake should not be walked to its last corner.
@@ -32,7 +30,7 @@ _MOST_FILES = 1_000_000
 
 def is_photo(name: str) -> bool:
     """Tell from its name whether a file is a photo; hidden files are none."""
-    return name.lower().endswith(PHOTO_SUFFIXES) and not name.startswith(".")
+    return has_photo_ending(name) and not name.startswith(".")
 
 
 def photo_names(folder: Path) -> list[str]:
@@ -136,7 +134,7 @@ def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
                     "data set lies in."
                 )
     if not names:
-        raise DatasetError(f"'{root}' holds no photos ({', '.join(PHOTO_SUFFIXES)}).")
+        raise DatasetError(f"'{root}' holds no photos ({', '.join(ENDINGS)}).")
     common = os.path.commonpath([name.rpartition("/")[0] for name in names])
     start = len(common) + 1 if common else 0
     return PhotoFiles(root / common, tuple(sorted(name[start:] for name in names)))

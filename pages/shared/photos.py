@@ -4,6 +4,7 @@ import streamlit as st
 
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
+from captioning.image_formats import ENDINGS
 from pages.shared import cache, state
 from pages.shared.components import problem
 from pages.shared.pictures import Picture
@@ -15,8 +16,6 @@ __all__ = ["MOST_AT_ONCE", "SOURCES", "bring_photos", "choose_source"]
 PHOTO, SAMPLE = "photo", "sample"  # what was chosen stands in the link under these
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24
-# HEIC is offered although it cannot be read: the message then says what to do about it.
-_ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
 _PER_PAGE = 12
 
 
@@ -47,7 +46,7 @@ def bring_photos(page: str, source: str) -> list[Picture]:
 def _uploaded(page: str) -> list[Picture]:
     files = st.file_uploader(
         "Photos from this device",
-        type=_ENDINGS,
+        type=ENDINGS,
         accept_multiple_files=True,
         key=f"{page}.upload",
         help="They stay in this server's memory until you remove them or leave.",

@@ -26,6 +26,7 @@ from captioning.albums import (
 from captioning.albums.batch import BATCH
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
+from captioning.datasets.photofiles import photo_names
 from captioning.errors import ConfigError, DatasetError, ImageError
 
 
@@ -86,6 +87,25 @@ def test_every_photo_is_a_row_and_a_bad_file_says_why(tiny_captioner, folder, fi
         assert bool(row.caption) != bad
         assert not bad or row.photo.rpartition("/")[2] in row.error
     assert {row.by for row in rows} == {"tiny", ""}
+
+
+def test_a_photo_that_breaks_a_step_of_its_own_costs_no_other_its_caption(tiny_captioner, files):
+    def on_read(name, photo):
+        if name == "03.jpg":
+            raise ValueError("height must be more than 0")
+
+    rows = list(caption_album(tiny_captioner, from_bytes(files.items()), on_read=on_read))
+    assert len(rows) == len(files)
+    (odd,) = [row for row in rows if row.photo == "03.jpg"]
+    assert "'03.jpg' cannot be captioned (height must be more than 0)" in odd.error
+
+
+def test_every_ending_of_a_photo_counts_in_a_folder(tmp_path):
+    for name in ("a.jfif", "b.JPE", "c.avif", "d.HEIC", "e.mpo", "f.txt", "g.jpg.txt"):
+        (tmp_path / name).write_bytes(b"-")
+    names = ["a.jfif", "b.JPE", "c.avif", "d.HEIC", "e.mpo"]
+    assert [photo.name for photo in open_album(tmp_path)] == names
+    assert photo_names(tmp_path) == names
 
 
 def test_a_row_says_what_the_photo_says_alone(tiny_captioner, files):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from PIL import Image, ImageOps
+from PIL import Image
 
 from captioning.albums import (
     PERSON,
@@ -27,6 +27,7 @@ from captioning.albums import (
 from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
+from captioning.image_formats import ENDINGS
 from pages.shared import cache
 from pages.shared.components import main_button, problem
 from pages.shared.pictures import as_jpeg
@@ -34,7 +35,7 @@ from pages.shared.wording import counted, percent, plain
 
 __all__ = ["bring_album", "caption_photos", "correct_rows", "take_along"]
 
-_ENDINGS = "jpg jpeg png webp gif bmp tif tiff heic heif zip".split()
+_ENDINGS = (*ENDINGS, ".zip")
 _THUMBNAIL = (112, 84)
 _LATEST = 6
 
@@ -153,7 +154,9 @@ def _work(page: str, album: Album, bundle: Bundle, decoding: DecodingConfig) -> 
     total, begun = len(album), time.monotonic()
 
     def keep_small(name: str, photo: Image.Image) -> None:
-        thumbnails[name] = as_jpeg(ImageOps.contain(photo, _THUMBNAIL))
+        photo = photo.copy()
+        photo.thumbnail(_THUMBNAIL)
+        thumbnails[name] = as_jpeg(photo)
 
     written: list[Row] = []
     done = {photo.name for photo in album if photo.name in rows}

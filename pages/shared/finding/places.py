@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image, ImageOps
+from PIL import Image
 
 from captioning.albums import AlbumPhoto
 from captioning.bundles import Bundle
@@ -123,7 +123,8 @@ class _Own:
                 self.files[photo.name] = photo
                 try:
                     read = read_image(photo.read(), name=photo.name)
-                    self.small[photo.name] = as_jpeg(ImageOps.contain(read, _SIZE))
+                    read.thumbnail(_SIZE)
+                    self.small[photo.name] = as_jpeg(read)
                 except ImageError as error:
                     problem(error)
 

@@ -9,6 +9,7 @@ from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import Photo
 from captioning.exploring.ranking import Hit, PhotoRanking
+from captioning.image_formats import ENDINGS
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, read_sentence
 from captioning.text import tokenize
@@ -26,7 +27,6 @@ __all__ = ["HUMAN", "MACHINE", "MODEL", "WAYS", "by_example", "by_human", "by_ma
 HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
 WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
 _COUNT = 12
-_ENDINGS = "jpg jpeg png webp gif bmp tif tiff".split()
 
 
 def by_human(page: str, place: Place, sentence: str) -> None:
@@ -95,7 +95,7 @@ def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
 
 def by_example(page: str, place: Place, bundle: Bundle) -> None:
     """Find photos that look like an example, by what the model's encoder sees."""
-    file = st.file_uploader("An example photo", type=_ENDINGS, key=f"{page}.example_file")
+    file = st.file_uploader("An example photo", type=ENDINGS, key=f"{page}.example_file")
     name = st.session_state.get(f"{page}.example")
     own = {photo.name: photo for photo in place.photos}
     if file is None and name not in own:

@@ -15,6 +15,7 @@ from PIL import Image
 from captioning.bundles import Bundle
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
+from captioning.image_formats import ENDINGS
 from captioning.images import read_image
 from captioning.vocabulary import Vocabulary
 from pages.shared import cache, state
@@ -213,7 +214,7 @@ def _take_upload() -> None:
     with st.popover("Your own photo", icon=":material/add_photo_alternate:"):
         st.file_uploader(
             "A photo from this device",
-            type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+            type=ENDINGS,
             key="learn.file",
             on_change=_keep_upload,
             help="It stays in this server's memory until you leave.",

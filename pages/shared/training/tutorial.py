@@ -60,7 +60,7 @@ def bring_files(page: str) -> None:
     with st.expander("Bring a tutorial's files", icon=":material/school:"):
         st.caption(
             "`descriptions.txt` has a photo's name, a tab and a caption on each line. The features "
-            "are best saved as `features.npz`: `numpy.savez(\"features.npz\", **features)`. A "
+            'are best saved as `features.npz`: `numpy.savez("features.npz", **features)`. A '
             "`features.p` is read too, but a pickle can run any program, so one that does more "
             "than make arrays is refused."
         )
