@@ -1,6 +1,5 @@
 """Starting, pausing, stopping, queueing and deleting runs, from any process."""
 
-import json
 import os
 import re
 import shutil
@@ -14,10 +13,10 @@ from typing import Any
 
 from captioning.bundles import Bundle, read_bundle
 from captioning.config import TrainingConfig
-from captioning.errors import RunError
+from captioning.errors import CaptioningError, RunError
 from captioning.paths import data_folder
 from captioning.runs.locks import Slot, locked
-from captioning.runs.record import LIVE, STARTABLE, Run, Status, write_json
+from captioning.runs.record import LIVE, STARTABLE, Run, Status, read_json, write_json
 
 __all__ = ["SLOT_VARIABLE", "Runs"]
 
@@ -47,9 +46,25 @@ class Runs:
         self.slot_path = self.folder / ".slot"
 
     def all(self) -> list[Run]:
-        """Return all runs, the newest first."""
-        found = [Run.read(p.parent) for p in self.folder.glob("[!.]*/config.json")]
-        return sorted(found, key=lambda run: (run.status.created, run.id), reverse=True)
+        """Return all runs whose settings can be read, the newest first; see `damaged`."""
+        return self._read_all()[0]
+
+    def damaged(self) -> dict[str, str]:
+        """Return the names of the runs that `all` leaves out, and what is wrong with each."""
+        return self._read_all()[1]
+
+    def _read_all(self) -> tuple[list[Run], dict[str, str]]:
+        found: list[Run] = []
+        damaged: dict[str, str] = {}
+        for path in sorted(self.folder.glob("[!.]*/config.json")):
+            try:
+                run = Run.read(path.parent)
+                _ = run.config  # read once and kept with the run
+                found.append(run)
+            except CaptioningError as error:
+                damaged[path.parent.name] = str(error)
+        found.sort(key=lambda run: (run.status.created, run.id), reverse=True)
+        return found, damaged
 
     def get(self, name: str) -> Run:
         """Return the run called `name`.
@@ -302,7 +317,7 @@ class Runs:
 
     def _order(self) -> list[str]:
         try:
-            order = json.loads((self.folder / "queue.json").read_text(encoding="utf-8"))
+            order = read_json(self.folder / "queue.json")
         except (OSError, ValueError):
             return []  # the runs themselves say that they wait; only their order is lost
         return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []

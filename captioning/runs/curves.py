@@ -1,16 +1,29 @@
 """What a run has told so far, as tables to draw."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from captioning.runs.record import Run
+from captioning.runs.record import Run, fits
 
 __all__ = ["Curves", "read_curves", "read_events"]
 
 Row = dict[str, Any]
+
+_NUMBER = int | float
+_PLACE = {"epoch": int, "step": int, "steps": int}
+_SCORES = ("loss", "dev_loss", "bleu_4", "cider", "seconds")
+_NEEDED: dict[str, Mapping[str, Any]] = {
+    "step": {**_PLACE, "loss": _NUMBER, "learning_rate": _NUMBER, "rate": _NUMBER},
+    "epoch": {"epoch": int, **dict.fromkeys(_SCORES, _NUMBER)},
+    "filmstrip": {"epoch": int, "photos": list, "captions": list},
+    "resume": _PLACE,
+    "damaged": {"checkpoint": str},
+    "given up": {"reason": str},
+}
+"""What the events that are read here must have."""
 
 
 @dataclass
@@ -41,20 +54,23 @@ class Curves:
 
 
 def read_curves(run: Run) -> Curves:
-    """Read what a run has told; a line that a kill cut short is left out."""
+    """Read what a run has told; a line that is cut short or lacks a field is left out."""
     steps: dict[tuple[int, int], Row] = {}
     epochs: dict[int, Row] = {}
     curves = Curves()
     for event in read_events(run.folder / "events.jsonl"):
-        match event.get("event"):
+        kind = event.get("event")
+        if not isinstance(kind, str) or not fits(event, _NEEDED.get(kind, {})):
+            continue
+        match kind:
             case "step":
                 done = event["epoch"] - 1 + event["step"] / max(event["steps"], 1)
                 steps[event["epoch"], event["step"]] = {**event, "done": done}
             case "epoch":
                 epochs[event["epoch"]] = event
             case "filmstrip":
-                curves.photos = event["photos"]
-                curves.filmstrip[event["epoch"]] = event["captions"]
+                curves.photos = [str(name) for name in event["photos"]]
+                curves.filmstrip[event["epoch"]] = [str(text) for text in event["captions"]]
             case "resume":
                 done = event["epoch"] - 1 + event["step"] / max(event["steps"], 1)
                 curves.resumed.append(done)
@@ -64,19 +80,21 @@ def read_curves(run: Run) -> Curves:
                 curves.given_up = event["reason"]
     curves.steps = [steps[key] for key in sorted(steps)]
     curves.epochs = [epochs[key] for key in sorted(epochs)]
+    whole = {n: said for n, said in curves.filmstrip.items() if len(said) == len(curves.photos)}
+    curves.filmstrip = whole
     return curves
 
 
 def read_events(path: Path) -> Iterator[Row]:
     """Yield the events of `events.jsonl` in the order in which they were written."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().splitlines() if path.is_file() else []
     except OSError:
         return
     for line in lines:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
             yield event

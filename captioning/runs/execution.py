@@ -18,7 +18,7 @@ from captioning.errors import CaptioningError
 from captioning.runs.control import Runs
 from captioning.runs.estimate import remember_rates
 from captioning.runs.locks import Slot
-from captioning.runs.record import Run, Status
+from captioning.runs.record import Run, Status, read_json
 
 __all__ = ["Execution", "execute", "leave_a_core"]
 
@@ -184,7 +184,7 @@ class Execution:
             with contextlib.suppress(OSError):
                 self._events.append({"event": state, "message": message, "time": time.time()})
             self._reserve.unlink(missing_ok=True)
-            with contextlib.suppress(OSError, KeyError, ValueError):
+            with contextlib.suppress(OSError, KeyError, ValueError, TypeError):
                 remember_rates(self.runs.data, self.run)
             last = self.status.replace(
                 state=state, message=message, activity="", pid=None, heartbeat=time.time()
@@ -209,7 +209,7 @@ class Execution:
 
     def _request(self) -> str:
         try:
-            return str(json.loads((self.run.folder / "request.json").read_text()))
+            return str(read_json(self.run.folder / "request.json"))
         except (OSError, ValueError):
             return ""
 

@@ -60,7 +60,7 @@ class Slot:
         if slot is not None:
             slot.close()
             return None
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
 
     def sign(self, name: str) -> None:
         """Write down which run has the slot."""

@@ -11,15 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from captioning.config import TrainingConfig, read_training_config
-from captioning.errors import RunError
+from captioning.errors import ConfigError, RunError
 
-__all__ = ["LIVE", "STARTABLE", "Run", "Status", "write_json"]
+__all__ = [
+    "LATEST",
+    "LIVE",
+    "STARTABLE",
+    "STATES",
+    "Run",
+    "Status",
+    "fits",
+    "read_json",
+    "write_json",
+]
 
 LIVE = ("starting", "running", "paused")
 """States in which a run has a process."""
 
 STARTABLE = ("ready", "stopped", "failed", "died")
 """States from which a run can be started or resumed."""
+
+STATES = (*LIVE, *STARTABLE, "queued", "finished")
+
+LATEST = 1e11
+"""Seconds since 1970 that no clock shows: beyond them a date cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +76,20 @@ class Status:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Status":
-        """Read the fields back; what another version wrote besides is left out."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+        """Read the fields back; what another version wrote besides is left out.
+
+        Raises:
+            ValueError: a field cannot be what it says.
+        """
+        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+        known = {key: value for key, value in values.items() if key in kinds}
+        if not fits(known, {key: kinds[key] for key in known}):
+            raise ValueError("a value is of the wrong kind")
+        status = cls(**known)
+        times = (status.created, status.begun, status.heartbeat)
+        if status.state not in STATES or not all(0 <= time <= LATEST for time in times):
+            raise ValueError("a value is out of range")
+        return status
 
     def replace(self, **changes: Any) -> "Status":
         """Return a copy with `changes` made."""
@@ -91,7 +117,7 @@ class Run:
         Raises:
             RunError: there is no run in it.
         """
-        if not (folder / "config.json").is_file():
+        if not (folder / "config.json").exists():
             raise RunError(f"There is no run called '{folder.name}'.")
         return cls(folder, _read_status(folder / "status.json"), _read(folder / "note.txt"))
 
@@ -112,13 +138,15 @@ class Run:
         Raises:
             ConfigError: `config.json` is damaged.
         """
+        if not (self.folder / "config.json").is_file():
+            raise ConfigError(f"{self.folder / 'config.json'} is not a file.")
         return read_training_config(self.folder / "config.json")
 
     @cached_property
     def origin(self) -> dict[str, Any]:
         """What it was made for, such as a trial of a study; empty for a run of its own."""
         try:
-            content = json.loads((self.folder / "origin.json").read_text(encoding="utf-8"))
+            content = read_json(self.folder / "origin.json")
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
@@ -141,10 +169,10 @@ class Run:
     def log(self, lines: int = 200) -> str:
         """Return the last lines of what its processes printed."""
         try:
-            with open(self.folder / "log.txt", "rb") as file:
+            with open(_a_file(self.folder / "log.txt"), "rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
                 text = file.read().decode("utf-8", "replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
@@ -155,6 +183,35 @@ class Run:
             OSError: the disk is full, say.
         """
         write_json(self.folder / "status.json", dataclasses.asdict(status))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        OSError: the file is missing, or is a folder, a pipe or the like.
+        ValueError: it is not JSON.
+    """
+    try:
+        return json.loads(_a_file(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def fits(values: Any, kinds: Mapping[str, Any]) -> bool:
+    """Tell whether `values` is a mapping that has a value of the right type for each of `kinds`."""
+    return isinstance(values, Mapping) and all(
+        isinstance(values.get(name), kind)
+        or (type(values.get(name)) is int and isinstance(0.0, kind))
+        for name, kind in kinds.items()
+    )
+
+
+def _a_file(path: Path) -> Path:
+    """Return `path` if it is an ordinary file; reading a pipe would wait for ever."""
+    if not path.is_file():
+        raise OSError(f"{path.name} is not there, or not a file")
+    return path
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -170,8 +227,11 @@ def write_json(path: Path, content: Any) -> None:
 
 def _read_status(path: Path) -> Status:
     try:
-        return Status.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds no object but a {type(content).__name__}")
+        return Status.from_dict(content)
+    except (OSError, ValueError) as error:
         return Status(
             state="died",
             message=f"{path.name} cannot be read ({error}); resume goes on from the checkpoint.",
@@ -188,6 +248,6 @@ def _made(folder: Path) -> float:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return _a_file(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -41,9 +41,25 @@ class Studies:
         self.folder = self.data / "studies"
 
     def all(self) -> list[Study]:
-        """Return all studies, the newest first."""
-        found = [Study.read(path.parent) for path in self.folder.glob("[!.]*/config.json")]
-        return sorted(found, key=lambda study: (study.status.created, study.id), reverse=True)
+        """Return all studies whose settings can be read, the newest first; see `damaged`."""
+        return self._read_all()[0]
+
+    def damaged(self) -> dict[str, str]:
+        """Return the names of the studies that `all` leaves out, and what is wrong with each."""
+        return self._read_all()[1]
+
+    def _read_all(self) -> tuple[list[Study], dict[str, str]]:
+        found: list[Study] = []
+        damaged: dict[str, str] = {}
+        for path in sorted(self.folder.glob("[!.]*/config.json")):
+            try:
+                study = Study.read(path.parent)
+                _ = study.config  # read once and kept with the study
+                found.append(study)
+            except CaptioningError as error:
+                damaged[path.parent.name] = str(error)
+        found.sort(key=lambda study: (study.status.created, study.id), reverse=True)
+        return found, damaged
 
     def get(self, name: str) -> Study:
         """Return the study called `name`.

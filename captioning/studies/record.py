@@ -15,13 +15,28 @@ from typing import Any
 
 from captioning.errors import ConfigError, RunError
 from captioning.runs.curves import read_events
-from captioning.runs.record import write_json
+from captioning.runs.record import LATEST, fits, read_json, write_json
 from captioning.studies.settings import StudyConfig
 
 __all__ = ["ENDED", "Study", "StudyStatus", "Trial", "add_line"]
 
 ENDED = ("finished", "given up", "failed")
 """States of a trial that will not change any more."""
+
+_STATES = ("running", "stopped", "failed", "finished")
+_STATUS = {"state": str, "message": str, "created": float}
+_NUMBER = int | float
+_TRIAL: dict[str, Any] = {
+    "settings": dict,
+    "state": str,
+    "run": str,
+    "score": _NUMBER | None,
+    "scores": list,
+    "seconds": _NUMBER,
+    "message": str,
+    "restarted_at": int,
+}
+"""What a line of `trials.jsonl` may say, besides its number."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ class Study:
         Raises:
             RunError: there is no study in it.
         """
-        if not (folder / "config.json").is_file():
+        if not (folder / "config.json").exists():
             raise RunError(f"There is no search called '{folder.name}'.")
         return cls(folder, _read_status(folder), _read_trials(folder))
 
@@ -110,8 +125,8 @@ class Study:
         """
         path = self.folder / "config.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            values = read_json(path)
+        except (OSError, ValueError) as error:
             raise ConfigError(f"The search {path} cannot be read: {error}.") from error
         return StudyConfig.from_dict(values)
 
@@ -164,9 +179,12 @@ def add_line(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read_status(folder: Path) -> StudyStatus:
     try:
-        values = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-        return StudyStatus(str(values["state"]), str(values["message"]), float(values["created"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        values = read_json(folder / "status.json")
+        known = fits(values, _STATUS) and values["state"] in _STATES
+        if not known or not 0 <= values["created"] <= LATEST:
+            raise ValueError
+        return StudyStatus(values["state"], values["message"], values["created"])
+    except (OSError, ValueError):
         return StudyStatus("stopped", "status.json cannot be read; go on takes it up again.")
 
 
@@ -177,7 +195,7 @@ def _read_trials(folder: Path) -> tuple[Trial, ...]:
         trial = known.get(number)
         if trial is None:
             if "settings" in line:
-                known[number] = Trial(number, dict(line["settings"]))
+                known[number] = Trial(number, line["settings"])
             continue
         if "restarted_at" in line:
             line["restarts"] = (*trial.restarts, line.pop("restarted_at"))
@@ -188,8 +206,13 @@ def _read_trials(folder: Path) -> tuple[Trial, ...]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole lines that say something known about a trial."""
-    facts = {field.name for field in dataclasses.fields(Trial)} | {"trial", "restarted_at"}
+    """Yield the whole lines that say something known about a trial, and nothing odd."""
     for line in read_events(path):
-        if isinstance(line.get("trial"), int):
-            yield {key: value for key, value in line.items() if key in facts}
+        facts = {key: value for key, value in line.items() if key in _TRIAL}
+        scores = facts.get("scores", [])
+        if (
+            isinstance(line.get("trial"), int)
+            and fits(facts, {key: _TRIAL[key] for key in facts})
+            and all(isinstance(score, _NUMBER) for score in scores)
+        ):
+            yield {"trial": line["trial"], **facts}

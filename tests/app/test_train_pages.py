@@ -219,3 +219,13 @@ def test_a_step_is_laid_open(train, monkeypatch):
     assert list(shown["after"]) == [60.0]
     app.selectbox(key="step.kind").set_value("merge").run()
     assert not app.dataframe  # another model begins anew
+
+
+@pytest.mark.parametrize("page", ["watch", "compare"])
+def test_a_damaged_run_is_named_and_the_others_are_shown(train, home, finished, page):
+    (home / "runs" / "broken").mkdir()
+    (home / "runs" / "broken" / "config.json").mkdir()
+    (finished.folder / "status.json").write_text('{"state": ["x"], "created": "today"}')
+    app = train(page)
+    assert "The run broken is left out" in visible(app)
+    assert finished.id in visible(app) or finished.id in str(app.selectbox) + str(app.get("pills"))

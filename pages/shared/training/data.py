@@ -16,6 +16,7 @@ from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, presets
 from pages.shared.components import main_button, prose
+from pages.shared.wording import plain
 
 __all__ = [
     "all_presets",
@@ -139,9 +140,11 @@ def choose_runs(page: str, runs: Runs) -> list[Run]:
 
 
 def all_runs() -> Runs:
-    """Return the runs of this data folder, those that have died marked as such."""
+    """Return the runs of this data folder, dead ones marked as such; damaged ones are named."""
     runs = Runs()
     runs.reconcile()
+    for name, reason in runs.damaged().items():
+        st.warning(f"The run {plain(name)} is left out: {plain(reason)}")
     return runs
 
 

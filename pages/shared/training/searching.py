@@ -40,9 +40,11 @@ _NEED_THEIR_PART = ("decoder.kind", "encoder.width")
 
 
 def all_studies() -> Studies:
-    """Return the studies of this data folder, each as far on as it can be."""
+    """Return the studies of this data folder, each as far on as it can be; name damaged ones."""
     studies = Studies()
     studies.reconcile()
+    for name, reason in studies.damaged().items():
+        st.warning(f"The search {plain(name)} is left out: {plain(reason)}")
     return studies
 
 
