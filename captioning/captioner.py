@@ -124,6 +124,7 @@ class Captioner:
             WeightsError: its encoder's ImageNet weights are nowhere to be had.
         """
         bundle = read_bundle(name)
+        bundle.check_room()
         try:
             decoder = build_decoder(
                 bundle.decoder,

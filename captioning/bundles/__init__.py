@@ -8,8 +8,10 @@ docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so 
 models at no cost; the arrays are read when a `Captioner` is made.
 """
 
+from captioning.bundles.publishing import publish_bundle, rename_bundle, unpublish_bundle
 from captioning.bundles.reading import (
     Bundle,
+    Publication,
     default_model,
     find_bundles,
     lent_encoder,
@@ -30,6 +32,7 @@ __all__ = [
     "SCORES_BEGIN",
     "SCORES_END",
     "Bundle",
+    "Publication",
     "add_scores",
     "check_bundle_folder",
     "default_model",
@@ -37,8 +40,11 @@ __all__ = [
     "keep_calibration",
     "lent_encoder",
     "model_folders",
+    "publish_bundle",
     "read_bundle",
+    "rename_bundle",
     "score_table",
+    "unpublish_bundle",
     "write_bundle",
     "write_encoder",
 ]

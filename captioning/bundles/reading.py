@@ -1,6 +1,7 @@
 """Finding and reading bundles."""
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from captioning.vocabulary import Vocabulary
 
 __all__ = [
     "FORMAT_VERSION",
+    "PUBLICATION",
     "Bundle",
+    "Publication",
+    "bundle_folders",
     "default_model",
     "find_bundles",
     "model_folders",
@@ -30,8 +34,27 @@ FORMAT_VERSION = 1
 PREFERRED = ("flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
 """Which model captions when none is named: the first of these at hand, else any."""
 
-LARGEST_AXIS = 100_000
-"""More regions or channels than any encoder gives: a damaged size must not ask for terabytes."""
+MAX_FEATURES = 1_000_000
+"""More numbers than any encoder gives of a photo: a damaged size must not ask for terabytes."""
+
+
+PUBLICATION = "published.json"
+"""The file of a published model that says who published it."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a model came among those that are offered to everybody.
+
+    Attributes:
+        run: the run that it comes from.
+        by: who published it; empty if that is not known.
+        at: when, in ISO 8601.
+    """
+
+    run: str
+    by: str
+    at: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,7 @@ class Bundle:
         encoder_from: the bundle whose encoder it shares, if it does not bring its own.
         metrics: its scores with their protocol; None if it was never scored.
         card: the text of its README.md.
+        published: who published it, if somebody did.
     """
 
     name: str
@@ -61,6 +85,7 @@ class Bundle:
     encoder_from: str | None = None
     metrics: dict[str, Any] | None = None
     card: str = ""
+    published: Publication | None = None
 
     def decoder_arrays(self) -> dict[str, np.ndarray]:
         """Read the decoder's weights by path.
@@ -87,6 +112,27 @@ class Bundle:
             return arrays
         path = self.folder / "encoder.safetensors"
         return read_arrays(path) if path.exists() else None
+
+    def check_room(self) -> None:
+        """Compare the sizes that `config.json` names with the weights, before they are allocated.
+
+        What is counted are the layers that every decoder has, so a whole bundle has more.  A stored
+        number takes at least two bytes.
+
+        Raises:
+            BundleError: a decoder of these sizes does not fit into the file.
+        """
+        decoder, words = self.decoder, len(self.vocabulary)
+        wanted = words * (decoder.embedding_size + 1)
+        wanted += 4 * decoder.units * (decoder.units + decoder.embedding_size)
+        wanted += self.feature_shape[-1] * decoder.units
+        path = self.folder / "decoder.safetensors"
+        stored = path.stat().st_size // 2 if path.is_file() else 0
+        if wanted > stored:
+            raise BundleError(
+                f"{self.folder / 'config.json'} describes at least {wanted:,} numbers, and "
+                f"{path.name} has room for {stored:,}. Copy the whole folder again."
+            )
 
     def calibration(self) -> Calibration | None:
         """Read what the model knows of itself; None if it was never calibrated.
@@ -131,7 +177,7 @@ def find_bundles() -> list[Bundle]:
     """List the bundles at hand by name; a damaged one is left out."""
     found: dict[str, Bundle] = {}
     for place in model_folders():
-        for folder in _bundle_folders(place):
+        for folder in bundle_folders(place):
             if folder.name not in found:
                 try:
                     found[folder.name] = read_bundle(folder)
@@ -182,6 +228,7 @@ def read_bundle(name: str | Path) -> Bundle:
             encoder_from=_checked_lender(content.get("encoder_from")),
             metrics=read_metrics(folder / "metrics.json"),
             card=read_text(folder / "README.md"),
+            published=_read_publication(folder / PUBLICATION),
         )
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -189,6 +236,13 @@ def read_bundle(name: str | Path) -> Bundle:
     if not (folder / "decoder.safetensors").is_file():
         raise BundleError(f"{folder}: decoder.safetensors is missing; copy the whole folder again.")
     return bundle
+
+
+def _read_publication(path: Path) -> Publication | None:
+    if not path.exists():
+        return None
+    content = read_json(path)
+    return Publication(*(str(content.get(key, ""))[:200] for key in ("run", "by", "at")))
 
 
 def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
@@ -214,8 +268,8 @@ def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
     return arrays, True
 
 
-def _bundle_folders(place: Path) -> list[Path]:
-    """List the bundles in a folder; hidden ones are still being written, or were left half so."""
+def bundle_folders(place: Path) -> list[Path]:
+    """List the folders of bundles in `place`; hidden ones are unfinished, and left out."""
     folders = sorted(place.iterdir()) if place.is_dir() else []
     return [folder for folder in folders if folder.name[0] != "." and _is_bundle(folder)]
 
@@ -234,7 +288,7 @@ def _find(name: str | Path) -> Path:
     for folder in [*places, given]:
         if _is_bundle(folder):
             return folder.resolve()
-    known = ", ".join(sorted({f.name for place in model_folders() for f in _bundle_folders(place)}))
+    known = ", ".join(sorted({f.name for place in model_folders() for f in bundle_folders(place)}))
     raise BundleError(
         f"There is no model called {str(name)!r}. Known: {known or 'none yet'}. "
         "A model is a folder with a config.json in it."
@@ -243,9 +297,11 @@ def _find(name: str | Path) -> Path:
 
 def _checked_shape(value: Any) -> tuple[int, ...]:
     sizes = value if isinstance(value, list) and len(value) in (1, 2) else [None]
-    if not all(type(size) is int and 1 <= size <= LARGEST_AXIS for size in sizes):
+    is_shape = all(type(size) is int and 1 <= size <= MAX_FEATURES for size in sizes)
+    if not is_shape or math.prod(sizes) > MAX_FEATURES:
         raise ValueError(
-            f"feature_shape must be one or two sizes of 1 to {LARGEST_AXIS:,}, found {value!r}."
+            f"feature_shape must be one or two sizes of at most {MAX_FEATURES:,} numbers in all, "
+            f"found {str(value)[:80]!r}."
         )
     return tuple(sizes)
 

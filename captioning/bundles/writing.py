@@ -23,6 +23,7 @@ __all__ = [
     "add_scores",
     "check_bundle_folder",
     "keep_calibration",
+    "move_into_place",
     "write_bundle",
     "write_encoder",
 ]
@@ -95,7 +96,7 @@ def write_bundle(
         lines = [json.dumps(record) for record in history or []]
         (beside / "history.jsonl").write_text("".join(f"{line}\n" for line in lines))
         (beside / "README.md").write_text(card, encoding="utf-8")
-        _replace(beside, folder)
+        move_into_place(beside, folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise BundleError(f"The bundle {folder} could not be written: {error}.") from error
@@ -154,7 +155,12 @@ def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
         raise BundleError(f"The scores could not be kept in {bundle.folder}: {error}.") from error
 
 
-def _replace(new: Path, folder: Path) -> None:
+def move_into_place(new: Path, folder: Path) -> None:
+    """Put a whole folder where another one may be, which stays if that fails.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
     old = folder.with_name(f".{folder.name}.old")
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)

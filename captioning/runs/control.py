@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from captioning.bundles import Bundle, read_bundle
+from captioning.bundles import Bundle, publish_bundle
 from captioning.config import TrainingConfig
 from captioning.errors import CaptioningError, RunError
 from captioning.paths import data_folder
@@ -246,35 +246,25 @@ class Runs:
             slot.sign(run.id)
         return slot
 
-    def publish(self, name: str, model: str, *, replace: bool = False) -> Bundle:
+    def publish(self, name: str, model: str, *, by: str = "", replace: bool = False) -> Bundle:
         """Copy a run's model among the models that all pages offer.
 
         Args:
             name: the run's.
             model: what to call the model.
+            by: who publishes it.
             replace: whether a model of that name may be replaced.
 
         Raises:
-            RunError: the run has no model, or the copy cannot be written.
+            RunError: the run has no model.
+            BundleError: the name is taken or reserved, or the copy cannot be written.
             ConfigError: the name cannot be used.
         """
         run = self.get(name)
         if not run.has_model:
             raise RunError(f"The run {run.id} has no model yet; it has one after its first epoch.")
-        run.config.replace(name=model)  # refuses what cannot be a model's name
-        target = self.data / "models" / model
-        if target.exists() and not replace:
-            raise RunError(f"There is a model called {model} already. Choose another name.")
-        beside = target.with_name(f".{model}.part")
-        try:
-            shutil.rmtree(beside, ignore_errors=True)
-            shutil.copytree(run.bundle_folder, beside)
-            shutil.rmtree(target, ignore_errors=True)
-            beside.rename(target)
-        except OSError as error:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise RunError(f"The model cannot be written to {target}: {error}.") from error
-        return read_bundle(target)
+        options = {"run": run.id, "by": by, "models": self.data / "models"}
+        return publish_bundle(run.bundle_folder, model, replace=replace, **options)  # type: ignore[arg-type]
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -186,9 +186,13 @@ def test_runs_are_compared_exported_and_published(train, home, finished):
     app.selectbox(key="compare.run").set_value(finished.id).run()
     assert len(app.get("download_button")) == 3
     app.text_input(key=f"compare.model.{finished.id}").set_value("kept").run()
+    app.text_input(key="compare.by").set_value("Ada").run()
     app.button(key="compare.publish").click().run()
+    assert "by Ada" in visible(app)
     assert re.search("kept", app.success[0].value)
     assert (home / "models" / "kept" / "config.json").is_file()
+    app.button(key="compare.unpublish.kept").click().run()
+    assert not (home / "models" / "kept").exists()
 
 
 def test_a_step_is_laid_open(train, monkeypatch):

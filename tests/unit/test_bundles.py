@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from captioning import bundles
@@ -328,6 +330,50 @@ def test_a_missing_file_is_named(bundle, name, told):
     with pytest.raises(BundleError, match=told) as caught:
         load(bundle.folder)
     assert str(bundle.folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        (None, {"feature_shape": [100_000, 100_000]}),
+        (None, {"feature_shape": [10**30]}),
+        (None, {"feature_shape": [1, 1_000_000]}),
+        ("decoder", {"units": 2048, "embedding_size": 2048}),
+    ],
+)
+def test_sizes_that_the_files_have_no_room_for_are_refused_unbuilt(bundle, part, changes):
+    path = bundle.folder / "config.json"
+    content = json.loads(path.read_text())
+    (content if part is None else content[part]).update(changes)
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=r"config\.json.* (room for|numbers in all)"):
+        load(bundle.folder)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_settings_give_a_bundle_or_a_sentence(bundle, data):
+    path = bundle.folder / "config.json"
+    whole = path.read_text()
+    content = json.loads(whole)
+    place = data.draw(st.sampled_from([content, content["encoder"], content["decoder"]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(JSON)
+    try:
+        path.write_text(json.dumps(content))
+        read_bundle(bundle.folder)
+    except BundleError as error:
+        assert str(error)
+    finally:
+        path.write_text(whole)
 
 
 def test_what_may_be_missing_may_be_missing(bundle):

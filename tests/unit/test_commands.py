@@ -14,6 +14,7 @@ from captioning.__main__ import main
 from captioning.bundles import read_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import load
+from captioning.runs import Runs
 
 ROOT = Path(__file__).parents[2]
 
@@ -324,6 +325,19 @@ def test_models_are_listed(command, models, monkeypatch, tmp_path):
     (tiny,) = [one for one in objects(out) if one["model"] == "tiny"]
     assert (tiny["encoder"], tiny["decoder"], tiny["words"]) == ("compact", "attention", 21)
     assert tiny["scores"] == []
+
+
+def test_a_run_s_model_is_published_renamed_and_taken_back(command, models):
+    run = Runs().create(TrainingConfig(name="try", data="shapes"))
+    shutil.copytree(models / "tiny", run.bundle_folder)
+    assert command("models", "publish", run.id, "ours", "--by", "Ada")[0] == 0
+    assert "published by Ada on" in command("models")[1]
+    assert command("models", "rename", "ours", "theirs")[0] == 0
+    assert command("models", "unpublish", "theirs")[0] == 0
+    assert not (models / "theirs").exists()
+    status, _, err = command("models", "unpublish", "tiny")
+    assert status != 0
+    assert "not published" in err
 
 
 # What goes wrong

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from captioning.config import TrainingConfig
-from captioning.errors import ConfigError, RunError
+from captioning.errors import BundleError, ConfigError, RunError
 from captioning.runs import Run, Runs, control, read_curves
 from captioning.runs.locks import Slot
 
@@ -277,7 +277,7 @@ def test_publish_copies_the_model_and_replaces_none_unasked(
         runs.publish(run.id, "mine")
     write_tiny_bundle(run.bundle_folder)
     assert runs.publish(run.id, "mine").name == "mine"
-    with pytest.raises(RunError, match="already"):
+    with pytest.raises(BundleError, match="already"):
         runs.publish(run.id, "mine")
     assert runs.publish(run.id, "mine", replace=True).folder == tmp_path / "models" / "mine"
     for name in ("../up", "", "a/b", ".hidden"):

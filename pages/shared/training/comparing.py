@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from captioning.bundles import Bundle, find_bundles, unpublish_bundle
 from captioning.errors import CaptioningError
 from captioning.runs import (
     Comparison,
@@ -115,14 +116,31 @@ def show_model(page: str, runs: Runs, run: Run) -> None:
 
 def _publish(page: str, runs: Runs, run: Run) -> None:
     model = st.text_input("Name of the model", run.config.name, key=f"{page}.model.{run.id}")
+    by = st.text_input("Published by", key=f"{page}.by", placeholder="your name")
     replace = st.checkbox("Replace a model of that name", key=f"{page}.replace")
     if st.button("Publish", icon=":material/publish:", key=f"{page}.publish"):
         try:
-            bundle = runs.publish(run.id, model, replace=replace)
+            bundle = runs.publish(run.id, model, by=by, replace=replace)
         except CaptioningError as error:
             problem(error)
         else:
             st.success(f"All pages offer {plain(bundle.name)} within five seconds.")
+    for bundle in find_bundles():
+        if bundle.published is not None and bundle.published.run == run.id:
+            _offer_to_unpublish(page, bundle)
+
+
+def _offer_to_unpublish(page: str, bundle: Bundle) -> None:
+    who = f"by {plain(bundle.published.by)} " if bundle.published and bundle.published.by else ""
+    when = bundle.published.at[:16].replace("T", " ") if bundle.published else ""
+    st.caption(f"{plain(bundle.name)} was published {who}on {plain(when)} (UTC).")
+    if st.button(f"Unpublish {plain(bundle.name)}", key=f"{page}.unpublish.{bundle.name}"):
+        try:
+            unpublish_bundle(bundle.name)
+        except CaptioningError as error:
+            problem(error)
+        else:
+            st.success(f"{plain(bundle.name)} is no longer offered; the run keeps its model.")
 
 
 def _setting(value: object) -> str:
