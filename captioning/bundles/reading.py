@@ -1,9 +1,11 @@
 """Finding and reading bundles."""
 
+import hashlib
 import json
 import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,15 @@ class Bundle:
     metrics: dict[str, Any] | None = None
     card: str = ""
     published: Publication | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """Eight digits that change with the decoder's weights; empty if they cannot be read."""
+        try:
+            with open(self.folder / "decoder.safetensors", "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+        except OSError:
+            return ""
 
     def decoder_arrays(self) -> dict[str, np.ndarray]:
         """Read the decoder's weights by path.

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from captioning.captioner import Captioner
 from captioning.decoding import Node
-from captioning.sharing import MACHINE_MADE
+from captioning.image_metadata import MACHINE_MADE
 from captioning.vocabulary import EOS
 from pages.shared.depth.models import mark_differences
 from pages.shared.depth.tree import draw_tree

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from captioning.image_metadata import MACHINE_MADE, read_caption
 from captioning.images import read_image
-from captioning.sharing import MACHINE_MADE, read_caption
 
 RECORD_SPEECH = """
 window.spoken = [];

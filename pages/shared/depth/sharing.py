@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning.sharing import alt_html, alt_text
+from captioning.errors import CaptioningError
+from captioning.image_metadata import alt_html, alt_text
+from pages.shared import cache
+from pages.shared.components import problem
 from pages.shared.depth import work
 from pages.shared.pictures import Picture
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from captioning.captioner import Caption
 
 __all__ = ["share"]
+
+_MIME = {"jpg": "jpeg", "tif": "tiff"}
 
 # Speaks with the browser's own voice, so it works without a network.  Text arrives as data and is
 # never put into the page as HTML.
@@ -52,21 +57,36 @@ _SPEAK = st.components.v2.component(
 
 def share(page: str, picture: Picture, caption: "Caption") -> None:
     """Offer the caption to the ear, as text, as alternative text, and inside the photo."""
-    _SPEAK(data={"text": alt_text(caption.text)}, key=f"{page}.speak")
+    doubt = caption.confidence
+    _SPEAK(data={"text": alt_text(caption.text, confidence=doubt)}, key=f"{page}.speak")
     st.caption("As text, and as alternative text for a web page:")
     st.code(caption.text, language=None, wrap_lines=True)
-    st.code(alt_html(caption.text, picture.name), language="html", wrap_lines=True)
-    copy, ending = work.captioned_copy(picture.data, caption.text, caption.model)
+    html = alt_html(caption.text, picture.name, confidence=doubt)
+    st.code(html, language="html", wrap_lines=True)
+    try:
+        copy = work.captioned_copy(
+            picture.data, caption.text, caption.model, _version(caption.model), doubt
+        )
+    except CaptioningError as error:
+        problem(error)
+        return
     st.download_button(
         "The photo with its caption inside",
-        copy,
-        file_name=f"{PurePath(picture.name).stem}-captioned.{ending}",
-        mime=f"image/{'jpeg' if ending == 'jpg' else ending}",
+        copy.data,
+        file_name=f"{PurePath(picture.name).stem}-captioned.{copy.ending}",
+        mime=f"image/{_MIME.get(copy.ending, copy.ending)}",
         icon=":material/download:",
         key=f"{page}.copy",
         on_click="ignore",
     )
     st.caption(
-        "The copy holds the sentence as its description (XMP and EXIF), marked as machine-made "
-        "and with the model as its writer. The picture itself is unchanged."
+        "The copy holds the sentence as its description (XMP, EXIF, and IPTC where there was one), "
+        "marked as machine-made, with the model and how sure it is. "
+        + ("The picture itself is unchanged." if not copy.notes else " ".join(copy.notes))
     )
+
+
+def _version(model: str) -> str:
+    """Return the version of a model by name; empty for one that lies elsewhere."""
+    bundle = cache.models().get(model)
+    return bundle.version if bundle is not None else ""

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning import sharing
 from captioning.bundles import Bundle
 from captioning.config import DecodingConfig
+from captioning.image_metadata import CaptionedPhoto, write_caption
 from captioning.images import read_image
 from pages.shared import cache
 from pages.shared.pictures import Picture, as_jpeg
@@ -71,9 +71,12 @@ def tree(bundle: Bundle, picture: Picture, decoding: DecodingConfig) -> "list[No
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def captioned_copy(photo: bytes, caption: str, writer: str | None) -> tuple[bytes, str]:
-    """Return a copy of the photo file with the caption in it, and the copy's ending."""
-    return sharing.write_caption(photo, caption, writer=writer)
+def captioned_copy(
+    photo: bytes, caption: str, writer: str | None, version: str, confidence: float | None
+) -> CaptionedPhoto:
+    """Return a copy of the photo file with the caption in it."""
+    facts = {"version": version, "confidence": confidence}
+    return write_caption(photo, caption, writer=writer, **facts)  # type: ignore[arg-type]
 
 
 def _attention(

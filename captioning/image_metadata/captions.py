@@ -1,0 +1,241 @@
+"""A caption as text that travels: alternative text for a web page, and inside a copy of the photo.
+
+A photo file keeps its caption in several places, and programs differ in which they read first: XMP
+(`dc:description`, and the IPTC standard's text for people who cannot see the photo), EXIF
+(`ImageDescription`), and IPTC records.  All of them are made to agree.  Nothing else in the file
+changes: libraries for it either compile native code or are no longer kept up, and Pillow would
+encode the picture anew.
+
+What a machine wrote says so first, with the model and how sure it is.
+"""
+
+import contextlib
+import html
+import io
+import re
+import urllib.parse
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from captioning.errors import ImageError
+from captioning.image_formats import formats_of
+from captioning.image_metadata import exif, iptc, xmp
+from captioning.image_metadata.containers import CONTAINERS, Container, Metadata, container_of
+from captioning.images import read_image
+
+__all__ = [
+    "MACHINE_MADE",
+    "CaptionedPhoto",
+    "StoredCaption",
+    "alt_html",
+    "alt_text",
+    "read_caption",
+    "write_caption",
+]
+
+MACHINE_MADE = "Machine-made caption: "
+"""What a caption begins with that no person has checked; facts may stand before the colon."""
+
+_MARK = re.compile(r"Machine-made caption(?: \([^()]*\))?: ")
+_DESCRIPTION, _ALT_TEXT = "dc:description", "Iptc4xmpCore:AltTextAccessibility"
+_WRITER = "photoshop:CaptionWriter"
+_ORIENTATION = 0x0112
+_VERSION, _CONFIDENCE = "captioning:ModelVersion", "captioning:Confidence"
+
+
+@dataclass(frozen=True)
+class StoredCaption:
+    """A caption found in a photo file.
+
+    Attributes:
+        text: the sentence, without the words that mark it as machine-made.
+        machine_made: whether it is marked so.
+        writer: who or what wrote it, if the file says.
+        confidence: how sure the model was, 0 to 1, if the file says.
+    """
+
+    text: str
+    machine_made: bool
+    writer: str | None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class CaptionedPhoto:
+    """A copy of a photo with a caption in it.
+
+    Attributes:
+        data: the file.
+        ending: of its name, without the dot.
+        notes: a sentence for each thing that is other than one would expect.
+    """
+
+    data: bytes
+    ending: str
+    notes: tuple[str, ...] = ()
+
+
+def alt_text(caption: str, *, machine_made: bool = True, confidence: float | None = None) -> str:
+    """Return a caption as text to be read out; what a machine wrote says so first.
+
+    Args:
+        caption: the sentence.
+        machine_made: whether no person has checked it.
+        confidence: how sure the model is that it is right, 0 to 1.
+
+    >>> alt_text("a dog runs")
+    'Machine-made caption: a dog runs'
+    >>> alt_text("a dog runs", confidence=0.384)
+    'Machine-made caption (38 % sure): a dog runs'
+    """
+    return (_mark(None, confidence) if machine_made else "") + caption
+
+
+def alt_html(
+    caption: str, file_name: str, *, machine_made: bool = True, confidence: float | None = None
+) -> str:
+    """Return an HTML image with the caption as its alternative text.
+
+    >>> alt_html("a dog", "IMG #1.jpg", machine_made=False)
+    '<img src="IMG%20%231.jpg" alt="a dog">'
+    """
+    text = alt_text(caption, machine_made=machine_made, confidence=confidence)
+    source = urllib.parse.quote(file_name)
+    return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
+
+
+def write_caption(
+    photo: bytes,
+    caption: str,
+    *,
+    writer: str | None = None,
+    version: str = "",
+    confidence: float | None = None,
+) -> CaptionedPhoto:
+    """Put a caption into a copy of a photo.
+
+    Args:
+        photo: the file; not changed.
+        caption: the sentence.
+        writer: the model that wrote it, or None if a person wrote or corrected it.
+        version: the model's.
+        confidence: how sure the model is that the caption is right, 0 to 1.
+
+    Returns:
+        The copy.  A JPEG, PNG, WebP, GIF or TIFF keeps its picture data, byte by byte; another
+        format becomes a PNG of the same picture, and a note says what that loses.
+
+    Raises:
+        ImageError: the photo cannot be read, or its metadata leave no room.
+    """
+    picture = read_image(photo)  # a file that is no photo is refused before it is taken apart
+    notes: list[str] = []
+    container = container_of(photo)
+    if container is None:
+        photo, note = _as_png(photo, picture)
+        container = next(kind for kind in CONTAINERS if kind.ending == "png")
+        notes += [note] if note else []
+    model = f"{writer} {version}".strip() if writer is not None else None
+    text = caption if model is None else _mark(model, confidence) + caption
+    old = container.read(photo)
+    new = Metadata(
+        xmp=xmp.with_properties(
+            old.xmp,
+            {
+                _DESCRIPTION: text,
+                _ALT_TEXT: alt_text(
+                    caption, machine_made=writer is not None, confidence=confidence
+                ),
+                _WRITER: writer,
+                _VERSION: version or None,
+                _CONFIDENCE: None if confidence is None else f"{confidence:.3f}",
+            },
+        ),
+        exif=exif.with_entries(old.exif, {exif.IMAGE_DESCRIPTION: text.encode()}),
+        photoshop=iptc.in_photoshop(old.photoshop, text, writer),
+        iptc=iptc.with_caption(old.iptc, text, writer),
+        description=text,
+    )
+    if new.xmp is None:
+        notes.append("The photo's XMP could not be understood and was left as it was.")
+    if new.exif is None:
+        notes.append("The photo's EXIF could not be understood and was left as it was.")
+    in_exif = new.exif is not None and container.ending != "gif"
+    if new.xmp is None and not in_exif and container.ending != "png":
+        raise ImageError("The photo's metadata are damaged, so no caption is written into it.")
+    return CaptionedPhoto(_written(container, photo, new, notes), container.ending, tuple(notes))
+
+
+def read_caption(photo: bytes) -> StoredCaption | None:
+    """Return the caption that a file carries in XMP or EXIF, or None if it carries none.
+
+    Raises:
+        ImageError: the file is no JPEG, PNG, WebP, GIF or TIFF, or is damaged.
+    """
+    container = container_of(photo)
+    if container is None:
+        raise ImageError(
+            "Captions are read from JPEG, PNG, WebP, GIF and TIFF files; this is another kind."
+        )
+    found = container.read(photo)
+    properties = xmp.read_properties(found.xmp)
+    text = properties.get(_DESCRIPTION)
+    if text is None:
+        block = exif.find(found.exif, exif.IMAGE_DESCRIPTION)
+        text = None if not block else block.decode("utf-8", "replace")
+    if text is None:
+        return None
+    mark = _MARK.match(text)
+    return StoredCaption(
+        text=text[mark.end() :] if mark else text,
+        machine_made=mark is not None,
+        writer=properties.get(_WRITER) or None,
+        confidence=_number(properties.get(_CONFIDENCE)),
+    )
+
+
+def _mark(model: str | None, confidence: float | None) -> str:
+    """Return the words that stand before a caption that a machine wrote."""
+    facts = [model] if model else []
+    facts += [] if confidence is None else [f"{confidence:.0%}".replace("%", " % sure")]
+    return f"Machine-made caption ({', '.join(facts)}): " if facts else MACHINE_MADE
+
+
+def _written(container: Container, photo: bytes, new: Metadata, notes: list[str]) -> bytes:
+    """Write metadata; what a file has no room for is left out, as long as one place holds it."""
+    try:
+        return container.write(photo, new)
+    except ImageError:
+        if new.exif is None or new.xmp is None:
+            raise
+        notes.append("The photo's EXIF has no room for the caption; XMP holds it.")
+        return container.write(photo, replace(new, exif=None))
+
+
+def _as_png(photo: bytes, picture: Image.Image) -> tuple[bytes, str]:
+    """Return a photo of another format as PNG, and a sentence on what that loses."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(photo), formats=formats_of(photo)) as opened:
+        if opened.format == "BMP":
+            opened.save(buffer, "PNG")
+            return buffer.getvalue(), ""
+        kept = {name: opened.info.get(name) for name in ("icc_profile", "exif")}
+        block = Image.Exif()
+        with contextlib.suppress(Exception):  # damaged EXIF may raise anything
+            block.load(kept["exif"] or b"")
+            block.pop(_ORIENTATION, None)  # the picture is upright already
+        picture.save(buffer, "PNG", exif=block.tobytes(), icc_profile=kept["icc_profile"])
+        lost = "the first picture alone, " if getattr(opened, "n_frames", 1) > 1 else ""
+        return buffer.getvalue(), (
+            f"The copy is a PNG, {lost}with 8 bits a colour, because captions are not written into "
+            f"{opened.format} files. It keeps EXIF and colour profile, but no other metadata."
+        )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
