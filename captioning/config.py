@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from captioning.errors import ConfigError
+from captioning.regular_files import read_regular_file
 
 __all__ = [
     "Config",
@@ -30,6 +31,9 @@ __all__ = [
     "read_training_config",
     "setting",
 ]
+
+MAX_BYTES = 10_000_000
+"""Of a file of settings."""
 
 MOST_REQUIRED_WORDS = 4
 """The search keeps a beam for each number of required words said so far, so they are few."""
@@ -340,7 +344,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_regular_file(path, MAX_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

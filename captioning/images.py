@@ -7,9 +7,9 @@ photos are decoded one after the other, so that many do not fill the memory.
 """
 
 import contextlib
+import errno
 import io
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from captioning.errors import ImageError
 from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
 from captioning.image_repair import without_metadata
+from captioning.regular_files import read_regular_file
 
 __all__ = [
     "FORMATS",
@@ -168,26 +169,16 @@ def read_photo_file(path: str | os.PathLike[str]) -> bytes:
 
 def _read_file(path: str | os.PathLike[str], label: str, max_bytes: int) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageError(f"{label} is a pipe, a device or the like. Name a photo file.")
-            if status.st_size > max_bytes:
-                raise ImageError(_too_many_bytes(label, max_bytes))
-            return file.read(status.st_size)  # not more: a buffer of that size is taken at once
+        return read_regular_file(path, max_bytes)
     except FileNotFoundError as error:
         raise ImageError(f"{label} does not exist: there is no file '{path}'.") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{label} is a folder. Name a photo inside it.") from error
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
-        if os.path.isdir(path):  # what Windows calls a lack of permission
+        code = error.errno if isinstance(error, OSError) else None
+        if code == errno.EFBIG:
+            raise ImageError(_too_many_bytes(label, max_bytes)) from error
+        if code is not None and os.path.isdir(path):
             raise ImageError(f"{label} is a folder. Name a photo inside it.") from error
         raise ImageError(f"{label} cannot be opened ({error}).") from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to would otherwise keep the caller waiting."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class _PixelBudget:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import BundleError
+from captioning.regular_files import read_regular_file
 from captioning.text import tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
@@ -20,6 +21,7 @@ __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 PAD, UNK, BOS, EOS = range(4)
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 FORMAT_VERSION = 1
+MAX_BYTES = 20_000_000
 
 
 class Vocabulary:
@@ -105,7 +107,7 @@ class Vocabulary:
         """
         path = Path(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_regular_file(path, MAX_BYTES).decode("utf-8"))
             version, words = content["format_version"], content["words"]
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}.") from error

@@ -11,8 +11,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from captioning.errors import BundleError
+from captioning.regular_files import read_regular_file
 
 __all__ = ["read_arrays", "read_json", "read_text", "write_arrays", "write_json", "write_text"]
+
+_MAX_JSON = 50_000_000
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def read_json(path: Path) -> dict[str, Any]:
         BundleError: the file is missing, is not JSON, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular_file(path, _MAX_JSON).decode("utf-8"))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -39,7 +42,9 @@ def read_text(path: Path) -> str:
         BundleError: the file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if not path.is_file():
+            return ""
+        return read_regular_file(path, _MAX_JSON).decode("utf-8", "replace")
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -62,6 +67,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         BundleError: the file is missing or damaged, or holds arrays that NumPy has no type for.
     """
+    if path.exists() and not path.is_file():
+        raise BundleError(f"{path} is not a file; copy the whole folder again.")
     try:
         return load_file(path)
     except FileNotFoundError as error:

@@ -17,6 +17,7 @@ from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.errors import BundleError
 from captioning.paths import data_folder, shipped_models
+from captioning.regular_files import read_regular_file
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -39,6 +40,8 @@ PREFERRED = ("flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
 MAX_FEATURES = 1_000_000
 """More numbers than any encoder gives of a photo: a damaged size must not ask for terabytes."""
 
+
+MAX_HISTORY_BYTES = 50_000_000
 
 PUBLICATION = "published.json"
 """The file of a published model that says who published it."""
@@ -170,7 +173,7 @@ class Bundle:
         if not path.exists():
             return []
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = read_regular_file(path, MAX_HISTORY_BYTES).decode("utf-8").splitlines()
             records = [json.loads(line) for line in lines if line.strip()]
         except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"{path} cannot be read: {error}.") from error

@@ -1,6 +1,7 @@
 """Reading the text files that come with data sets, whichever program last saved them."""
 
 import codecs
+import errno
 import json
 import re
 from collections.abc import Collection
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from captioning.errors import DatasetError
+from captioning.regular_files import read_regular_file
 
 __all__ = ["read_json", "read_lines", "read_text"]
 
@@ -69,12 +71,12 @@ def read_json(path: Path, without: Collection[str] = ()) -> Any:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        return read_regular_file(path, _MAX_BYTES)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
             raise DatasetError(
                 f"'{path}' is too large for a caption file: more than {_MAX_BYTES // 10**6} MB."
-            )
-        return path.read_bytes()
-    except OSError as error:
+            ) from error
         raise DatasetError(f"'{path}' cannot be read ({error.strerror}).") from error
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from captioning.datasets import CaptionDataset
 from captioning.errors import FeaturesError
+from captioning.regular_files import read_regular_file
 from captioning.text import tokenize
 from captioning.tutorials import array_reader
 from captioning.vocabulary import Vocabulary
@@ -38,6 +39,7 @@ __all__ = [
 _ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
 
 MAX_FEATURE_BYTES = 600_000_000
+MAX_TEXT_BYTES = 200_000_000
 _MOST_SECONDS = 120
 
 
@@ -70,7 +72,7 @@ def read_descriptions(path: Path) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular_file(path, MAX_TEXT_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FeaturesError(f"{path} cannot be read as text: {error}.") from error
     for number, line in enumerate(lines, start=1):

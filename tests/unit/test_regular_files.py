@@ -1,0 +1,64 @@
+"""Pipes, devices and endless files in the place of files that are read: refused at once."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from captioning.bundles import read_bundle
+from captioning.config import read_training_config
+from captioning.datasets.textfile import read_text
+from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
+from captioning.regular_files import read_regular_file
+from captioning.tutorials import read_descriptions
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
+
+
+@pytest.fixture(params=["a pipe", "a device", "a folder", "an endless file"])
+def odd(request, tmp_path):
+    path = tmp_path / "odd"
+    match request.param:
+        case "a pipe":
+            os.mkfifo(path)
+        case "a device":
+            path.symlink_to("/dev/zero")
+        case "a folder":
+            path.mkdir()
+        case _:
+            with path.open("wb") as file:
+                file.truncate(10**12)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (lambda path: read_regular_file(path, 1000), OSError),
+        (read_training_config, ConfigError),
+        (read_text, DatasetError),
+        (read_descriptions, FeaturesError),
+    ],
+)
+def test_what_is_no_ordinary_file_is_refused_at_once(odd, read, error):
+    with pytest.raises(error):
+        read(odd)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "vocabulary.json", "metrics.json", "history.jsonl"]
+)
+def test_a_bundle_of_such_files_is_refused_at_once(odd, name, write_tiny_bundle, tmp_path):
+    folder = write_tiny_bundle(tmp_path / "model").folder
+    (folder / name).unlink(missing_ok=True)
+    shutil.move(odd, folder / name)
+    with pytest.raises(BundleError):
+        read_bundle(folder).history()
+
+
+def test_an_ordinary_file_is_read_whole(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert read_regular_file(tmp_path / "link", 3) == b"abc"
+    assert read_regular_file(Path(os.fspath(tmp_path)) / "file", 3) == b"abc"
