@@ -15,6 +15,7 @@ from captioning.datasets.catalog import safe_name
 from captioning.datasets.descriptions import FILE, NO_PHOTOS
 from captioning.errors import FeaturesError
 from captioning.features import write_store
+from captioning.image_formats import has_photo_ending
 from captioning.paths import data_folder
 from captioning.text import tokenize
 from captioning.tutorials.files import read_descriptions, read_features
@@ -82,6 +83,11 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
             f"{descriptions.name} and {features.name} have no photo in common: the one names "
             f"{_some(said)}, the other {_some(arrays)}."
         )
+    odd = next((name for name, value in found.items() if not np.isfinite(value).all()), None)
+    if odd is not None:
+        raise FeaturesError(
+            f"{features.name}: the features of {odd!r} hold numbers too large for float32."
+        )
     shapes = sorted({value.shape for value in found.values()})
     if len(shapes) > 1 or len(shapes[0]) not in (1, 2):
         raise FeaturesError(
@@ -139,12 +145,13 @@ def take_over(files: ClassFiles, name: str) -> CaptionDataset:
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"\.(jpe?g|png)$", "", name, flags=re.IGNORECASE)
+    return name[: name.rindex(".")] if has_photo_ending(name) else name
 
 
 def _without_batch(value: np.ndarray) -> np.ndarray:
     """Take off the axis of one photo, and lay a map's rows of regions one after the other."""
-    value = np.asarray(value, np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        value = np.asarray(value, np.float32)
     if value.ndim > 1 and value.shape[0] == 1:
         value = value[0]
     return value.reshape(-1, value.shape[-1]) if value.ndim == 3 else value

@@ -8,7 +8,7 @@ import pytest
 
 from captioning.config import EncoderConfig, TrainingConfig
 from captioning.datasets import available_datasets, load
-from captioning.errors import FeaturesError
+from captioning.errors import CaptioningError, FeaturesError
 from captioning.features import FeatureStore, store_folder
 from captioning.runs import data_sizes
 from captioning.tutorials import read_class_files, read_descriptions, take_over
@@ -124,3 +124,28 @@ def test_a_pickle_that_would_run_something_is_refused_and_named(brought, tmp_pat
     with pytest.raises(FeaturesError, match="system"):
         files_of(brought)
     assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e300])
+def test_features_that_are_no_numbers_are_refused_and_the_photo_is_named(brought, odd):
+    features = {f"{1000 + n}_ab.jpg": np.ones(2048) for n in range(40)}
+    features["1007_ab.jpg"][5] = odd
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    with pytest.raises(FeaturesError, match="1007_ab"):
+        files_of(brought)
+
+
+@pytest.mark.parametrize(
+    "name", [" 1.jpg", "1.jpg#2", "a\x0b1.jpg", "a/../1.jpg", "../1.jpg", "a b.jpg"]
+)
+def test_odd_names_become_a_data_set_or_a_sentence(tmp_path, data_home, name):
+    names = [name, "2.jpg", "3.jpg", "4.jpg"]
+    lines = "".join(f"{one}\ta dog runs\n" for one in names)
+    (tmp_path / "descriptions.txt").write_text(lines)
+    (tmp_path / "features.p").write_bytes(pickle.dumps({one: np.ones(2048) for one in names}))
+    try:
+        dataset = take_over(files_of(tmp_path), "ours")
+    except CaptioningError:
+        assert not (data_home / "ours").exists()
+    else:
+        assert len(dataset) == 4
