@@ -37,8 +37,8 @@ FORMAT_VERSION = 1
 PREFERRED = ("flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
 """Which model captions when none is named: the first of these at hand, else any."""
 
-MAX_FEATURES = 1_000_000
-"""More numbers than any encoder gives of a photo: a damaged size must not ask for terabytes."""
+MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
+"""More numbers and regions than any encoder gives: a damaged size must not ask for terabytes."""
 
 
 MAX_HISTORY_BYTES = 50_000_000
@@ -312,10 +312,11 @@ def _find(name: str | Path) -> Path:
 def _checked_shape(value: Any) -> tuple[int, ...]:
     sizes = value if isinstance(value, list) and len(value) in (1, 2) else [None]
     is_shape = all(type(size) is int and 1 <= size <= MAX_FEATURES for size in sizes)
-    if not is_shape or math.prod(sizes) > MAX_FEATURES:
+    too_many = is_shape and len(sizes) == 2 and sizes[0] > MAX_REGIONS
+    if not is_shape or too_many or math.prod(sizes) > MAX_FEATURES:
         raise ValueError(
-            f"feature_shape must be one or two sizes of at most {MAX_FEATURES:,} numbers in all, "
-            f"found {str(value)[:80]!r}."
+            f"feature_shape must be one or two sizes, of at most {MAX_REGIONS:,} regions and "
+            f"{MAX_FEATURES:,} numbers in all, found {str(value)[:80]!r}."
         )
     return tuple(sizes)
 

@@ -338,6 +338,7 @@ def test_a_missing_file_is_named(bundle, name, told):
         (None, {"feature_shape": [100_000, 100_000]}),
         (None, {"feature_shape": [10**30]}),
         (None, {"feature_shape": [1, 1_000_000]}),
+        (None, {"feature_shape": [1_000_000, 1]}),
         ("decoder", {"units": 2048, "embedding_size": 2048}),
     ],
 )
