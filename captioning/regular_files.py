@@ -1,14 +1,16 @@
-"""Reading files that somebody else has put there: ordinary ones, and only up to a size.
+"""Ordinary files: read only up to a size, and written so that a power cut does not undo it.
 
-A named pipe would keep the reader waiting for ever, and a device such as /dev/zero never ends.
+What somebody else has put in a file's place may be a named pipe, which keeps the reader waiting for
+ever, or a device such as /dev/zero, which never ends.
 """
 
+import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
 
-__all__ = ["read_regular_file"]
+__all__ = ["flush_to_disk", "read_regular_file"]
 
 
 def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> bytes:
@@ -30,3 +32,17 @@ def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> by
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, has reached the disk.
+
+    A file moved into place may otherwise be empty after a power cut, and the move undone.  Where
+    the system cannot do this, as for a folder on Windows, nothing happens.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -17,6 +17,7 @@ from captioning.bundles.scores import SCORES_BEGIN, SCORES_END, score_table
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.errors import BundleError
+from captioning.regular_files import flush_to_disk
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -158,9 +159,13 @@ def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
 def move_into_place(new: Path, folder: Path) -> None:
     """Put a whole folder where another one may be, which stays if that fails.
 
+    It is on the disk when this returns, so that a power cut does not take a model back.
+
     Raises:
         OSError: it cannot be moved.
     """
+    for path in (*new.rglob("*"), new):
+        flush_to_disk(path)
     old = folder.with_name(f".{folder.name}.old")
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -171,4 +176,5 @@ def move_into_place(new: Path, folder: Path) -> None:
         if old.exists():
             old.rename(folder)
         raise
+    flush_to_disk(folder.parent)
     shutil.rmtree(old, ignore_errors=True)

@@ -15,6 +15,7 @@ from captioning.bundles import Bundle, publish_bundle
 from captioning.config import TrainingConfig
 from captioning.errors import CaptioningError, RunError
 from captioning.paths import data_folder
+from captioning.regular_files import flush_to_disk
 from captioning.runs.locks import Slot, locked
 from captioning.runs.record import LIVE, STARTABLE, Run, Status, read_json, write_json
 
@@ -102,12 +103,13 @@ class Runs:
                 beside = folder.with_name(f".{folder.name}.part")
                 shutil.rmtree(beside, ignore_errors=True)
                 beside.mkdir()
-                write_json(beside / "config.json", config.to_dict())
+                write_json(beside / "config.json", config.to_dict(), durable=True)
                 (beside / "note.txt").write_text(note, encoding="utf-8")
                 if origin is not None:
                     write_json(beside / "origin.json", dict(origin))
                 Run(beside, Status()).write_status(Status(epochs=config.epochs, created=now))
                 beside.rename(folder)
+                flush_to_disk(self.folder)
         except OSError as error:
             raise RunError(f"The run cannot be written to {self.folder}: {error}.") from error
         return Run.read(folder)
@@ -226,7 +228,8 @@ class Runs:
         """End a run from inside its process: keep its last status and let the next one begin."""
         with self._lock():
             try:
-                run.write_status(status)
+                flush_to_disk(run.folder / "events.jsonl")
+                run.write_status(status, durable=True)
             finally:
                 slot.close()
                 self._advance()

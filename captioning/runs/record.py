@@ -12,6 +12,7 @@ from typing import Any
 
 from captioning.config import TrainingConfig, read_training_config
 from captioning.errors import ConfigError, RunError
+from captioning.regular_files import flush_to_disk
 
 __all__ = [
     "LATEST",
@@ -176,13 +177,17 @@ class Run:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def write_status(self, status: Status) -> None:
+    def write_status(self, status: Status, *, durable: bool = False) -> None:
         """Replace `status.json`.
+
+        Args:
+            status: what it says from now on.
+            durable: whether a power cut must not undo it.
 
         Raises:
             OSError: the disk is full, say.
         """
-        write_json(self.folder / "status.json", dataclasses.asdict(status))
+        write_json(self.folder / "status.json", dataclasses.asdict(status), durable=durable)
 
 
 def read_json(path: Path) -> Any:
@@ -214,15 +219,28 @@ def _a_file(path: Path) -> Path:
     return path
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON beside `path` and move it into place, so that no reader ever sees half of it."""
+def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
+    """Write JSON beside `path` and move it into place, so that no reader ever sees half of it.
+
+    Args:
+        path: the file.
+        content: plain data.
+        durable: whether to wait until a power cut cannot undo it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        if durable:
+            flush_to_disk(beside)
         os.replace(beside, path)
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+    if durable:
+        flush_to_disk(path.parent)
 
 
 def _read_status(path: Path) -> Status:

@@ -1,4 +1,4 @@
-"""Pipes, devices and endless files in the place of files that are read: refused at once."""
+"""Pipes, devices and endless files are refused at once; what is done is on the disk."""
 
 import os
 import shutil
@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from captioning.bundles import read_bundle
-from captioning.config import read_training_config
+from captioning.bundles import publish_bundle, read_bundle
+from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets.textfile import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
 from captioning.regular_files import read_regular_file
+from captioning.runs import Runs
+from captioning.runs.locks import Slot
 from captioning.tutorials import read_descriptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
@@ -62,3 +64,36 @@ def test_an_ordinary_file_is_read_whole(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "file")
     assert read_regular_file(tmp_path / "link", 3) == b"abc"
     assert read_regular_file(Path(os.fspath(tmp_path)) / "file", 3) == b"abc"
+
+
+@pytest.fixture
+def flushed(monkeypatch):
+    """The names of what was flushed to the disk, in order."""
+    names, fsync = [], os.fsync
+
+    def note(descriptor):
+        names.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return names
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="cannot see what is flushed")
+def test_what_is_reported_done_is_on_the_disk(flushed, write_tiny_bundle, tmp_path):
+    bundle = write_tiny_bundle(tmp_path / "bundle")
+    assert {"decoder.safetensors", "config.json", "vocabulary.json"} < set(flushed)
+    assert flushed[-1] == tmp_path.name
+    flushed.clear()
+    published = publish_bundle(bundle.folder, "mine", run="try")
+    assert {"published.json", "decoder.safetensors"} < set(flushed)
+    assert flushed[-1] == published.folder.parent.name
+    flushed.clear()
+    runs = Runs(tmp_path)
+    run = runs.create(TrainingConfig(name="try", data="shapes"))
+    assert flushed[-1] == "runs"
+    (run.folder / "events.jsonl").touch()
+    flushed.clear()
+    runs.leave(run, run.status.replace(state="finished"), Slot.take(runs.slot_path))
+    assert flushed[0] == "events.jsonl"
+    assert flushed[-1] == run.id
