@@ -310,7 +310,7 @@ def _find(name: str | Path) -> Path:
 
 
 def _checked_shape(value: Any) -> tuple[int, ...]:
-    sizes = value if isinstance(value, list) and len(value) in (1, 2) else [None]
+    sizes: list[Any] = value if isinstance(value, list) and len(value) in (1, 2) else [None]
     is_shape = all(type(size) is int and 1 <= size <= MAX_FEATURES for size in sizes)
     too_many = is_shape and len(sizes) == 2 and sizes[0] > MAX_REGIONS
     if not is_shape or too_many or math.prod(sizes) > MAX_FEATURES:
