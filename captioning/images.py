@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from captioning.errors import ImageError
+from captioning.image_bytes import count_scans, without_metadata
 from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
-from captioning.image_repair import without_metadata
 from captioning.regular_files import read_regular_file
 
 __all__ = [
@@ -41,6 +41,8 @@ COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
 #: A decoder keeps something for each row, so a thin picture takes more memory than its pixels say.
 MAX_SIDE = 30_000
+#: Progressive JPEGs have about ten passes; each more goes over all pixels again.
+MAX_SCANS = 50
 
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
 _ENOUGH_ROWS = 0.9
@@ -208,9 +210,16 @@ _DECODING = _PixelBudget(MAX_PIXELS)
 
 
 def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
+    if count_scans(data) > MAX_SCANS:
+        raise ImageError(
+            f"{label} is not read: it is a JPEG of more than {MAX_SCANS} passes, which takes too "
+            "long. Save it anew with another program."
+        )
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         _check_pixels(opened.size, label, max_pixels)
-        with _DECODING.take(opened.width * opened.height):
+        # The header of an AVIF or HEIC file may name a smaller size than its decoder takes.
+        pixels = MAX_PIXELS if is_heif(data) else opened.width * opened.height
+        with _DECODING.take(pixels):
             picture = _to_rgb(_load(opened, label))
             # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
             orientation = _orientation(opened)

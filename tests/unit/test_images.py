@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from captioning import images
 from captioning.errors import ImageError
+from captioning.image_bytes import count_scans
 from captioning.images import as_small_copy, read_image, read_photo_file, to_square
 
 ROOT = Path(__file__).parents[2]
@@ -553,6 +554,17 @@ def test_pipes_devices_and_sockets_are_refused_at_once(tmp_path):
             assert f"'{name}'" in refusal(tmp_path / name)
             with pytest.raises(ImageError):
                 read_photo_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"abc"])
+def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(garbage):
+    data = encode(scene(), "JPEG", progressive=True)
+    assert 1 < count_scans(data) < 20
+    last = data[data.rindex(b"\xff\xda") : -2]
+    assert "passes" in refusal(data[:-2] + (garbage + last) * 60 + b"\xff\xd9")
+    behind = data + last * 60  # what stands behind the end is never decoded
+    assert difference(read_image(behind), read_image(data)) == 0
+    assert count_scans(encode(scene(), "PNG")) == 0
 
 
 def test_large_pictures_are_decoded_one_after_the_other():

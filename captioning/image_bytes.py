@@ -1,14 +1,35 @@
-"""A photo whose metadata alone are damaged, without them: its pixels can still be decoded."""
+"""A photo's bytes before they are decoded: passes counted, and damaged metadata left out."""
 
+import re
 import zlib
 
 from captioning.image_formats import PNG_SIGNATURE
 
-__all__ = ["without_metadata"]
+__all__ = ["count_scans", "without_metadata"]
 
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
+_END = 0xD9
+_WITHOUT_LENGTH = {0x01, 0xD8}
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+
+
+def count_scans(data: bytes) -> int:
+    """Count the passes that a decoder makes over the pixels of a JPEG; 0 for other files.
+
+    Markers are looked for as libjpeg does, which skips what is none.
+    """
+    count, place = 0, 2
+    while data[:2] == b"\xff\xd8" and (found := _MARKER.search(data, place)):
+        marker = data[found.start() + 1]
+        if marker == _END:
+            break
+        count += marker == _START_OF_PIXELS
+        place = found.end()
+        if marker not in _WITHOUT_LENGTH:
+            place += max(int.from_bytes(data[place : place + 2], "big"), 2)
+    return count
 
 
 def without_metadata(data: bytes) -> bytes:
