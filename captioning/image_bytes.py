@@ -10,6 +10,7 @@ __all__ = ["count_scans", "without_metadata"]
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
 _END = 0xD9
+_MAX_SEGMENTS = 10_000
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
@@ -18,10 +19,14 @@ _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 def count_scans(data: bytes) -> int:
     """Count the passes that a decoder makes over the pixels of a JPEG; 0 for other files.
 
-    Markers are looked for as libjpeg does, which skips what is none.
+    Markers are looked for as libjpeg does, which skips what is none.  Each segment beyond a number
+    that no photo has counts as a pass too.
     """
-    count, place = 0, 2
+    count, place, segments = 0, 2, 0
     while data[:2] == b"\xff\xd8" and (found := _MARKER.search(data, place)):
+        segments += 1
+        if segments > _MAX_SEGMENTS:
+            return segments
         marker = data[found.start() + 1]
         if marker == _END:
             break

@@ -47,6 +47,7 @@ MAX_SCANS = 50
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
 _ENOUGH_ROWS = 0.9
 
+_TILE_TAGS = (322, 323)
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -217,6 +218,7 @@ def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
         )
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         _check_pixels(opened.size, label, max_pixels)
+        _check_pixels(_tile(opened) or opened.size, label, max_pixels)
         # The header of an AVIF or HEIC file may name a smaller size than its decoder takes.
         pixels = MAX_PIXELS if is_heif(data) else opened.width * opened.height
         with _DECODING.take(pixels):
@@ -280,6 +282,13 @@ def _check_pixels(size: tuple[int, int], label: str, max_pixels: int) -> None:
         raise ImageError(_too_many_pixels(label, max_pixels, f"{width:,} x {height:,} pixels, "))
     if width * height == 0:
         raise ImageError(f"{label} has no pixels ({width} x {height}).")
+
+
+def _tile(opened: ImageFile.ImageFile) -> tuple[int, int] | None:
+    """Return the size of a TIFF's tiles, each of which is decoded whole, whatever the picture's."""
+    sizes = [getattr(opened, "tag_v2", {}).get(tag) for tag in _TILE_TAGS]
+    width, height = (size if type(size) is int and size > 0 else 0 for size in sizes)
+    return (width, height) if width and height else None
 
 
 def _too_many_pixels(label: str, max_pixels: int, found: str = "") -> str:

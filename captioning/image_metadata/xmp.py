@@ -36,8 +36,7 @@ _EMPTY = (
 _MAX_BYTES = 2_000_000
 _MAX_DEPTH = 100
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
-_ATTRIBUTE = re.compile(rb"""\s+([\w.-]+:[\w.-]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
-_PADDING = re.compile(rb"[ \t\r\n]+(?=<\?xpacket end)")
+_ATTRIBUTE = re.compile(rb"""(?<=\s)([\w.-]+:[\w.-]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -154,11 +153,12 @@ def _attributes(
 
 def _padded(packet: bytes, length: int) -> bytes:
     """Take what was added from the blanks that writers leave at a packet's end, or return it."""
-    blanks = _PADDING.search(packet)
-    if blanks is None:
+    end = packet.rfind(b"<?xpacket end")
+    body = packet[: max(end, 0)].rstrip(b" \t\r\n")
+    if not body or len(body) == end:
         return packet
-    room = max(len(blanks[0]) - (len(packet) - length), 1)
-    return packet[: blanks.start()] + b" " * (room - 1) + b"\n" + packet[blanks.end() :]
+    room = max(end - len(body) - (len(packet) - length), 1)
+    return body + b" " * (room - 1) + b"\n" + packet[end:]
 
 
 def _known_name(raw: str, namespaces: Mapping[str, str]) -> str:

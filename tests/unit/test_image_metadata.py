@@ -287,6 +287,16 @@ def test_what_is_added_to_a_packet_is_taken_from_its_blanks():
     assert len(xmp.with_properties(new, {"dc:description": None})) == len(old)
 
 
+@pytest.mark.parametrize("blank", [b" ", b"\n", b" a", b" x:a='1'", b"<!---->", b"&#97;"])
+def test_a_packet_of_blanks_and_the_like_takes_no_longer_than_another(blank):
+    many = blank * (1_000_000 // len(blank))
+    if blank in (b" ", b"\n"):
+        tag = HDR.replace(b" rdf:about", many + b" rdf:about")
+        assert xmp.with_properties(tag, {"photoshop:CaptionWriter": "m"}) is not None
+    xmp.with_properties(HDR.replace(b"</rdf:Desc", many + b"</rdf:Desc"), {"dc:description": "a"})
+    xmp.with_properties(HDR + many + b'<?xpacket end="w"?>', {"dc:description": "a"})
+
+
 def iptc_block(*records):
     data = b"".join(
         bytes([0x1C, *kind]) + len(value).to_bytes(2, "big") + value for kind, value in records

@@ -556,6 +556,15 @@ def test_pipes_devices_and_sockets_are_refused_at_once(tmp_path):
                 read_photo_file(tmp_path / name)
 
 
+def test_a_tiff_of_tiles_larger_than_any_picture_is_refused_before_it_is_decoded():
+    tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 322: 20_000, 323: 20_000}
+    data = b"\x80\x00" * 100
+    tags |= {324: 8 + 2 + 12 * (len(tags) + 2) + 4, 325: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    assert "20,000 x 20,000" in refusal(b"II*\0\x08\0\0\0" + directory + data)
+
+
 @pytest.mark.parametrize("garbage", [b"", b"abc"])
 def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(garbage):
     data = encode(scene(), "JPEG", progressive=True)
@@ -565,6 +574,7 @@ def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(garbage):
     behind = data + last * 60  # what stands behind the end is never decoded
     assert difference(read_image(behind), read_image(data)) == 0
     assert count_scans(encode(scene(), "PNG")) == 0
+    assert "passes" in refusal(data[:2] + b"\xff\xe5\0\2" * 1_000_000 + data[2:])
 
 
 def test_large_pictures_are_decoded_one_after_the_other():
