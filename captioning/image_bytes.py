@@ -1,11 +1,17 @@
-"""A photo's bytes before they are decoded: passes counted, and damaged metadata left out."""
+"""A photo's bytes before they are decoded: parts counted, and damaged metadata left out."""
 
 import re
 import zlib
 
 from captioning.image_formats import PNG_SIGNATURE
 
-__all__ = ["count_scans", "without_metadata"]
+__all__ = ["count_scans", "too_long_to_decode", "without_metadata"]
+
+MAX_SCANS = 50
+"""Progressive JPEGs have about ten passes; each more goes over all pixels again."""
+
+MAX_CHUNKS = 100_000
+"""Of a PNG; Pillow takes a moment for each."""
 
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
@@ -35,6 +41,17 @@ def count_scans(data: bytes) -> int:
         if marker not in _WITHOUT_LENGTH:
             place += max(int.from_bytes(data[place : place + 2], "big"), 2)
     return count
+
+
+def too_long_to_decode(data: bytes) -> str | None:
+    """Say of what a file has so much that its decoder would take too long; None if of nothing."""
+    if count_scans(data) > MAX_SCANS:
+        return f"it is a JPEG of more than {MAX_SCANS} passes"
+    place, chunks = len(PNG_SIGNATURE), 0
+    while data.startswith(PNG_SIGNATURE) and place < len(data) and chunks <= MAX_CHUNKS:
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        chunks += 1
+    return f"it is a PNG of more than {MAX_CHUNKS:,} chunks" if chunks > MAX_CHUNKS else None
 
 
 def without_metadata(data: bytes) -> bytes:

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from captioning.errors import ImageError
-from captioning.image_bytes import count_scans, without_metadata
+from captioning.image_bytes import too_long_to_decode, without_metadata
 from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
 from captioning.regular_files import read_regular_file
 
@@ -41,8 +41,6 @@ COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
 #: A decoder keeps something for each row, so a thin picture takes more memory than its pixels say.
 MAX_SIDE = 30_000
-#: Progressive JPEGs have about ten passes; each more goes over all pixels again.
-MAX_SCANS = 50
 
 # A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
 _ENOUGH_ROWS = 0.9
@@ -211,10 +209,10 @@ _DECODING = _PixelBudget(MAX_PIXELS)
 
 
 def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
-    if count_scans(data) > MAX_SCANS:
+    if reason := too_long_to_decode(data):
         raise ImageError(
-            f"{label} is not read: it is a JPEG of more than {MAX_SCANS} passes, which takes too "
-            "long. Save it anew with another program."
+            f"{label} is not read: {reason}, which takes too long. "
+            "Save it anew with another program."
         )
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         _check_pixels(opened.size, label, max_pixels)

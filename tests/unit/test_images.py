@@ -577,6 +577,12 @@ def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(garbage):
     assert "passes" in refusal(data[:2] + b"\xff\xe5\0\2" * 1_000_000 + data[2:])
 
 
+def test_a_png_of_endless_chunks_is_refused_before_it_is_decoded():
+    data, chunk = encode(scene(), "PNG"), b"\0\0\0\0abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
+    assert difference(read_image(data[:33] + chunk * 1000 + data[33:]), scene()) == 0
+    assert "100,000 chunks" in refusal(data[:33] + chunk * 100_000 + data[33:])
+
+
 def test_large_pictures_are_decoded_one_after_the_other():
     budget, together, most = images._PixelBudget(100), [], []
 
