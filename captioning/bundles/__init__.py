@@ -8,7 +8,12 @@ docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so 
 models at no cost; the arrays are read when a `Captioner` is made.
 """
 
-from captioning.bundles.publishing import publish_bundle, rename_bundle, unpublish_bundle
+from captioning.bundles.publishing import (
+    is_reserved,
+    publish_bundle,
+    rename_bundle,
+    unpublish_bundle,
+)
 from captioning.bundles.reading import (
     Bundle,
     Publication,
@@ -37,6 +42,7 @@ __all__ = [
     "check_bundle_folder",
     "default_model",
     "find_bundles",
+    "is_reserved",
     "keep_calibration",
     "lent_encoder",
     "model_folders",

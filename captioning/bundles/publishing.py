@@ -24,7 +24,7 @@ from captioning.config import TrainingConfig
 from captioning.errors import BundleError
 from captioning.paths import data_folder, shipped_models
 
-__all__ = ["publish_bundle", "rename_bundle", "unpublish_bundle"]
+__all__ = ["is_reserved", "publish_bundle", "rename_bundle", "unpublish_bundle"]
 
 
 def publish_bundle(
@@ -110,10 +110,15 @@ def _published(name: str) -> Path:
     return bundle.folder
 
 
+def is_reserved(name: str) -> bool:
+    """Tell whether a model that comes with the program has this name, in upper or lower case."""
+    # Some file systems do not tell them apart.
+    return name.casefold() in {one.name.casefold() for one in bundle_folders(shipped_models())}
+
+
 def _check_name(name: str) -> None:
     TrainingConfig(name=name)  # refuses what cannot be a model's name
-    # Some file systems do not tell upper from lower case.
-    if name.casefold() in {folder.name.casefold() for folder in bundle_folders(shipped_models())}:
+    if is_reserved(name):
         raise BundleError(
             f"{name} is the name of a model that comes with the app. Choose another name."
         )

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 MAX_MEMORY = 1_500_000_000
-MAX_CPU_SECONDS = 60
+MAX_CPU_SECONDS = 30
 MAX_INSTRUCTIONS = 2_000_000
 MAX_NAME = 1_000
 

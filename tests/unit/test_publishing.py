@@ -7,6 +7,7 @@ import pytest
 
 from captioning.bundles import (
     find_bundles,
+    is_reserved,
     publish_bundle,
     read_bundle,
     rename_bundle,
@@ -40,6 +41,8 @@ def test_names_of_shipped_models_are_reserved(left, data_home, name, replace):
         publish_bundle(left, name, run="try", replace=replace)
     assert not (data_home / "models" / name).exists()
     assert read_bundle("shapes").published is None
+    assert is_reserved(name)
+    assert not is_reserved("mine")
 
 
 def test_a_published_model_can_be_renamed_and_taken_back(published, left):

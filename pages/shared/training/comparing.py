@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from captioning.bundles import Bundle, find_bundles, unpublish_bundle
+from captioning.bundles import Bundle, find_bundles, is_reserved, unpublish_bundle
 from captioning.errors import CaptioningError
 from captioning.runs import (
     Comparison,
@@ -115,7 +115,8 @@ def show_model(page: str, runs: Runs, run: Run) -> None:
 
 
 def _publish(page: str, runs: Runs, run: Run) -> None:
-    model = st.text_input("Name of the model", run.config.name, key=f"{page}.model.{run.id}")
+    name = run.id if is_reserved(run.config.name) else run.config.name
+    model = st.text_input("Name of the model", name, key=f"{page}.model.{run.id}")
     by = st.text_input("Published by", key=f"{page}.by", placeholder="your name")
     replace = st.checkbox("Replace a model of that name", key=f"{page}.replace")
     if st.button("Publish", icon=":material/publish:", key=f"{page}.publish"):
