@@ -96,7 +96,7 @@ def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:
     try:
         archive = zipfile.ZipFile(source)
         members = {member.filename: member for member in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ImageError(f"The zip cannot be read ({error}). Make or copy it again.") from error
     return [
         AlbumPhoto(name, lambda member=member: _read_member(archive, member))  # type: ignore[misc]

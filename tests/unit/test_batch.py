@@ -100,6 +100,13 @@ def test_a_photo_that_breaks_a_step_of_its_own_costs_no_other_its_caption(tiny_c
     assert "'03.jpg' cannot be captioned (height must be more than 0)" in odd.error
 
 
+def test_a_zip_of_a_version_to_come_is_refused_with_a_sentence():
+    content = bytearray(zipped({"a.jpg": b"-"}).getvalue())
+    content[content.index(b"PK\1\2") + 6] = 250  # needs version 25 to be unpacked
+    with pytest.raises(ImageError, match="version 25"):
+        open_album(io.BytesIO(bytes(content)))
+
+
 def test_every_ending_of_a_photo_counts_in_a_folder(tmp_path):
     for name in ("a.jfif", "b.JPE", "c.avif", "d.HEIC", "e.mpo", "f.txt", "g.jpg.txt"):
         (tmp_path / name).write_bytes(b"-")
