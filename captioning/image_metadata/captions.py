@@ -101,7 +101,7 @@ def alt_html(
     '<img src="IMG%20%231.jpg" alt="a dog">'
     """
     text = alt_text(caption, machine_made=machine_made, confidence=confidence)
-    source = urllib.parse.quote(file_name)
+    source = urllib.parse.quote(file_name, errors="surrogateescape")
     return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
 
 
@@ -130,6 +130,7 @@ def write_caption(
         ImageError: the photo cannot be read, or its metadata leave no room.
     """
     picture = read_image(photo)  # a file that is no photo is refused before it is taken apart
+    caption = xmp.printable(caption)  # so that all places agree
     notes: list[str] = []
     container = container_of(photo)
     if container is None:

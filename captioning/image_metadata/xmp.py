@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-__all__ = ["read_properties", "with_properties"]
+__all__ = ["printable", "read_properties", "with_properties"]
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _NAMESPACES = {
@@ -103,6 +103,11 @@ def with_properties(packet: bytes | None, values: Mapping[str, str | None]) -> b
     return _padded(new + old[done:], len(old))
 
 
+def printable(text: str) -> str:
+    """Leave out the characters that XML cannot hold: controls, and halves of others."""
+    return _NOT_IN_XML.sub("", text)
+
+
 def read_properties(packet: bytes | None) -> dict[str, str]:
     """Return the properties known here by name; none of a packet that cannot be understood."""
     layout = None if packet is None else _layout(packet)
@@ -123,7 +128,7 @@ def read_properties(packet: bytes | None) -> dict[str, str]:
 def _written(old: bytes, layout: _Layout, name: str, value: str | None) -> bytes:
     """Write a property, with the texts in other languages that it had."""
     prefix = name.partition(":")[0]
-    text = None if value is None else escape(_NOT_IN_XML.sub("", value))
+    text = None if value is None else escape(printable(value))
     if name not in _IN_LANGUAGES:
         opening = f'<{name} xmlns:{prefix}="{_NAMESPACES[prefix]}">'
         return b"" if text is None else f"{opening}{text}</{name}>".encode()

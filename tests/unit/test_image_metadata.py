@@ -513,3 +513,12 @@ def test_html_is_escaped_and_says_first_who_wrote():
         'alt="Machine-made caption (20 % sure): a &quot;b&quot; &lt;script&gt;">'
     )
     assert 'alt="a dog"' in alt_html("a dog", "x.jpg", machine_made=False)
+    assert 'src="caf%E9.jpg"' in alt_html("a dog", b"caf\xe9.jpg".decode(errors="surrogateescape"))
+
+
+def test_characters_that_no_metadata_hold_are_left_out_everywhere(photo):
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF"):
+        copy = write_caption(saved(photo, kind), "a\0 dog\x1b \ud800runs").data
+        assert read_caption(copy).text == "a dog runs"
+        found = container_of(copy).read(copy)
+        assert kind == "GIF" or exif.find(found.exif, exif.IMAGE_DESCRIPTION) == b"a dog runs"
