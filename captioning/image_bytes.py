@@ -19,7 +19,7 @@ _END = 0xD9
 _MAX_SEGMENTS = 10_000
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+_PNG_PICTURE, _PNG_WANTED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, {b"tRNS", b"eXIf"}
 
 
 def count_scans(data: bytes) -> int:
@@ -78,13 +78,13 @@ def _jpeg_without_metadata(data: bytes) -> bytes:
 
 
 def _png_without_metadata(data: bytes) -> bytes:
-    """Keep the picture's chunks, and EXIF, which tells what is up, if its checksum is right."""
+    """Keep the picture's chunks; transparency, and EXIF, which tells what is up, if undamaged."""
     kept, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while place + 12 <= len(data):
         end = place + 12 + int.from_bytes(data[place : place + 4], "big")
         kind, chunk = data[place + 4 : place + 8], data[place:end]
         whole = zlib.crc32(chunk[4:-4]).to_bytes(4, "big") == chunk[-4:]
-        if kind in _PNG_PICTURE or (kind == b"eXIf" and whole):
+        if kind in _PNG_PICTURE or (kind in _PNG_WANTED and whole):
             kept.append(chunk)
         place = end
     return b"".join(kept)

@@ -512,6 +512,14 @@ def test_a_wrong_checksum_in_a_side_chunk_does_not_cost_the_picture():
     assert difference(found, scene().transpose(Image.Transpose.ROTATE_180)) == 0
 
 
+def test_a_wrong_checksum_of_the_transparency_costs_the_transparency_alone():
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    data = bytearray(encode(image, "PNG", transparency=0))
+    data[data.index(b"tRNS") + 5] ^= 1
+    assert read_image(bytes(data)).getpixel((0, 0)) == (10, 20, 30)
+
+
 def test_a_png_whose_pixels_are_changed_is_not_called_short():
     data = bytearray(encode(noisy(), "PNG"))
     data[20] ^= 1
