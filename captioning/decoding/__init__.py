@@ -3,17 +3,20 @@
 from captioning.decoding.forced import ForcedReading, Reading
 from captioning.decoding.hypotheses import Hypothesis, Trace, read_hypotheses
 from captioning.decoding.likelihood import SentenceLikelihood
-from captioning.decoding.loop import unsayable
 from captioning.decoding.search import CaptionSearch
+from captioning.decoding.step import Beginning, Step, StepModel, unsayable
 from captioning.decoding.tree import Node, read_tree
 
 __all__ = [
+    "Beginning",
     "CaptionSearch",
     "ForcedReading",
     "Hypothesis",
     "Node",
     "Reading",
     "SentenceLikelihood",
+    "Step",
+    "StepModel",
     "Trace",
     "read_hypotheses",
     "read_tree",

@@ -8,7 +8,7 @@ from keras import ops
 
 from captioning.backend import compiled, to_numpy
 from captioning.decoders import Decoder
-from captioning.decoding.loop import unsayable
+from captioning.decoding.step import unsayable
 from captioning.vocabulary import BOS, EOS
 
 __all__ = ["ForcedReading", "Reading"]

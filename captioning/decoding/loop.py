@@ -7,15 +7,15 @@ once at the end (`Trace`).  It stops when every beam of every photo has ended.
 
 from typing import Any
 
-import numpy as np
 from keras import ops
 
 from captioning.decoders import Decoder
 from captioning.decoding.choosing import Choice, Choose, Moment
 from captioning.decoding.hypotheses import DEAD
-from captioning.vocabulary import BOS, EOS, PAD, UNK
+from captioning.decoding.step import unsayable
+from captioning.vocabulary import BOS, EOS, PAD
 
-__all__ = ["search_loop", "unsayable"]
+__all__ = ["search_loop"]
 
 Beams = dict[str, Any]
 """What goes round: tensors whose first axis is B, the step `t`, and what is written down."""
@@ -179,10 +179,3 @@ def _would_repeat(recent: Any, words: Any, size: int) -> Any:
     same = ops.stack([ops.all(window, axis=-1) for window in windows], axis=-1)
     followed = ops.where(same, recent[:, :, : len(places)], PAD)
     return ops.any(followed[:, :, :, None] == words, axis=2)
-
-
-def unsayable(vocabulary_size: int) -> np.ndarray:
-    """Return what is added to the logits `(V,)` so that PAD, BOS and UNK can never be said."""
-    mask = np.zeros(vocabulary_size, np.float32)
-    mask[[PAD, UNK, BOS]] = DEAD
-    return mask

@@ -8,16 +8,26 @@ The registry of encoders costs nothing to read; Keras is imported with the first
 
 from typing import TYPE_CHECKING, Any
 
-from captioning.encoders.registry import ENCODERS, EncoderSpec, LayerSpec, encoder_key, resolve
+from captioning.encoders.photo_encoder import PhotoEncoder
+from captioning.encoders.registry import (
+    COMPACT_BLOCKS,
+    ENCODERS,
+    EncoderSpec,
+    LayerSpec,
+    encoder_key,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from captioning.encoders.encoder import Encoder, load_encoder
 
 __all__ = [
+    "COMPACT_BLOCKS",
     "ENCODERS",
     "Encoder",
     "EncoderSpec",
     "LayerSpec",
+    "PhotoEncoder",
     "encoder_key",
     "load_encoder",
     "resolve",

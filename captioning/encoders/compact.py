@@ -7,12 +7,9 @@ from keras import layers
 
 from captioning.config import EncoderConfig
 from captioning.encoders.normalization import BatchNormalization
+from captioning.encoders.registry import COMPACT_BLOCKS
 
 __all__ = ["build_compact"]
-
-STAGES = 4
-BLOCKS = (1, 2, 3, 2)
-"""Separable convolutions in each stage after its first, which halves the map."""
 
 BATCH_MOMENTUM = 0.95
 
@@ -38,12 +35,12 @@ def build_compact(config: EncoderConfig) -> keras.Model:
         x
     )
     x = BatchNormalization(momentum=BATCH_MOMENTUM, name="stem_norm")(x)
-    for stage in range(STAGES):
+    for stage, blocks in enumerate(COMPACT_BLOCKS):
         channels = config.width * 2 ** (stage + 1)
         # Small pictures keep 8x8 regions and more: below that there is nothing to look at.
         stride = 2 if x.shape[1] > 8 else 1
         x = _separable(x, channels, stride, f"stage{stage + 1}_down")
-        for block in range(BLOCKS[stage]):
+        for block in range(blocks):
             x = layers.Add(name=f"stage{stage + 1}_sum{block + 1}")(
                 [x, _separable(x, channels, 1, f"stage{stage + 1}_block{block + 1}")]
             )

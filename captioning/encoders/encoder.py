@@ -6,54 +6,33 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-from PIL import Image
 
 from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.config import EncoderConfig
 from captioning.encoders.compact import build_compact
+from captioning.encoders.photo_encoder import PhotoEncoder
 from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
 from captioning.errors import WeightsError
-from captioning.images import as_small_copy, to_square
 
 __all__ = ["Encoder", "load_encoder"]
 
 
-class Encoder:
-    """A network that turns photos into features.
+class Encoder(PhotoEncoder):
+    """An encoder that Keras runs.
 
     Attributes:
-        config: name, layer and input size, all filled in.
         network: Keras model from pixels 0 to 255, float32 `(B, S, S, 3)`, to features.
-        feature_shape: `(R, D)` for a map of regions, `(D,)` for pooled features.
-        grid: height and width of the map of regions; None for pooled features.
     """
 
     def __init__(self, config: EncoderConfig, network: keras.Model) -> None:
-        self.config = config
+        super().__init__(config, tuple(int(n) for n in network.output.shape[1:]))
         self.network = network
-        shape = network.output.shape[1:]
-        self.feature_shape: tuple[int, ...] = tuple(int(n) for n in shape)
-        side = round(self.feature_shape[0] ** 0.5) if len(shape) == 2 else 0
-        self.grid = (side, side) if side else None
         self._run = compiled(self._forward, network)
 
-    def pixels(self, photo: Image.Image) -> np.ndarray:
-        """Return an RGB photo as the square this encoder reads, uint8 `(S, S, 3)`."""
-        if self.config.photo_size:
-            photo = as_small_copy(photo, self.config.photo_size)
-        return to_square(photo, int(self.config.input_size or 0))
-
     def encode(self, pixels: np.ndarray) -> np.ndarray:
-        """Compute features.
-
-        Args:
-            pixels: uint8 `(B, S, S, 3)`.
-
-        Returns:
-            float32 `(B, R, D)` or `(B, D)`.
-        """
+        """Compute features, float32 `(B, R, D)` or `(B, D)`, of uint8 pixels `(B, S, S, 3)`."""
         return to_numpy(self._run(pixels))
 
     def _forward(self, pixels: Any) -> Any:

@@ -13,10 +13,13 @@ import numpy as np
 from captioning.config import EncoderConfig
 from captioning.errors import ConfigError
 
-__all__ = ["ENCODERS", "EncoderSpec", "LayerSpec", "encoder_key", "resolve"]
+__all__ = ["COMPACT_BLOCKS", "ENCODERS", "EncoderSpec", "LayerSpec", "encoder_key", "resolve"]
 
 PREPROCESSING = "squash-bicubic"
 """How a photo becomes a square: squashed, not cropped, as the training photos were."""
+
+COMPACT_BLOCKS = (1, 2, 3, 2)
+"""Residual convolutions in each stage of the compact encoder, after the one that halves the map."""
 
 
 @dataclass(frozen=True)

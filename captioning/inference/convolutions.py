@@ -1,0 +1,121 @@
+"""Convolutions in an ONNX graph, padded as Keras pads and with their batch normalisation folded in.
+
+Kernels are given as Keras keeps them: `(height, width, in, out)`, a depthwise one
+`(height, width, channels, 1)`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.inference.graph import Graph
+
+__all__ = ["Maps", "Normalization", "read_pixels", "write_regions"]
+
+KERAS_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """A batch normalisation at work: what each channel is multiplied with, and what is added."""
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def of(
+        cls, array: Callable[[str], np.ndarray], *, epsilon: float = KERAS_EPSILON
+    ) -> "Normalization":
+        """Read the four rows of numbers that Keras keeps; `array` returns one by its name."""
+        variance = np.asarray(array("moving_variance"), np.float64)
+        scale = np.asarray(array("gamma"), np.float64) / np.sqrt(variance + epsilon)
+        return cls(scale, array("beta") - scale * array("moving_mean"))
+
+
+@dataclass(frozen=True)
+class Maps:
+    """A result `(B, channels, size, size)` of a graph, and what can be done with it."""
+
+    graph: Graph
+    name: str
+    size: int
+
+    def convolved(
+        self,
+        kernel: np.ndarray,
+        norm: Normalization | None = None,
+        *,
+        bias: np.ndarray | None = None,
+        stride: int = 1,
+        padding: str = "same",
+        depthwise: bool = False,
+    ) -> "Maps":
+        """Convolve, then normalise or add a bias."""
+        weight = np.asarray(kernel, np.float64)
+        if depthwise:
+            weight = weight.transpose(0, 1, 3, 2)
+        if norm is not None:
+            weight, bias = weight * norm.scale, norm.shift
+        inputs = [self.name, self.graph.weight(weight.transpose(3, 2, 0, 1))]
+        if bias is not None:
+            inputs.append(self.graph.weight(bias))
+        side = kernel.shape[0]
+        before, after, size = _padded(self.size, side, stride, padding)
+        name = self.graph.add(
+            "Conv",
+            *inputs,
+            kernel_shape=(side, side),
+            strides=(stride, stride),
+            pads=(before, before, after, after),
+            group=kernel.shape[2] if depthwise else 1,
+        )
+        return Maps(self.graph, name, size)
+
+    def applied(self, operation: str, *others: "Maps | str", **attributes: object) -> "Maps":
+        """Apply an operation that keeps the size."""
+        names = [other.name if isinstance(other, Maps) else other for other in others]
+        name = self.graph.add(operation, self.name, *names, **attributes)
+        return Maps(self.graph, name, self.size)
+
+    def pooled(self, side: int, stride: int, padding: str) -> "Maps":
+        """Keep the largest number of each window."""
+        before, after, size = _padded(self.size, side, stride, padding)
+        name = self.graph.add(
+            "MaxPool",
+            self.name,
+            kernel_shape=(side, side),
+            strides=(stride, stride),
+            pads=(before, before, after, after),
+        )
+        return Maps(self.graph, name, size)
+
+
+def read_pixels(
+    graph: Graph, size: int, *, scale: np.ndarray | float, shift: np.ndarray | float
+) -> Maps:
+    """Declare the input `pixels`, uint8 `(B, S, S, 3)`, and scale it: times `scale`, plus `shift`.
+
+    A number of its own for each channel is given as an array `(3,)`.
+    """
+    pixels = graph.add("Cast", graph.input("pixels", "B", size, size, 3, dtype="uint8"), to=1)
+    scaled = graph.add("Mul", pixels, graph.weight(scale))
+    shifted = graph.add("Add", scaled, graph.weight(shift))
+    return Maps(graph, graph.add("Transpose", shifted, perm=(0, 3, 1, 2)), size)
+
+
+def write_regions(maps: Maps) -> bytes:
+    """Declare the output `features`, the map's regions row by row, `(B, R, D)`; end the graph."""
+    graph = maps.graph
+    last = graph.add("Transpose", maps.name, perm=(0, 2, 3, 1))
+    graph.output("features", graph.add("Reshape", last, graph.shape(0, maps.size**2, -1)))
+    return graph.to_bytes()
+
+
+def _padded(size: int, side: int, stride: int, padding: str) -> tuple[int, int, int]:
+    """Return the zeros before and after a row, and the size of what comes out."""
+    if padding == "valid":
+        return 0, 0, (size - side) // stride + 1
+    out = -(-size // stride)
+    zeros = max((out - 1) * stride + side - size, 0)
+    return zeros // 2, zeros - zeros // 2, out

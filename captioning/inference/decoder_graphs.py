@@ -1,0 +1,190 @@
+"""The decoders as ONNX graphs: what is kept of a photo, and one more word of each caption.
+
+Shapes: B photos, K captions of each, N = B K, M captions in the state before, R regions, D feature,
+H heads, U units, V vocabulary.
+
+These graphs write the networks of `captioning.decoders` a second time.  Parity tests hold the two
+together; whoever changes a decoder changes both.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioning.config import DecoderConfig
+from captioning.decoding.step import unsayable
+from captioning.inference.graph import Graph
+
+__all__ = ["memory_graph", "step_graph"]
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """A graph being written, and where its weights come from."""
+
+    graph: Graph
+    config: DecoderConfig
+    arrays: Mapping[str, np.ndarray]
+
+    def array(self, path: str) -> np.ndarray:
+        return np.asarray(self.arrays[f"decoder/{path}"], np.float32)
+
+    def dense(self, layer: str, values: str, activation: str | None = None) -> str:
+        bias = f"decoder/{layer}/bias" in self.arrays
+        product = self.graph.dense(
+            values, self.array(f"{layer}/kernel"), self.array(f"{layer}/bias") if bias else None
+        )
+        return self.graph.add(activation, product) if activation else product
+
+    def heads(self, values: str, order: tuple[int, ...]) -> str:
+        """Cut the last axis of `(B, n, U)` into heads, and put the axes in another order."""
+        size = self.config.units // self.config.heads
+        cut = self.graph.add("Reshape", values, self.graph.shape(0, 0, self.config.heads, size))
+        return self.graph.add("Transpose", cut, perm=order)
+
+
+def memory_graph(
+    config: DecoderConfig, arrays: Mapping[str, np.ndarray], feature_shape: tuple[int, ...]
+) -> bytes:
+    """Write what a decoder keeps of a photo, and the state before the first word.
+
+    Input: `features`, `(B, R, D)` or `(B, D)`.  Outputs: `hidden` and `cell`, `(B, U)`, and the
+    memory under the names that the step reads.
+    """
+    sketch = _Sketch(Graph("memory"), config, arrays)
+    graph = sketch.graph
+    features = graph.input("features", "B", *feature_shape)
+    centred = graph.add("Sub", features, graph.weight(sketch.array("scaling/mean")))
+    scaled = graph.add("Div", centred, graph.weight(sketch.array("scaling/deviation")))
+    if len(feature_shape) == 2 and config.kind != "attention":
+        scaled = graph.add("ReduceMean", scaled, axes=[1], keepdims=0)
+    for name, result in _KINDS[config.kind].remember(sketch, scaled).items():
+        graph.output(name, result)
+    return graph.to_bytes()
+
+
+def step_graph(config: DecoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Write how a decoder reads one word of each caption.
+
+    Inputs: `tokens` int64 `(B, K)`; `rows` int64 `(N,)`, which caption of the state before each one
+    continues; `hidden` and `cell` `(M, U)`; `top` int64 `(1,)`; and the memory.  Outputs:
+    `log_probs` `(B, K, V)`; of the `top` likeliest words the `top_log_probs` and `top_words`,
+    `(B, K, top)`; `attention` `(B, K, R)` where there is any; `next_hidden` and `next_cell`
+    `(N, U)`.
+    """
+    sketch = _Sketch(Graph("step"), config, arrays)
+    graph = sketch.graph
+    outputs = _lstm(sketch)
+    answers, attention = _KINDS[config.kind].answer(sketch, outputs)
+    kernel, bias = sketch.array("vocabulary/kernel"), sketch.array("vocabulary/bias")
+    logits = graph.dense(answers, kernel, bias + unsayable(len(bias)))
+    log_probs = graph.add("LogSoftmax", logits, axis=-1)
+    graph.output("log_probs", log_probs)
+    top = graph.input("top", 1, dtype="int64")
+    best, words = graph.add_many("TopK", 2, log_probs, top, axis=-1)
+    graph.output("top_log_probs", best)
+    graph.output("top_words", words, dtype="int64")
+    if attention is not None:
+        graph.output("attention", attention)
+    return graph.to_bytes()
+
+
+def _lstm(sketch: _Sketch) -> str:
+    """Write the LSTM; returns its output `(B, K, U)`."""
+    graph, units = sketch.graph, sketch.config.units
+    tokens = graph.input("tokens", "B", "K", dtype="int64")
+    rows = graph.input("rows", "N", dtype="int64")
+    shape = graph.add("Concat", graph.add("Shape", tokens), graph.shape(units), axis=0)
+
+    def inherited(name: str) -> str:
+        own = graph.add("Gather", graph.input(name, "M", units), rows, axis=0)
+        return graph.add("Reshape", own, shape)
+
+    embeddings = sketch.array("embedding/embeddings")
+    words = graph.add("Gather", graph.weight(embeddings), tokens, axis=0)
+    read = graph.add("Concat", words, inherited("hidden"), axis=-1)
+    # The rows of the kernel that read the photo are the same at every word: the memory's affair.
+    kernel = sketch.array("lstm/lstm_cell/kernel")[: embeddings.shape[1]]
+    kernel = np.concatenate([kernel, sketch.array("lstm/lstm_cell/recurrent_kernel")])
+    gates = graph.dense(read, kernel, sketch.array("lstm/lstm_cell/bias"))
+    if sketch.config.kind == "attention":
+        gates = graph.add("Add", gates, graph.input("photo_gates"))
+    into, keep, new, out = graph.add_many("Split", 4, gates, axis=-1)
+    kept = graph.add("Mul", graph.add("Sigmoid", keep), inherited("cell"))
+    added = graph.add("Mul", graph.add("Sigmoid", into), graph.add("Tanh", new))
+    cell = graph.add("Add", kept, added)
+    hidden = graph.add("Mul", graph.add("Sigmoid", out), graph.add("Tanh", cell))
+    for name, result in (("next_hidden", hidden), ("next_cell", cell)):
+        graph.output(name, graph.add("Reshape", result, graph.shape(-1, units)))
+    return hidden
+
+
+def _remember_merge(sketch: _Sketch, pooled: str) -> dict[str, str]:
+    photo = sketch.dense("photo", pooled, "Relu")
+    zeros = sketch.graph.add("ConstantOfShape", sketch.graph.add("Shape", photo))
+    return {"hidden": zeros, "cell": zeros, "photo": _one_for_all(sketch.graph, photo)}
+
+
+def _answer_merge(sketch: _Sketch, outputs: str) -> tuple[str, None]:
+    merged = sketch.graph.add("Add", outputs, sketch.graph.input("photo"))
+    return sketch.dense("merge", merged, "Relu"), None
+
+
+def _remember_inject(sketch: _Sketch, pooled: str) -> dict[str, str]:
+    return {
+        "hidden": sketch.dense("photo_hidden", pooled, "Tanh"),
+        "cell": sketch.dense("photo_cell", pooled),
+    }
+
+
+def _answer_inject(sketch: _Sketch, outputs: str) -> tuple[str, None]:
+    return outputs, None
+
+
+def _remember_attention(sketch: _Sketch, scaled: str) -> dict[str, str]:
+    graph = sketch.graph
+    regions = sketch.dense("regions", scaled, "Relu")
+    mean = graph.add("ReduceMean", regions, axes=[1], keepdims=0)
+    words = sketch.array("embedding/embeddings").shape[1]
+    gates = graph.dense(mean, sketch.array("lstm/lstm_cell/kernel")[words:])
+    return {
+        "hidden": sketch.dense("photo_hidden", mean, "Tanh"),
+        "cell": sketch.dense("photo_cell", mean),
+        "photo_gates": _one_for_all(graph, gates),
+        "keys": sketch.heads(sketch.dense("key", regions), (0, 2, 3, 1)),
+        "values": sketch.heads(sketch.dense("value", regions), (0, 2, 1, 3)),
+    }
+
+
+def _answer_attention(sketch: _Sketch, outputs: str) -> tuple[str, str]:
+    graph, config = sketch.graph, sketch.config
+    query = sketch.heads(sketch.dense("query", outputs), (0, 2, 1, 3))
+    scores = graph.add("MatMul", query, graph.input("keys"))
+    scale = graph.weight((config.units // config.heads) ** -0.5)
+    weights = graph.add("Softmax", graph.add("Mul", scores, scale), axis=-1)  # (B, H, K, R)
+    seen = graph.add("MatMul", weights, graph.input("values"))
+    side_by_side = graph.add("Transpose", seen, perm=(0, 2, 1, 3))
+    seen = graph.add("Reshape", side_by_side, graph.shape(0, 0, config.units))
+    answers = sketch.dense("mix", graph.add("Concat", outputs, seen, axis=-1), "Tanh")
+    return answers, graph.add("ReduceMean", weights, axes=[1], keepdims=0)
+
+
+def _one_for_all(graph: Graph, values: str) -> str:
+    """Give `(B, U)` an axis for the captions, `(B, 1, U)`."""
+    return graph.add("Unsqueeze", values, graph.shape(1))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one kind of decoder keeps a photo, and what its vocabulary layer reads."""
+
+    remember: Callable[[_Sketch, str], dict[str, str]]
+    answer: Callable[[_Sketch, str], tuple[str, str | None]]
+
+
+_KINDS = {
+    "merge": _Kind(_remember_merge, _answer_merge),
+    "inject": _Kind(_remember_inject, _answer_inject),
+    "attention": _Kind(_remember_attention, _answer_attention),
+}

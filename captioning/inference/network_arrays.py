@@ -1,0 +1,64 @@
+"""Which arrays the networks have, by path: what Keras would make, known without Keras."""
+
+from captioning.config import DecoderConfig, EncoderConfig
+from captioning.encoders import COMPACT_BLOCKS
+
+__all__ = ["compact_shapes", "decoder_shapes"]
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def decoder_shapes(
+    config: DecoderConfig, *, vocabulary_size: int, feature_shape: tuple[int, ...]
+) -> Shapes:
+    """Return the shapes of a decoder's arrays."""
+    units, channels, words = config.units, feature_shape[-1], config.embedding_size
+    reads = words
+    shapes: Shapes = {"scaling/mean": (channels,), "scaling/deviation": (channels,)}
+    if config.kind == "merge":
+        shapes |= _dense("photo", channels, units) | _dense("merge", units, units)
+    elif config.kind == "inject":
+        shapes |= _dense("photo_hidden", channels, units) | _dense("photo_cell", channels, units)
+    else:
+        reads += units
+        shapes |= _dense("regions", channels, units) | _dense("mix", 2 * units, units)
+        for layer in ("photo_hidden", "photo_cell", "value"):
+            shapes |= _dense(layer, units, units)
+        shapes |= {"query/kernel": (units, units), "key/kernel": (units, units)}
+    shapes |= {
+        "embedding/embeddings": (vocabulary_size, words),
+        "lstm/lstm_cell/kernel": (reads, 4 * units),
+        "lstm/lstm_cell/recurrent_kernel": (units, 4 * units),
+        "lstm/lstm_cell/bias": (4 * units,),
+    }
+    shapes |= _dense("vocabulary", units, vocabulary_size)
+    return {f"decoder/{path}": shape for path, shape in shapes.items()}
+
+
+def compact_shapes(config: EncoderConfig) -> Shapes:
+    """Return the shapes of the compact encoder's arrays."""
+    channels = config.width
+    shapes: Shapes = {"stem_conv/kernel": (3, 3, 3, channels)} | _norm("stem", channels)
+    for stage, blocks in enumerate(COMPACT_BLOCKS, start=1):
+        shapes |= _separable(f"stage{stage}_down", channels, 2 * channels)
+        channels *= 2
+        for block in range(1, blocks + 1):
+            shapes |= _separable(f"stage{stage}_block{block}", channels, channels)
+    return shapes
+
+
+def _dense(layer: str, reads: int, units: int) -> Shapes:
+    return {f"{layer}/kernel": (reads, units), f"{layer}/bias": (units,)}
+
+
+def _separable(name: str, channels: int, out: int) -> Shapes:
+    return {
+        f"{name}_depthwise/kernel": (3, 3, channels, 1),
+        f"{name}_pointwise/kernel": (1, 1, channels, out),
+        **_norm(name, out),
+    }
+
+
+def _norm(name: str, channels: int) -> Shapes:
+    rows = ("gamma", "beta", "moving_mean", "moving_variance")
+    return {f"{name}_norm/{row}": (channels,) for row in rows}

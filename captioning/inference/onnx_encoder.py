@@ -1,0 +1,27 @@
+"""An encoder run by ONNX Runtime."""
+
+import numpy as np
+from onnxruntime import InferenceSession
+
+from captioning.config import EncoderConfig
+from captioning.encoders import PhotoEncoder
+
+__all__ = ["OnnxEncoder"]
+
+
+class OnnxEncoder(PhotoEncoder):
+    """An encoder from its graph.
+
+    Args:
+        config: name, layer and input size, all filled in.
+        session: from `pixels` uint8 `(B, S, S, 3)` to `features`.
+    """
+
+    def __init__(self, config: EncoderConfig, session: InferenceSession) -> None:
+        super().__init__(config, tuple(session.get_outputs()[0].shape[1:]))
+        self._session = session
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Compute features, float32 `(B, R, D)` or `(B, D)`, of uint8 pixels `(B, S, S, 3)`."""
+        features: np.ndarray = self._session.run(["features"], {"pixels": pixels})[0]
+        return features

@@ -1,0 +1,27 @@
+"""ONNX Runtime sessions, with the settings that suit small networks on a few cores."""
+
+import os
+from pathlib import Path
+
+import onnxruntime
+
+__all__ = ["open_session"]
+
+THREADS = min(4, os.cpu_count() or 1)
+
+
+def open_session(graph: Path | bytes, *, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Load a graph.
+
+    Args:
+        graph: a file, or what it holds.
+        threads: that share the work of one call.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A thread that spins while it waits takes the core from whoever else is at work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    source = graph if isinstance(graph, bytes) else str(graph)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,168 @@
+"""The ONNX graphs, held to the Keras networks that they write a second time."""
+
+import numpy as np
+import pytest
+
+from captioning.arrays import weights_of
+from captioning.backend import to_numpy
+from captioning.bundles import find_bundles
+from captioning.config import DecoderConfig, EncoderConfig
+from captioning.decoders import build_decoder
+from captioning.encoders import load_encoder
+from captioning.inference.decoder_graphs import memory_graph, step_graph
+from captioning.inference.encoder_graphs import compact_graph
+from captioning.inference.keras_decoder import KerasDecoder
+from captioning.inference.network_arrays import compact_shapes, decoder_shapes
+from captioning.inference.onnx_decoder import OnnxDecoder
+from captioning.inference.onnx_encoder import OnnxEncoder
+from captioning.inference.sessions import open_session
+from captioning.vocabulary import BOS
+
+KINDS = ("merge", "inject", "attention")
+B, K, R, D, V = 3, 2, 4, 6, 20
+SAYABLE = slice(3, None)
+
+
+def config_of(kind):
+    return DecoderConfig(kind=kind, embedding_size=8, units=16, heads=2, dropout=0.0, max_length=7)
+
+
+def shaken(kind, shape):
+    random = np.random.default_rng(0)
+    decoder = build_decoder(config_of(kind), vocabulary_size=V, feature_shape=shape)
+    for variable in decoder.trainable_variables:
+        variable.assign(random.normal(0, 0.7, variable.shape))
+    decoder.scaling.adapt(random.normal(size=D), random.uniform(0.5, 2.0, D))
+    return decoder
+
+
+def by_onnx(config, arrays, shape, words):
+    return OnnxDecoder(
+        open_session(memory_graph(config, arrays, shape)),
+        open_session(step_graph(config, arrays)),
+        max_length=config.max_length,
+        vocabulary_size=words,
+    )
+
+
+def read(model, features, tokens, *, top=None):
+    """Let a model read captions `(B, K, T)`, word by word; returns the steps."""
+    begun = model.begin(features)
+    state, rows, steps = begun.state, np.repeat(np.arange(len(tokens)), tokens.shape[1]), []
+    for t in range(tokens.shape[2]):
+        steps.append(model.step(begun.memory, state, rows, tokens[:, :, t], top=top))
+        state, rows = steps[-1].state, np.arange(tokens[:, :, 0].size)
+    return steps
+
+
+@pytest.fixture(scope="module", params=[(R, D), (D,)], ids=["regions", "pooled"])
+def shape(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def pair(request, shape):
+    """A decoder by Keras and by ONNX Runtime, and photos and captions for it."""
+    if request.param == "attention" and len(shape) == 1:
+        pytest.skip("attention needs regions")
+    decoder, random = shaken(request.param, shape), np.random.default_rng(1)
+    features = random.normal(size=(B, *shape)).astype(np.float32)
+    tokens = random.integers(3, V, (B, K, 5))
+    tokens[:, :, 0] = BOS
+    graphs = by_onnx(decoder.config, weights_of(decoder), shape, V)
+    return KerasDecoder(decoder), graphs, features, tokens
+
+
+def test_a_graph_reads_as_its_keras_decoder_reads(pair):
+    keras_decoder, graphs, features, tokens = pair
+    logits = to_numpy(keras_decoder.network(features, tokens)).astype(np.float64)[..., SAYABLE]
+    expected = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    for model in (keras_decoder, graphs):
+        steps = read(model, features, tokens)
+        found = np.stack([step.log_probs for step in steps], axis=2)
+        np.testing.assert_allclose(found[..., SAYABLE], expected, atol=1e-5)
+        assert found[..., :3].max() < -1e8  # what cannot be said
+
+
+def test_attention_is_the_same_and_sums_to_one(pair):
+    keras_decoder, graphs, features, tokens = pair
+    for theirs, ours in zip(*(read(m, features, tokens) for m in pair[:2]), strict=True):
+        if keras_decoder.network.config.kind != "attention":
+            assert ours.attention is theirs.attention is None
+        else:
+            np.testing.assert_allclose(ours.attention, theirs.attention, atol=1e-5)
+            np.testing.assert_allclose(ours.attention.sum(axis=-1), 1.0, atol=1e-5)
+
+
+def test_the_likeliest_words_are_the_best_of_all(pair):
+    for model in pair[:2]:
+        whole = read(model, *pair[2:])
+        for step, best in zip(whole, read(model, *pair[2:], top=4), strict=True):
+            order = np.argsort(-step.log_probs, axis=-1, kind="stable")[:, :, :4]
+            assert (best.words == order).all()
+            expected = np.take_along_axis(step.log_probs, order, axis=-1)
+            np.testing.assert_allclose(best.log_probs, expected, atol=1e-6)
+
+
+def test_a_caption_goes_on_from_the_row_it_names(pair):
+    """Two captions change places; each must go on as it would have alone."""
+    for model in pair[:2]:
+        features, tokens = pair[2:]
+        begun = model.begin(features)
+        rows = np.repeat(np.arange(B), K)
+        state = model.step(begun.memory, begun.state, rows, tokens[:, :, 1], top=None).state
+        plain = model.step(begun.memory, state, np.arange(B * K), tokens[:, :, 2], top=None)
+        swapped = np.arange(B * K).reshape(B, K)[:, ::-1].ravel()
+        turned = model.step(begun.memory, state, swapped, tokens[:, ::-1, 2], top=None)
+        np.testing.assert_allclose(turned.log_probs[:, ::-1], plain.log_probs, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_arrays_of_a_decoder_are_known_without_keras(kind):
+    decoder = shaken(kind, (R, D))
+    shapes = decoder_shapes(config_of(kind), vocabulary_size=V, feature_shape=(R, D))
+    assert shapes == {path: value.shape for path, value in weights_of(decoder).items()}
+
+
+@pytest.mark.parametrize("size", [33, 64, 96])
+def test_the_compact_encoder_is_the_same_by_its_graph(size):
+    random = np.random.default_rng(2)
+    config = EncoderConfig(name="compact", input_size=size, width=4)
+    encoder = load_encoder(config, random_weights=True)
+    for variable in encoder.network.weights:
+        spread = any(part in variable.path for part in ("variance", "gamma"))
+        values = random.uniform(0.5, 1.5, variable.shape) if spread else None
+        variable.assign(random.normal(0, 0.3, variable.shape) if values is None else values)
+    arrays = weights_of(encoder.network)
+    assert compact_shapes(encoder.config) == {path: a.shape for path, a in arrays.items()}
+    by_graph = OnnxEncoder(encoder.config, open_session(compact_graph(encoder.config, arrays)))
+    assert (by_graph.feature_shape, by_graph.grid) == (encoder.feature_shape, encoder.grid)
+    pixels = random.integers(0, 256, (2, size, size, 3)).astype(np.uint8)
+    expected = encoder.encode(pixels)
+    np.testing.assert_allclose(
+        by_graph.encode(pixels), expected, atol=1e-5 * np.abs(expected).max()
+    )
+
+
+SHIPPED = [bundle for bundle in find_bundles() if bundle.folder.parent.name == "models"]
+
+
+@pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.name)
+def test_shipped_decoders_are_the_same_by_their_graphs(bundle):
+    from captioning.arrays import assign_weights
+
+    words, random = len(bundle.vocabulary), np.random.default_rng(3)
+    decoder = build_decoder(
+        bundle.decoder, vocabulary_size=words, feature_shape=bundle.feature_shape
+    )
+    arrays = bundle.decoder_arrays()
+    assign_weights(decoder, arrays, source=bundle.name)
+    graphs = by_onnx(bundle.decoder, arrays, bundle.feature_shape, words)
+    features = np.abs(random.normal(size=(2, *bundle.feature_shape))).astype(np.float32)
+    tokens = random.integers(3, words, (2, 1, 6))
+    tokens[:, :, 0] = BOS
+    both = [read(model, features, tokens) for model in (KerasDecoder(decoder), graphs)]
+    for theirs, ours in zip(*both, strict=True):
+        np.testing.assert_allclose(
+            ours.log_probs[..., SAYABLE], theirs.log_probs[..., SAYABLE], atol=2e-5
+        )
