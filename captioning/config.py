@@ -223,6 +223,25 @@ class TrainingConfig(Config):
 
     name: str = setting("captioner", "name of the bundle the run leaves")
     data: str = setting("flickr8k", "the data set: flickr8k, shapes, or a folder", choices=None)
+    extra_data: tuple[str, ...] = setting((), "further data sets to train on: names or folders")
+    extra_repeats: int = setting(
+        1, "how often an epoch shows each photo of the further data sets", at_least=1, at_most=100
+    )
+    sentences: str | None = setting(
+        None, "a text file of sentences without photos to learn from (cross_entropy only)"
+    )
+    sentences_per_step: int = setting(
+        96, "sentences without photos in a step", at_least=1, at_most=4096
+    )
+    sentence_weight: float = setting(
+        0.3, "weight of a step's sentences against its captions", at_least=0.0, at_most=10.0
+    )
+    sentence_min_count: int = setting(
+        20,
+        "a word seen this often in the sentences is known, however rare it is in captions",
+        at_least=1,
+        at_most=100_000,
+    )
     encoder: EncoderConfig = dataclasses.field(default_factory=EncoderConfig)
     decoder: DecoderConfig = dataclasses.field(default_factory=DecoderConfig)
     decoding: DecodingConfig = dataclasses.field(default_factory=DecodingConfig)

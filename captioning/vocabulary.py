@@ -49,13 +49,28 @@ class Vocabulary:
             raise BundleError(f"The word {twice!r} stands twice in the vocabulary.")
 
     @classmethod
-    def build(cls, captions: Iterable[str], *, min_count: int = 3) -> "Vocabulary":
+    def build(
+        cls,
+        captions: Iterable[str],
+        *,
+        min_count: int = 3,
+        sentences: Iterable[str] = (),
+        sentence_min_count: int = 20,
+    ) -> "Vocabulary":
         """Count the words of `captions` (training captions only) and keep the frequent ones.
 
         Equal counts are ordered by the alphabet, so the ids do not depend on the order of photos.
+
+        Args:
+            captions: raw.
+            min_count: occurrences in captions that a word needs.
+            sentences: raw sentences without photos, whose words are counted apart.
+            sentence_min_count: occurrences there that make up for too few in captions.
         """
         counts = Counter(word for caption in captions for word in tokenize(caption))
-        kept = [word for word, count in counts.items() if count >= min_count]
+        elsewhere = Counter(word for sentence in sentences for word in tokenize(sentence))
+        kept = {word for word, count in counts.items() if count >= min_count}
+        kept |= {word for word, count in elsewhere.items() if count >= sentence_min_count}
         return cls([*SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))])
 
     def __len__(self) -> int:

@@ -34,7 +34,13 @@ def add_to(subparsers: Any) -> None:
     source.add_argument(
         "--run", dest="run_folder", metavar="DIR", help="be the process of a run the app made"
     )
-    parser.add_argument("--data", metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the data set's folder; further ones when given again",
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
@@ -58,12 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_training_config(arguments.config).with_settings(arguments.set)
     folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
     check_bundle_folder(folder)  # before hours of training, not after
-    dataset = dataset_for(config, arguments.data)
+    dataset = dataset_for(config, arguments.data[0] if arguments.data else None)
+    extra = [load(folder) for folder in arguments.data[1:]] or further_datasets(config)
     with quietly():
         from captioning.training import train
     bundle = train(
         config,
         dataset,
+        extra=extra,
         bundle_folder=folder,
         checkpoint_folder=Path(arguments.checkpoints) if arguments.checkpoints else None,
         command=_command(arguments),
@@ -108,6 +116,7 @@ def _train_run(run: Run, execution: Execution) -> bool:
     bundle = train(
         run.config,
         dataset,
+        extra=further_datasets(run.config),
         bundle_folder=run.bundle_folder,
         checkpoint_folder=run.folder / "checkpoints",
         command=f"python -m captioning train --run {run.id}",
@@ -139,9 +148,19 @@ def dataset_for(config: TrainingConfig | DistillationConfig, folder: str | None)
     raise ConfigError(f"This configuration is for {config.data}: name its folder with --data.")
 
 
+def further_datasets(config: TrainingConfig) -> list[CaptionDataset]:
+    """Load the data sets that `config.extra_data` names: folders, or names below the data folder.
+
+    Raises:
+        DatasetError: one is not a data set.
+    """
+    return [load(name) if Path(name).is_dir() else load_named(name) for name in config.extra_data]
+
+
 def _command(arguments: argparse.Namespace) -> str:
     words = ["python", "-m", "captioning", "train", "--config", arguments.config]
-    words += ["--data", Path(arguments.data).name] if arguments.data else []
+    for folder in arguments.data:
+        words += ["--data", Path(folder).name]
     for setting in arguments.set:
         words += ["--set", setting]
     return shlex.join(words)

@@ -161,6 +161,10 @@ class Decoder(keras.Model):
         """Make every weight, by reading one caption of one blank photo."""
         self(np.zeros((1, *self.feature_shape), "float32"), np.zeros((1, 1, 2), "int32"))
 
+    def blank_photo(self) -> Any:
+        """Return the mean of the training photos' features as one photo, `(1, ...)`."""
+        return ops.broadcast_to(self.scaling.mean, (1, *self.feature_shape))
+
     def heat(self, temperature: float) -> None:
         """Divide the logits by `temperature` for good; below 1 the likely words become likelier."""
         for weight in self.vocabulary.weights:

@@ -11,6 +11,7 @@ from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.config import EncoderConfig
 from captioning.encoders.compact import build_compact
+from captioning.encoders.efficientnetlite2 import build_lite2, load_lite2
 from captioning.encoders.photo_encoder import PhotoEncoder
 from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
@@ -62,7 +63,7 @@ def load_encoder(
     """
     config, spec = resolve(config)
     layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
-    if spec.application is None:
+    if spec.in_bundle:
         if arrays is None and not random_weights:
             raise WeightsError(
                 f"The {config.name} encoder has no weights of its own: they come with a model. "
@@ -72,6 +73,8 @@ def load_encoder(
         if arrays is not None:
             assign_weights(network, arrays, source=source)
         return Encoder(config, network)
+    if config.name == "efficientnetlite2":
+        return Encoder(config, build_lite2(size) if random_weights else load_lite2(size))
     if random_weights:
         inner = cut_at(build_application(spec, layer, size), layer)
     else:

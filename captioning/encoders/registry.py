@@ -44,13 +44,14 @@ class EncoderSpec:
     """One encoder.
 
     Attributes:
-        application: its class in `keras.applications`; None for the project's own.
+        application: its class in `keras.applications`; None for those that are defined here.
         module: where its `preprocess_input` is; None if the model scales its input itself.
         input_size: side of the square it was trained on, in pixels.
         layers: by the names this project uses, the usual one first.
         files: Keras' names for the weights, without top and with it, and their MD5 sums.
         reference: the paper.
         smallest: side of the smallest square it can read, in pixels.
+        in_bundle: whether a model brings the weights along, because this project trained them.
     """
 
     application: str | None
@@ -60,6 +61,7 @@ class EncoderSpec:
     files: tuple[tuple[str, str], tuple[str, str]] | None
     reference: str
     smallest: int = 32
+    in_bundle: bool = False
 
     @property
     def default_layer(self) -> str:
@@ -77,6 +79,15 @@ ENCODERS: dict[str, EncoderSpec] = {
         layers={"map": LayerSpec("map")},
         files=None,
         reference="in the manner of Xception; trained by this project",
+        in_bundle=True,
+    ),
+    "efficientnetlite2": EncoderSpec(
+        application=None,
+        module=None,
+        input_size=224,
+        layers={"map": LayerSpec("map")},
+        files=None,
+        reference="Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite2, 2020",
     ),
     "xception": EncoderSpec(
         application="Xception",

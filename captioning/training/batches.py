@@ -73,6 +73,8 @@ class Batch:
         words: how many targets are real.
         expected: float32 `(M, V)`, the probabilities that teachers give to each word there; None
             without teachers.
+        sentences: int32 `(1, S, T)`, sentences read with a blank photo; their targets follow the
+            captions', at places that go on counting.  None without sentences.
     """
 
     photos: np.ndarray
@@ -82,6 +84,7 @@ class Batch:
     weights: np.ndarray
     words: int
     expected: np.ndarray | None = None
+    sentences: np.ndarray | None = None
 
 
 def make_batch(

@@ -21,6 +21,7 @@ from captioning.training.checkpoints import Checkpoints, Progress, check_setting
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
 from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
 from captioning.training.pace import Pace
+from captioning.training.sentences import Sentences
 from captioning.vocabulary import PAD, Vocabulary
 
 __all__ = ["SplitData", "Trainer", "TrainingEvent"]
@@ -52,6 +53,8 @@ class SplitData:
             the index k * n + i.
         can_flip: bool `(photos,)`, which photos are shown mirrored too; None if none is.  Mirrored
             views follow all others, in the same order.
+        repeats: int64 `(photos,)`, how often an epoch shows each photo; None for once.
+        sources: name and number of photos of each data set, in order; empty for a single one.
     """
 
     photos: PhotoSource
@@ -59,6 +62,20 @@ class SplitData:
     names: Sequence[str] = ()
     crops: int = 0
     can_flip: np.ndarray | None = None
+    repeats: np.ndarray | None = None
+    sources: Sequence[tuple[str, int]] = ()
+
+    @property
+    def shown(self) -> int:
+        """How many photos an epoch shows, repeated ones included."""
+        return len(self.captions) if self.repeats is None else int(self.repeats.sum())
+
+    def names_by_source(self) -> list[Sequence[str]]:
+        """Return the names of the photos of each data set."""
+        if not self.sources:
+            return [self.names]
+        ends = np.cumsum([count for _, count in self.sources])
+        return [self.names[e - n : e] for (_, n), e in zip(self.sources, ends, strict=True)]
 
 
 class Trainer:
@@ -77,6 +94,7 @@ class Trainer:
         should_stop: is asked after every step and every batch that is scored; the run then saves a
             checkpoint and returns.  It may take its time to answer: that is a pause.
         taught: adds to a batch of some training photos what teachers expect there.
+        sentences: read along with a blank photo in each step (cross_entropy only).
     """
 
     def __init__(
@@ -93,6 +111,7 @@ class Trainer:
         on_best: Callable[[], object] = lambda: None,
         should_stop: Callable[[], bool] = lambda: False,
         taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
+        sentences: Sentences | None = None,
     ) -> None:
         if not train.captions:
             raise TrainingError("There are no training photos to learn from.")
@@ -106,10 +125,11 @@ class Trainer:
         self.on_best = on_best
         self.should_stop = should_stop
         self.taught = taught
+        self.sentences = sentences
         length = decoder.config.max_length
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self._dev_rows = CaptionRows(dev.captions, vocabulary, max_length=length).rows
-        self.steps = -(-len(train.captions) // config.images_per_batch)
+        self.steps = -(-train.shown // config.images_per_batch)
         critical = config.objective == "self_critical"
         self.model = TeacherForcing(
             decoder,
@@ -165,15 +185,17 @@ class Trainer:
         Of n photos, an index of n or more is another view of one than as it is.
         """
         data = self.train_data
-        photos, can_flip = len(data.captions), data.can_flip
+        photos, shown, can_flip = len(data.captions), data.shown, data.can_flip
         random = np.random.default_rng((self.config.seed, epoch))
-        order = random.permutation(photos)
-        views = np.zeros(photos, np.int64)
+        order = random.permutation(
+            np.repeat(np.arange(photos), 1 if data.repeats is None else data.repeats)
+        )
+        views = np.zeros(shown, np.int64)
         if can_flip is not None:
-            views += (data.crops + 1) * (can_flip[order] & (random.random(photos) < 0.5))
+            views += (data.crops + 1) * (can_flip[order] & (random.random(shown) < 0.5))
         if data.crops:
-            crops = random.integers(1, data.crops + 1, photos)
-            views += np.where(random.random(photos) < 0.5, crops, 0)
+            crops = random.integers(1, data.crops + 1, shown)
+            views += np.where(random.random(shown) < 0.5, crops, 0)
         order = order + photos * views
         size = self.config.images_per_batch
         return [order[start : start + size] for start in range(0, len(order), size)]
@@ -234,8 +256,8 @@ class Trainer:
         with averaged_weights(self.model), self.pace.scoring():
             dev_loss = self.dev_loss()
             said = self._dev_captions()
-            scores = score_captions(said, self.dev_data.captions[: len(said)])
-            record = {
+            scores, by_source = self._score(said)
+            record: dict[str, Any] = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss_sum / max(progress.step, 1),
                 "reward": progress.reward_sum / max(progress.step, 1),
@@ -244,9 +266,13 @@ class Trainer:
                 **scores.as_dict(),
                 "forced_bleu_4": self.forced_scores().bleu_4,
             }
+            chosen_by = scores.cider
+            if by_source:
+                record["by_data"] = {n: s.as_dict() for n, s in by_source.items()}
+                chosen_by = float(np.mean([s.cider for s in by_source.values()]))
             progress.history.append(record)
-            if scores.cider > progress.best:
-                progress.best, progress.best_epoch = scores.cider, progress.epoch
+            if chosen_by > progress.best:
+                progress.best, progress.best_epoch = chosen_by, progress.epoch
                 self._best = [to_numpy(variable) for variable in self._weights()]
                 progress.seconds = self.pace.seconds
                 self.on_best()
@@ -268,6 +294,22 @@ class Trainer:
             total += self.model.loss_of(batch) * batch.words
             words += batch.words
         return total / max(words, 1)
+
+    def _score(self, hypotheses: Sequence[str]) -> tuple[CaptionScores, dict[str, CaptionScores]]:
+        """Score captions of all dev photos together, and those of each data set where it has some.
+
+        Several data sets choose the epoch by the mean of their CIDEr, so that a large one does not
+        decide alone.
+        """
+        references = self.dev_data.captions
+        by_source: dict[str, CaptionScores] = {}
+        start = 0
+        for name, count in self.dev_data.sources:
+            part = slice(start, min(start + count, len(hypotheses)))
+            if part.start < part.stop:
+                by_source[name] = score_captions(hypotheses[part], references[part])
+            start += count
+        return score_captions(hypotheses, references[: len(hypotheses)]), by_source
 
     def dev_scores(self) -> CaptionScores:
         """Score the captions the model writes by itself for (some) dev photos."""
@@ -317,7 +359,7 @@ class Trainer:
             return SelfCritical(
                 self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
-        return CrossEntropy(self.train_rows, self.taught)
+        return CrossEntropy(self.train_rows, self.taught, self.sentences)
 
     def features(self, photos: np.ndarray) -> np.ndarray:
         """Return what the decoder reads: the photos as they come, or encoded just now."""

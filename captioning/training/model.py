@@ -61,6 +61,10 @@ class TeacherForcing(keras.Model):
         memory = self.decoder.remember(features, dropping)
         answers, _, _ = self.decoder.read(memory, x["tokens"], dropping)
         flat = ops.reshape(answers, (-1, answers.shape[-1]))
+        if "sentences" in x:
+            memory = self.decoder.remember(self.decoder.blank_photo(), dropping)
+            answers, _, _ = self.decoder.read(memory, x["sentences"], dropping)
+            flat = ops.concatenate([flat, ops.reshape(answers, (-1, answers.shape[-1]))])
         logits = self.decoder.logits(ops.take(flat, x["places"], axis=0))
         if training and self.own_captions:
             logits = logits + unsayable(logits.shape[-1])
@@ -165,4 +169,6 @@ def as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
     x = {"photos": batch.photos, "tokens": batch.tokens, "places": batch.places}
     if batch.expected is not None:
         x["expected"] = batch.expected
+    if batch.sentences is not None:
+        x["sentences"] = batch.sentences
     return x, batch.targets, batch.weights

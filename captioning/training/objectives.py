@@ -9,6 +9,7 @@ from captioning.decoding import CaptionSearch
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training.batches import Batch, CaptionRows, make_batch
+from captioning.training.sentences import Sentences
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 
 __all__ = ["CrossEntropy", "Objective", "SelfCritical", "advantages"]
@@ -36,20 +37,24 @@ class CrossEntropy:
     Args:
         rows: the captions.
         taught: adds to a batch of some photos what teachers expect there, if there are any.
+        sentences: read along with a blank photo, if there are any.
     """
 
     def __init__(
         self,
         rows: CaptionRows,
         taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
+        sentences: Sentences | None = None,
     ) -> None:
         self.rows = rows.rows
+        self._sentences = sentences
         self.reward = 0.0
         self._taught = taught
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
         """Return the photos with all their captions."""
-        return self._taught(indices, make_batch(photos, self.rows[indices]))
+        batch = self._taught(indices, make_batch(photos, self.rows[indices]))
+        return batch if self._sentences is None else self._sentences.add_to(batch, indices)
 
 
 class SelfCritical:

@@ -1,6 +1,6 @@
 """From a configuration and a data set to a bundle: the whole of a training run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from captioning.features import fitted
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.loop import Trainer, TrainingEvent
+from captioning.training.sentences import Sentences, read_sentences
 from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
 from captioning.training.teachers import load_teachers
 from captioning.vocabulary import Vocabulary
@@ -28,6 +29,7 @@ def train(
     config: TrainingConfig,
     dataset: CaptionDataset,
     *,
+    extra: Sequence[CaptionDataset] = (),
     bundle_folder: Path,
     checkpoint_folder: Path | None = None,
     command: str = "",
@@ -40,6 +42,8 @@ def train(
     Args:
         config: every setting.
         dataset: its test split is not read.
+        extra: further data sets, each photo of which is shown `config.extra_repeats` times an
+            epoch.  The best epoch is the one with the best mean of the data sets' dev CIDEr.
         bundle_folder: where the finished model goes.
         checkpoint_folder: where checkpoints go; a run found there is continued.
         command: how the run was started, for the model's card.
@@ -60,6 +64,7 @@ def train(
     prepared = prepare(
         config,
         dataset,
+        extra=extra,
         checkpoint_folder=checkpoint_folder,
         on_event=on_event,
         should_stop=should_stop,
@@ -77,6 +82,7 @@ def prepare(
     config: TrainingConfig,
     dataset: CaptionDataset,
     *,
+    extra: Sequence[CaptionDataset] = (),
     checkpoint_folder: Path | None = None,
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -87,17 +93,28 @@ def prepare(
         raise ConfigError(
             "Teachers are for cross_entropy; self_critical learns from rewards alone."
         )
+    if config.sentences and (config.teachers or config.objective != "cross_entropy"):
+        raise ConfigError("Sentences without photos are for cross_entropy without teachers.")
+    if config.train_encoder and extra:
+        raise ConfigError("train_encoder learns from one data set; leave out extra_data.")
     config = config.replace(encoder=fitted(config.encoder, dataset))
+    get = StoredFeatures((dataset, *extra), on_event, should_stop)
+    sentences = read_sentences(config.sentences) if config.sentences else []
     origin = read_bundle(config.start_from) if config.start_from else None
     if config.train_encoder:
         inputs = from_pixels(config, dataset, origin)
     else:
-        inputs = from_features(config, dataset, on_event, should_stop)
+        inputs = from_features(config, get)
     if origin is not None:
         config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
     else:
         captions = (caption for photo in inputs.train_photos for caption in photo.captions)
-        vocabulary = Vocabulary.build(captions, min_count=config.min_count)
+        vocabulary = Vocabulary.build(
+            captions,
+            min_count=config.min_count,
+            sentences=sentences,
+            sentence_min_count=config.sentence_min_count,
+        )
     decoder = build_decoder(
         config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
     )
@@ -107,8 +124,7 @@ def prepare(
         decoder.heat(config.start_temperature)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
-    get = StoredFeatures(dataset, on_event, should_stop)
-    teachers = load_teachers(config.teachers, vocabulary, inputs.train.names, get)
+    teachers = load_teachers(config.teachers, vocabulary, inputs.train.names_by_source(), get)
     trainer = Trainer(
         config,
         decoder=decoder,
@@ -120,8 +136,22 @@ def prepare(
         on_event=on_event,
         should_stop=should_stop,
         taught=teachers.taught,
+        sentences=_sentences(config, sentences, vocabulary) if sentences else None,
     )
-    return Prepared(config, dataset, inputs, trainer, origin)
+    return Prepared(config, dataset, inputs, trainer, origin, extra)
+
+
+def _sentences(
+    config: TrainingConfig, sentences: Sequence[str], vocabulary: Vocabulary
+) -> Sentences:
+    return Sentences(
+        sentences,
+        vocabulary,
+        max_length=config.decoder.max_length,
+        per_step=config.sentences_per_step,
+        weight=config.sentence_weight,
+        seed=config.seed,
+    )
 
 
 @dataclass(frozen=True)
@@ -134,6 +164,7 @@ class Prepared:
         inputs: where its photos come from.
         trainer: which does the work.
         origin: the model whose decoder it begins with, if there is one.
+        extra: further data sets that it learns from.
     """
 
     config: TrainingConfig
@@ -141,6 +172,7 @@ class Prepared:
     inputs: Inputs
     trainer: Trainer
     origin: Bundle | None = None
+    extra: Sequence[CaptionDataset] = ()
 
     def write(self, folder: Path, *, command: str = "") -> Bundle:
         """Write the weights the model has now as a bundle.
@@ -172,6 +204,7 @@ class Prepared:
         facts = {
             "data": self.dataset.name,
             "photos": len(self.inputs.train_photos),
+            **({"extra_data": [d.name for d in self.extra]} if self.extra else {}),
             "best_epoch": progress.history[progress.best_epoch]["epoch"],
             "seconds": round(progress.seconds, 1),
             "configuration": self.config.to_dict(),

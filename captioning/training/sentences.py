@@ -1,0 +1,94 @@
+"""Sentences without photos: they teach a decoder words and grammar that captions alone lack.
+
+In a step the decoder reads some of them with a blank photo, whose features are the mean of the
+training photos'.  What it learns to expect there is its language model: the probability of a
+sentence whatever the photo shows.
+"""
+
+import lzma
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from captioning.errors import DatasetError
+from captioning.training.batches import Batch, make_batch
+from captioning.vocabulary import UNK, Vocabulary
+
+__all__ = ["Sentences", "read_sentences"]
+
+LENGTHS = 4
+"""A step reads sentences of similar lengths, so that little of its arrays is padding."""
+
+
+def read_sentences(path: str | Path) -> list[str]:
+    """Read a text file of sentences, one a line; a name ending in .xz is decompressed.
+
+    Raises:
+        DatasetError: the file cannot be read or holds no sentence.
+    """
+    path = Path(path).expanduser()
+    try:
+        data = path.read_bytes()
+        text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")
+    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise DatasetError(f"The sentences in {path} cannot be read ({error}).") from error
+    sentences = [line.strip() for line in text.splitlines() if line.strip()]
+    if not sentences:
+        raise DatasetError(f"{path} holds no sentence: one a line is expected.")
+    return sentences
+
+
+class Sentences:
+    """Draws the sentences of a training step.
+
+    Sentences with a word that the vocabulary lacks are left out.
+
+    Args:
+        sentences: raw.
+        vocabulary: the decoder's.
+        max_length: words and end mark of the longest row.
+        per_step: sentences in a step.
+        weight: what all of them weigh against all captions of the step.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        sentences: Sequence[str],
+        vocabulary: Vocabulary,
+        *,
+        max_length: int,
+        per_step: int,
+        weight: float,
+        seed: int,
+    ) -> None:
+        rows = vocabulary.rows(sentences, max_length=max_length)
+        rows = rows[~(rows == UNK).any(axis=1)]
+        if not len(rows):
+            raise DatasetError("No sentence consists of words of the vocabulary alone.")
+        lengths = (rows != 0).sum(axis=1)
+        self._groups = np.array_split(rows[np.argsort(lengths, kind="stable")], LENGTHS)
+        self._groups = [group for group in self._groups if len(group)]
+        self._per_step, self._weight, self._seed = per_step, weight, seed
+
+    def add_to(self, batch: Batch, indices: np.ndarray) -> Batch:
+        """Add sentences to a step on some training photos, which also seed the draw.
+
+        Args:
+            batch: the photos' captions.
+            indices: the photos, int64 `(B,)`.
+        """
+        random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
+        group = self._groups[random.integers(len(self._groups))]
+        rows = group[random.integers(len(group), size=self._per_step)]
+        drawn = make_batch(np.empty(0), rows[None])
+        return replace(
+            batch,
+            sentences=drawn.tokens,
+            places=np.concatenate([batch.places, drawn.places + batch.tokens.size]),
+            targets=np.concatenate([batch.targets, drawn.targets]),
+            weights=np.concatenate([batch.weights, self._weight * drawn.weights]),
+            words=batch.words + drawn.words,
+        )
