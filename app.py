@@ -12,8 +12,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.shared.learning.lessons import LESSONS
-from pages.shared.memory import keep_compact
+from pages.learn.lessons import LESSONS
+from pages.ui.memory import keep_compact
 
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
@@ -110,6 +110,7 @@ def sections() -> dict[str, list[st.Page]]:
         section: [
             st.Page(
                 f"pages/{file}",
+                url_path=address(file),
                 title=title,
                 icon=f":material/{icon}:",
                 help=purpose,
@@ -119,6 +120,16 @@ def sections() -> dict[str, list[st.Page]]:
         ]
         for section, pages in PAGES.items()
     }
+
+
+def address(file: str) -> str:
+    """Return the address of a page: its file's name, or its folder's for a `page.py`.
+
+    >>> address("explore/gallery.py"), address("learn/lstm/page.py")
+    ('gallery', 'lstm')
+    """
+    path = Path(file)
+    return path.parent.name if path.stem == "page" else path.stem
 
 
 def main() -> None:

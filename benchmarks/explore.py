@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.serving import find_chromium, open_tab, resident, serve  # noqa: E402
 
 if TYPE_CHECKING:
-    from captioning.exploring.caption_index import CaptionIndex
+    from captioning.analysis.caption_index import CaptionIndex
 
 T = TypeVar("T")
 
@@ -81,9 +81,9 @@ def main() -> None:
 
 def searching(folder: Path) -> dict[str, float]:
     """Time the index and searches, without pages."""
+    from captioning.analysis.caption_index import open_index
+    from captioning.analysis.ranking import PhotoRanking
     from captioning.datasets import load
-    from captioning.exploring.caption_index import open_index
-    from captioning.exploring.ranking import PhotoRanking
 
     dataset, loading = _timed(lambda: load(folder))
     _, built = _timed(lambda: open_index(dataset))
@@ -133,7 +133,7 @@ def browsing(home: Path) -> dict[str, float]:
 
 def _search(index: "CaptionIndex", query: str) -> None:
     """Do what the page does for one query: find, and highlight the captions it shows."""
-    from captioning.exploring.search import find
+    from captioning.analysis.search import find
 
     found = find(index, query)
     for caption in found.captions[:50]:

@@ -61,15 +61,15 @@ def main() -> None:
 
 def measure(model: str | None) -> Iterator[dict[str, Any]]:
     """Open the lessons in their order; gives what each took."""
-    from pages.shared.learning.lessons import LESSONS
+    from pages.learn.lessons import LESSONS
 
     app = open_app()
     if model:
         app.query_params["learn.model"] = model
-    _draw(app, "pages/learn/overview.py")  # loads the model
+    _draw(app, "pages/learn/overview/page.py")  # loads the model
     app.switch_page("pages/home/home.py").run()
     for lesson in LESSONS:
-        seconds = _draw(app, f"pages/learn/{lesson.key}.py")
+        seconds = _draw(app, lesson.path)
         yield {
             "lesson": lesson.key,
             "open_s": round(seconds, 3),
@@ -104,7 +104,7 @@ def _clearing(model: str | None) -> tuple[float, float, float]:
     """
     import keras
 
-    from pages.shared import cache
+    from pages.ui import cache
 
     models = cache.models()
     captioner = cache.captioner(models[model] if model else next(iter(models.values())))

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from captioning.datasets import CaptionDataset, Photo
-from captioning.datasets.oddities import Oddities
+from captioning.datasets.data_issues import Oddities
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 __all__ = ["jpeg", "made_up_captions", "made_up_vocabulary", "photo_folder"]

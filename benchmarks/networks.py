@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks.material import made_up_vocabulary
 from benchmarks.sizes import Sizes
 from captioning.arrays import weights_of
-from captioning.bundles import write_bundle
+from captioning.bundle import write_bundle
 from captioning.captioner import Captioner
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.decoders import build_decoder

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from captioning.bundles import find_bundles, read_bundle, write_bundle
+    from captioning.bundle import find_bundles, read_bundle, write_bundle
     from captioning.captioner import Caption, Captioner
     from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
     from captioning.datasets import CaptionDataset, generate_shapes, load
@@ -42,15 +42,15 @@ _HOMES = {
     "corpus_bleu": "metrics",
     "evaluate": "evaluation",
     "extract_features": "features",
-    "find_bundles": "bundles",
+    "find_bundles": "bundle",
     "generate_shapes": "datasets",
     "load": "datasets",
     "load_encoder": "encoders",
-    "read_bundle": "bundles",
+    "read_bundle": "bundle",
     "read_image": "images",
     "score_captions": "metrics",
     "train": "training",
-    "write_bundle": "bundles",
+    "write_bundle": "bundle",
 }
 
 __all__ = [

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from captioning import commands
+from captioning import cli
 from captioning.errors import CaptioningError
 
 # TensorFlow reads this when it is imported; its notes to developers are nothing for a terminal.
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in commands.ALL:
+    for command in cli.ALL:
         command.add_to(subparsers)
     parsed = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

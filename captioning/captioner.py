@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from captioning.arrays import assign_weights
-from captioning.bundles import Bundle, read_bundle
+from captioning.bundle import Bundle, read_bundle
 from captioning.calibration import Calibration
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
@@ -28,11 +28,11 @@ from captioning.decoding import (
 )
 from captioning.encoders import Encoder, load_encoder, resolve
 from captioning.errors import BundleError, ConfigError, FeaturesError, QueryError
+from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, pooled, store_folder
 from captioning.images import read_image
 from captioning.prefetch import ahead
 from captioning.text import tokenize
-from captioning.turns import Turns
 
 __all__ = ["Alternative", "Caption", "Captioner", "Word"]
 
@@ -106,7 +106,7 @@ class Captioner:
         self._search_many = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
         self._forced = ForcedReading(decoder)
         self._likelihood = SentenceLikelihood(decoder)
-        self.turns = Turns()
+        self.turns = FairLock()
         self._encoder = encoder
         self._loading = Lock()
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from captioning.augmentation import WHOLE, View
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.encoders.registry import encoder_key, resolve
@@ -26,7 +27,6 @@ from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.prefetch import ahead
-from captioning.views import WHOLE, View
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioning.bundles import write_bundle
+from captioning.bundle import write_bundle
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.vocabulary import SPECIAL, Vocabulary
 

@@ -7,9 +7,9 @@ brings data sets here.
 """
 
 from captioning.datasets.catalog import Available, available_datasets, folder_of, load_named
+from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
 from captioning.datasets.loading import load
-from captioning.datasets.oddities import Oddities, Tally
 from captioning.datasets.shapes import generate_shapes
 from captioning.datasets.verification import VerificationReport, verify
 

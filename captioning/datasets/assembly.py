@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import SPLITS, Photo
-from captioning.datasets.oddities import Oddities
 from captioning.datasets.photofiles import PhotoFiles
 from captioning.datasets.splitting import known_split, split_by_names
 from captioning.errors import DatasetError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from captioning.datasets.assembly import Row
-from captioning.datasets.oddities import Tally
+from captioning.datasets.data_issues import Tally
 from captioning.datasets.photofiles import is_photo
 from captioning.datasets.textfile import read_lines
 from captioning.errors import DatasetError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from captioning.datasets.oddities import Oddities
+from captioning.datasets.data_issues import Oddities
 from captioning.errors import DatasetError
 
 __all__ = ["SPLITS", "CaptionDataset", "Photo"]

@@ -1,15 +1,15 @@
 """A class's `descriptions.txt` from a tutorial: captions without the photos they describe.
 
-`captioning.tutorials.take_over` makes such a folder and stores the class's features for it, which
-is all that training a decoder needs.
+`captioning.tutorial_files.take_over` makes such a folder and stores the class's features for it,
+which is all that training a decoder needs.
 """
 
 from pathlib import Path
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.oddities import Oddities
 from captioning.datasets.splitting import split_by_names
 from captioning.datasets.textfile import read_lines
 from captioning.errors import DatasetError

@@ -14,9 +14,9 @@ from pathlib import Path
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
 from captioning.datasets.captionfile import read_table, read_token_file
+from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
-from captioning.datasets.oddities import Oddities, Tally
 from captioning.datasets.photofiles import find_photo_folder, holds_photos, photo_files
 from captioning.errors import DatasetError
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
 from captioning.datasets.captionfile import read_table, read_token_file
+from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.oddities import Oddities, Tally
 from captioning.datasets.photofiles import find_photo_folder, photo_names
 from captioning.datasets.splitting import split_by_names
 from captioning.datasets.textfile import read_lines

@@ -13,8 +13,8 @@ from typing import Any
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
+from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.oddities import Oddities, Tally
 from captioning.datasets.photofiles import holds_photos, photo_files
 from captioning.datasets.textfile import read_json
 from captioning.errors import DatasetError

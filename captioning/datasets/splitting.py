@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from captioning.datasets.oddities import Oddities
+from captioning.datasets.data_issues import Oddities
 
 __all__ = ["known_split", "split_by_name", "split_by_names"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from captioning.datasets.adapter import Adapter
 from captioning.datasets.assembly import assemble_rows
 from captioning.datasets.captionfile import is_table_header, read_table
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.oddities import Oddities
 from captioning.datasets.photofiles import holds_photos, photo_files
 from captioning.errors import DatasetError
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from captioning.bundles.scores import MEASURES
+from captioning.bundle.scores import MEASURES
 from captioning.errors import ConfigError
 from captioning.metrics import bleu_statistics, cider, rouge_l
 from captioning.text import tokenize

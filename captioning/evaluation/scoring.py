@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioning.bundles.scores import MEASURES
+from captioning.bundle.scores import MEASURES
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError

@@ -6,7 +6,6 @@ A run does not need whoever started it: the page may be closed and the web serve
 here imports Keras; that happens in the run's own process alone.
 """
 
-from captioning.runs.alarms import Alarm, alarms_of
 from captioning.runs.comparison import Comparison, compare_runs
 from captioning.runs.control import Runs
 from captioning.runs.curves import Curves, read_curves
@@ -16,6 +15,7 @@ from captioning.runs.exports import epochs_csv, tensorboard_events
 from captioning.runs.presets import Preset, presets
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
 from captioning.runs.report import html_report
+from captioning.runs.warnings import Alarm, alarms_of
 
 __all__ = [
     "LIVE",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from captioning.bundles import Bundle, publish_bundle
+from captioning.bundle import Bundle, publish_bundle
 from captioning.config import TrainingConfig
 from captioning.errors import CaptioningError, RunError
 from captioning.paths import data_folder

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from captioning.bundles import lent_encoder
+from captioning.augmentation import views
+from captioning.bundle import lent_encoder
 from captioning.config import TrainingConfig
 from captioning.datasets import load, load_named
 from captioning.encoders.registry import resolve
 from captioning.features import fitted, store_progress
 from captioning.runs.curves import read_events
 from captioning.runs.record import Run, write_json
-from captioning.views import views
 from captioning.vocabulary import Vocabulary
 
 __all__ = [

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from captioning.runs.alarms import alarms_of
 from captioning.runs.comparison import flat_settings
 from captioning.runs.curves import Curves, read_curves
 from captioning.runs.record import Run
+from captioning.runs.warnings import alarms_of
 
 __all__ = ["html_report"]
 

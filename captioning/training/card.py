@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from captioning.bundles import SCORES_BEGIN, SCORES_END
+from captioning.bundle import SCORES_BEGIN, SCORES_END
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
 from captioning.training.checkpoints import Progress

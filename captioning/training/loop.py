@@ -18,9 +18,9 @@ from captioning.metrics import CaptionScores, score_captions
 from captioning.prefetch import ahead
 from captioning.training.batches import Batch, CaptionRows, PhotoSource, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress, check_settings
+from captioning.training.eta import Pace
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
 from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
-from captioning.training.pace import Pace
 from captioning.training.sentences import Sentences
 from captioning.vocabulary import PAD, Vocabulary
 

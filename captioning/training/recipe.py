@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from captioning.arrays import assign_weights, weights_of
-from captioning.bundles import Bundle, read_bundle, write_bundle
+from captioning.bundle import Bundle, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
 from captioning.decoders import build_decoder

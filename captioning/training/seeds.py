@@ -14,10 +14,10 @@ from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
 from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
+from captioning.fair_lock import FairLock
 from captioning.metrics import score_captions
 from captioning.training.batches import Batch, CaptionRows, make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
-from captioning.turns import Turns
 from captioning.vocabulary import Vocabulary
 
 __all__ = ["SeedRun", "SeedStudy", "quarters"]
@@ -96,7 +96,7 @@ class SeedStudy:
         )
         compile_for_training(self._model, settings, steps=MOST_STEPS)
         self._search = CaptionSearch(self._decoder)
-        self._turns = Turns()
+        self._turns = FairLock()
 
     def run(
         self,

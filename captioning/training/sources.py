@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from captioning.bundles import Bundle, lent_encoder
+from captioning.augmentation import WHOLE, View, can_flip, views
+from captioning.bundle import Bundle, lent_encoder
 from captioning.config import EncoderConfig, TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.encoders import Encoder, load_encoder
@@ -16,7 +17,6 @@ from captioning.features import FeatureStore, extract_features, store_folder
 from captioning.images import read_image
 from captioning.training.batches import PhotoSource
 from captioning.training.loop import SplitData, TrainingEvent
-from captioning.views import WHOLE, View, can_flip, views
 
 __all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_rows"]
 

@@ -16,7 +16,7 @@ from keras import ops
 
 from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
-from captioning.bundles import Bundle, read_bundle
+from captioning.bundle import Bundle, read_bundle
 from captioning.decoders import Decoder, build_decoder
 from captioning.features import fitted
 from captioning.training.batches import Batch, PhotoSource

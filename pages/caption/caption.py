@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.shared import cache
-from pages.shared.captions import check_link, choose_settings, show_captions, show_model
-from pages.shared.components import prose, show_source
-from pages.shared.depth.closer import look_closer
-from pages.shared.photos import bring_photos, choose_source
+from pages.caption.details.tabs import look_closer
+from pages.ui import cache
+from pages.ui.captions import check_link, choose_settings, show_captions, show_model
+from pages.ui.components import prose, show_source
+from pages.ui.photos import bring_photos, choose_source
 
 st.header("Caption a photo", anchor=False)
 prose("caption")

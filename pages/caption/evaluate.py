@@ -3,15 +3,15 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared import cache
-from pages.shared.captions import check_link, choose_settings
-from pages.shared.components import problem, prose, show_source
-from pages.shared.exploring.data import choose_data, choose_split
-from pages.shared.judging.beside import compare_with, show_baselines
-from pages.shared.judging.captions import Judged, Task, judge, written
-from pages.shared.judging.mistakes import show_mistakes, take_along
-from pages.shared.judging.photos import show_extremes, show_harder
-from pages.shared.judging.scores import show_scores
+from pages.caption.evaluation.baselines import compare_with, show_baselines
+from pages.caption.evaluation.hypotheses import Judged, Task, judge, written
+from pages.caption.evaluation.photos import show_extremes, show_harder
+from pages.caption.evaluation.scores import show_scores
+from pages.caption.evaluation.scoring_mistakes import show_mistakes, take_along
+from pages.ui import cache
+from pages.ui.captions import check_link, choose_settings
+from pages.ui.components import problem, prose, show_source
+from pages.ui.datasets import choose_data, choose_split
 
 PARTS = {
     "Baselines": ("captioning.evaluation.baselines", "make_baselines"),

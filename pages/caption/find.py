@@ -2,17 +2,11 @@
 
 import streamlit as st
 
-from captioning.bundles import Bundle
+from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
-from pages.shared import cache
-from pages.shared.captions import check_link, choose_settings
-from pages.shared.components import problem, prose, show_source
-from pages.shared.exploring.data import choose_data
-from pages.shared.finding.hits import EXAMPLE
-from pages.shared.finding.places import Place, own_photos, photos_of
-from pages.shared.finding.recall import show_recall
-from pages.shared.finding.ways import (
+from pages.caption.retrieval.hits import EXAMPLE
+from pages.caption.retrieval.modes import (
     HUMAN,
     MACHINE,
     WAYS,
@@ -21,11 +15,17 @@ from pages.shared.finding.ways import (
     by_machine,
     by_model,
 )
+from pages.caption.retrieval.recall_at_k import show_recall
+from pages.caption.retrieval.sources import Place, own_photos, photos_of
+from pages.ui import cache
+from pages.ui.captions import check_link, choose_settings
+from pages.ui.components import problem, prose, show_source
+from pages.ui.datasets import choose_data
 
 DATA, OWN = "A data set", "My photos"
 SOURCES = {
-    HUMAN: ("captioning.exploring.ranking", "PhotoRanking.nearest"),
-    MACHINE: ("captioning.exploring.ranking", "PhotoRanking.nearest"),
+    HUMAN: ("captioning.analysis.ranking", "PhotoRanking.nearest"),
+    MACHINE: ("captioning.analysis.ranking", "PhotoRanking.nearest"),
     EXAMPLE: ("captioning.retrieval.examples", "find_alike"),
 }
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.shared import cache
-from pages.shared.captions import check_link, choose_settings
-from pages.shared.components import prose, show_source
-from pages.shared.depth.album import bring_album, caption_photos, correct_rows, take_along
+from pages.caption.batch import bring_album, caption_photos, correct_rows, take_along
+from pages.ui import cache
+from pages.ui.captions import check_link, choose_settings
+from pages.ui.components import prose, show_source
 
 st.header("Many photos", anchor=False)
 prose("many")
@@ -22,4 +22,4 @@ caption_photos("many", album, bundle, decoding)
 rows = correct_rows("many", album)
 if rows:
     take_along("many", rows)
-    show_source("captioning.albums.batch", "caption_album")
+    show_source("captioning.batch.captioning", "caption_album")

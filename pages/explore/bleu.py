@@ -2,14 +2,14 @@
 
 import streamlit as st
 
+from captioning.analysis.bleu_breakdown import draw_bleu
 from captioning.datasets import Photo
-from captioning.exploring.bleu_drawing import draw_bleu
-from pages.shared.components import prose, show_source
-from pages.shared.exploring.bleu import show_arithmetic, show_bleu, show_drawing, show_ngrams
-from pages.shared.exploring.data import Explored, choose_data
-from pages.shared.exploring.examples import references_of, show_misleading, suggestion
-from pages.shared.exploring.grid import photo_link, thumbnail
-from pages.shared.exploring.steps import chosen_photo
+from pages.explore.bleu_examples import references_of, show_misleading, suggestion
+from pages.explore.chosen_photo import chosen_photo
+from pages.ui.bleu import show_arithmetic, show_bleu, show_drawing, show_ngrams
+from pages.ui.components import prose, show_source
+from pages.ui.datasets import Explored, choose_data
+from pages.ui.photo_grid import photo_link, thumbnail
 
 
 def score(photo: Photo, text: str) -> None:

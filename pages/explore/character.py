@@ -3,20 +3,20 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import problem, prose, show_source
-from pages.shared.exploring.character import (
+from pages.explore.data_quality import (
     show_agreement,
     show_duplicates,
     show_misspellings,
     show_words,
 )
-from pages.shared.exploring.data import choose_data, choose_split
+from pages.ui.components import problem, prose, show_source
+from pages.ui.datasets import choose_data, choose_split
 
 TOPICS = {
-    "Agreement": ("captioning.exploring.agreement", "measure_agreement"),
-    "Misspellings": ("captioning.exploring.spelling", "likely_misspellings"),
-    "Near-duplicates": ("captioning.exploring.likeness", "Likeness.across_splits"),
-    "Loaded words": ("captioning.exploring.word_pairs", "count_pairs"),
+    "Agreement": ("captioning.analysis.agreement", "measure_agreement"),
+    "Misspellings": ("captioning.analysis.spelling", "likely_misspellings"),
+    "Near-duplicates": ("captioning.analysis.similarity", "Likeness.across_splits"),
+    "Loaded words": ("captioning.analysis.word_pairs", "count_pairs"),
 }
 
 st.header("What the data set is like", anchor=False)

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.shared.components import prose, show_source
-from pages.shared.exploring.data import choose_data
-from pages.shared.exploring.download import fetch, folder_form, list_data, report_on
+from pages.explore.download import fetch, folder_form, list_data, report_on
+from pages.ui.components import prose, show_source
+from pages.ui.datasets import choose_data
 
 st.header("Get data", anchor=False)
 prose("explore-data")

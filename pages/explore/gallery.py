@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.shared.components import prose, show_source
-from pages.shared.exploring.data import choose_data, choose_split, describe
-from pages.shared.exploring.grid import photo_grid
+from pages.ui.components import prose, show_source
+from pages.ui.datasets import choose_data, choose_split, describe
+from pages.ui.photo_grid import photo_grid
 
 st.header("Gallery", anchor=False)
 prose("explore-gallery")

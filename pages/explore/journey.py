@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from captioning.exploring.journey import follow, row_count
+from captioning.analysis.text_pipeline import follow, row_count
 from captioning.vocabulary import Vocabulary
-from pages.shared import cache
-from pages.shared.components import prose, show_source
-from pages.shared.exploring.data import Explored, choose_data
-from pages.shared.exploring.stations import show_dropped, show_journey, vocabulary_of
-from pages.shared.exploring.steps import chosen_photo
+from pages.explore.chosen_photo import chosen_photo
+from pages.ui import cache
+from pages.ui.components import prose, show_source
+from pages.ui.datasets import Explored, choose_data
+from pages.ui.text_pipeline import show_dropped, show_journey, vocabulary_of
 
 
 def vocabulary(explored: Explored) -> Vocabulary:
@@ -46,4 +46,4 @@ st.markdown(
     f"{training.sum():,} + {len(training):,} = **{row_count(training):,} rows**."
 )
 show_dropped(explored)
-show_source("captioning.exploring.journey", "follow")
+show_source("captioning.analysis.text_pipeline", "follow")

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
+from captioning.analysis.bleu_breakdown import draw_bleu
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
-from captioning.exploring.bleu_drawing import draw_bleu
-from pages.shared import cache
-from pages.shared.captions import choose_settings
-from pages.shared.components import problem, show_source
-from pages.shared.exploring.bleu import LEGEND, colored, show_bleu
-from pages.shared.exploring.data import Explored, choose_data, likeness_of
-from pages.shared.exploring.grid import photo_grid
-from pages.shared.exploring.model import said_about
-from pages.shared.exploring.steps import chosen_photo, step_buttons
-from pages.shared.wording import plain
+from pages.explore.chosen_photo import chosen_photo, step_buttons
+from pages.ui import cache
+from pages.ui.bleu import LEGEND, colored, show_bleu
+from pages.ui.captions import choose_settings
+from pages.ui.components import problem, show_source
+from pages.ui.datasets import Explored, choose_data, likeness_of
+from pages.ui.model_captions import said_about
+from pages.ui.photo_grid import photo_grid
+from pages.ui.wording import plain
 
 
 def picture(explored: Explored, photo: Photo) -> None:
@@ -88,4 +88,4 @@ with right:
     if said is not None and photo.captions:
         compare(explored, photo, said)
 neighbours(explored, photo)
-show_source("captioning.exploring.likeness", "Likeness.nearest")
+show_source("captioning.analysis.similarity", "Likeness.nearest")

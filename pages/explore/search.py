@@ -2,13 +2,13 @@
 
 import streamlit as st
 
+from captioning.analysis.search import find
 from captioning.errors import CaptioningError
-from captioning.exploring.search import find
-from pages.shared.components import problem, prose, show_source
-from pages.shared.exploring.data import Explored, choose_data
-from pages.shared.exploring.grid import caption_rows
-from pages.shared.exploring.hits import show_hits, spoken, timed
-from pages.shared.wording import plain
+from pages.explore.search_results import show_hits, spoken, timed
+from pages.ui.components import problem, prose, show_source
+from pages.ui.datasets import Explored, choose_data
+from pages.ui.photo_grid import caption_rows
+from pages.ui.wording import plain
 
 CAPTIONS, SENTENCE = "Search captions", "Photos for a sentence"
 
@@ -63,6 +63,6 @@ try:
 except CaptioningError as error:
     problem(error)
 if way == CAPTIONS:
-    show_source("captioning.exploring.search", "find")
+    show_source("captioning.analysis.search", "find")
 else:
-    show_source("captioning.exploring.ranking", "PhotoRanking.nearest")
+    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")

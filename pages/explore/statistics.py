@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from captioning.exploring import statistics as counts
-from pages.shared.components import prose, show_source
-from pages.shared.exploring.charts import (
+from captioning.analysis import statistics as counts
+from pages.ui.charts import (
     bar_chart,
     clicked,
     column_chart,
@@ -13,7 +12,8 @@ from pages.shared.exploring.charts import (
     split_chart,
     zipf_chart,
 )
-from pages.shared.exploring.data import Explored, choose_data, choose_split
+from pages.ui.components import prose, show_source
+from pages.ui.datasets import Explored, choose_data, choose_split
 
 TOPICS = {
     "Lengths": "lengths",
@@ -95,4 +95,4 @@ match topic:
     case _:
         query = by_split(topic, explored)
 show_behind("statistics", explored, query)
-show_source("captioning.exploring.statistics", TOPICS[topic])
+show_source("captioning.analysis.statistics", TOPICS[topic])

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from pages.shared.components import main_button, prose
+from pages.ui.components import main_button, prose
 
 # Besides captioning: the first page of a section, what its link says, and what awaits there.
 WAYS_IN = (
     (
-        "pages/learn/overview.py",
+        "pages/learn/overview/page.py",
         "Learn how it works",
         "school",
         "Nine lessons open the network on your own photo, from pixels to BLEU. Guess first, then "

@@ -4,10 +4,10 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.runs import compare_runs
-from pages.shared.components import problem, prose, show_source
-from pages.shared.training import comparing
-from pages.shared.training.data import all_runs, choose_run, choose_runs, no_runs
-from pages.shared.training.tutorial import offer_files
+from pages.train import comparison as comparing
+from pages.train.cache import all_runs, choose_run, choose_runs, no_runs
+from pages.train.tutorial_files import offer_files
+from pages.ui.components import problem, prose, show_source
 
 st.header("Compare", anchor=False)
 prose("train-compare")

@@ -5,11 +5,11 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.paths import data_folder
 from captioning.runs import estimate_run
-from pages.shared.components import main_button, problem, prose, show_source
-from pages.shared.training.data import sizes_of, start_run
-from pages.shared.training.form import choose_base, edit_config
-from pages.shared.training.needs import show_needs
-from pages.shared.training.tutorial import bring_files
+from pages.train.cache import sizes_of, start_run
+from pages.train.estimate import show_needs
+from pages.train.form import choose_base, edit_config
+from pages.train.tutorial_files import bring_files
+from pages.ui.components import main_button, problem, prose, show_source
 
 st.header("New run", anchor=False)
 prose("train-new")

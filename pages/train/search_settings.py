@@ -3,14 +3,14 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import main_button, problem, prose, show_source
-from pages.shared.training import searching, searching_results
+from pages.train import tuning, tuning_results
+from pages.ui.components import main_button, problem, prose, show_source
 
 
 def watch(name: str) -> None:
     """Show how a search stands; while it is under way, only this part is drawn again."""
     try:
-        searching_results.show_study("search_settings", name)
+        tuning_results.show_study("search_settings", name)
     except CaptioningError as error:
         problem(error)
 
@@ -19,21 +19,21 @@ st.header("Search settings", anchor=False)
 prose("train-search")
 
 try:
-    studies = searching.all_studies()
-    with searching.room_for_a_new_one(studies):
-        config = searching.edit_study("search_settings")
-        searching.show_cost(config)
+    studies = tuning.all_studies()
+    with tuning.room_for_a_new_one(studies):
+        config = tuning.edit_study("search_settings")
+        tuning.show_cost(config)
         if st.button(
             **main_button("Start the search"),
             icon=":material/play_arrow:",
             key="search_settings.start",
         ):
-            searching.begin("search_settings", studies, config)
-    name = searching.choose_study("search_settings", studies)
+            tuning.begin("search_settings", studies, config)
+    name = tuning.choose_study("search_settings", studies)
 except CaptioningError as error:
     problem(error)
     name = None
 
 if name:
-    st.fragment(watch, run_every=searching.look_again(studies, name))(name)
-show_source("captioning.studies.proposals", "propose")
+    st.fragment(watch, run_every=tuning.look_again(studies, name))(name)
+show_source("captioning.tuning.proposals", "propose")

@@ -3,22 +3,22 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import main_button, problem, prose, show_source
-from pages.shared.training import stepping
+from pages.train import stepwise
+from pages.ui.components import main_button, problem, prose, show_source
 
 st.header("Step by step", anchor=False)
 prose("train-step")
 
 try:
-    config = stepping.choose_settings("step")
+    config = stepwise.choose_settings("step")
     with st.container(horizontal=True):
         more = st.button(**main_button("Take a step"), icon=":material/footprint:", key="step.more")
         fresh = st.button("Begin anew", icon=":material/restart_alt:", key="step.fresh")
-    step = stepping.take("step", config, fresh=fresh, more=more)
+    step = stepwise.take("step", config, fresh=fresh, more=more)
     if step is None:
         st.caption("A fresh model finds every word equally likely. Take a step.")
     else:
-        stepping.show_step("step", step)
+        stepwise.show_step("step", step)
 except CaptioningError as error:
     problem(error)
 

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.shared.components import problem, prose, show_source
-from pages.shared.training import show
-from pages.shared.training.data import all_runs, choose_run, no_runs
+from pages.train import run_view
+from pages.train.cache import all_runs, choose_run, no_runs
+from pages.ui.components import problem, prose, show_source
 
 EVERY_SECONDS = 1.5
 
@@ -14,7 +14,7 @@ EVERY_SECONDS = 1.5
 def watch(name: str) -> None:
     """Show how the run stands; only this part is drawn again, in this session alone."""
     try:
-        show.show_run("watch", name)
+        run_view.show_run("watch", name)
     except CaptioningError as error:
         problem(error)
 
@@ -29,5 +29,5 @@ if not runs.all():
 
 name = choose_run("watch", runs)
 watch(name)
-show.show_note("watch", runs, name)
+run_view.show_note("watch", runs, name)
 show_source("captioning.runs.curves", "read_curves")

@@ -12,10 +12,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import captioning.bundles.reading
+import captioning.bundle.reading
 import captioning.captioner
 from captioning.captioner import Alternative, Caption, Word
-from captioning.turns import Turns
+from captioning.fair_lock import FairLock
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ class FakeCaptioner:
 
     def __init__(self, name):
         self.name = name
-        self.turns = Turns()
+        self.turns = FairLock()
 
     @classmethod
     def load(cls, folder):
@@ -94,7 +94,7 @@ def home(tmp_path, monkeypatch):
     folder = tmp_path / "home"
     monkeypatch.setenv("CAPTIONING_DATA", str(folder))
     monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
-    monkeypatch.setattr("captioning.bundles.reading.shipped_models", lambda: tmp_path / "shipped")
+    monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: tmp_path / "shipped")
     st.cache_data.clear()
     st.cache_resource.clear()
     return folder

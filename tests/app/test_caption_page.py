@@ -3,7 +3,7 @@
 import pytest
 
 from captioning.errors import BundleError, WeightsError
-from pages.shared.samples import PHOTO_SAMPLES
+from pages.ui.samples import PHOTO_SAMPLES
 
 
 def visible(app):

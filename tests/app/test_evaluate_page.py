@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from captioning.datasets import generate_shapes
 from captioning.evaluation import MISTAKES, evaluate
-from pages.shared.judging import captions as captions_part
+from pages.caption.evaluation import hypotheses as captions_part
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from captioning.analysis.bleu_breakdown import draw_bleu
+from captioning.analysis.caption_index import build_index
+from captioning.analysis.search import find
 from captioning.datasets import generate_shapes, load
-from captioning.exploring.bleu_drawing import draw_bleu
-from captioning.exploring.caption_index import build_index
-from captioning.exploring.search import find
-from pages.shared.wording import plain
+from pages.ui.wording import plain
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("gallery", "photo", "search", "statistics", "journey", "bleu", "character", "data")

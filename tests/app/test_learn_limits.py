@@ -1,9 +1,9 @@
 """The lesson on limits, on the shapes model that comes with the app."""
 
 import pytest
-from learning_page import LessonApp, formulas, shown
+from lesson_app import LessonApp, formulas, shown
 
-from captioning.teaching.odd_pictures import ODD_PICTURES
+from captioning.lessons.ood_images import ODD_PICTURES
 
 
 @pytest.fixture

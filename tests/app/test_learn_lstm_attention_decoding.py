@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from learning_page import formulas
+from lesson_app import formulas
 from streamlit.testing.v1 import AppTest
 
 from captioning.config import DecoderConfig
@@ -20,7 +20,7 @@ def shipped(tmp_path, monkeypatch):
     folder = tmp_path / "only-shapes"
     folder.mkdir()
     (folder / "shapes").symlink_to(ROOT / "models" / "shapes")
-    monkeypatch.setattr("captioning.bundles.reading.shipped_models", lambda: folder)
+    monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: folder)
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def write_kind(home, write_tiny_bundle):
 
 
 def open_lesson(key, model="shapes", **query):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.query_params["learn.model"] = model
     for name, value in query.items():
         app.query_params[name.replace("__", ".")] = value
-    app.switch_page(f"pages/learn/{key}.py")
+    app.switch_page(f"pages/learn/{key}/page.py")
     app.run()
     assert not app.exception
     return app
@@ -85,7 +85,7 @@ def test_a_lesson_opens_on_the_model_that_comes_with_the_app(shipped, key):
 def test_every_question_is_answered_by_the_live_model(shipped, monkeypatch, key):
     answers = []
     monkeypatch.setattr(
-        "pages.shared.learning.frame.LessonPage.questions",
+        "pages.learn.frame.LessonPage.questions",
         lambda self, questions: answers.extend(question.answer() for question in questions),
     )
     app = open_lesson(key)
@@ -294,7 +294,7 @@ def test_the_beam_ends_with_as_many_sentences_as_it_is_wide(shipped):
 
 
 def test_the_best_of_the_beam_is_the_caption(shipped):
-    from captioning.bundles import read_bundle
+    from captioning.bundle import read_bundle
 
     usual = read_bundle(ROOT / "models" / "shapes").decoding
     app = open_lesson("decoding")
@@ -317,7 +317,7 @@ def test_examples_where_greedy_loses_are_found_in_the_data(shipped):
 
 
 def test_captions_that_begin_alike_go_on():
-    from pages.shared.learning.decoding import continuations
+    from pages.learn.decoding.page import continuations
 
     captions = ("A red kite.", "A red dog", "a RED dog!", "a red")
     assert continuations(captions, ["a", "red"]) == ["dog", "kite"]

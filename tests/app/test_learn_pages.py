@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 import captioning.captioner
 from captioning.errors import WeightsError
-from pages.shared.learning import guessing
-from pages.shared.learning.figures import roomy
-from pages.shared.learning.guessing import Answer
-from pages.shared.learning.lessons import LESSONS, lesson
-from pages.shared.learning.training_curves import seconds_left
+from pages.learn import guessing
+from pages.learn.figures import roomy
+from pages.learn.guessing import Answer
+from pages.learn.lessons import LESSONS, lesson
+from pages.learn.training.curves import seconds_left
 
 ROOT = Path(__file__).parents[2]
 MINE = ("overview", "encoder", "words")
@@ -45,10 +45,10 @@ def open_lesson(shapes_model):
     """A function that opens a lesson as a link would."""
 
     def open_(key, **query):
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         for name, value in query.items():
             app.query_params[f"learn.{name}"] = value
-        app.switch_page(f"pages/learn/{key}.py")
+        app.switch_page(f"pages/learn/{key}/page.py")
         return app.run()
 
     return open_
@@ -213,7 +213,7 @@ def test_guesses_do_not_depend_on_case_and_punctuation():
 
 def test_the_students_score_stands_beside_the_models(open_lesson):
     def script():
-        from pages.shared.learning.guessing import Answer, ask
+        from pages.learn.guessing import Answer, ask
 
         for name, right in (("one", "a"), ("two", "b")):
             ask(f"t.{name}", "Which?", lambda right=right: Answer([right], "a"), about=0)
@@ -247,8 +247,8 @@ def all_errors(app):
 
 
 def test_without_a_model_a_lesson_says_how_to_get_one(home):
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page("pages/learn/overview.py")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page("pages/learn/overview/page.py")
     app.run()
     assert not app.exception and "There is no model here yet" in all_text(app)
 
@@ -259,7 +259,7 @@ def test_an_uploaded_photo_goes_along_to_the_next_lesson(open_lesson, jpeg):
     sound(app)
     assert app.selectbox(key="learn.photo").value == "your photo"
     assert "An uploaded photo stays here" in all_text(app)
-    app.switch_page("pages/learn/overview.py").run()
+    app.switch_page("pages/learn/overview/page.py").run()
     sound(app)
     assert app.selectbox(key="learn.photo").value == "your photo"
 
@@ -305,12 +305,12 @@ def test_a_sentence_of_ones_own_is_followed_to_its_rows(open_lesson):
 def test_what_a_link_fixed_goes_along_to_the_next_lesson(open_lesson):
     app = open_lesson("overview", photo="shapes 3", step="2", projector="true")
     app.query_params.clear()
-    app.switch_page("pages/learn/words.py").run()
+    app.switch_page("pages/learn/words/page.py").run()
     sound(app)
     assert app.selectbox(key="learn.photo").value == "shapes 3"
     assert app.toggle(key="learn.projector").value is True and app.title
     app.toggle(key="learn.projector").set_value(False).run()
-    app.switch_page("pages/learn/overview.py").run()
+    app.switch_page("pages/learn/overview/page.py").run()
     assert not app.title and app.slider(key="learn.step").value == 2
 
 

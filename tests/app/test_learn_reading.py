@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from learning_page import LessonApp
+from lesson_app import LessonApp
 
-from pages.shared.learning.lessons import LESSONS
+from pages.learn.lessons import LESSONS
 
 MOST_YEARS = 8.0
 """Of school.  A student in the first year has had about twelve, but not always in English."""

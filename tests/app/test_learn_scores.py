@@ -1,10 +1,10 @@
 """The lesson on scores, on the shapes model that comes with the app."""
 
 import pytest
-from learning_page import LessonApp, formulas, shown
+from lesson_app import LessonApp, formulas, shown
 
-from captioning.exploring.bleu_drawing import sentence_scores
-from pages.shared.samples import true_sentences
+from captioning.analysis.bleu_breakdown import sentence_scores
+from pages.ui.samples import true_sentences
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from learning_page import LessonApp, formulas, shown
+from lesson_app import LessonApp, formulas, shown
 
 from captioning.config import TrainingConfig
 from captioning.runs import Runs
-from pages.shared.learning import training_curves, training_data
+from pages.learn.training import curves, data
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def lesson(open_page, monkeypatch, tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """Trainings of one epoch, of two seeds, on few pictures."""
-    monkeypatch.setattr(training_curves, "_EPOCHS", {8: 3, 40: 1, 160: 1})
-    monkeypatch.setattr(training_curves, "_SEEDS", 2)
-    monkeypatch.setattr(training_curves, "_SEED_PHOTOS", 16)
-    monkeypatch.setattr(training_curves, "_SEED_EPOCHS", 1)
-    monkeypatch.setattr(training_data, "_PHOTOS", 60)
+    monkeypatch.setattr(curves, "_EPOCHS", {8: 3, 40: 1, 160: 1})
+    monkeypatch.setattr(curves, "_SEEDS", 2)
+    monkeypatch.setattr(curves, "_SEED_PHOTOS", 16)
+    monkeypatch.setattr(curves, "_SEED_EPOCHS", 1)
+    monkeypatch.setattr(data, "_PHOTOS", 60)
 
 
 def test_the_lesson_opens_on_the_shapes_model(lesson):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.shared.memory import settle
+from pages.ui.memory import settle
 
 ROOT = Path(__file__).parents[2]
 MOST_MB = 50
@@ -17,13 +17,13 @@ import io, logging, threading
 import numpy as np
 from PIL import Image
 
-from pages.shared.memory import keep_compact
+from pages.ui.memory import keep_compact
 
 keep_compact()
 logging.disable(logging.WARNING)  # Streamlit misses its server
-from captioning.bundles import read_bundle
+from captioning.bundle import read_bundle
 from captioning.config import DecodingConfig
-from pages.shared import cache
+from pages.ui import cache
 
 
 def resident_mb():

@@ -4,18 +4,15 @@ import ast
 from pathlib import Path
 
 import pytest
+from page_files import page_files
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    path
-    for path in (ROOT / "pages").glob("*/*.py")
-    if path.parent.name != "shared" and path.name != "__init__.py"
-)
-SHARED = sorted((ROOT / "pages" / "shared").rglob("*.py"))
+PAGES = sorted(ROOT / file for file in page_files() if not file.endswith("/page.py"))
+PARTS = sorted(set((ROOT / "pages").rglob("*.py")) - set(PAGES))
 
 LONGEST_PAGE = 120
 LONGEST_FUNCTION = 15
-MAY_IMPORT = ("streamlit", "pages.shared", "captioning")
+MAY_IMPORT = ("streamlit", "pages", "captioning")
 HEAVY = ("keras", "tensorflow", "captioning.captioner", "captioning.encoders")
 WIDGETS = set(
     "button checkbox toggle radio selectbox multiselect slider select_slider number_input "
@@ -106,8 +103,8 @@ def test_every_control_of_a_page_has_a_key_of_that_page(page):
             assert key.startswith(f"{page.stem}."), key
 
 
-@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.name)
-def test_shared_parts_inject_nothing_and_import_no_keras_beforehand(path):
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_parts_inject_nothing_and_import_no_keras_beforehand(path):
     text = path.read_text(encoding="utf-8")
     assert "unsafe_allow_html" not in text and "st.html" not in text
     at_import = [n for n in tree_of(path).body if isinstance(n, ast.Import | ast.ImportFrom)]
@@ -115,16 +112,16 @@ def test_shared_parts_inject_nothing_and_import_no_keras_beforehand(path):
         assert not any(within(module, HEAVY) for module in imported(node))
 
 
-@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.name)
-def test_every_control_of_a_shared_part_has_a_key(path):
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_every_control_of_a_part_has_a_key(path):
     for call in calls(tree_of(path)):
         function = call.func
         if isinstance(function, ast.Attribute) and function.attr in WIDGETS:
             assert any(k.arg == "key" for k in call.keywords), f"line {call.lineno} has no key"
 
 
-@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.name)
-def test_every_cache_of_a_shared_part_is_bounded(path):
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_every_cache_of_a_part_is_bounded(path):
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
@@ -133,7 +130,7 @@ def test_every_cache_of_a_shared_part_is_bounded(path):
                     assert "max_entries" in text or "ttl" in text, node.name
 
 
-@pytest.mark.parametrize("path", [*PAGES, *SHARED], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PAGES, *PARTS], ids=lambda path: path.name)
 def test_nothing_is_written_in_white_on_an_accent_that_may_be_light(path):
     """docs/adr/0022: `main_button` chooses the type; the tags of a multiselect cannot be chosen."""
     called = calls(tree_of(path))

@@ -6,7 +6,7 @@ import pytest
 
 from captioning.config import TrainingConfig
 from captioning.runs import Runs
-from captioning.studies import Studies, StudyConfig, axes_of, places_of
+from captioning.tuning import Studies, StudyConfig, axes_of, places_of
 
 PAGE = "search_settings"
 

@@ -100,7 +100,7 @@ def test_a_preset_whose_data_is_not_there_says_so(train, preset):
 
 
 def test_views_are_counted_as_soon_as_they_are_asked_for(home):
-    from pages.shared.training.data import sizes_of
+    from pages.train.cache import sizes_of
 
     (config,) = (p.config for p in presets() if p.path.stem == "shapes-two-minutes")
     counted = [

@@ -52,7 +52,7 @@ def test_a_model_is_offered_as_the_tutorials_files(train, home, model, captioner
         asked.append((chosen.name, dataset, photos))
         return b"x" * 1_500_000
 
-    monkeypatch.setattr("captioning.tutorials.writing.zip_tutorial_files", make)
+    monkeypatch.setattr("captioning.tutorial_files.writing.zip_tutorial_files", make)
     app = train("compare")
     app.button(key="compare.tutorial.make").click().run()
     assert not app.exception

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from captioning.analysis.caption_index import build_index
+from captioning.analysis.search import find
+from captioning.analysis.statistics import lengths
 from captioning.datasets import generate_shapes
-from captioning.exploring.caption_index import build_index
-from captioning.exploring.search import find
-from captioning.exploring.statistics import lengths
 
 
 @pytest.fixture(scope="module")

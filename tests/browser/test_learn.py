@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pages.shared.learning.lessons import LESSONS
+from pages.learn.lessons import LESSONS
 
 
 def open_lesson(tab, server, key, query="learn.model=shapes"):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from captioning.errors import TrainingError
 from captioning.runs import Execution, Run, control, execute, read_curves
-from captioning.studies import go_on, reason_to_give_up
+from captioning.tuning import go_on, reason_to_give_up
 
 STEPS = 5
 

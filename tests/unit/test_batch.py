@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from captioning.__main__ import main
-from captioning.albums import (
+from captioning.batch import (
     PERSON,
     Journal,
     Row,
@@ -23,7 +23,7 @@ from captioning.albums import (
     to_jsonl,
     to_texts,
 )
-from captioning.albums.batch import BATCH
+from captioning.batch.captioning import BATCH
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
 from captioning.datasets.photofiles import photo_names
@@ -142,7 +142,7 @@ def test_folder_zip_and_files_in_memory_hold_the_same(folder, files, tmp_path):
 
 
 def test_a_zip_may_lie_and_writes_nothing(tiny_captioner, tmp_path, monkeypatch):
-    monkeypatch.setattr("captioning.albums.album.MAX_BYTES", 5_000)
+    monkeypatch.setattr("captioning.batch.sources.MAX_BYTES", 5_000)
     archive = zipped(
         {"../../evil.jpg": jpeg(1), "bomb.png": b"\0" * 1_000_000, "__MACOSX/x.jpg": b"-"},
         compression=zipfile.ZIP_DEFLATED,

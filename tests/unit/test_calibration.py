@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioning.bundles import keep_calibration, read_bundle
-from captioning.calibrating import ODDITIES, calibrate, draw_oddities
-from captioning.calibration import Calibration, Confidence, Familiarity, signs_of
+from captioning.bundle import keep_calibration, read_bundle
+from captioning.calibration.confidence import Calibration, Confidence, Familiarity, signs_of
+from captioning.calibration.fitting import calibrate
+from captioning.calibration.out_of_distribution import ODDITIES, draw_oddities
 from captioning.captioner import Captioner
 from captioning.datasets import generate_shapes
 from captioning.errors import BundleError, DatasetError

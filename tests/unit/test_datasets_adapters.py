@@ -11,8 +11,8 @@ from PIL import Image
 
 from captioning.datasets import load, verify
 from captioning.datasets.captionfile import read_table
+from captioning.datasets.data_issues import Tally
 from captioning.datasets.loading import kind_of
-from captioning.datasets.oddities import Tally
 from captioning.datasets.photofiles import PhotoFiles, photo_files
 from captioning.datasets.splitting import split_by_name
 from captioning.errors import DatasetError

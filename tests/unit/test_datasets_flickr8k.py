@@ -9,8 +9,8 @@ from PIL import Image
 
 from captioning.datasets import generate_shapes, load, verify
 from captioning.datasets.assembly import assemble
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.flickr8k import official_splits, read_flickr8k
-from captioning.datasets.oddities import Oddities
 from captioning.errors import DatasetError
 
 REAL = Path(__file__).parents[3] / "shared" / "flickr8k"

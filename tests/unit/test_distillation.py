@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioning.bundles import lent_encoder, read_bundle
-from captioning.commands.distill import run as run_command
+from captioning.bundle import lent_encoder, read_bundle
+from captioning.cli.distill import run as run_command
 from captioning.config import EncoderConfig
 from captioning.datasets import generate_shapes
-from captioning.distillation import (
+from captioning.encoders import load_encoder
+from captioning.errors import BundleError, ConfigError, FeaturesError, TrainingError
+from captioning.training.distillation import (
     DistillationConfig,
     Recording,
     distill,
@@ -20,11 +22,9 @@ from captioning.distillation import (
     read_distillation_config,
     record_views,
 )
-from captioning.distillation.learning import SteadyThenDown
-from captioning.distillation.mixing import flipped, pasted, regrid
-from captioning.distillation.recording import Basis
-from captioning.encoders import load_encoder
-from captioning.errors import BundleError, ConfigError, FeaturesError, TrainingError
+from captioning.training.distillation.learning import SteadyThenDown
+from captioning.training.distillation.mixing import flipped, pasted, regrid
+from captioning.training.distillation.recording import Basis
 
 ROOT = Path(__file__).parents[2]
 SIZE = 64

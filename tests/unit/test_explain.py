@@ -22,7 +22,7 @@ from captioning.explain import (
     seen_or_guessed,
     spotlight,
 )
-from captioning.turns import Turns
+from captioning.fair_lock import FairLock
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 
@@ -250,7 +250,7 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, 
 
 
 def test_callers_are_served_in_the_order_of_coming_and_told_their_place():
-    turns, order, places = Turns(), [], {}
+    turns, order, places = FairLock(), [], {}
     threads = []
 
     def come(number):
@@ -274,7 +274,7 @@ def test_callers_are_served_in_the_order_of_coming_and_told_their_place():
 
 
 def test_who_leaves_the_line_does_not_stop_it():
-    turns = Turns()
+    turns = FairLock()
 
     def leave(place):
         raise KeyError(place)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioning.augmentation import View
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo, load
-from captioning.datasets.oddities import Oddities
+from captioning.datasets.data_issues import Oddities
 from captioning.errors import FeaturesError
 from captioning.features import (
     FeatureStore,
@@ -20,7 +21,6 @@ from captioning.features import (
     store_progress,
 )
 from captioning.images import read_image, to_square
-from captioning.views import View
 
 CONFIG = EncoderConfig(name="compact", layer="map", input_size=32, width=4)
 

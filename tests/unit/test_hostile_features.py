@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captioning.errors import FeaturesError
-from captioning.tutorials import array_reader, files, read_features
+from captioning.tutorial_files import array_reader, files, read_features
 
 NAME = b"X\x05\x00\x00\x00a.jpg"
 

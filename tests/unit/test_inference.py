@@ -5,7 +5,7 @@ import pytest
 
 from captioning.arrays import weights_of
 from captioning.backend import to_numpy
-from captioning.bundles import find_bundles
+from captioning.bundle import find_bundles
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.decoders import build_decoder
 from captioning.encoders import load_encoder

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from captioning.__main__ import main
-from captioning.bundles import read_bundle
+from captioning.bundle import read_bundle
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("flickr8k-*.json"))
 SMALL = (
@@ -41,7 +41,7 @@ def test_the_stages_of_every_model_follow_one_another(
     shapes, tiny_bundle, data_home, monkeypatch, tmp_path, eagerly, capsys
 ):
     # As on a machine where nothing was trained yet.
-    monkeypatch.setattr("captioning.bundles.reading.shipped_models", lambda: tmp_path / "none")
+    monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: tmp_path / "none")
     (tmp_path / "distilled").mkdir()
     shutil.copy(tiny_bundle.folder / "encoder.safetensors", tmp_path / "distilled")
     names = []

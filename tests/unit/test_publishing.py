@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from captioning.bundles import (
+from captioning.bundle import (
     find_bundles,
     is_reserved,
     publish_bundle,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from captioning.bundles import publish_bundle, read_bundle
+from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets.textfile import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
 from captioning.regular_files import read_regular_file
 from captioning.runs import Runs
 from captioning.runs.locks import Slot
-from captioning.tutorials import read_descriptions
+from captioning.tutorial_files import read_descriptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
 

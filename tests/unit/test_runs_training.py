@@ -10,8 +10,8 @@ from captioning.config import DecoderConfig, TrainingConfig
 from captioning.decoders import build_decoder
 from captioning.training import StepByStep, Trainer
 from captioning.training.checkpoints import Checkpoints, Progress
+from captioning.training.eta import Pace
 from captioning.training.loop import SplitData
-from captioning.training.pace import Pace
 from captioning.vocabulary import PAD, SPECIAL, Vocabulary
 
 VOCABULARY = Vocabulary([*SPECIAL, *"a red blue dog cat runs sits".split()])

@@ -7,7 +7,7 @@ import pytest
 
 from captioning.arrays import assign_weights
 from captioning.backend import to_numpy
-from captioning.bundles import read_bundle
+from captioning.bundle import read_bundle
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
 from captioning.decoders import build_decoder
 from captioning.errors import BundleError, ConfigError

@@ -20,7 +20,7 @@ from captioning.runs import (
     read_curves,
     tensorboard_events,
 )
-from captioning.studies import Studies, StudyConfig
+from captioning.tuning import Studies, StudyConfig
 
 CONFIG = TrainingConfig(name="try", data="shapes")
 FILES = "config.json status.json events.jsonl queue.json origin.json note.txt log.txt".split()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from captioning.augmentation import views
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
@@ -31,7 +32,6 @@ from captioning.training.model import (
 )
 from captioning.training.objectives import SelfCritical
 from captioning.training.recipe import prepare
-from captioning.views import views
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 R, D, U, LENGTH = 4, 6, 16, 6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from captioning.__main__ import main
-from captioning.bundles import read_bundle
+from captioning.bundle import read_bundle
 from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
 from captioning.datasets import generate_shapes
 from captioning.decoders import build_decoder

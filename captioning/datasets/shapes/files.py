@@ -10,8 +10,8 @@ from typing import Any
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import SPLITS, CaptionDataset
-from captioning.datasets.oddities import Oddities
 from captioning.datasets.photofiles import photo_names
 from captioning.datasets.shapes.drawing import paint
 from captioning.datasets.shapes.scene import draw_lots

@@ -1,0 +1,22 @@
+"""Captioning many photos: where they come from, a row for each, and the files rows are kept in."""
+
+from captioning.batch.captioning import PERSON, Row, caption_album
+from captioning.batch.exports import to_coco, to_csv, to_jsonl, to_texts
+from captioning.batch.log import Journal
+from captioning.batch.sources import Album, AlbumPhoto, from_bytes, open_album, told_apart
+
+__all__ = [
+    "PERSON",
+    "Album",
+    "AlbumPhoto",
+    "Journal",
+    "Row",
+    "caption_album",
+    "from_bytes",
+    "open_album",
+    "to_coco",
+    "to_csv",
+    "to_jsonl",
+    "to_texts",
+    "told_apart",
+]

@@ -1,0 +1,139 @@
+"""Captioning an album in batches, a row for each photo as it comes."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from captioning.batch.sources import Album, AlbumPhoto
+from captioning.config import DecodingConfig
+from captioning.errors import ImageError
+from captioning.images import read_image
+from captioning.prefetch import ahead
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption, Captioner
+
+__all__ = ["PERSON", "Row", "caption_album"]
+
+PERSON = "person"
+"""Who wrote a caption that no model did."""
+
+BATCH = 8
+"""Photos encoded in one turn: few, so that others who share the model wait a second at most."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one photo.
+
+    Attributes:
+        photo: its name in the album.
+        caption: the sentence; empty if there is none, or if the model found nothing to say.
+        log_prob: natural logarithm of its probability; None for a person's caption or none.
+        by: the model that wrote it, or "person".
+        error: why the photo could not be captioned; else empty.
+        seconds: the model's time for it.
+    """
+
+    photo: str
+    caption: str = ""
+    log_prob: float | None = None
+    by: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+    def corrected(self, caption: str) -> "Row":
+        """Return the row with a person's caption; the machine's probability no longer holds."""
+        return Row(self.photo, caption, by=PERSON)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, in the order of columns."""
+        return asdict(self)
+
+
+def caption_album(
+    captioner: "Captioner",
+    album: Album,
+    decoding: DecodingConfig | None = None,
+    *,
+    done: Collection[str] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+    on_read: Callable[[str, Image.Image], None] = lambda name, photo: None,
+) -> Iterator[Row]:
+    """Write a sentence about each photo of an album.
+
+    Only a batch of small squares is held in memory at a time, and the next is read while the model
+    works at one.  A photo that cannot be read is a row with its reason.
+
+    Args:
+        captioner: the model.
+        album: the photos.
+        decoding: how to choose sentences; by default as the bundle says.
+        done: names of photos to leave out.
+        should_stop: asked after each batch.
+        on_read: given each photo that could be read, in another thread, to make a small copy of.
+
+    Yields:
+        A row for each photo, in the order of the album.
+
+    Raises:
+        ConfigError: `decoding` asks for a word the model does not know, or for too many.
+    """
+    left = [photo for photo in album if photo.name not in set(done)]
+    batches = [left[start : start + BATCH] for start in range(0, len(left), BATCH)]
+
+    def squares(batch: Album) -> list[np.ndarray | str]:
+        return [_square(captioner, photo, on_read) for photo in batch]
+
+    for batch, read in zip(batches, ahead(squares, batches), strict=True):
+        begun = time.perf_counter()
+        pixels = [square for square in read if not isinstance(square, str)]
+        written = iter(_describe(captioner, pixels, decoding))
+        seconds = (time.perf_counter() - begun) / max(len(pixels), 1)
+        for photo, square in zip(batch, read, strict=True):
+            if isinstance(square, str):
+                yield Row(photo.name, error=square)
+            else:
+                yield _row(photo, next(written), seconds)
+        if should_stop():
+            return
+
+
+def _square(
+    captioner: "Captioner", photo: AlbumPhoto, on_read: Callable[[str, Image.Image], None]
+) -> np.ndarray | str:
+    """Read a photo as the square the encoder takes, or say why it cannot be."""
+    try:
+        read = read_image(photo.read(), name=photo.name)
+        on_read(photo.name, read)
+        return captioner.encoder.pixels(read)
+    except ImageError as error:
+        return str(error)
+    except Exception as error:  # one odd photo must not cost the others their captions
+        return f"The photo '{photo.name}' cannot be captioned ({error})."
+
+
+def _describe(
+    captioner: "Captioner", pixels: list[np.ndarray], decoding: DecodingConfig | None
+) -> "list[Caption]":
+    if not pixels:
+        return []
+    # A batch of one would take the loop compiled for single photos; a last batch is filled up so
+    # that all have one shape, which is compiled once.
+    filled = np.stack([*pixels, *[pixels[0]] * (BATCH - len(pixels))])
+    features = captioner.encode_squares(filled)
+    return captioner.describe(features, decoding)[: len(pixels)]
+
+
+def _row(photo: AlbumPhoto, caption: "Caption", seconds: float) -> Row:
+    return Row(
+        photo=photo.name,
+        caption=caption.text,
+        log_prob=round(caption.log_prob, 4),
+        by=caption.model,
+        seconds=round(seconds, 4),
+    )

@@ -1,0 +1,97 @@
+"""A CSV that grows row by row, so that an interrupted job goes on where it stopped."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from captioning.batch.captioning import PERSON, Row
+from captioning.batch.exports import COLUMNS, to_csv
+from captioning.errors import DatasetError
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Rows on disk.
+
+    Attributes:
+        path: the CSV.
+        rows: those without an error, by photo; rows that told one are dropped on opening, so
+            their photos are tried again.
+    """
+
+    def __init__(self, path: str | Path, *, by: str) -> None:
+        """Open the CSV, or begin it.
+
+        Args:
+            path: where.
+            by: the model that writes on; rows of another are not mixed with its own.
+
+        Raises:
+            DatasetError: the file is not such a CSV, is of another model, or cannot be written.
+        """
+        self.path = Path(path)
+        self.rows = {row.photo: row for row in self._read() if not row.error}
+        others = {row.by for row in self.rows.values()} - {by, PERSON}
+        if others:
+            raise DatasetError(
+                f"{self.path} was written by the model {others.pop()!r}, not by {by!r}. "
+                "Name another file, or remove it."
+            )
+        self._begin()
+
+    def add(self, row: Row) -> None:
+        """Append a row; it is on disk when this returns.
+
+        Raises:
+            DatasetError: the file cannot be written.
+        """
+        if not row.error:
+            self.rows[row.photo] = row
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                file.write(to_csv([row], header=False))
+        except OSError as error:
+            raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def _begin(self) -> None:
+        """Write what is kept, beside the file and then into its place."""
+        beside = self.path.with_name(self.path.name + ".part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(to_csv(self.rows.values()), encoding="utf-8", newline="")
+            os.replace(beside, self.path)
+        except OSError as error:
+            raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def _read(self) -> list[Row]:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{self.path} cannot be read: {error}.") from error
+        # A last line without its end was being written when the job was stopped.
+        whole = text[: text.rfind("\n") + 1]
+        reader = csv.DictReader(io.StringIO(whole, newline=""))
+        if whole and tuple(reader.fieldnames or ()) != COLUMNS:
+            raise DatasetError(
+                f"{self.path} is there already and is no file of captions: its first line should "
+                f"be {','.join(COLUMNS)}. Name another file."
+            )
+        try:
+            return [_row(values) for values in reader]
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{self.path}: line {reader.line_num} is damaged.") from error
+
+
+def _row(values: dict[str, str]) -> Row:
+    return Row(
+        photo=values["photo"],
+        caption=values["caption"],
+        log_prob=float(values["log_prob"]) if values["log_prob"] else None,
+        by=values["by"],
+        error=values["error"],
+        seconds=float(values["seconds"]),
+    )

@@ -1,0 +1,56 @@
+"""A trained model as a folder: plain JSON and plain arrays, nothing that can run.
+
+    <name>/  README.md  config.json  vocabulary.json  decoder.safetensors
+             [encoder.safetensors]  [metrics.json]  [history.jsonl]
+             [calibration.json  calibration.safetensors]
+
+docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so pages can list the
+models at no cost; the arrays are read when a `Captioner` is made.
+"""
+
+from captioning.bundle.publishing import (
+    is_reserved,
+    publish_bundle,
+    rename_bundle,
+    unpublish_bundle,
+)
+from captioning.bundle.reading import (
+    Bundle,
+    Publication,
+    default_model,
+    find_bundles,
+    lent_encoder,
+    model_folders,
+    read_bundle,
+)
+from captioning.bundle.scores import MEASURES, SCORES_BEGIN, SCORES_END, score_table
+from captioning.bundle.writing import (
+    add_scores,
+    check_bundle_folder,
+    keep_calibration,
+    write_bundle,
+    write_encoder,
+)
+
+__all__ = [
+    "MEASURES",
+    "SCORES_BEGIN",
+    "SCORES_END",
+    "Bundle",
+    "Publication",
+    "add_scores",
+    "check_bundle_folder",
+    "default_model",
+    "find_bundles",
+    "is_reserved",
+    "keep_calibration",
+    "lent_encoder",
+    "model_folders",
+    "publish_bundle",
+    "read_bundle",
+    "rename_bundle",
+    "score_table",
+    "unpublish_bundle",
+    "write_bundle",
+    "write_encoder",
+]

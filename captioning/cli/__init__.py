@@ -1,0 +1,23 @@
+"""The commands of `python -m captioning`, one file each.
+
+A command's file has `add_to(subparsers)`, which declares its arguments and sets `run`, a function
+from the parsed arguments to an exit status.  What needs Keras is imported inside `run`, so `--help`
+is instant.
+"""
+
+from captioning.cli import (
+    calibrate,
+    caption,
+    data,
+    distill,
+    evaluate,
+    features,
+    models,
+    search,
+    train,
+    tutorial,
+)
+
+ALL = (caption, evaluate, train, distill, calibrate, search, features, data, models, tutorial)
+
+__all__ = ["ALL"]

@@ -1,0 +1,163 @@
+"""`caption PHOTO...`: write a sentence about each photo, or a file of sentences about many."""
+
+import argparse
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioning.cli.terminal import clock, print_json, progress_line, quietly
+from captioning.config import DecodingConfig
+from captioning.errors import CaptioningError, ImageError
+
+if TYPE_CHECKING:
+    from captioning.batch import AlbumPhoto
+    from captioning.captioner import Captioner
+
+__all__ = ["add_to"]
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("caption", help="write a sentence about each photo")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder, or a zip")
+    parser.add_argument("--model", help="a bundle's name or folder")
+    parser.add_argument(
+        "--out",
+        metavar="CSV",
+        help="write a row a photo; what is in the file already is left out, so it may be run again",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a photo")
+    steering = parser.add_argument_group("how the sentence is chosen")
+    steering.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
+    steering.add_argument(
+        "--length-penalty", type=float, metavar="P", help="above 0 favours length"
+    )
+    steering.add_argument("--begin", metavar="WORDS", help="words the sentence begins with")
+    steering.add_argument("--must", nargs="+", metavar="WORD", help="words that must occur")
+    steering.add_argument("--without", nargs="+", metavar="WORD", help="words that must not occur")
+    steering.add_argument(
+        "--no-repeat", type=int, metavar="N", help="no row of N words occurs twice"
+    )
+    steering.add_argument("--sample", action="store_true", help="draw the words at random")
+    steering.add_argument("--seed", type=int, metavar="S", help="draws the same sentence again")
+    steering.add_argument("--temperature", type=float, metavar="T", help="below 1: likelier words")
+    steering.add_argument("--top-k", type=int, metavar="K", help="draw among the K likeliest words")
+    steering.add_argument("--top-p", type=float, metavar="P", help="draw among the likeliest share")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Caption the photos one after the other; a bad one does not stop the others."""
+    from captioning.bundle import default_model
+
+    album = _album(arguments.photos)
+    with quietly():
+        from captioning.captioner import Captioner
+    captioner = Captioner.load(arguments.model or default_model())
+    decoding = _decoding(arguments, captioner.bundle.decoding)
+    if arguments.out:
+        return _write_rows(captioner, album, decoding, arguments.out)
+    failed = False
+    for photo in album:
+        try:
+            _print_caption(captioner, photo, decoding, arguments.json, alone=len(album) == 1)
+        except ImageError as error:
+            failed = True
+            _tell_failure(photo.name, error, as_json=arguments.json)
+    return int(failed)
+
+
+def _album(sources: list[str]) -> "list[AlbumPhoto]":
+    """List all photos; those of a folder or zip by their names in it, if it is the only source."""
+    from captioning.batch import AlbumPhoto, open_album
+    from captioning.images import read_photo_file
+
+    if len(sources) == 1 and _holds_photos(sources[0]):
+        album = open_album(sources[0])
+        if not album:
+            raise ImageError(f"There are no photos in '{sources[0]}'.")
+        return album
+    album = []
+    for source in sources:
+        if _holds_photos(source):
+            inside = open_album(source)
+            album += [AlbumPhoto(f"{source.rstrip('/')}/{p.name}", p.read) for p in inside]
+        else:
+            album.append(AlbumPhoto(source, lambda path=Path(source): read_photo_file(path)))  # type: ignore[misc]
+    return album
+
+
+def _holds_photos(source: str) -> bool:
+    return Path(source).is_dir() or zipfile.is_zipfile(source)
+
+
+def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> DecodingConfig:
+    """Change what was asked for; a drawn sentence takes no wishes that only a beam can meet."""
+    changes = {
+        "beam_width": arguments.beam_width,
+        "length_penalty": arguments.length_penalty,
+        "prefix": (arguments.begin,) if arguments.begin else None,
+        "required_words": arguments.must,
+        "banned_words": arguments.without,
+        "no_repeat": arguments.no_repeat,
+        "seed": arguments.seed,
+        "temperature": arguments.temperature,
+        "top_k": arguments.top_k,
+        "top_p": arguments.top_p,
+    }
+    asked = {name: value for name, value in changes.items() if value is not None}
+    if arguments.sample:
+        asked["strategy"] = "sample"
+    elif arguments.beam_width is not None or arguments.must:
+        asked["strategy"] = "beam"
+    return decoding.replace(**asked)
+
+
+def _write_rows(
+    captioner: "Captioner", album: "list[AlbumPhoto]", decoding: DecodingConfig, out: str
+) -> int:
+    from captioning.batch import Journal, caption_album
+
+    journal = Journal(out, by=captioner.name)
+    total, before = len(album), sum(photo.name in journal.rows for photo in album)
+    begun, failed = time.monotonic(), 0
+    rows = caption_album(captioner, album, decoding, done=set(journal.rows))
+    for number, row in enumerate(rows, 1):
+        journal.add(row)
+        if row.error:
+            failed += 1
+            print(row.error, file=sys.stderr)
+        rate = number / max(time.monotonic() - begun, 1e-9)
+        left = clock((total - before - number) / rate)
+        progress_line(f"{before + number}/{total} photos, {rate:.1f} a second, {left} left")
+    told = f"{total - failed} of {total} photos have a caption in {out}"
+    progress_line(told + (f"; {before} had one before" if before else ""), done=True)
+    return int(failed > 0)
+
+
+def _print_caption(
+    captioner: "Captioner",
+    photo: "AlbumPhoto",
+    decoding: DecodingConfig,
+    as_json: bool,
+    *,
+    alone: bool,
+) -> None:
+    from captioning.images import read_image
+
+    caption = captioner.caption(read_image(photo.read(), name=Path(photo.name).name), decoding)
+    if as_json:
+        print_json({"photo": photo.name, **caption.to_dict()})
+    elif alone:
+        print(caption.text)
+    else:
+        print(f"{photo.name}: {caption.text}", flush=True)
+
+
+def _tell_failure(photo: str, error: CaptioningError, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"photo": photo, "error": str(error)})
+    else:
+        print(error, file=sys.stderr)

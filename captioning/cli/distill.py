@@ -1,0 +1,64 @@
+"""`distill --config FILE --out DIR`: teach a small encoder to see what a large one sees."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioning.cli.terminal import clock, progress_line, quietly
+from captioning.cli.train import dataset_for
+from captioning.training.distillation.settings import read_distillation_config
+
+if TYPE_CHECKING:
+    from captioning.training.distillation import Report
+
+__all__ = ["add_to"]
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("distill", help="train a compact encoder from a large one")
+    parser.add_argument("--config", required=True, metavar="FILE", help="configs/distill/*.json")
+    parser.add_argument("--data", metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="holds the views, checkpoints, and the encoder; what is found here is gone on with",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record what the teacher sees, teach the student, and keep its weights."""
+    config = read_distillation_config(arguments.config).with_settings(arguments.set)
+    dataset = dataset_for(config, arguments.data)
+    folder = Path(arguments.out)
+    with quietly():
+        from captioning.bundle import lent_encoder, write_encoder
+        from captioning.encoders import load_encoder
+        from captioning.training.distillation import distill, record_views
+    taught_by = lent_encoder(config.teacher_from)[0] if config.teacher_from else None
+    teacher = load_encoder(config.teacher, arrays=taught_by)
+    recording = record_views(folder / "views", config, dataset, teacher, on_progress=_recorded)
+    arrays = distill(
+        config, recording, checkpoint_folder=folder / "checkpoints", on_report=_learned
+    )
+    if arrays is None:  # only a caller that can stop it sees this
+        return 1
+    write_encoder(folder, config.student, arrays)
+    print(f"{folder}: an encoder of {sum(a.size for a in arrays.values()):,} numbers")
+    print(f"Train a decoder on it with --set encoder_from={folder}")
+    return 0
+
+
+def _recorded(done: int, total: int) -> None:
+    progress_line(f"{done:,} of {total:,} views recorded", done=done == total)
+
+
+def _learned(report: "Report") -> None:
+    left = clock((report.steps - report.step) * report.seconds_a_step)
+    figures = f"loss {report.loss:.4f}, held out {report.held_out:.4f}, {left} left"
+    progress_line(f"step {report.step:,} of {report.steps:,}: {figures}", done=True)

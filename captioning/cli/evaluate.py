@@ -1,0 +1,164 @@
+"""`evaluate --model NAME --data DIR`: score a model over a split, and hold the score to account."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioning.cli.terminal import print_json, progress_line, quietly
+from captioning.config import DecodingConfig
+from captioning.errors import ConfigError
+
+if TYPE_CHECKING:
+    from captioning.captioner import Captioner
+    from captioning.datasets import CaptionDataset
+    from captioning.evaluation import Evaluation, PhotoScores
+
+__all__ = ["add_to"]
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("evaluate", help="score a model over a split")
+    parser.add_argument("--model", required=True, help="a bundle's name or folder")
+    parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
+    parser.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
+    parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")
+    parser.add_argument("--against", metavar="MODEL", help="test whether another model differs")
+    parser.add_argument("--baselines", action="store_true", help="score what needs no model too")
+    parser.add_argument("--mistakes", action="store_true", help="score in wrong ways too")
+    parser.add_argument("--out", metavar="DIR", help="write report.json and captions.csv there")
+    parser.add_argument("--save", action="store_true", help="keep the scores in the bundle")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score the model and print its scores, x100."""
+    from captioning.bundle import add_scores
+    from captioning.datasets import load
+
+    with quietly():
+        from captioning.captioner import Captioner
+    dataset = load(arguments.data)
+    captioner = Captioner.load(arguments.model, with_encoder=False)
+    evaluation = _evaluate(captioner, dataset, arguments)
+    report = _report(captioner, dataset, evaluation, arguments)
+    if arguments.out:
+        _write(Path(arguments.out), dataset, evaluation, report)
+    if arguments.save:
+        kept = ("intervals", "intervals_protocol")
+        add_scores(
+            captioner.bundle, {**evaluation.to_dict(), **{name: report[name] for name in kept}}
+        )
+    if arguments.json:
+        print_json(report)
+    else:
+        _print(report)
+    return 0
+
+
+def _evaluate(
+    captioner: "Captioner", dataset: "CaptionDataset", arguments: argparse.Namespace
+) -> "Evaluation":
+    from captioning.evaluation import evaluate
+
+    def show(done: int, total: int) -> None:
+        progress_line(f"{captioner.name}: {done:,} of {total:,} photos", done=done == total)
+
+    decoding = _decoding(captioner, arguments)
+    return evaluate(captioner, dataset, split=arguments.split, decoding=decoding, on_progress=show)
+
+
+def _decoding(captioner: "Captioner", arguments: argparse.Namespace) -> DecodingConfig:
+    decoding = captioner.bundle.decoding
+    if arguments.beam_width is not None:
+        decoding = decoding.replace(strategy="beam", beam_width=arguments.beam_width)
+    if arguments.length_penalty is not None:
+        decoding = decoding.replace(length_penalty=arguments.length_penalty)
+    return decoding
+
+
+def _report(
+    captioner: "Captioner",
+    dataset: "CaptionDataset",
+    evaluation: "Evaluation",
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """Put together what was asked for beside the scores."""
+    from captioning import evaluation as judging
+
+    split, captions = arguments.split, list(evaluation.captions.values())
+    baselines: Sequence[judging.Baseline] = ()
+    if arguments.baselines:
+        baselines = list(
+            judging.make_baselines(
+                captioner, dataset, split, captions, decoding=evaluation.decoding
+            )
+        )
+    scores = _scores(dataset, evaluation)
+    report = judging.evaluation_report(
+        evaluation.to_dict(),
+        scores,
+        judging.caption_variety(captions, judging.training_texts(dataset)),
+        baselines=baselines,
+        mistakes=list(judging.score_wrongly(captions, dataset.references(split)))
+        if arguments.mistakes
+        else (),
+    )
+    if arguments.against:
+        other = type(captioner).load(arguments.against, with_encoder=False)
+        comparison = judging.compare(scores, _scores(dataset, _evaluate(other, dataset, arguments)))
+        verdict = comparison.verdict(captioner.name, other.name)
+        report["compared_with"] = {other.name: {"verdict": verdict, **comparison.to_dict()}}
+    return report
+
+
+def _scores(dataset: "CaptionDataset", evaluation: "Evaluation") -> "PhotoScores":
+    from captioning.evaluation import score_photos
+
+    captions = evaluation.captions
+    return score_photos(
+        list(captions), list(captions.values()), dataset.references(evaluation.split)
+    )
+
+
+def _write(
+    folder: Path, dataset: "CaptionDataset", evaluation: "Evaluation", report: dict[str, Any]
+) -> None:
+    from captioning.evaluation import captions_csv, training_texts
+
+    captions = list(evaluation.captions.values())
+    table = captions_csv(captions, _scores(dataset, evaluation), training_texts(dataset))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (folder / "captions.csv").write_bytes(table)
+    except OSError as error:
+        raise ConfigError(
+            f"The report cannot be written to '{folder}' ({error.strerror}). Name another folder."
+        ) from error
+
+
+def _print(report: dict[str, Any]) -> None:
+    """Print a line for each figure; those with an interval say it."""
+    edges = report["intervals"]
+    nested = ("intervals", "captions", "baselines", "other_ways_of_scoring", "compared_with")
+    for name, value in report.items():
+        if name not in nested:
+            low_high = "  ({:.2f} to {:.2f})".format(*edges[name]) if name in edges else ""
+            print(f"{name:>18}  {value}{low_high}")
+    for name, value in report["captions"].items():
+        print(f"{name:>18}  {value}")
+    for name, figures in report.get("baselines", {}).items():
+        print(f"{name:>36}  BLEU-4 {figures['bleu_4']:5.1f}  CIDEr {figures['cider']:5.1f}")
+    for name, bleu in report.get("other_ways_of_scoring", {}).items():
+        print(f"{name:>36}  BLEU-4 {bleu[3]:5.1f}")
+    for comparison in report.get("compared_with", {}).values():
+        print(comparison["verdict"])
+        for name, row in comparison.items():
+            if isinstance(row, dict):
+                p_value = f"p {row['p_value']:.3f}, corrected {row['corrected']:.3f}"
+                print(f"{name:>18}  {row['gain']:+.2f}  {p_value}")

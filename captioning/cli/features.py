@@ -1,0 +1,47 @@
+"""`features --encoder NAME --data DIR`: encode every photo of a data set once."""
+
+import argparse
+from typing import Any
+
+from captioning.cli.terminal import clock, progress_line, quietly
+from captioning.config import EncoderConfig
+from captioning.datasets import load
+
+__all__ = ["add_to"]
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("features", help="encode a data set's photos once")
+    parser.add_argument("--encoder", required=True, help="xception, vgg16, ...")
+    parser.add_argument("--layer", help="by default the encoder's usual one")
+    parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Encode what is not encoded yet, and name the photos that could not be read."""
+    dataset = load(arguments.data)
+    config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
+    with quietly():
+        from captioning.encoders import load_encoder
+        from captioning.features import (
+            FeatureStore,
+            Progress,
+            extract_features,
+            fitted,
+            store_folder,
+        )
+
+    def show(progress: Progress) -> None:
+        left = clock(progress.seconds_left)
+        text = f"{progress.done:,} of {progress.total:,} photos, {progress.rate:.1f}/s, {left} left"
+        progress_line(text, done=progress.done == progress.total)
+
+    config = fitted(config, dataset)
+    folder = store_folder(config, dataset)
+    store: FeatureStore = extract_features(load_encoder(config), dataset, folder, on_progress=show)
+    print(f"{folder}: {len(store.names) - len(store.skipped):,} photos, {store.shape}")
+    for reason in store.skipped.values():
+        print(f"Skipped: {reason}")
+    return 0

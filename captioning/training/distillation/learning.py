@@ -1,0 +1,202 @@
+"""The student's side: matching what was recorded of the teacher, for as long as there is time."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from captioning.arrays import assign_weights, weights_of
+from captioning.backend import to_numpy
+from captioning.encoders import load_encoder
+from captioning.errors import TrainingError
+from captioning.prefetch import ahead
+from captioning.training.checkpoints import Checkpoints, Progress
+from captioning.training.distillation.mixing import flipped, pasted, regrid
+from captioning.training.distillation.recording import Recording
+from captioning.training.distillation.settings import DistillationConfig
+
+__all__ = ["Report", "distill", "SteadyThenDown"]
+
+HELD_OUT = 1024
+"""The recording's last views, at most a tenth of it, are not learned from."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a distillation is going.
+
+    Attributes:
+        step: steps done.
+        steps: of how many.
+        loss: mean squared distance over the steps since the last report; targets vary by 1.
+        held_out: the same over views that are not learned from.
+        seconds_a_step: of late.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    held_out: float
+    seconds_a_step: float
+
+
+def distill(
+    config: DistillationConfig,
+    recording: Recording,
+    *,
+    checkpoint_folder: Path | None = None,
+    on_report: Callable[[Report], None] = lambda report: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, np.ndarray] | None:
+    """Teach a fresh student to see what was recorded.
+
+    Args:
+        config: every setting.
+        recording: of the same student's size; may still be growing.
+        checkpoint_folder: where checkpoints go; a distillation found there is continued.
+        on_report: told how it goes, every `report_every` steps.
+        should_stop: asked between steps.
+
+    Returns:
+        The student's weights by path, as `load_encoder` takes them; None if it was stopped.
+
+    Raises:
+        TrainingError: nothing is recorded yet, the loss is not a number, or a checkpoint cannot be
+            written.
+    """
+    if recording.written < 2:
+        raise TrainingError(f"{recording.folder} holds no views yet; record some first.")
+    learner = _Learner(config, recording)
+    checkpoints = Checkpoints(checkpoint_folder) if checkpoint_folder else None
+    step = learner.resume(checkpoints)
+    while step < config.steps:
+        begun, until = time.monotonic(), min(step + config.report_every, config.steps)
+        losses = []
+        for inputs, targets in ahead(learner.draw, list(range(step, until))):
+            if should_stop():
+                return None
+            losses.append(learner.learn(inputs, targets))
+        seconds, step = time.monotonic() - begun, until
+        loss = float(np.mean(losses))
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"The loss is not a number after step {step}. Try a lower learning_rate."
+            )
+        if checkpoints is not None:
+            checkpoints.save(learner.state(), Progress(step=step))
+        pace = seconds / len(losses)
+        on_report(Report(step, config.steps, loss, learner.held_out(), pace))
+    return weights_of(learner.encoder)
+
+
+@keras.saving.register_keras_serializable(package="captioning")
+class SteadyThenDown(keras.optimizers.schedules.LearningRateSchedule):
+    """A rise, a long level stretch, and a fall to zero in a straight line.
+
+    Unlike a cosine it lets a run be made longer while it is under way (Hägele et al. 2024,
+    https://arxiv.org/abs/2405.18392).
+
+    Args:
+        highest: the rate of the level stretch.
+        steps: in all.
+        warmup: steps of the rise.
+        cooldown: share of the steps over which it falls.
+    """
+
+    def __init__(self, highest: float, *, steps: int, warmup: int, cooldown: float) -> None:
+        self.highest, self.steps, self.warmup, self.cooldown = highest, steps, warmup, cooldown
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, counted from 0."""
+        done = ops.cast(step, "float32")
+        rise = (done + 1) / max(self.warmup, 1)
+        fall = (self.steps - done) / max(self.steps * self.cooldown, 1)
+        return self.highest * ops.maximum(0.0, ops.minimum(1.0, ops.minimum(rise, fall)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return dict(vars(self))
+
+
+class _Learner:
+    """The student with a linear head that says, of each region, what the teacher would see."""
+
+    def __init__(self, config: DistillationConfig, recording: Recording) -> None:
+        keras.utils.set_random_seed(config.seed)
+        self.config, self.recording = config, recording
+        self.encoder = load_encoder(config.student, random_weights=True).network
+        self.side = round(self.encoder.output.shape[1] ** 0.5)
+        head = keras.layers.Dense(recording.targets.shape[-1], name="head")
+        self.model = keras.Model(self.encoder.input, head(self.encoder.output), name="student")
+        rate = SteadyThenDown(
+            config.learning_rate,
+            steps=config.steps,
+            warmup=config.warmup_steps,
+            cooldown=config.cooldown,
+        )
+        optimizer = keras.optimizers.AdamW(
+            rate,
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm,
+            name="optimizer",  # what a checkpoint calls its numbers
+        )
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        self.model.compile(optimizer, loss="mean_squared_error")
+        optimizer.build(self.model.trainable_variables)
+        total = len(recording.pixels)
+        self.learned_from = total - min(HELD_OUT, max(1, total // 10))
+
+    def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a step's pixels `(B, S, S, 3)` and targets `(B, R, C)`, fixed by its number."""
+        random = np.random.default_rng((self.config.seed, 1, step))
+        known = max(1, min(self.recording.written, self.learned_from))
+        pixels, targets = self._read(random.integers(0, known, self.config.views_per_batch))
+        pixels, targets = flipped(pixels, targets, random)
+        pixels, targets = pasted(pixels, targets, random, share=self.config.mixing)
+        return pixels, targets.reshape(len(targets), -1, targets.shape[-1])
+
+    def learn(self, pixels: np.ndarray, targets: np.ndarray) -> float:
+        """Take one step; returns its loss."""
+        self.model.reset_metrics()
+        loss = self.model.train_on_batch(pixels, targets)
+        return float(np.asarray(loss).reshape(-1)[0])
+
+    def held_out(self) -> float:
+        """Return the mean squared distance over views that are not learned from, if any yet."""
+        last = min(self.recording.written, len(self.recording.pixels))
+        numbers, size = np.arange(self.learned_from, last), self.config.views_per_batch
+        losses = [self._distance(numbers[i : i + size]) for i in range(0, len(numbers), size)]
+        return float(np.concatenate(losses).mean()) if losses else float("nan")
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return every number that the next step depends on."""
+        optimizer = {v.path: to_numpy(v) for v in self.model.optimizer.variables}
+        return {**optimizer, **weights_of(self.model)}
+
+    def resume(self, checkpoints: Checkpoints | None) -> int:
+        """Take up the latest checkpoint, if there is one; returns the steps done."""
+        found = checkpoints.load() if checkpoints is not None else None
+        if found is None:
+            return 0
+        arrays, progress = found
+        for variable in self.model.optimizer.variables:
+            variable.assign(arrays.pop(variable.path))
+        assign_weights(self.model, arrays, source="The checkpoint")
+        return progress.step
+
+    def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return views in the order of the disk, and their targets `(B, H, W, C)`."""
+        numbers = np.sort(numbers)
+        targets = regrid(self.recording.targets[numbers].astype(np.float32), self.side)
+        return self.recording.pixels[numbers], targets
+
+    def _distance(self, numbers: np.ndarray) -> np.ndarray:
+        pixels, targets = self._read(numbers)
+        said = to_numpy(self.model(pixels.astype(np.float32), training=False))
+        distance: np.ndarray = np.square(said - targets.reshape(said.shape)).mean(axis=(1, 2))
+        return distance

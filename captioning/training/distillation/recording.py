@@ -1,0 +1,226 @@
+"""What the teacher sees in many views, recorded once: pixels for the student, targets to match.
+
+A recording is a folder:
+
+    pixels.npy   uint8 (N, S, S, 3)  the views at the student's size
+    targets.npy  float16 (N, R, C)   the teacher's regions in principal components
+    basis.safetensors                mean and scale of the teacher's channels, and the components
+    recording.json                   how many views are written so far, and of how many
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from captioning.datasets import CaptionDataset
+from captioning.encoders import Encoder
+from captioning.errors import ConfigError, FeaturesError
+from captioning.images import read_image, to_square
+from captioning.prefetch import ahead
+from captioning.training.distillation.settings import DistillationConfig
+from captioning.training.distillation.views import draw_view
+
+__all__ = ["Basis", "Recording", "record_views"]
+
+BATCH = 32
+
+FITTED_ON = 1536
+"""Views from which the principal components are computed."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A teacher's channels in fewer numbers, those that vary most.
+
+    Attributes:
+        mean: float32 `(D,)`, of each channel.
+        components: float32 `(D, C)`; what multiplies a channel's distance from its mean.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+
+    @classmethod
+    def fit(cls, regions: np.ndarray, count: int) -> "Basis":
+        """Compute principal components of standardised channels.
+
+        A component's numbers are divided by the fourth root of its variance: large components
+        still count for more than small ones, but do not drown them.
+
+        Args:
+            regions: float32 `(N, D)`.
+            count: components to keep, at most `D`.
+        """
+        mean, deviation = regions.mean(axis=0), regions.std(axis=0) + 1e-6
+        standard = (regions - mean) / deviation
+        variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
+        kept = np.argsort(variances)[::-1][:count]
+        scale = np.maximum(variances[kept], 1e-6) ** 0.25
+        # One number for all, so that targets vary by 1 on average and losses can be compared.
+        scale = scale * np.sqrt(np.mean(variances[kept] / scale**2))
+        return cls(mean, (directions[:, kept] / scale / deviation[:, None]).astype(np.float32))
+
+    def __call__(self, regions: np.ndarray) -> np.ndarray:
+        """Return float32 `(..., C)` for regions `(..., D)`."""
+        scores: np.ndarray = (regions - self.mean) @ self.components
+        return scores
+
+
+class Recording:
+    """A recording on disk, open for reading.
+
+    Args:
+        folder: written by `record_views`, perhaps still being written.
+
+    Attributes:
+        pixels: uint8 `(N, S, S, 3)`, on disk.
+        targets: float16 `(N, R, C)`, on disk.
+
+    Raises:
+        FeaturesError: it is missing or damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self.pixels = np.load(self.folder / "pixels.npy", mmap_mode="r")
+            self.targets = np.load(self.folder / "targets.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise FeaturesError(
+                f"{self.folder} holds no recorded views ({error}). Record them first."
+            ) from error
+
+    @property
+    def written(self) -> int:
+        """Views that can be read by now."""
+        return _written(self.folder)
+
+
+def record_views(
+    folder: str | Path,
+    config: DistillationConfig,
+    dataset: CaptionDataset,
+    teacher: Encoder,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Recording:
+    """Show the teacher views of the training photos and record what it makes of them.
+
+    View `n` is of photo `n` modulo their number and depends on the seed and `n` alone, so a
+    recording that was broken off goes on where it ended.
+
+    Args:
+        folder: made if missing.
+        config: `student`, `views`, `components`, `smallest_crop`, `seed` and `limit_images` count.
+        dataset: its training photos are used and no others.
+        teacher: an encoder that gives regions.
+        on_progress: told views done and in all.
+        should_stop: asked between batches.
+
+    Raises:
+        ConfigError: the teacher gives no regions, or fewer channels than components are asked for.
+        FeaturesError: the recording cannot be written, or is another configuration's.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    photos = [dataset.path(p) for p in dataset.split("train")][: config.limit_images or None]
+    draw = _Draw(config, photos, int(teacher.config.input_size or 0))
+    basis = _basis(folder, config, teacher, draw)
+    pixels, targets = _arrays(folder, config, teacher)
+    done = _written(folder)
+    starts = range(done, config.views, BATCH)
+    chunks = [range(start, min(start + BATCH, config.views)) for start in starts]
+    for chunk, (small, large) in zip(chunks, ahead(draw, chunks), strict=True):
+        if should_stop():
+            break
+        place = slice(chunk.start, chunk.stop)
+        pixels[place], targets[place] = small, basis(teacher.encode(large))
+        _note(folder, chunk.stop, config.views)
+        on_progress(chunk.stop, config.views)
+    return Recording(folder)
+
+
+class _Draw:
+    """Draws views by their numbers, at the student's size and at the teacher's."""
+
+    def __init__(self, config: DistillationConfig, photos: Sequence[Path], large: int) -> None:
+        self.config, self.photos = config, photos
+        self.small, self.large = int(config.student.input_size or 0), large
+
+    def __call__(self, numbers: range) -> tuple[np.ndarray, np.ndarray]:
+        views = list(self._views(numbers))
+        return tuple(  # type: ignore[return-value]
+            np.stack([to_square(view, size) for view in views]) for size in (self.small, self.large)
+        )
+
+    def _views(self, numbers: range) -> Iterator[Image.Image]:
+        for number in numbers:
+            photo = read_image(self.photos[number % len(self.photos)])
+            random = np.random.default_rng((self.config.seed, number))
+            yield draw_view(photo, random, smallest=self.config.smallest_crop)
+
+
+def _basis(folder: Path, config: DistillationConfig, teacher: Encoder, draw: _Draw) -> Basis:
+    """Read the components, or compute them from the first views."""
+    path, shape = folder / "basis.safetensors", teacher.feature_shape
+    if len(shape) != 2 or shape[1] < config.components:
+        raise ConfigError(
+            f"The teacher gives features of shape {shape}; distillation needs regions with at "
+            f"least {config.components} channels."
+        )
+    try:
+        return Basis(**load_file(path))
+    except (OSError, SafetensorError, TypeError):
+        pass  # not there, or broken off half written: from the same views comes the same basis
+    numbers = range(min(FITTED_ON, config.views))
+    chunks = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+    seen = [teacher.encode(large) for _, large in ahead(draw, chunks)]
+    basis = Basis.fit(np.concatenate(seen).reshape(-1, shape[1]), config.components)
+    save_file({"mean": basis.mean, "components": np.ascontiguousarray(basis.components)}, path)
+    return basis
+
+
+def _arrays(
+    folder: Path, config: DistillationConfig, teacher: Encoder
+) -> tuple[np.ndarray, np.ndarray]:
+    """Open both arrays for writing, made at their full size if missing."""
+    side, regions = int(config.student.input_size or 0), teacher.feature_shape[0]
+    pixels = _array(folder / "pixels.npy", (config.views, side, side, 3), np.dtype(np.uint8))
+    shape = (config.views, regions, config.components)
+    return pixels, _array(folder / "targets.npy", shape, np.dtype(np.float16))
+
+
+def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    try:
+        if not path.exists():
+            return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        found: np.ndarray = np.load(path, mmap_mode="r+")
+    except (OSError, ValueError) as error:
+        raise FeaturesError(f"{path} cannot be written ({error}).") from error
+    if found.shape != shape or found.dtype != dtype:
+        raise FeaturesError(
+            f"{path} is of another configuration: expected {shape}, found {found.shape}. "
+            "Name another folder, or delete this one."
+        )
+    return found
+
+
+def _note(folder: Path, done: int, total: int) -> None:
+    beside = folder / "recording.part"
+    beside.write_text(json.dumps({"written": done, "views": total}), encoding="utf-8")
+    os.replace(beside, folder / "recording.json")
+
+
+def _written(folder: Path) -> int:
+    try:
+        return int(json.loads((folder / "recording.json").read_text(encoding="utf-8"))["written"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0

@@ -1,0 +1,287 @@
+"""Making, starting, stopping and deleting studies, and taking their next steps."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from captioning.errors import CaptioningError, ConfigError, RunError
+from captioning.paths import data_folder
+from captioning.runs import STARTABLE, Run, Runs, read_curves
+from captioning.runs.locks import locked
+from captioning.runs.record import write_json
+from captioning.tuning.proposals import propose
+from captioning.tuning.record import Study, Trial
+from captioning.tuning.settings import SCORES, StudyConfig
+
+__all__ = ["Studies"]
+
+MOST_RESTARTS = 3
+"""A trial that is killed so often within the same epoch is taken to kill itself."""
+
+MOST_FAILURES = 3
+"""A study whose first trials all fail has settings that cannot work."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Studies:
+    """The studies of one data folder.  Any number of processes may use them at once.
+
+    Args:
+        data: the data folder; by default `$CAPTIONING_DATA`.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        self.data = (data or data_folder()).absolute()
+        self.runs = Runs(self.data)
+        self.folder = self.data / "studies"
+
+    def all(self) -> list[Study]:
+        """Return all studies whose settings can be read, the newest first; see `damaged`."""
+        return self._read_all()[0]
+
+    def damaged(self) -> dict[str, str]:
+        """Return the names of the studies that `all` leaves out, and what is wrong with each."""
+        return self._read_all()[1]
+
+    def _read_all(self) -> tuple[list[Study], dict[str, str]]:
+        found: list[Study] = []
+        damaged: dict[str, str] = {}
+        for path in sorted(self.folder.glob("[!.]*/config.json")):
+            try:
+                study = Study.read(path.parent)
+                _ = study.config  # read once and kept with the study
+                found.append(study)
+            except CaptioningError as error:
+                damaged[path.parent.name] = str(error)
+        found.sort(key=lambda study: (study.status.created, study.id), reverse=True)
+        return found, damaged
+
+    def get(self, name: str) -> Study:
+        """Return the study called `name`.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not _NAME.fullmatch(name):
+            raise RunError(f"{name!r} is no name of a search.")
+        return Study.read(self.folder / name)
+
+    def create(self, config: StudyConfig) -> Study:
+        """Make a study that can be started.
+
+        Raises:
+            RunError: its folder cannot be written.
+        """
+        now = time.time()
+        slug = re.sub(r"[^a-z0-9]+", "-", config.base.name.lower()).strip("-")[:40] or "search"
+        stem = f"{slug}-search-{time.strftime('%d%b-%H%M', time.localtime(now)).lower()}"
+        try:
+            with self._lock():
+                names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
+                folder = next(self.folder / n for n in names if not (self.folder / n).exists())
+                beside = folder.with_name(f".{folder.name}.part")
+                shutil.rmtree(beside, ignore_errors=True)
+                beside.mkdir()
+                write_json(beside / "config.json", config.to_dict())
+                status = {"state": "stopped", "message": "Not begun yet.", "created": now}
+                write_json(beside / "status.json", status)
+                beside.rename(folder)
+        except OSError as error:
+            raise RunError(f"The search cannot be written to {self.folder}: {error}.") from error
+        return Study.read(folder)
+
+    def start(self, name: str) -> Study:
+        """Begin a study, or go on with one that was stopped or has failed.
+
+        A trial that was stopped goes on from its last checkpoint.
+
+        Raises:
+            RunError: there is no such study, or it has finished.
+        """
+        with self._lock():
+            study = self.get(name)
+            if study.status.state == "finished":
+                raise RunError(f"The search {name} has made all its trials; begin another one.")
+            study.write_status("running")
+            for trial in study.trials:
+                run = None if trial.ended else self._run_of(study, trial)
+                if run is not None and run.status.state in STARTABLE:
+                    self.runs.start(run.id)
+        self.reconcile()
+        return self.get(name)
+
+    def stop(self, name: str) -> Study:
+        """Stop a study with its trial, which keeps a checkpoint and ends within two seconds.
+
+        Raises:
+            RunError: there is no such study, or it is not under way.
+        """
+        with self._lock():
+            study = self.get(name)
+            if study.status.state != "running":
+                raise RunError(f"The search {name} is {study.status.state}; it cannot be stopped.")
+            study.write_status("stopped", f"Stopped after {study.done} of its trials.")
+            for trial in study.trials:
+                run = None if trial.ended else self._run_of(study, trial)
+                if run is not None:
+                    with suppress(RunError):  # it has just ended by itself
+                        self.runs.stop(run.id)
+        return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """Delete a study with the runs of its trials.
+
+        Raises:
+            RunError: it is under way, or one of its runs still is; stop it first.
+        """
+        with self._lock():
+            study = self.get(name)
+            if study.status.state == "running":
+                raise RunError(f"The search {name} is under way; stop it first.")
+            for run in self.runs.all():
+                if run.origin.get("study") == name:
+                    self.runs.delete(run.id)
+            hidden = study.folder.with_name(f".{study.id}.deleted")
+            study.folder.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+    def make_run(self, name: str) -> Run:
+        """Make a run with the best settings found, ready to start, as long as the base says.
+
+        Raises:
+            RunError: no trial has finished yet.
+        """
+        study = self.get(name)
+        best = study.best
+        if best is None:
+            raise RunError(f"No trial of {name} has finished yet.")
+        note = (
+            f"The best settings of the search {name}: its trial {best.number} had "
+            f"{SCORES[study.config.score]} {best.score:.1f} on dev."
+        )
+        return self.runs.create(study.config.varied(best.settings), note=note)
+
+    def reconcile(self) -> None:
+        """Take every step that is due: note what trials came to, and begin the next ones.
+
+        Cheap; whoever looks at studies calls it first, and so does each trial as it ends.
+        """
+        self.runs.reconcile()
+        if not any(study.status.state == "running" for study in self.all()):
+            return
+        with self._lock():
+            for study in self.all():
+                if study.status.state == "running":
+                    self._go_on(study)
+
+    def _go_on(self, study: Study) -> None:
+        """Bring a study to where nothing is due but waiting.  Needs the lock."""
+        try:
+            open_ = [trial for trial in study.trials if not trial.ended]
+            if not all(self._attend(study, trial) for trial in open_):
+                return
+            study = self.get(study.id)
+            if open_ and self._hopeless(study):
+                last = study.trials[-1].message
+                study.write_status("failed", f"The first {MOST_FAILURES} trials failed: {last}")
+            elif len(study.trials) >= study.config.trials:
+                study.write_status("finished")
+            else:
+                self._next(study)
+        except (CaptioningError, OSError) as error:
+            study.write_status("failed", str(error))
+
+    def _next(self, study: Study) -> None:
+        """Propose a trial and begin it; a study that finds nothing new has finished."""
+        number = len(study.trials) + 1
+        try:
+            trial = Trial(number, propose(study))
+        except ConfigError as error:
+            study.write_status("finished" if study.finished else "failed", str(error))
+            return
+        study.tell(number, settings=trial.settings)
+        self._begin(study, trial)
+
+    def _attend(self, study: Study, trial: Trial) -> bool:
+        """Do what a trial needs that has not ended; returns whether it now has."""
+        run = self._run_of(study, trial)
+        if run is None and trial.run is None:
+            self._begin(study, trial)
+            return False
+        if run is None:
+            study.tell(trial.number, state="failed", message="Its run was deleted.")
+            return True
+        match run.status.state:
+            case "finished" | "failed":
+                study.tell(trial.number, **_outcome(study, run, run.status.state))
+                return True
+            case "stopped" if read_curves(run).given_up:
+                study.tell(trial.number, **_outcome(study, run, "given up"))
+                return True
+            case "stopped":
+                message = f"Somebody stopped the run of trial {trial.number}, {run.id}."
+                study.write_status("stopped", message)
+            case "died":
+                return self._take_up(study, trial, run)
+            case "ready":
+                self._start(study, trial, run)
+        return False
+
+    def _take_up(self, study: Study, trial: Trial, run: Run) -> bool:
+        """Let a trial go on whose run was killed; returns whether it is given up instead."""
+        epochs = len(read_curves(run).epochs)
+        if trial.restarts.count(epochs) >= MOST_RESTARTS:
+            study.tell(trial.number, **_outcome(study, run, "failed"))
+            return True
+        study.tell(trial.number, restarted_at=epochs)
+        self._start(study, trial, run)
+        return False
+
+    def _begin(self, study: Study, trial: Trial) -> None:
+        origin = {"study": study.id, "trial": trial.number}
+        config = study.config.trial_config(trial.number, trial.settings)
+        note = f"Trial {trial.number} of the search {study.id}."
+        self._start(study, trial, self.runs.create(config, note=note, origin=origin))
+
+    def _start(self, study: Study, trial: Trial, run: Run) -> None:
+        if trial.run is None:
+            study.tell(trial.number, run=run.id, state="started")
+        self.runs.start(run.id)
+
+    def _run_of(self, study: Study, trial: Trial) -> Run | None:
+        """Find the run of a trial, also if a kill came before its name was written down."""
+        if trial.run is not None:
+            with suppress(RunError):
+                return self.runs.get(trial.run)
+            return None
+        origin = {"study": study.id, "trial": trial.number}
+        return next((run for run in self.runs.all() if run.origin == origin), None)
+
+    @staticmethod
+    def _hopeless(study: Study) -> bool:
+        failed = all(trial.state == "failed" for trial in study.trials)
+        return len(study.trials) == MOST_FAILURES and failed
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / ".lock"):
+            yield
+
+
+def _outcome(study: Study, run: Run, state: str) -> dict[str, Any]:
+    """Say what a trial came to: the score of the epoch its run has kept, and all of them."""
+    rows, score = read_curves(run).epochs, study.config.score
+    kept = max(rows, key=lambda row: row["cider"], default=None)
+    return {
+        "state": state,
+        "message": run.status.message,
+        "score": kept[score] if kept else None,
+        "scores": [row[score] for row in rows],
+        "seconds": rows[-1]["seconds"] if rows else 0.0,
+    }

@@ -1,0 +1,218 @@
+"""A study as its folder tells it: settings, status, and the trials in the order they were made.
+
+`trials.jsonl` is only ever added to.  A trial has a line when its values are proposed, one when
+it has a run, one each time that run is taken up again after a kill, and one when it ends.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from captioning.errors import ConfigError, RunError
+from captioning.runs.curves import read_events
+from captioning.runs.record import LATEST, fits, read_json, write_json
+from captioning.tuning.settings import StudyConfig
+
+__all__ = ["ENDED", "Study", "StudyStatus", "Trial", "add_line"]
+
+ENDED = ("finished", "given up", "failed")
+"""States of a trial that will not change any more."""
+
+_STATES = ("running", "stopped", "failed", "finished")
+_STATUS = {"state": str, "message": str, "created": float}
+_NUMBER = int | float
+_TRIAL: dict[str, Any] = {
+    "settings": dict,
+    "state": str,
+    "run": str,
+    "score": _NUMBER | None,
+    "scores": list,
+    "seconds": _NUMBER,
+    "message": str,
+    "restarted_at": int,
+}
+"""What a line of `trials.jsonl` may say, besides its number."""
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """How a study stands.
+
+    Attributes:
+        state: "running", "stopped", "failed" or "finished".
+        message: what happened, for a person.
+        created: when it was made, in seconds since 1970.
+    """
+
+    state: str = "stopped"
+    message: str = ""
+    created: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One try.
+
+    Attributes:
+        number: from 1.
+        settings: the values tried, by dotted name.
+        state: "planned", "started", or one of `ENDED`.
+        run: the name of its run, once it has one.
+        score: on dev, x100, of the epoch that its run kept; None before there is one.
+        scores: after each epoch.
+        seconds: spent training.
+        message: what happened, for a person.
+        restarts: for each time its run was taken up after a kill, how many epochs it had done.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    state: str = "planned"
+    run: str | None = None
+    score: float | None = None
+    scores: tuple[float, ...] = ()
+    seconds: float = 0.0
+    message: str = ""
+    restarts: tuple[int, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study, as its folder was when it was read.
+
+    Attributes:
+        folder: its name is the study's id.
+        status: how it stands.
+        trials: those made so far, in their order.
+    """
+
+    folder: Path
+    status: StudyStatus
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Study":
+        """Read a study's folder.
+
+        Raises:
+            RunError: there is no study in it.
+        """
+        if not (folder / "config.json").exists():
+            raise RunError(f"There is no search called '{folder.name}'.")
+        return cls(folder, _read_status(folder), _read_trials(folder))
+
+    @property
+    def id(self) -> str:
+        """Its name among the studies."""
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """What it does.
+
+        Raises:
+            ConfigError: `config.json` is damaged.
+        """
+        path = self.folder / "config.json"
+        try:
+            values = read_json(path)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"The search {path} cannot be read: {error}.") from error
+        return StudyConfig.from_dict(values)
+
+    @property
+    def finished(self) -> tuple[Trial, ...]:
+        """The trials that came to their end and have a score."""
+        return tuple(t for t in self.trials if t.state == "finished" and t.score is not None)
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best score, the first of several; None before one has finished."""
+        return max(self.finished, key=lambda t: (t.score or 0.0, -t.number), default=None)
+
+    @property
+    def done(self) -> int:
+        """How many trials have ended, one way or another."""
+        return sum(trial.ended for trial in self.trials)
+
+    def write_status(self, state: str, message: str = "") -> None:
+        """Replace `status.json`.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        status = dataclasses.replace(self.status, state=state, message=message)
+        write_json(self.folder / "status.json", dataclasses.asdict(status))
+
+    def tell(self, trial: int, **facts: Any) -> None:
+        """Write down something about a trial.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        add_line(self.folder / "trials.jsonl", {"trial": trial, **facts})
+
+
+def add_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Add a JSON object as a line; one that a kill cut short before is closed first.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    line = json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    with open(path, "ab+", buffering=0) as file:
+        if size := file.seek(0, os.SEEK_END):
+            file.seek(size - 1)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line)
+
+
+def _read_status(folder: Path) -> StudyStatus:
+    try:
+        values = read_json(folder / "status.json")
+        known = fits(values, _STATUS) and values["state"] in _STATES
+        if not known or not 0 <= values["created"] <= LATEST:
+            raise ValueError
+        return StudyStatus(values["state"], values["message"], values["created"])
+    except (OSError, ValueError):
+        return StudyStatus("stopped", "status.json cannot be read; go on takes it up again.")
+
+
+def _read_trials(folder: Path) -> tuple[Trial, ...]:
+    known: dict[int, Trial] = {}
+    for line in _lines(folder / "trials.jsonl"):
+        number = line.pop("trial")
+        trial = known.get(number)
+        if trial is None:
+            if "settings" in line:
+                known[number] = Trial(number, line["settings"])
+            continue
+        if "restarted_at" in line:
+            line["restarts"] = (*trial.restarts, line.pop("restarted_at"))
+        if "scores" in line:
+            line["scores"] = tuple(line["scores"])
+        known[number] = dataclasses.replace(trial, **line)
+    return tuple(known[number] for number in sorted(known))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the whole lines that say something known about a trial, and nothing odd."""
+    for line in read_events(path):
+        facts = {key: value for key, value in line.items() if key in _TRIAL}
+        scores = facts.get("scores", [])
+        if (
+            isinstance(line.get("trial"), int)
+            and fits(facts, {key: _TRIAL[key] for key in facts})
+            and all(isinstance(score, _NUMBER) for score in scores)
+        ):
+            yield {"trial": line["trial"], **facts}

@@ -1,0 +1,44 @@
+"""What the tutorials on captioning end with, for classes that follow one.
+
+They pass `descriptions.txt`, `features.p` and `tokenizer.p` from script to script, and end with
+`model.png`, a model's weights and `testing_caption_generator.py`.  All of these can be written from
+a model of ours, and a class's own `descriptions.txt` and features (`.npz` or pickle) can be read
+and trained on.
+Reading needs no Keras; writing imports it when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from captioning.tutorial_files.files import (
+    read_descriptions,
+    read_features,
+    write_descriptions,
+    write_features,
+    write_tokenizer,
+)
+from captioning.tutorial_files.taking_over import ClassFiles, read_class_files, take_over
+
+if TYPE_CHECKING:
+    from captioning.tutorial_files.writing import write_tutorial_files, zip_tutorial_files
+
+__all__ = [
+    "ClassFiles",
+    "read_class_files",
+    "read_descriptions",
+    "read_features",
+    "take_over",
+    "write_descriptions",
+    "write_features",
+    "write_tokenizer",
+    "write_tutorial_files",
+    "zip_tutorial_files",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Keras when it is first asked for (PEP 562)."""
+    if name in ("write_tutorial_files", "zip_tutorial_files"):
+        from captioning.tutorial_files import writing
+
+        return getattr(writing, name)
+    raise AttributeError(f"module 'captioning.tutorial_files' has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""The script that students run: put together from templates, for one model's kind and sizes."""
+
+import importlib.util
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+
+from captioning.bundle import Bundle
+from captioning.encoders.registry import resolve
+from captioning.images import COPY_QUALITY
+
+__all__ = ["SCRIPT", "load_script", "write_script"]
+
+SCRIPT = "testing_caption_generator.py"
+
+
+_BLOCKS = (1, 2, 3, 2)
+"""Separable convolutions of the compact encoder's stages; a test holds script and encoder equal."""
+
+
+def write_script(bundle: Bundle, path: Path) -> None:
+    """Write a script that captions a photo with this model and needs nothing of this program.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    encoder, spec = resolve(bundle.encoder)
+    decoder, shape = bundle.decoder, bundle.feature_shape
+    regions = len(shape) == 2
+    own = spec.application is None
+    values = {
+        "FILES": "tokenizer.p, model.weights.h5" + " and encoder.weights.h5" * own,
+        "PHOTO_SIZE": encoder.input_size,
+        "COPY": _copy(encoder.photo_size or 0),
+        "FEATURES": tuple(shape),
+        "FEATURES_TEXT": f"{shape[0]} regions of {shape[1]} numbers each"
+        if regions
+        else f"{shape[0]} numbers",
+        "WORDS": len(bundle.vocabulary),
+        "EMBEDDING": decoder.embedding_size,
+        "UNITS": decoder.units,
+        "DROPOUT": decoder.dropout,
+        "MAX_LENGTH": decoder.max_length,
+        "HEADS": decoder.heads,
+        "POOLED": "layers.GlobalAveragePooling1D()(photo)" if regions else "photo",
+        "WIDTH": encoder.width,
+        "BLOCKS": _BLOCKS,
+        **({} if own else _application(bundle)),
+    }
+    parts = ("head", decoder.kind, "compact" if own else "application", "tail")
+    text = "".join(_template(part) for part in parts)
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    path.write_text(text, encoding="utf-8")
+
+
+def load_script(path: Path) -> ModuleType:
+    """Import a script that `write_script` has just written."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _application(bundle: Bundle) -> dict[str, str]:
+    """Return how one of Keras' applications is made, cut and fed."""
+    encoder, spec = resolve(bundle.encoder)
+    layer = spec.layers[str(encoder.layer)]
+    size = encoder.input_size
+    cut = f'network.get_layer("{layer.keras_name}").{"input" if layer.takes_input else "output"}'
+    if layer.top:
+        options = "include_top=True"
+    elif layer.keras_name == "avg_pool":
+        options = f'include_top=False, pooling="avg", input_shape=({size}, {size}, 3)'
+        cut = "network.output"
+    else:
+        options = f"include_top=False, input_shape=({size}, {size}, 3)"
+    scaled = f"keras.applications.{spec.module}.preprocess_input(pixels)"
+    return {
+        "NAME": encoder.name.capitalize(),
+        "APPLICATION": str(spec.application),
+        "OPTIONS": options,
+        "CUT": cut,
+        "SCALE": scaled if spec.module else "pixels",
+    }
+
+
+def _copy(side: int) -> str:
+    """Return how a photo is made what the model learned from, as `as_small_copy` does it."""
+    if not side:
+        return ""
+    return f"""    if photo.size != ({side}, {side}):  # it learned from JPEGs of this size
+        copy = BytesIO()
+        small = photo.resize(({side}, {side}), Image.Resampling.BICUBIC)
+        small.save(copy, "JPEG", quality={COPY_QUALITY}, subsampling=2)
+        photo = Image.open(copy)
+"""
+
+
+def _template(name: str) -> str:
+    place = resources.files("captioning.tutorial_files") / "templates" / f"{name}.txt"
+    return place.read_text(encoding="utf-8")

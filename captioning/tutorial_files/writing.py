@@ -1,0 +1,151 @@
+"""A model as the files that the tutorials end with."""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from captioning.captioner import Captioner
+from captioning.datasets import CaptionDataset, Photo
+from captioning.errors import BundleError, FeaturesError
+from captioning.features import FeatureStore, store_folder
+from captioning.images import read_image
+from captioning.tutorial_files.drawing import draw_model
+from captioning.tutorial_files.files import write_descriptions, write_features, write_tokenizer
+from captioning.tutorial_files.script import SCRIPT, load_script, write_script
+from captioning.tutorial_files.weights import fill_decoder, fill_encoder
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["MOST_FEATURE_BYTES", "caption_model", "write_tutorial_files", "zip_tutorial_files"]
+
+MOST_FEATURE_BYTES = 500_000_000
+"""Of `features.p`, which is read into memory whole."""
+
+ENCODED_AT_ONCE = 16
+
+
+def write_tutorial_files(
+    captioner: Captioner,
+    folder: Path,
+    *,
+    dataset: CaptionDataset | None = None,
+    split: str = "train",
+    photos: int | None = None,
+) -> list[Path]:
+    """Write the files that a class following a tutorial has at its end.
+
+    `testing_caption_generator.py` with `tokenizer.p`, `model.weights.h5` and, for an encoder that
+    is not ImageNet's, `encoder.weights.h5` caption a photo without this program; `model.png` shows
+    the network.  `descriptions.txt` and `features.p` are those of a data set.
+
+    Args:
+        captioner: the model.
+        folder: is made if it is not there; files of these names in it are replaced.
+        dataset: whose captions and features are written; None writes neither.
+        split: which of its splits.
+        photos: how many of the split's photos, from the first; None takes all.
+
+    Raises:
+        FeaturesError: `features.p` would be too large to be read, or a photo has no features.
+        BundleError: the files cannot be written.
+        WeightsError: photos have to be encoded and the encoder's weights are not to be had.
+    """
+    bundle = captioner.bundle
+    chosen = dataset.split(split)[:photos] if dataset is not None else ()
+    _check_size(bundle.feature_shape, len(chosen))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_script(bundle, folder / SCRIPT)
+        length = bundle.decoder.max_length
+        write_tokenizer(bundle.vocabulary, folder / "tokenizer.p", max_length=length)
+        model = caption_model(captioner, folder / SCRIPT)
+        model.save_weights(folder / "model.weights.h5")
+        draw_model(model, folder / "model.png")
+        written = [SCRIPT, "tokenizer.p", "model.weights.h5", "model.png"]
+        if _write_encoder(captioner, folder):
+            written.append("encoder.weights.h5")
+        if dataset is not None:
+            write_descriptions(dataset, folder / "descriptions.txt", split=split, photos=photos)
+            rows = _features(captioner, dataset, chosen)
+            write_features([photo.name for photo in chosen], rows, folder / "features.p")
+            written += ["descriptions.txt", "features.p"]
+    except OSError as error:
+        raise BundleError(f"The tutorial's files cannot be written: {error}.") from error
+    return [folder / name for name in written]
+
+
+def zip_tutorial_files(
+    captioner: Captioner,
+    *,
+    dataset: CaptionDataset | None = None,
+    split: str = "train",
+    photos: int | None = None,
+) -> bytes:
+    """Return the files of `write_tutorial_files` as one zip archive.
+
+    Raises:
+        CaptioningError: as on writing them.
+    """
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory() as place:
+        options = {"dataset": dataset, "split": split, "photos": photos}
+        files = write_tutorial_files(captioner, Path(place), **options)  # type: ignore[arg-type]
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, f"{captioner.name}/{path.name}")
+    return buffer.getvalue()
+
+
+def caption_model(captioner: Captioner, script: Path) -> "keras.Model":
+    """Return the model that a written script defines, with this model's weights in it.
+
+    Raises:
+        BundleError: the weights do not fit the script.
+    """
+    bundle = captioner.bundle
+    model: keras.Model = load_script(script).define_model()
+    fill_decoder(model, bundle.decoder.kind, bundle.decoder_arrays())
+    return model
+
+
+def _write_encoder(captioner: Captioner, folder: Path) -> bool:
+    """Write the weights of an encoder of this project's own; returns whether it is one."""
+    arrays = captioner.bundle.encoder_arrays()
+    if arrays is None:
+        return False
+    encoder = load_script(folder / SCRIPT).define_encoder()
+    fill_encoder(encoder, arrays)
+    encoder.save_weights(folder / "encoder.weights.h5")
+    return True
+
+
+def _features(captioner: Captioner, dataset: CaptionDataset, photos: Sequence[Photo]) -> np.ndarray:
+    """Read features from the store, or encode the photos if it has none."""
+    bundle = captioner.bundle
+    folder = store_folder(bundle.encoder, dataset, arrays=bundle.encoder_arrays())
+    try:
+        return FeatureStore(folder).of([photo.name for photo in photos])
+    except FeaturesError:
+        parts = [
+            captioner.encode(
+                [read_image(dataset.path(p)) for p in photos[at : at + ENCODED_AT_ONCE]]
+            )
+            for at in range(0, len(photos), ENCODED_AT_ONCE)
+        ]
+    return np.concatenate(parts) if parts else np.zeros((0, *bundle.feature_shape), np.float32)
+
+
+def _check_size(shape: tuple[int, ...], photos: int) -> None:
+    size = 4 * photos * int(np.prod(shape))
+    if size > MOST_FEATURE_BYTES:
+        fit = MOST_FEATURE_BYTES // (4 * int(np.prod(shape)))
+        raise FeaturesError(
+            f"features.p of {photos:,} photos would have {size / 1e9:.1f} GB, which no tutorial's "
+            f"script reads. Take {fit:,} photos at most, or a model with pooled features."
+        )

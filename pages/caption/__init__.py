@@ -1,0 +1,1 @@
+"""The Caption pages: one photo, many photos, finding photos, and scoring a model."""

@@ -1,0 +1,91 @@
+"""Taking a caption along: heard, copied, or inside a copy of the photo."""
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.image_metadata import alt_html, alt_text
+from pages.ui import cache, explanations
+from pages.ui.components import problem
+from pages.ui.pictures import Picture
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption
+
+__all__ = ["share"]
+
+_MIME = {"jpg": "jpeg", "tif": "tiff"}
+
+# Speaks with the browser's own voice, so it works without a network.  Text arrives as data and is
+# never put into the page as HTML.
+_SPEAK = st.components.v2.component(
+    "speak_caption",
+    html='<button type="button">Say it</button><span role="status"></span>',
+    css="""
+    button { font: inherit; color: var(--st-text-color); background: transparent;
+             border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
+             padding: 0.4rem 0.9rem; cursor: pointer; }
+    button:hover, button:focus-visible { border-color: var(--st-primary-color);
+             color: var(--st-primary-color); }
+    span { margin-left: 0.75rem; color: var(--st-text-color); opacity: 0.7; }
+    """,
+    js="""
+    export default function ({ data, parentElement }) {
+      const button = parentElement.querySelector("button");
+      const status = parentElement.querySelector("span");
+      if (!("speechSynthesis" in window)) {
+        button.disabled = true;
+        status.textContent = "This browser cannot speak.";
+        return;
+      }
+      button.onclick = () => {
+        const words = new SpeechSynthesisUtterance(data.text);
+        words.lang = "en";
+        words.onstart = () => { status.textContent = data.text; };
+        words.onerror = () => { status.textContent = "This browser has no voice."; };
+        window.speechSynthesis.cancel();
+        window.speechSynthesis.speak(words);
+      };
+      return () => window.speechSynthesis.cancel();
+    }
+    """,
+)
+
+
+def share(page: str, picture: Picture, caption: "Caption") -> None:
+    """Offer the caption to the ear, as text, as alternative text, and inside the photo."""
+    doubt = caption.confidence
+    _SPEAK(data={"text": alt_text(caption.text, confidence=doubt)}, key=f"{page}.speak")
+    st.caption("As text, and as alternative text for a web page:")
+    st.code(caption.text, language=None, wrap_lines=True)
+    html = alt_html(caption.text, picture.name, confidence=doubt)
+    st.code(html, language="html", wrap_lines=True)
+    try:
+        copy = explanations.captioned_copy(
+            picture.data, caption.text, caption.model, _version(caption.model), doubt
+        )
+    except CaptioningError as error:
+        problem(error)
+        return
+    st.download_button(
+        "The photo with its caption inside",
+        copy.data,
+        file_name=f"{PurePath(picture.name).stem}-captioned.{copy.ending}",
+        mime=f"image/{_MIME.get(copy.ending, copy.ending)}",
+        icon=":material/download:",
+        key=f"{page}.copy",
+        on_click="ignore",
+    )
+    st.caption(
+        "The copy holds the sentence as its description (XMP, EXIF, and IPTC where there was one), "
+        "marked as machine-made, with the model and how sure it is. "
+        + ("The picture itself is unchanged." if not copy.notes else " ".join(copy.notes))
+    )
+
+
+def _version(model: str) -> str:
+    """Return the version of a model by name; empty for one that lies elsewhere."""
+    bundle = cache.models().get(model)
+    return bundle.version if bundle is not None else ""

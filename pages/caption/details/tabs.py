@@ -1,0 +1,47 @@
+"""All there is to know about one caption, folded into four tabs; only the open one is worked at."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.errors import CaptioningError
+from pages.caption.details.export import share
+from pages.caption.details.words import explain_words
+from pages.ui.beam_tree import show_tree
+from pages.ui.components import problem
+from pages.ui.model_comparison import compare_models
+from pages.ui.pictures import Picture
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption
+
+__all__ = ["look_closer"]
+
+WHY, TREE, MODELS, SHARE = PARTS = (
+    "Why this sentence",
+    "The search",
+    "Other models",
+    "Take it along",
+)
+
+
+def look_closer(
+    page: str, picture: Picture, models: Mapping[str, Bundle], bundle: Bundle, caption: "Caption"
+) -> None:
+    """Offer what lies behind a caption."""
+    part = st.segmented_control(
+        "Look closer", PARTS, key=f"{page}.closer", bind="query-params", label_visibility="visible"
+    )
+    try:
+        if part == WHY and caption.words:
+            explain_words(page, picture, bundle, caption)
+        elif part == TREE:
+            show_tree(picture, bundle, caption.decoding)
+        elif part == MODELS:
+            compare_models(page, picture, models, bundle, caption.decoding)
+        elif part == SHARE:
+            share(page, picture, caption)
+    except CaptioningError as error:
+        problem(error)

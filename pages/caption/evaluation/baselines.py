@@ -1,0 +1,140 @@
+"""What a score stands beside: baselines made on the spot, and another model under a paired test."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.evaluation import (
+    BASELINES,
+    Baseline,
+    Comparison,
+    compare,
+    intervals,
+    make_baselines,
+)
+from captioning.evaluation.baselines import NEAREST
+from pages.caption.evaluation.hypotheses import Judged, Key, Task, judge, written
+from pages.caption.evaluation.scores import MEASURE_NAMES, choose_measure, interval_chart
+from pages.ui import cache
+from pages.ui.progress import features_of, stoppable
+from pages.ui.queue import Memory
+from pages.ui.wording import plain
+
+__all__ = ["baselines_of", "compare_with", "show_baselines"]
+
+_FEW = 2000
+"""Of so many photos the nearest are looked for even if their features are not stored."""
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _made() -> Memory[list[Baseline]]:
+    return Memory(12)
+
+
+def baselines_of(task: Task) -> list[Baseline]:
+    """Return the baselines of a task that were made already."""
+    return _made().get(task.key) or []
+
+
+def show_baselines(page: str, task: Task, judged: Judged) -> None:
+    """Show the baselines, or offer to make them."""
+    made = baselines_of(task)
+    place = st.empty()
+    if not made:
+        with place.container():
+            st.caption(
+                "A score means little alone. These cost no training: a model that is not clearly "
+                "above them has learned nothing from the photos."
+            )
+            icon = ":material/balance:"
+            asked = st.button("Make the baselines", icon=icon, key=f"{page}.baselines")
+        if not asked:
+            return
+        with place.container():
+            made = _make(page, task, judged)
+        place.empty()
+    _draw(choose_measure(page), task.bundle.name, judged, made)
+    for baseline in made:
+        said = f' Here: "{plain(baseline.example)}".' if baseline.example is not None else ""
+        st.caption(f"**{baseline.name}**: {baseline.meaning}{said}")
+    if all(baseline.name != NEAREST for baseline in made):
+        st.caption(f"**{NEAREST}** is missing: it needs a look at every training photo.")
+        if features_of(page, task.dataset, task.bundle) is not None:
+            _made().put(task.key, [])
+            st.rerun()
+
+
+def compare_with(page: str, task: Task, judged: Judged, models: Mapping[str, Bundle]) -> None:
+    """Let the visitor choose another model and say whether the two really differ."""
+    others = [name for name in models if name != task.bundle.name]
+    if not others:
+        st.caption("There is only one model here. Train another, and the two can be compared.")
+        return
+    other = st.selectbox("The other model", others, key=f"{page}.other", bind="query-params")
+    rival = Task(task.explored, task.split, models[other], task.decoding)
+    kept = written(f"{page}.rival", rival)
+    if kept is None:
+        return
+    found = _compared(rival.key, task.key, judge(rival, kept), judged)
+    own = task.bundle.name
+    st.subheader(plain(found.verdict(other, own)), anchor=False)
+    st.table(
+        {
+            "Measure": [MEASURE_NAMES[d.measure] for d in found.differences],
+            plain(other): [f"{d.first:.1f}" for d in found.differences],
+            plain(own): [f"{d.second:.1f}" for d in found.differences],
+            "Gain": [f"{d.gain:+.1f}" for d in found.differences],
+            "95% interval": [
+                f"{d.interval.low:+.1f} to {d.interval.high:+.1f}" for d in found.differences
+            ],
+            "By chance": [_chance(d.corrected) for d in found.differences],
+        },
+        hide_index=True,
+        border="horizontal",
+    )
+    st.caption(
+        "By chance: how often swapping the two models' captions, photo by photo at random, makes "
+        "a difference at least this large in 1,000 tries, corrected for looking at six measures "
+        "(approximate randomisation, Holm). Below 5% a difference counts as real."
+    )
+
+
+def _make(page: str, task: Task, judged: Judged) -> list[Baseline]:
+    captioner = cache.writer(task.bundle)
+    stored = captioner.stored_features(task.dataset) is not None
+    near = stored or len(task.dataset) <= _FEW
+    made: list[Baseline] = []
+    with stoppable(page, "Making the baselines") as tell:
+        for baseline in make_baselines(
+            captioner,
+            task.dataset,
+            task.split,
+            judged.captions,
+            decoding=task.decoding,
+            with_neighbours=near,
+            on_progress=tell,
+        ):
+            made.append(baseline)
+            tell(len(made), len(BASELINES))
+    _made().put(task.key, made)
+    return made
+
+
+def _draw(measure: str, own: str, judged: Judged, made: list[Baseline]) -> None:
+    figures, edges = {own: judged.scores.figures[measure]}, {own: judged.intervals[measure]}
+    for baseline in made:
+        figures[baseline.name] = baseline.scores.figures[measure]
+        edges[baseline.name] = intervals(baseline.scores)[measure]
+    chart = interval_chart(list(figures), figures, edges, own)
+    spoken = ", ".join(f"{name} {score:.1f}" for name, score in figures.items())
+    st.altair_chart(chart, alt=f"{MEASURE_NAMES[measure]}: {spoken}.")
+
+
+@st.cache_data(max_entries=12, show_spinner="Swapping captions at random…")
+def _compared(first: Key, second: Key, _rival: Judged, _own: Judged) -> Comparison:
+    return compare(_rival.scores, _own.scores)
+
+
+def _chance(p_value: float) -> str:
+    return "under 1%" if p_value < 0.01 else f"{p_value:.0%}"

@@ -1,0 +1,159 @@
+"""Photos behind a score: the best and the worst, and what happens when they are made harder."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from captioning.datasets import Photo
+from captioning.evaluation import (
+    ALTERATIONS,
+    Altered,
+    PhotoScores,
+    alter_and_caption,
+    compare,
+    sample_photos,
+    score_photos,
+)
+from captioning.images import read_image
+from captioning.text import clean
+from pages.caption.evaluation.hypotheses import Judged, Task
+from pages.ui import cache
+from pages.ui.photo_grid import photo_grid
+from pages.ui.pictures import as_jpeg
+from pages.ui.progress import stoppable
+from pages.ui.queue import Memory
+from pages.ui.wording import plain
+
+__all__ = ["show_extremes", "show_harder"]
+
+_SHOWN = 12
+_MOST = 200
+
+
+def show_extremes(page: str, task: Task, judged: Judged) -> None:
+    """Show the photos whose captions scored best and worst."""
+    order = judged.scores.best_first()
+    end = st.segmented_control(
+        "Which photos",
+        ["Best", "Worst"],
+        default="Worst",
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.end",
+        bind="query-params",
+    )
+    shown = order[:_SHOWN] if end == "Best" else order[::-1][:_SHOWN]
+    photos = task.dataset.split(task.split)
+
+    def note(place: int) -> str:
+        number = shown[place]
+        figure = judged.scores.cider[number]
+        return f"**{plain(judged.captions[number])}**  \nCIDEr-D {figure:.0f}"
+
+    st.caption(
+        "By CIDEr-D, the measure that says most about one caption. In bold what the model wrote; "
+        "the link opens the photo with what people wrote. A low score may be the references' doing."
+    )
+    photo_grid(f"{page}.extremes", task.explored, [photos[i] for i in shown], note=note)
+
+
+def show_harder(page: str, task: Task) -> None:
+    """Offer to caption a sample of photos blurred, cropped, mirrored and dark; show the outcome."""
+    photos = task.dataset.split(task.split)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.number_input(
+            "Photos to alter",
+            min(2, len(photos)),
+            min(_MOST, len(photos)),
+            min(40, len(photos)),
+            key=f"{page}.sample",
+            bind="query-params",
+            width=160,
+        )
+        start = st.button("Alter and caption", icon=":material/blur_on:", key=f"{page}.harder")
+    key = (*task.key, count)
+    done = _altered().get(key)
+    if done is None and not start:
+        st.caption(
+            f"Each photo is looked at {len(ALTERATIONS)} times: as it is, blurred, cropped to the "
+            "middle, mirrored and dark. A caption that changes was resting on less than it seemed."
+        )
+        return
+    if done is None:
+        done = _alter(page, task, sample_photos(photos, count))
+        _altered().put(key, done)
+    _show_table(task, done)
+    _show_example(page, task, done)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _altered() -> Memory[list[Altered]]:
+    return Memory(12)
+
+
+def _alter(page: str, task: Task, photos: Sequence[Photo]) -> list[Altered]:
+    place, done = st.empty(), []
+    captioner = cache.captioner(task.bundle)
+    with place.container(), stoppable(page, "Altering and captioning") as tell:
+        for altered in alter_and_caption(captioner, task.dataset, photos, task.decoding):
+            done.append(altered)
+            tell(len(done), len(photos))
+    place.empty()
+    return done
+
+
+def _show_table(task: Task, done: Sequence[Altered]) -> None:
+    scores = {name: _scores(done, name) for name in ALTERATIONS}
+    plainly, *others = ALTERATIONS
+    compared = {name: compare(scores[plainly], scores[name]).differences for name in others}
+    same = {
+        name: sum(clean(a.captions[name]) == clean(a.captions[plainly]) for a in done) / len(done)
+        for name in ALTERATIONS
+    }
+
+    def verdict(name: str) -> str:
+        if name == plainly:
+            return ""
+        return "yes" if any(difference.real for difference in compared[name]) else "not shown"
+
+    st.table(
+        {
+            "The photo": list(ALTERATIONS),
+            "BLEU-4": [f"{scores[name].figures['bleu_4']:.1f}" for name in ALTERATIONS],
+            "ROUGE-L": [f"{scores[name].figures['rouge_l']:.1f}" for name in ALTERATIONS],
+            "CIDEr-D": [f"{scores[name].figures['cider']:.1f}" for name in ALTERATIONS],
+            "same caption": [f"{same[name]:.0%}" for name in ALTERATIONS],
+            "a real difference": [verdict(name) for name in ALTERATIONS],
+        },
+        hide_index=True,
+        border="horizontal",
+    )
+    st.caption(
+        f"On {len(done):,} {task.split} photos drawn at random; CIDEr-D of so few photos does not "
+        'compare with that of all. "Not shown" says that so few photos cannot tell; more may.'
+    )
+
+
+def _show_example(page: str, task: Task, done: Sequence[Altered]) -> None:
+    """Show one photo under every alteration with what was written about it."""
+    changed = sorted(done, key=lambda altered: -len(set(altered.captions.values())))
+    names = [altered.photo.name for altered in changed]
+    name = st.selectbox(
+        "Look at one photo (the most changeable first)", names, key=f"{page}.altered"
+    )
+    altered = changed[names.index(name)]
+    photo = read_image(task.dataset.path(altered.photo))
+    photo.thumbnail((400, 400))
+    with st.grid(5, min_column_width=150):
+        for kind, change in ALTERATIONS.items():
+            with st.container(gap="xsmall"):
+                st.image(as_jpeg(change(photo)), width="stretch", alt=f"The photo, {kind}")
+                st.caption(f"{kind}: **{plain(altered.captions[kind]) or '(no words)'}**")
+
+
+def _scores(done: Sequence[Altered], kind: str) -> PhotoScores:
+    return score_photos(
+        [altered.photo.name for altered in done],
+        [altered.captions[kind] for altered in done],
+        [altered.photo.captions for altered in done],
+    )

@@ -1,0 +1,119 @@
+"""The scores of an evaluation with their intervals, as figures and as charts."""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from captioning.bundle.scores import MEASURES
+from captioning.evaluation import Interval
+from pages.caption.evaluation.hypotheses import Judged, Task
+from pages.ui.decoding_settings import how_chosen
+from pages.ui.wording import plain
+
+__all__ = ["MEASURE_NAMES", "choose_measure", "interval_chart", "show_scores"]
+
+MEASURE_NAMES = {
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr-D",
+}
+
+
+def show_scores(task: Task, judged: Judged) -> None:
+    """Show the six scores with their intervals, and what the sentences are like."""
+    figures = judged.scores.figures
+    with st.grid(6, min_column_width=120):
+        for name in MEASURES:
+            low, high = judged.intervals[name]
+            with st.container(gap="xsmall"):
+                st.metric(MEASURE_NAMES[name], f"{figures[name]:.1f}")
+                st.caption(f"{low:.1f} to {high:.1f}")
+    st.caption(
+        f"**{plain(task.bundle.name)}** on the {len(judged.captions):,} {task.split} photos of "
+        f"{plain(task.dataset.name)}, {how_chosen(task.decoding)}. Below each score stands where "
+        "it lies in 95 of 100 draws of as many photos: what another such set of photos could have "
+        "given."
+    )
+    _show_variety(judged)
+
+
+def choose_measure(page: str) -> str:
+    """Ask which of the six measures to look at."""
+    return st.segmented_control(
+        "Measure",
+        MEASURES,
+        default="cider",
+        required=True,
+        format_func=MEASURE_NAMES.__getitem__,
+        label_visibility="collapsed",
+        key=f"{page}.measure",
+        bind="query-params",
+    )
+
+
+def interval_chart(
+    names: Sequence[str], scores: Mapping[str, float], edges: Mapping[str, Interval], own: str
+) -> alt.LayerChart:
+    """Draw scores as points with their intervals, one row each in the order given.
+
+    Args:
+        names: of the rows.
+        scores: by name.
+        edges: by name.
+        own: the row that stands out.
+    """
+    table = pd.DataFrame(
+        {
+            # The figures stand in the labels, which follow the theme; text marks would not.
+            "name": [f"{name}   {scores[name]:.1f}" for name in names],
+            "score": [scores[name] for name in names],
+            "low": [edges[name].low for name in names],
+            "high": [edges[name].high for name in names],
+            "own": [name == own for name in names],
+        }
+    )
+    base = alt.Chart(table).encode(
+        y=alt.Y(
+            "name:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(labelLimit=260, domain=False, ticks=False, labelPadding=8),
+        ),
+        opacity=alt.condition("datum.own", alt.value(1.0), alt.value(0.6)),
+        tooltip=[
+            alt.Tooltip("name:N", title="Score"),
+            alt.Tooltip("low:Q", title="from", format=".1f"),
+            alt.Tooltip("high:Q", title="to", format=".1f"),
+        ],
+    )
+    line = base.mark_bar(size=4, cornerRadius=2).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(zero=True)), x2="high:Q"
+    )
+    point = base.mark_circle(size=110, opacity=1).encode(x=alt.X("score:Q", title=None))
+    return alt.layer(line, point).properties(height=alt.Step(34)).configure_view(strokeWidth=0)
+
+
+def _show_variety(judged: Judged) -> None:
+    """Show what the captions are like as sentences, beside people's."""
+    model, people = judged.variety, judged.human_variety
+    rows = {
+        "words in a caption": (f"{model.mean_length:.1f}", f"{people.mean_length:.1f}"),
+        "different words used": (f"{model.vocabulary:,}", f"{people.vocabulary:,}"),
+        "different captions": (f"{model.distinct:.0%}", f"{people.distinct:.0%}"),
+        "copied from training": (f"{model.copied:.0%}", f"{people.copied:.0%}"),
+    }
+    st.table(
+        {
+            "The sentences": list(rows),
+            "this model": [own for own, _ in rows.values()],
+            "people (first reference)": [human for _, human in rows.values()],
+        },
+        hide_index=True,
+        border="horizontal",
+        width=640,
+    )

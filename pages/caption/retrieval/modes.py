@@ -1,0 +1,221 @@
+"""Four ways to find photos: people's captions, the model's, its probabilities, an example."""
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from captioning.analysis.ranking import Hit, PhotoRanking
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
+from captioning.datasets import Photo
+from captioning.image_formats import ENDINGS
+from captioning.images import read_image
+from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, read_sentence
+from captioning.text import tokenize
+from pages.caption.retrieval.hits import EXAMPLE, marked, show_hits, spoken_gains, times
+from pages.caption.retrieval.sources import Place, ranking_of
+from pages.ui import cache
+from pages.ui.model_captions import written_about
+from pages.ui.pictures import as_jpeg
+from pages.ui.progress import stoppable
+from pages.ui.queue import Memory
+from pages.ui.wording import percent, plain
+
+__all__ = ["HUMAN", "MACHINE", "MODEL", "WAYS", "by_example", "by_human", "by_machine", "by_model"]
+
+HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
+WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
+_COUNT = 12
+
+
+def by_human(page: str, place: Place, sentence: str) -> None:
+    """Find photos whose captions by people share words with a sentence."""
+    if place.explored is None:
+        st.info("Nobody has described your photos. Look by the model's captions or probability.")
+        return
+    ranking, inside = place.explored.ranking, {photo.name for photo in place.photos}
+    hits = ranking.nearest(sentence, count=len(place.explored.dataset))
+    found = [hit for hit in hits if hit.photo.name in inside][:_COUNT]
+    _unknown(ranking, sentence)
+
+    def why(number: int) -> list[str]:
+        hit = found[number]
+        best = max(hit.photo.captions, key=lambda text: _shared(text, hit))
+        return [marked(best, sentence), _weights(hit)]
+
+    show_hits(page, place, [hit.photo for hit in found], why)
+
+
+def by_machine(
+    page: str, place: Place, bundle: Bundle, decoding: DecodingConfig, sentence: str
+) -> None:
+    """Find photos about which the model wrote a sentence with the same words."""
+    captions = _written(page, place, bundle, decoding)
+    if captions is None:
+        return
+    described = [Photo(p.name, (captions[p.name],), p.split) for p in place.photos]
+    ranking = ranking_of(place.name, described)
+    found = ranking.nearest(sentence, count=_COUNT)
+    _unknown(ranking, sentence)
+    own = {photo.name: photo for photo in place.photos}
+
+    def why(number: int) -> list[str]:
+        return [marked(found[number].photo.captions[0], sentence), _weights(found[number])]
+
+    show_hits(page, place, [own[hit.photo.name] for hit in found], why)
+
+
+def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
+    """Find the photos about which the model would most likely say a sentence."""
+    encoded = place.encode(bundle)
+    if encoded is None or not len(encoded):
+        return
+    reading = _read(page, place, bundle, encoded, sentence)
+    unknown = [w for w, known in zip(reading.words, reading.known, strict=True) if not known]
+    if unknown:
+        words = plain(", ".join(str(word) for word in unknown))
+        st.caption(f"The model does not know: {words}. It reads on, and does not count them.")
+    found = reading.best(_COUNT)
+    own = {photo.name: photo for photo in place.photos}
+    photos = [own[encoded.names[hit.place]] for hit in found]
+    st.caption(
+        f"The {len(found)} best of {len(encoded):,}. Behind each word: how many times likelier "
+        "it becomes with this photo, against not knowing which of these photos is meant. Words "
+        "made at least twice as likely are marked."
+    )
+
+    def why(number: int) -> list[str]:
+        hit = found[number]
+        whole = f"p(sentence | photo) {percent(hit.log_prob)}"
+        return [spoken_gains(hit.words), f"{times(hit.gain)} a word on average; {whole}"]
+
+    show_hits(page, place, photos, why)
+
+
+def by_example(page: str, place: Place, bundle: Bundle) -> None:
+    """Find photos that look like an example, by what the model's encoder sees."""
+    file = st.file_uploader("An example photo", type=ENDINGS, key=f"{page}.example_file")
+    name = st.session_state.get(f"{page}.example")
+    own = {photo.name: photo for photo in place.photos}
+    if file is None and name not in own:
+        st.caption('Bring a photo, or press "More like this" under one of these.')
+        some = list(place.photos[:_COUNT])
+        show_hits(page, place, some, lambda n: [plain((some[n].captions or (some[n].name,))[0])])
+        return
+    encoded = place.encode(bundle)
+    if encoded is None or not len(encoded):
+        return
+    vectors = _vectors(encoded)
+    if file is not None:
+        # Not by way of what the server remembers: a visitor's photo goes with the visitor.
+        photo = read_image(file.getvalue(), name=file.name)
+        example = _pooled(cache.captioner(bundle).encode([photo]))[0]
+        photo.thumbnail((480, 480))
+        st.image(as_jpeg(photo), width=240, alt="Your example photo")
+    else:
+        example = vectors[encoded.names.index(str(name))]
+        st.image(place.picture(own[str(name)]), width=240, alt="The example photo")
+    found = find_alike(vectors, example, _COUNT + 1)
+    found = [hit for hit in found if file is not None or encoded.names[hit.place] != name][:_COUNT]
+    photos = [own[encoded.names[hit.place]] for hit in found]
+
+    def why(number: int) -> list[str]:
+        said = photos[number].captions or (photos[number].name,)
+        return [plain(said[0]), f"Cosine {found[number].cosine:.3f} between the photos' features"]
+
+    show_hits(page, place, photos, why)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _readings() -> Memory[SentenceReading]:
+    return Memory(24)
+
+
+def _read(
+    page: str, place: Place, bundle: Bundle, encoded: EncodedPhotos, sentence: str
+) -> SentenceReading:
+    key = (*_key(bundle, place, encoded), tuple(tokenize(sentence)))
+    known = None if place.explored is None else _readings().get(key)
+    if known is not None:
+        return known
+    spot = st.empty()
+    with spot.container(), stoppable(page, "Reading your sentence with every photo") as tell:
+        found = read_sentence(cache.writer(bundle), encoded, sentence, on_progress=tell)
+    spot.empty()
+    if place.explored is not None:  # a visitor's photos leave nothing behind with the server
+        _readings().put(key, found)
+    return found
+
+
+def _vectors(encoded: EncodedPhotos) -> np.ndarray:
+    """Average each photo's regions; a second for a thousand photos."""
+    with st.spinner("Comparing photos…"):
+        parts = [_pooled(features) for features in encoded.batches(100)]
+    return np.concatenate(parts)
+
+
+def _pooled(features: np.ndarray) -> np.ndarray:
+    from captioning.features import pooled
+
+    return pooled(features)
+
+
+def _written(
+    page: str, place: Place, bundle: Bundle, decoding: DecodingConfig
+) -> dict[str, str] | None:
+    """Return the model's captions of the photos; None as long as they have to be written first."""
+    if place.explored is None:
+        return _written_own(page, place, bundle, decoding)
+    captions: dict[str, str] = {}
+    for split in [place.split] if place.split else ["train", "dev", "test"]:
+        if place.explored.dataset.split(split):
+            kept = written_about(page, place.explored, split, bundle, decoding)
+            if kept is None:
+                return None
+            captions |= kept.captions
+    return captions
+
+
+def _written_own(
+    page: str, place: Place, bundle: Bundle, decoding: DecodingConfig
+) -> dict[str, str]:
+    encoded = place.encode(bundle)
+    key = (cache.version(bundle), bundle.name, repr(decoding.to_dict()))
+    kept = st.session_state.setdefault(f"{page}.written", {})
+    known: dict[str, str] = kept.get(key, {})
+    st.session_state[f"{page}.written"] = {key: known}
+    if encoded is not None:
+        captioner, start = cache.captioner(bundle), 0
+        for features in encoded.batches(8):
+            names = encoded.names[start : start + len(features)]
+            start += len(features)
+            if any(name not in known for name in names):
+                with st.spinner("Writing about your photos…"):
+                    said = captioner.describe(features, decoding)
+                known.update(zip(names, (c.text for c in said), strict=True))
+    return known
+
+
+def _key(bundle: Bundle, place: Place, encoded: EncodedPhotos) -> tuple[object, ...]:
+    data = place.explored.dataset.fingerprint if place.explored else ""
+    return str(bundle.folder), cache.version(bundle), data, place.split, len(encoded)
+
+
+def _unknown(ranking: PhotoRanking, sentence: str) -> None:
+    unknown = ranking.unknown(sentence)
+    if unknown:
+        st.caption(f"In no caption: {plain(', '.join(unknown))}.")
+
+
+def _weights(hit: Hit) -> str:
+    shared = ", ".join(f"{plain(word)} {added:.1f}" for word, added in hit.words)
+    return f"Found by {shared}: the rarer a word, the more it counts (BM25 {hit.score:.1f})"
+
+
+def _shared(caption: str, hit: Hit) -> float:
+    """Weigh a caption by the words it shares, to show the one that speaks most for its photo."""
+    from captioning.analysis.caption_index import stem
+
+    stems = {stem(word) for word in tokenize(caption)}
+    return math.fsum(added for word, added in hit.words if stem(word) in stems)

@@ -1,0 +1,160 @@
+"""Where photos are looked for: a data set, or what the visitor brought to this session."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from captioning.analysis.caption_index import build_index
+from captioning.analysis.ranking import PhotoRanking
+from captioning.batch import AlbumPhoto
+from captioning.bundle import Bundle
+from captioning.datasets import CaptionDataset, Photo
+from captioning.datasets.data_issues import Oddities
+from captioning.errors import CaptioningError, ImageError
+from captioning.images import read_image
+from captioning.retrieval import EncodedPhotos
+from pages.caption.batch import bring_album
+from pages.ui import cache
+from pages.ui.components import problem
+from pages.ui.datasets import Explored, choose_split
+from pages.ui.photo_grid import photo_link
+from pages.ui.pictures import as_jpeg
+from pages.ui.progress import features_of, stoppable
+from pages.ui.wording import plain
+
+__all__ = ["MOST", "Place", "own_photos", "photos_of"]
+
+MOST = 200
+"""So many photos of a visitor are held at most: about 40 MB of features."""
+_BATCH = 8
+_SIZE = (320, 240)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A set of photos to find some in.
+
+    Attributes:
+        name: for the reader.
+        photos: with the captions people wrote, if any.
+        picture: returns a small copy of a photo, as JPEG.
+        link: draws a link to a photo's own page; nothing for a visitor's photo.
+        encode: returns the features by a model, None as long as the visitor has to say yes first.
+        explored: the data set, None for a visitor's photos.
+        split: of the data set; None for all.
+    """
+
+    name: str
+    photos: tuple[Photo, ...]
+    picture: Callable[[Photo], bytes]
+    link: Callable[[Photo], object]
+    encode: Callable[[Bundle], EncodedPhotos | None]
+    explored: Explored | None = None
+    split: str | None = None
+
+
+def photos_of(page: str, explored: Explored) -> Place:
+    """Let the visitor choose a split of a data set."""
+    split = choose_split(page, explored)
+    photos = explored.photos(split)
+    dataset = explored.dataset
+
+    def encode(bundle: Bundle) -> EncodedPhotos | None:
+        store = features_of(page, dataset, bundle)
+        return None if store is None else EncodedPhotos.in_store(store, [p.name for p in photos])
+
+    return Place(
+        name=f"{dataset.name}, {split or 'all'} photos",
+        photos=photos,
+        picture=lambda photo: cache.thumbnail(dataset.path(photo)),
+        link=lambda photo: photo_link(explored, photo, label="Open this photo"),
+        encode=encode,
+        explored=explored,
+        split=split,
+    )
+
+
+def own_photos(page: str) -> Place:
+    """Let the visitor bring photos; they are held by the session alone."""
+    album = bring_album(page)
+    if len(album) > MOST:
+        st.caption(f"The first {MOST} of {len(album)} photos are looked at here.")
+    own = _own(page)
+    own.keep(album[:MOST])
+    return Place(
+        name="your photos",
+        photos=tuple(Photo(name, ()) for name in own.small),
+        picture=lambda photo: own.small[photo.name],
+        link=lambda photo: st.caption(plain(photo.name), width="content"),
+        encode=partial(_encode_own, page, own),
+    )
+
+
+def ranking_of(name: str, photos: Sequence[Photo]) -> PhotoRanking:
+    """Return photos ready to be found by the words of their captions."""
+    return PhotoRanking(
+        build_index(CaptionDataset(name, Path(), tuple(photos), Path(), Oddities()))
+    )
+
+
+@dataclass
+class _Own:
+    """What a session holds of its visitor's photos: small copies, and what a model saw."""
+
+    files: dict[str, AlbumPhoto] = field(default_factory=dict)
+    small: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[tuple[str, int], dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def keep(self, album: Sequence[AlbumPhoto]) -> None:
+        """Let go of photos that were removed, and look into those that are new."""
+        names = {photo.name for photo in album}
+        everything: list[dict[str, Any]] = [self.files, self.small, *self.seen.values()]
+        for kept in everything:
+            for name in kept.keys() - names:
+                del kept[name]
+        for photo in album:
+            if photo.name not in self.files:
+                self.files[photo.name] = photo
+                try:
+                    read = read_image(photo.read(), name=photo.name)
+                    read.thumbnail(_SIZE)
+                    self.small[photo.name] = as_jpeg(read)
+                except ImageError as error:
+                    problem(error)
+
+
+def _own(page: str) -> _Own:
+    return st.session_state.setdefault(f"{page}.own", _Own())  # type: ignore[no-any-return]
+
+
+def _encode_own(page: str, own: _Own, bundle: Bundle) -> EncodedPhotos:
+    captioner = cache.captioner(bundle)
+    # Features of another model are let go: one model's may take 40 MB.
+    key = (str(bundle.folder), cache.version(bundle))
+    own.seen = {key: own.seen.get(key, {})}
+    seen, names = own.seen[key], list(own.small)
+    left = [name for name in names if name not in seen]
+    place = st.empty()
+    if left:
+        with place.container(), stoppable(page, "Looking at your photos") as tell:
+            for start in range(0, len(left), _BATCH):
+                some = left[start : start + _BATCH]
+                features = captioner.encode([_read(own.files[name]) for name in some])
+                seen.update(zip(some, features.astype(np.float16), strict=True))
+                tell(start + len(some), len(left))
+        place.empty()
+    rows = np.stack([seen[name] for name in names]) if names else np.zeros((0, 1))
+    return EncodedPhotos.in_memory(names, rows)
+
+
+def _read(photo: AlbumPhoto) -> Image.Image:
+    try:
+        return read_image(photo.read(), name=photo.name)
+    except CaptioningError:  # it could be read when it came
+        return Image.new("RGB", _SIZE)

@@ -1,0 +1,43 @@
+"""The photo looked at, and the way to the one before and after it in its split."""
+
+import streamlit as st
+
+from captioning.datasets import Photo
+from pages.ui import state
+from pages.ui.datasets import Explored
+from pages.ui.wording import plain
+
+__all__ = ["chosen_photo", "step_buttons"]
+
+PAGE = "photo"
+
+
+def chosen_photo(explored: Explored) -> Photo:
+    """Return the photo that the link names; the first one, with a word, if there is none such."""
+    name = state.chosen_photo(PAGE)
+    if name is not None and name in explored.dataset:
+        return explored.dataset[name]
+    if name is not None:
+        st.warning(f"{plain(explored.dataset.name)} has no photo {plain(name)}; here is another.")
+    return explored.first_photo()
+
+
+def step_buttons(explored: Explored, photo: Photo) -> None:
+    """Offer the photos before and after this one in its split; the arrow keys do the same."""
+    photos = explored.photos(photo.split)
+    place = photos.index(photo)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _step("Previous", "Left", photos[place - 1 : place])
+        _step("Next", "Right", photos[place + 1 : place + 2])
+        st.caption(f"{place + 1:,} of {len(photos):,} in {photo.split or 'all'}")
+
+
+def _step(label: str, key: str, photos: tuple[Photo, ...]) -> None:
+    st.button(
+        label,
+        shortcut=key,
+        disabled=not photos,
+        key=f"{PAGE}.{label.lower()}",
+        on_click=state.choose_photo,
+        args=(PAGE, photos[0].name if photos else ""),
+    )

@@ -1,0 +1,123 @@
+"""Getting data: fetching Flickr8k with its progress, naming a folder, checking what is there."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from captioning.datasets import verify
+from captioning.datasets.catalog import available_datasets
+from captioning.datasets.download import (
+    DownloadState,
+    by_hand,
+    download_state,
+    install_folder,
+    start_download,
+    stop_download,
+)
+from captioning.errors import CaptioningError
+from pages.ui.components import main_button, problem
+from pages.ui.datasets import Explored, describe, forget_data, with_progress
+from pages.ui.wording import plain
+
+__all__ = ["fetch", "folder_form", "list_data", "report_on"]
+
+
+def list_data() -> None:
+    """List the data sets at hand."""
+    available = available_datasets()
+    if not available:
+        st.caption("None yet: the pages show generated shapes.")
+        return
+    st.table(
+        {
+            "name": [plain(data.name) for data in available],
+            "kind": [plain(data.kind) for data in available],
+            "folder": [plain(str(data.folder)) for data in available],
+        },
+        hide_index=True,
+        border="horizontal",
+    )
+
+
+def fetch(page: str) -> None:
+    """Offer to fetch Flickr8k, or show how far that is."""
+    state = download_state()
+    if state.running:
+        _watch(page)
+        return
+    _outcome(state)
+    if any(data.kind == "flickr8k" for data in available_datasets()):
+        st.caption(":material/check: Flickr8k is here.")
+        return
+    if st.button(
+        **main_button("Get Flickr8k (1.1 GB)"),
+        icon=":material/download:",
+        key=f"{page}.fetch",
+    ):
+        _try(start_download)
+        st.rerun()
+    st.caption("From Kaggle, no account needed. Closing this page does not stop it.")
+
+
+def folder_form(page: str) -> None:
+    """Take the path of a folder on this server, check it, and remember it."""
+    with st.form(f"{page}.folder_form", border=False):
+        path = st.text_input(
+            "A folder on this server with photos and their captions",
+            placeholder="/data/flickr8k",
+            key=f"{page}.folder",
+        )
+        if st.form_submit_button("Check and use it", key=f"{page}.use"):
+            _use(path)
+    with st.expander("Without a network", icon=":material/cloud_off:"):
+        st.markdown(plain(by_hand()))
+
+
+def report_on(page: str, explored: Explored) -> None:
+    """Say what a data set holds and what is odd about it, and offer to open every photo."""
+    st.markdown(f"**{describe(explored.dataset)}**")
+    st.markdown(plain(explored.dataset.summary()))
+    if st.button("Open every photo", icon=":material/fact_check:", key=f"{page}.verify"):
+        report = with_progress("Opening every photo…", lambda told: verify(explored.dataset, told))
+        st.markdown(_lines(report.sentences()))
+
+
+def _use(path: str) -> None:
+    try:
+        installed = with_progress("Reading the folder…", lambda told: install_folder(path))
+        forget_data()
+        st.success(_lines(installed.sentences()))
+    except CaptioningError as error:
+        problem(error)
+
+
+@st.fragment(run_every=1.0)
+def _watch(page: str) -> None:
+    state = download_state()
+    if not state.running:
+        forget_data()
+        st.rerun()
+    progress = state.progress
+    share = None if progress is None else progress.fraction
+    st.progress(share or 0.0, text=progress.sentence() if progress else "Starting…")
+    st.button("Stop", icon=":material/stop:", key=f"{page}.stop", on_click=stop_download)
+
+
+def _outcome(state: DownloadState) -> None:
+    if state.status in ("failed", "stopped"):
+        show = st.error if state.status == "failed" else st.info
+        show(plain(state.message))
+    elif state.status == "done":
+        st.success(plain(state.message))
+
+
+def _try(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except CaptioningError as error:
+        problem(error)
+        st.stop()
+
+
+def _lines(sentences: Sequence[str]) -> str:
+    return "  \n".join(map(plain, sentences))

@@ -1,5 +1,0 @@
-"""Attention: where the model looks for each word."""
-
-from pages.shared.learning.attention import show
-
-show()

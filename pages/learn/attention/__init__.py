@@ -1,0 +1,1 @@
+"""Lesson 5: where the model looks for each word."""

@@ -1,5 +1,0 @@
-"""Decoding: how a sentence is chosen, word by word."""
-
-from pages.shared.learning.decoding import show
-
-show()

@@ -1,0 +1,367 @@
+"""The frame of a lesson: header, parts, questions, papers, worksheet, link, and the way on.
+
+A lesson opens a page, shows its parts through it, and closes it; the page keeps what it showed, so
+that the worksheet holds the same pictures and numbers.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import streamlit as st
+from matplotlib.figure import Figure
+
+from captioning.errors import CaptioningError
+from captioning.lessons import worksheet
+from captioning.lessons.worksheet import Part, Worksheet
+from pages.learn import guessing, link
+from pages.learn.figures import (
+    DOTS_PER_INCH,
+    drawn,
+    formula_png,
+    roomy,
+    show_image,
+    themed,
+)
+from pages.learn.guessing import Answer
+from pages.learn.lesson_state import arrive, forget, recall, remember
+from pages.learn.lessons import LESSONS, Lesson, lesson
+from pages.learn.subject import PHOTO, Subject, choose_subject
+from pages.ui import cache, state
+from pages.ui.components import problem, show_source
+from pages.ui.theme import PAPER, Look, look
+from pages.ui.wording import plain
+
+__all__ = ["LessonPage", "Paper", "Question", "open_lesson"]
+
+_LINE = 720
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and how the live model answers it.
+
+    Attributes:
+        text: in plain text.
+        answer: works the answer out, as Markdown; called when it is asked for.
+    """
+
+    text: str
+    answer: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an idea comes from."""
+
+    title: str
+    authors: str
+    year: int
+    url: str
+
+
+def open_lesson(key: str, idea: str) -> "LessonPage":
+    """Draw the head of a lesson and ask for photo and model; stop if there is no model.
+
+    Args:
+        key: of the lesson.
+        idea: in two sentences, plain text.
+    """
+    this = lesson(key)
+    arrive(key)
+    large = link.in_projector()
+    remember(link.PROJECTOR, large)
+    hidden = link.controls_hidden()
+    (st.title if large else st.header)(f"{this.number}. {this.title}", anchor=False)
+    st.markdown(f"### {plain(idea)}" if large else plain(idea), width="stretch" if large else _LINE)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        subject = choose_subject(hidden=hidden)
+        if not hidden:
+            recall(link.PROJECTOR, (True, False))
+            st.toggle(
+                "For a projector",
+                key=link.PROJECTOR,
+                bind="query-params",
+                help="Larger headings, pictures and formulas at full contrast, without side notes. "
+                "Tables and controls grow with the browser's zoom (Ctrl and +), or for everybody "
+                "where the app is started by `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
+            )
+    return LessonPage(this, subject, idea, look(large=large), hidden=hidden)
+
+
+class LessonPage:
+    """A lesson being shown.
+
+    Attributes:
+        lesson: which one.
+        subject: the photo and the model at hand.
+        look: colours and sizes for pictures.
+        large: whether it is shown on a projector: leave out what is secondary.
+        hidden: whether the link hides the choice of photo and model.
+    """
+
+    def __init__(
+        self, lesson: Lesson, subject: Subject, idea: str, look: Look, *, hidden: bool
+    ) -> None:
+        self.lesson = lesson
+        self.subject = subject
+        self.look = look
+        self.large = look.large
+        self.hidden = hidden
+        self._idea = idea
+        self._parts: list[Callable[[], Part]] = []
+        self._step: int | None = None
+
+    def heading(self, text: str) -> None:
+        """Begin a part of the lesson."""
+        (st.header if self.large else st.subheader)(plain(text), anchor=False)
+        self.keep(worksheet.Heading(text))
+
+    def text(self, text: str) -> None:
+        """Say something that belongs on the worksheet too; plain text, no Markdown."""
+        if self.large:
+            st.markdown(f"#### {plain(text)}")
+        else:
+            st.markdown(plain(text), width=_LINE)
+        self.keep(worksheet.Text(text))
+
+    def aside(self, markdown: str) -> None:
+        """Say something secondary, as Markdown; a projector and the worksheet leave it out."""
+        if not self.large:
+            st.caption(markdown, width=_LINE)
+
+    def step(self, label: str, words: Sequence[str], *, first: int = 0) -> int:
+        """Ask for a place in a sentence; it stands in the link and is the same in all lessons.
+
+        People and links count from 1.
+
+        Args:
+            label: of the control.
+            words: the sentence, one choice a word.
+            first: the place chosen at first, from 0.
+
+        Returns:
+            The place, from 0.
+        """
+        last = len(words)
+        if last < 2:
+            self._step = 1
+            return 0
+        recall(link.STEP, range(1, last + 1))
+        kept = st.session_state.get(link.STEP)
+        if kept is not None and not 1 <= int(kept) <= last:
+            forget(link.STEP)
+        elif kept is None and first and state.linked(link.STEP) is None:
+            st.session_state[link.STEP] = min(first + 1, last)
+        self._step = int(st.slider(label, 1, last, key=link.STEP, bind="query-params"))
+        remember(link.STEP, self._step)
+        return self._step - 1
+
+    def guess(
+        self,
+        name: str,
+        question: str,
+        find: Callable[[], Answer],
+        *,
+        options: Sequence[str] = (),
+        about: Hashable = None,
+    ) -> Answer | None:
+        """Ask for a guess before the answer is shown; None until one was given.
+
+        Args:
+            name: of the guess in this lesson.
+            question: what to guess, one sentence of Markdown.
+            find: works the answer out.
+            options: to pick from; without them the guess is typed.
+            about: what it depends on besides photo and model, such as the step.
+        """
+        self.keep(worksheet.Ask(f"Guess first: {question.replace('*', '')}", lines=1))
+        place = (self.subject.key, about)
+        key = f"{self.lesson.key}.{name}"
+        return guessing.ask(key, question, find, about=place, options=options)
+
+    def picture(
+        self,
+        draw: Callable[[Look], Figure],
+        *,
+        key: tuple[Hashable, ...],
+        alt: str,
+        caption: str = "",
+        width: int | None = None,
+    ) -> None:
+        """Show a matplotlib picture; it is drawn once, and once more for the worksheet.
+
+        Args:
+            draw: makes the figure, by `figure(look, width, height)`.
+            key: names the picture and all it depends on besides photo and model.
+            alt: what it shows, with its numbers, for those who do not see it.
+            caption: the line below it, plain text.
+            width: in pixels at most; by default as wide as its place.
+        """
+        whole = (self.lesson.key, *self.subject.key, *key)
+        show_image(drawn(whole, self.look, draw), alt=alt, width=None if self.large else width)
+        if caption:
+            st.caption(plain(caption))
+        self._parts.append(
+            lambda: worksheet.Picture(drawn(whole, PAPER, draw), alt, caption, DOTS_PER_INCH)
+        )
+
+    def photo(self, width: int) -> None:
+        """Show the photo at hand, `width` pixels wide at most; the worksheet has it anyway."""
+        picture = self.subject.picture
+        copy, its_own = cache.preview(picture.data, picture.name)
+        show_image(copy, alt=f"The photo {picture.name}", width=min(width, its_own))
+
+    def image(self, data: bytes, *, alt: str, caption: str = "", width: int | None = None) -> None:
+        """Show a picture that is a PNG or JPEG already."""
+        show_image(data, alt=alt, width=width)
+        if caption:
+            st.caption(plain(caption))
+        self.keep(worksheet.Picture(data, alt, caption))
+
+    def chart(
+        self,
+        chart: alt.TopLevelMixin,
+        *,
+        alt: str,
+        caption: str = "",
+        table: Mapping[str, Sequence[object]] | None = None,
+    ) -> None:
+        """Show an Altair chart; on the worksheet its numbers stand as a table, if they are given.
+
+        Args:
+            chart: without sizes of type and without colours of its own, where it can be.
+            alt: what it shows, with its numbers.
+            caption: the line below it, plain text.
+            table: the numbers by column.
+        """
+        st.altair_chart(themed(chart, self.look), alt=alt)
+        if caption:
+            st.caption(plain(caption))
+        if table is not None:
+            self.keep(worksheet.Table(list(table), list(zip(*table.values(), strict=True)), alt))
+
+    def table(self, columns: Mapping[str, Sequence[object]], *, caption: str = "") -> None:
+        """Show a small table of plain text and numbers, formatted already."""
+        shown = {name: [plain(str(cell)) for cell in cells] for name, cells in columns.items()}
+        st.table(shown, hide_index=True, border="horizontal")
+        if caption:
+            st.caption(plain(caption))
+        rows = list(zip(*columns.values(), strict=True))
+        self.keep(worksheet.Table(list(columns), rows, caption))
+
+    def formula(self, latex: str) -> None:
+        r"""Show a formula, with its real numbers.
+
+        On paper it is set by matplotlib, which knows `\frac`, `\sum`, `\sigma`, `\odot`,
+        `\mathrm{}`, but no `\text`, `\begin` or `\underbrace`; what it cannot set is printed as it
+        was written.
+        """
+        # As a part of a text it is broken into lines where its place is narrow; a formula of its
+        # own (`st.latex`) would be cut off.
+        size = r"\Large\displaystyle" if self.large else r"\displaystyle"
+        st.markdown(f"${size} {roomy(latex)}$", text_alignment="center")
+        self._parts.append(lambda: worksheet.Formula(latex, formula_png(latex), DOTS_PER_INCH))
+
+    def keep(self, part: Part) -> None:
+        """Put something on the worksheet without showing it."""
+        self._parts.append(lambda: part)
+
+    def code(self, module: str, name: str) -> None:
+        """Offer the code of the library's function that just ran."""
+        show_source(module, name)
+
+    def questions(self, questions: Sequence[Question]) -> None:
+        """Ask questions; the live model answers each when the student opens it."""
+        self.heading("Three questions" if len(questions) == 3 else "Questions")
+        for number, question in enumerate(questions, start=1):
+            self.keep(worksheet.Ask(f"{number}. {question.text}"))
+            shown = st.expander(
+                plain(question.text),
+                icon=":material/help:",
+                key=f"{self.lesson.key}.question{number}",
+                on_change="rerun",
+            )
+            if shown.open:
+                with shown:
+                    _answer(question)
+
+    def papers(self, papers: Sequence[Paper]) -> None:
+        """Say where the ideas come from."""
+        self.heading("Where this comes from")
+        for paper in papers:
+            st.markdown(
+                f"- [{plain(paper.title)}]({paper.url}), {plain(paper.authors)}, {paper.year}"
+            )
+            self.keep(worksheet.Text(f"{paper.title}. {paper.authors}, {paper.year}. {paper.url}"))
+
+    def close(self) -> None:
+        """Draw the foot: worksheet, link, projector, and the lessons before and after."""
+        st.divider()
+        self._worksheet()
+        if not self.hidden:
+            self._link()
+        self._onward()
+
+    def _worksheet(self) -> None:
+        st.download_button(
+            "Worksheet to print",
+            self.worksheet,
+            file_name=f"lesson-{self.lesson.number}-{self.lesson.key}.html",
+            mime="text/html",
+            icon=":material/print:",
+            key=f"{self.lesson.key}.worksheet",
+            on_click="ignore",
+        )
+
+    def worksheet(self) -> str:
+        """Return the lesson as it stands, as one HTML page that needs nothing else."""
+        subject = self.subject
+        photo, _ = cache.preview(subject.picture.data, subject.picture.name)
+        sheet = Worksheet(
+            title=f"{self.lesson.number}. {self.lesson.title}",
+            idea=self._idea,
+            photo=photo,
+            photo_name=subject.picture.name,
+            caption=subject.caption.text,
+            model=subject.bundle.name,
+            parts=[part() for part in self._parts],
+        )
+        return worksheet.write(sheet)
+
+    def _link(self) -> None:
+        with st.expander("Link for class", icon=":material/link:"):
+            hide = st.checkbox(
+                "Hide the choice of photo and model", key=f"{self.lesson.key}.hide_controls"
+            )
+            parameters = link.parameters(self.subject, step=self._step, hide=hide)
+            st.code(link.link_to(parameters), language=None, wrap_lines=True)
+            if PHOTO not in parameters:
+                st.caption("An uploaded photo stays here: the link opens on a photo of the app.")
+
+    def _onward(self) -> None:
+        here = LESSONS.index(self.lesson)
+        parameters = link.parameters(self.subject, hide=self.hidden)
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            for place, icon in ((here - 1, "arrow_back"), (here + 1, "arrow_forward")):
+                if 0 <= place < len(LESSONS):
+                    self.lesson_link(LESSONS[place].key, icon=icon, parameters=parameters)
+
+    def lesson_link(
+        self, key: str, *, icon: str | None = None, parameters: dict[str, str] | None = None
+    ) -> None:
+        """Draw a link to another lesson that keeps photo, model and looks."""
+        other = lesson(key)
+        st.page_link(
+            other.path,
+            label=f"{other.number}. {other.title}",
+            icon=f":material/{icon or other.icon}:",
+            query_params=parameters or link.parameters(self.subject, hide=self.hidden),
+        )
+
+
+def _answer(question: Question) -> None:
+    try:
+        st.markdown(question.answer())
+    except CaptioningError as error:
+        problem(error)

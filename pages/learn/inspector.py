@@ -1,0 +1,151 @@
+"""The decoder at hand, opened: its numbers in NumPy, worked out once for a photo and a sentence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.lessons.numpy_decoder import Memory, PlainDecoder, WordStep
+from captioning.lessons.numpy_lstm import FREE_GATES, Switches
+from captioning.lessons.sentences import Written, read_sentence, write_greedily
+from captioning.vocabulary import EOS, Vocabulary
+from pages.learn.subject import Subject
+from pages.ui import cache
+
+__all__ = [
+    "decoder",
+    "difference_from_keras",
+    "look_again",
+    "memory",
+    "models_of",
+    "reading",
+    "sentence_ids",
+    "word_of",
+    "writing",
+]
+
+END = "(end)"
+OWN = "compact"
+"""The encoder whose weights lie in the bundle."""
+
+
+def decoder(bundle: Bundle) -> PlainDecoder:
+    """Return the model's decoder in NumPy, read once for all sessions.
+
+    Raises:
+        BundleError: its weights are missing or damaged.
+    """
+    return _decoder(str(bundle.folder), cache.version(bundle), bundle)
+
+
+def memory(subject: Subject) -> Memory:
+    """Return what the decoder keeps of the photo."""
+    return _memory(subject.key, subject)
+
+
+def models_of(kind: str, first: Bundle) -> list[Bundle]:
+    """Return the models of a kind of decoder, the one at hand first if it is one of them.
+
+    Then come those that read photos the same way, then those that bring their own encoder, as they
+    need no other weights; among these, those whose words are most like its own.
+    """
+    found = [bundle for bundle in cache.models().values() if bundle.decoder.kind == kind]
+    return sorted(found, key=lambda other: _farness(other, first))
+
+
+def sentence_ids(subject: Subject) -> tuple[int, ...]:
+    """Return the words of the caption as ids."""
+    return tuple(subject.vocabulary.id(word) for word in subject.words)
+
+
+def reading(
+    subject: Subject, ids: Sequence[int] | None = None, *, switches: Switches = FREE_GATES
+) -> Written:
+    """Return the steps of reading a sentence about the photo, the caption unless another is given.
+
+    Step t reads the word before place t (the first one reads the begin mark) and says how likely
+    each word at place t is.
+    """
+    sentence = sentence_ids(subject) if ids is None else tuple(ids)
+    return _reading(subject.key, sentence, switches, subject)
+
+
+def writing(
+    subject: Subject, *, begun: Sequence[int] = (), switches: Switches = FREE_GATES
+) -> Written:
+    """Return the sentence of always taking the likeliest word, after words that it begins with.
+
+    Args:
+        subject: photo and model.
+        begun: ids of the first words.
+        switches: gates to hold.
+    """
+    return _writing(subject.key, tuple(begun), switches, subject)
+
+
+def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordStep:
+    """Return how likely each word at a place of the caption is if the look there is forced.
+
+    Args:
+        subject: photo and model.
+        place: in the caption; the words before it are read as they are.
+        force: weights of the regions, `(R,)`.
+    """
+    before = reading(subject).steps[place]
+    state = before.cell.hidden_before, before.cell.cell_before
+    model = decoder(subject.bundle)
+    return model.step(before.tokens, state, memory(subject), force=np.array(force))
+
+
+def word_of(vocabulary: Vocabulary, token: int) -> str:
+    """Return the word of an id as people read it; the end mark says that it is the end."""
+    return END if token == EOS else vocabulary.words[token]
+
+
+def difference_from_keras(subject: Subject) -> dict[str, float]:
+    """Return the largest differences between these numbers and those of Keras."""
+    return _difference(subject.key, subject)
+
+
+def _farness(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
+    """Return what orders models by how near they are to the first."""
+    words, ours = set(other.vocabulary.words), set(first.vocabulary.words)
+    return (
+        other.name != first.name,
+        other.encoder != first.encoder,
+        other.encoder.name != OWN,
+        -len(words & ours) / len(words | ours),
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _decoder(folder: str, version: int, _bundle: Bundle) -> PlainDecoder:
+    return PlainDecoder.of(_bundle)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _memory(key: tuple[str, int, str], _subject: Subject) -> Memory:
+    return decoder(_subject.bundle).remember(_subject.features)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _reading(
+    key: tuple[str, int, str], ids: tuple[int, ...], switches: Switches, _subject: Subject
+) -> Written:
+    return read_sentence(decoder(_subject.bundle), memory(_subject), ids, switches=switches)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _writing(
+    key: tuple[str, int, str], begun: tuple[int, ...], switches: Switches, _subject: Subject
+) -> Written:
+    model, photo = decoder(_subject.bundle), memory(_subject)
+    return write_greedily(model, photo, begun=begun, switches=switches)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _difference(key: tuple[str, int, str], _subject: Subject) -> dict[str, float]:
+    from captioning.lessons.keras_check import largest_difference
+
+    return largest_difference(_subject.captioner, _subject.features, reading(_subject))

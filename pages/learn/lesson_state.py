@@ -1,0 +1,54 @@
+"""What goes along from lesson to lesson by the sidebar too.
+
+Streamlit keeps a bound widget's value over a change of page once somebody has touched the widget,
+but draws one that only a link had set as if it were new.
+"""
+
+from collections.abc import Container
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import state
+
+__all__ = ["arrive", "arriving", "forget", "recall", "remember", "remembered"]
+
+_MEMORY, _LESSON, _ARRIVING = "learn.memory", "learn.lesson", "learn.arriving"
+
+
+def arrive(lesson: str) -> None:
+    """Note which lesson is drawn, so that `recall` knows whether it has just been opened."""
+    st.session_state[_ARRIVING] = st.session_state.get(_LESSON) != lesson
+    st.session_state[_LESSON] = lesson
+
+
+def arriving() -> bool:
+    """Whether the lesson is drawn for the first time since it was opened."""
+    return bool(st.session_state.get(_ARRIVING))
+
+
+def remember(key: str, value: Any) -> None:
+    """Keep what the widget `key` says for the next lesson."""
+    st.session_state.setdefault(_MEMORY, {})[key] = value
+
+
+def remembered(key: str) -> Any:
+    """Return what the widget `key` said last; None if it never did."""
+    return st.session_state.get(_MEMORY, {}).get(key)
+
+
+def recall(key: str, allowed: Container[Any]) -> None:
+    """Set the widget `key`, not drawn yet, to what it said in the lesson before.
+
+    What a link says comes first, and so does what was chosen since the lesson was opened.
+    """
+    value = remembered(key)
+    if arriving() and state.linked(key) is None and value is not None and value in allowed:
+        st.session_state[key] = value
+
+
+def forget(key: str) -> None:
+    """Let the widget `key` begin anew."""
+    st.session_state.get(_MEMORY, {}).pop(key, None)
+    if key in st.session_state:
+        del st.session_state[key]

@@ -1,0 +1,65 @@
+"""The nine lessons, in the order in which they tell the story."""
+
+from dataclasses import dataclass
+
+__all__ = ["LESSONS", "Lesson", "lesson"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson.
+
+    Attributes:
+        number: from 1.
+        key: of the lesson; its page is `pages/learn/<key>/page.py`.
+        title: in the sidebar and above the page.
+        icon: name of a Material symbol.
+        purpose: what it is for, in one line.
+    """
+
+    number: int
+    key: str
+    title: str
+    icon: str
+    purpose: str
+
+    @property
+    def file(self) -> str:
+        """The page's file, as `app.py` lists it."""
+        return f"learn/{self.key}/page.py"
+
+    @property
+    def path(self) -> str:
+        """The page's file, as links name it."""
+        return f"pages/{self.file}"
+
+
+LESSONS = tuple(
+    Lesson(number, *row)
+    for number, row in enumerate(
+        [
+            ("overview", "Overview", "schema", "From a photo to a sentence, in one picture."),
+            ("encoder", "The encoder", "grid_view", "How a CNN turns pixels into regions."),
+            ("words", "Words", "abc", "How words become numbers, and rows to learn from."),
+            ("lstm", "The LSTM", "memory", "One cell, opened at any word of the sentence."),
+            ("attention", "Attention", "visibility", "Where the model looks for each word."),
+            ("decoding", "Decoding", "account_tree", "How a sentence is chosen, word by word."),
+            ("scores", "Scores", "straighten", "What BLEU and CIDEr count, and what they miss."),
+            ("training", "Training", "trending_down", "What one step changes, and overfitting."),
+            ("limits", "Limits", "report", "What the model counted rather than saw."),
+        ],
+        start=1,
+    )
+)
+
+
+def lesson(key: str) -> Lesson:
+    """Return the lesson called `key`.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for found in LESSONS:
+        if found.key == key:
+            return found
+    raise LookupError(f"There is no lesson called {key!r}.")

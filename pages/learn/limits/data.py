@@ -1,0 +1,110 @@
+"""What the lesson on limits asks the model, kept between reruns."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+
+from captioning.lessons.counterfactuals import change_photo
+from captioning.lessons.ood_images import odd_picture
+from pages.learn.subject import Subject
+from pages.ui import cache
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption
+    from captioning.explain import Evidence
+
+__all__ = ["Said", "evidence", "odd_file", "said_of_blank", "said_of_change", "said_of_odd"]
+
+_LONGEST_SIDE = 640
+
+
+@dataclass(frozen=True)
+class Said:
+    """A picture, and what the model says of it.
+
+    Attributes:
+        name: of the picture.
+        picture: as PNG.
+        caption: the model's sentence.
+    """
+
+    name: str
+    picture: bytes
+    caption: "Caption"
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the sentence."""
+        return [word.word for word in self.caption.words]
+
+    @property
+    def log_prob_a_word(self) -> float:
+        """The mean of its words' log-probabilities: its certainty, whatever its length."""
+        log_probs = [word.log_prob for word in self.caption.words]
+        return sum(log_probs) / max(len(log_probs), 1)
+
+
+def said_of_odd(subject: Subject, name: str) -> Said:
+    """Return what the model says of one of the odd pictures.
+
+    Raises:
+        CaptioningError: the model cannot be loaded.
+    """
+    return _said(subject, name, odd_file(name))
+
+
+def said_of_change(subject: Subject, name: str) -> Said:
+    """Return what the model says of the photo after a change.
+
+    Raises:
+        CaptioningError: the model cannot be loaded.
+    """
+    return _said(subject, name, _changed(subject.key[2], name, subject))
+
+
+def said_of_blank(subject: Subject) -> Said:
+    """Return what the model says of an evenly grey picture."""
+    return said_of_odd(subject, "even grey")
+
+
+def evidence(subject: Subject, sentence: str) -> "list[Evidence]":
+    """Return each word's probability with the photo and with an evenly grey one.
+
+    Raises:
+        QueryError: the model does not know a word, or the sentence is too long.
+    """
+    return _evidence(subject.key, sentence, subject)
+
+
+def _said(subject: Subject, name: str, picture: bytes) -> Said:
+    bundle = subject.bundle
+    return Said(name, picture, cache.caption(bundle, picture, name, bundle.decoding))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def odd_file(name: str) -> bytes:
+    """Return one of the odd pictures as PNG."""
+    return _as_png(odd_picture(name))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _changed(photo: str, name: str, _subject: Subject) -> bytes:
+    image = _subject.photo
+    image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    return _as_png(change_photo(image, name))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _evidence(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[Evidence]":
+    from captioning.explain import seen_or_guessed
+
+    return seen_or_guessed(_subject.captioner, _subject.features, sentence)
+
+
+def _as_png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,55 @@
+"""What a lesson's link fixes: photo, model, step, hidden controls, and large type.
+
+?learn.model=shapes&learn.photo=shapes+1&learn.step=2&learn.hide=controls&learn.projector=true
+"""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.learn.lesson_state import arriving, remembered
+from pages.learn.subject import MODEL, OWN, PHOTO, Subject
+from pages.ui import state
+
+__all__ = ["HIDE", "PROJECTOR", "STEP", "controls_hidden", "in_projector", "link_to", "parameters"]
+
+STEP, HIDE, PROJECTOR = "learn.step", "learn.hide", "learn.projector"
+
+
+def controls_hidden() -> bool:
+    """Whether the link hides the choice of photo and model, and what only a teacher needs."""
+    return state.linked(HIDE) == "controls"
+
+
+def in_projector() -> bool:
+    """Whether the page is shown on a projector, by its switch or by its link."""
+    if not arriving() and PROJECTOR in st.session_state:
+        return bool(st.session_state[PROJECTOR])
+    asked = state.linked(PROJECTOR)
+    return bool(remembered(PROJECTOR)) if asked is None else asked.lower() in ("1", "true")
+
+
+def parameters(subject: Subject, *, step: int | None = None, hide: bool = False) -> dict[str, str]:
+    """Return what a link says so that it opens a lesson as it stands.
+
+    Args:
+        subject: photo and model; an uploaded photo cannot be named and is left out.
+        step: the place in the caption, from 1, if the lesson has such a choice.
+        hide: leave out the choice of photo and model.
+    """
+    found = {MODEL: subject.bundle.name}
+    if subject.name != OWN:
+        found[PHOTO] = subject.name
+    if step is not None:
+        found[STEP] = str(step)
+    if hide:
+        found[HIDE] = "controls"
+    if in_projector():
+        found[PROJECTOR] = "true"
+    return found
+
+
+def link_to(parameters: dict[str, str]) -> str:
+    """Return this page's whole address with other parameters."""
+    here = (st.context.url or "").split("?")[0]
+    return f"{here}?{urlencode(parameters)}"

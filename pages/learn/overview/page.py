@@ -1,0 +1,275 @@
+"""Lesson 1: from a photo to a sentence, in one picture of the live model."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from captioning.vocabulary import EOS
+from pages.learn.frame import LessonPage, Paper, Question, open_lesson
+from pages.learn.guessing import Answer
+from pages.learn.overview.drawing import Moment, draw_model
+from pages.learn.subject import Subject
+from pages.ui.captions import word_chart
+from pages.ui.wording import percent, plain
+
+if TYPE_CHECKING:
+    from captioning.lessons.tensor_shapes import Anatomy
+
+__all__ = ["show"]
+
+END = "(end)"
+_RIVALS = 6
+_FACTORS = 6
+IDEA = (
+    "A convolutional network turns the photo into numbers, a few hundred for each region. "
+    "An LSTM reads those and writes a sentence, one word at a time, each chosen by its "
+    "probability after the words before."
+)
+
+
+def show() -> None:
+    """Show the lesson."""
+    page = open_lesson("overview", IDEA)
+    subject = page.subject
+    words = [*subject.words, END]
+    place = page.step("Word to write", words)
+    _sentence(page, words[:place])
+    answer = page.guess(
+        "next",
+        "Which word comes next?" if place else "With which word will the model begin?",
+        lambda: _next(subject, words, place),
+        about=place,
+    )
+    _model(page, words, place, told=answer is not None)
+    if answer is not None:
+        _rivals(page, place)
+    _product(page, words, place, told=answer is not None)
+    _parts(page)
+    page.code("captioning.captioner", "Captioner.caption")
+    page.questions(
+        [
+            Question(
+                "How much of the sentence would the model have said without the photo?",
+                lambda: _without_photo(subject),
+            ),
+            Question(
+                "Which part has learned more numbers, the one that sees or the one that writes?",
+                lambda: _who_is_larger(_anatomy(subject.key, subject)),
+            ),
+            Question(
+                "At which word was the model least sure, and what else did it consider?",
+                lambda: _least_sure(subject),
+            ),
+        ]
+    )
+    page.papers(
+        [
+            Paper(
+                "Show and Tell: A Neural Image Caption Generator",
+                "Vinyals, Toshev, Bengio and Erhan",
+                2015,
+                "https://arxiv.org/abs/1411.4555",
+            ),
+            Paper(
+                "Show, Attend and Tell",
+                "Xu, Ba, Kiros, Cho, Courville, Salakhutdinov, Zemel and Bengio",
+                2015,
+                "https://arxiv.org/abs/1502.03044",
+            ),
+            Paper(
+                "Where to put the Image in an Image Caption Generator",
+                "Tanti, Gatt and Camilleri",
+                2018,
+                "https://arxiv.org/abs/1703.09137",
+            ),
+        ]
+    )
+    page.close()
+
+
+def _sentence(page: LessonPage, before: list[str]) -> None:
+    text = f"{plain(' '.join(before))} …" if before else "…"
+    (st.title if page.large else st.header)(text, anchor=False)
+
+
+def _next(subject: Subject, words: list[str], place: int) -> Answer:
+    word = words[place]
+    share = percent(float(subject.reading.of_words[0, place]))
+
+    def because(guess: str) -> str:
+        text = f"The model gave it {share}"
+        known = subject.vocabulary.encode(guess)
+        if len(known) != 1 or guess.strip().lower() == word:
+            return f"{text}."
+        if guess.strip().lower() not in subject.vocabulary:
+            return f"{text}; it does not know your word."
+        return f"{text}, your word {percent(float(subject.reading.log_probs[0, place, known[0]]))}."
+
+    return Answer(right=[word], because=because)
+
+
+def _model(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
+    subject = page.subject
+    anatomy = _anatomy(subject.key, subject)
+    pixels, maps = _seen(subject.key, subject)
+    reading, grid = subject.reading, subject.captioner.encoder.grid
+    looked = None
+    if told and reading.attention is not None and grid:
+        looked = reading.attention[0, place].reshape(grid)
+    word = words[place] if told else None
+    share = math.exp(float(reading.of_words[0, place]))
+    moment = Moment(words[:place], word, share, looked)
+    page.picture(
+        lambda look: draw_model(anatomy, pixels, maps, moment, look),
+        key=("model", place, told),
+        alt=_spoken(anatomy, moment),
+        caption=_below(anatomy, looked is not None),
+    )
+
+
+def _spoken(anatomy: "Anatomy", moment: Moment) -> str:
+    way = ", then ".join(f"{tensor.name} {tensor.size}" for tensor in anatomy.tensors)
+    said = moment.word or "to be guessed"
+    return f"The model as a chain of boxes: {way}. The next word: {said}."
+
+
+def _below(anatomy: "Anatomy", lit: bool) -> str:
+    ways = {
+        "attention": "Bright regions counted most for this word."
+        if lit
+        else "Guess, and the regions that counted for the word light up.",
+        "inject": "This model reads the photo once, before the first word.",
+        "merge": "In this model the LSTM reads words alone; the photo is added afterwards.",
+    }
+    return f"The sizes are those of the model at hand. {ways[anatomy.kind]}"
+
+
+def _rivals(page: LessonPage, place: int) -> None:
+    from captioning.captioner import Word
+
+    page.heading("What else it considered here")
+    log_probs = page.subject.reading.log_probs[0, place]
+    best = np.argsort(-log_probs, kind="stable")[:_RIVALS]
+    names = [END if i == EOS else page.subject.vocabulary.words[i] for i in best]
+    shares = [percent(float(log_probs[i])) for i in best]
+    spoken = ", ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True))
+    rows = [Word(name, float(log_probs[i])) for name, i in zip(names, best, strict=True)]
+    page.chart(
+        word_chart(rows),
+        alt=f"The likeliest words at this place: {spoken}.",
+        table={"word": names, "probability": shares},
+    )
+
+
+def _product(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
+    """Multiply the probabilities of what is written so far; a word to be guessed is left out."""
+    written = words[: place + told]
+    if not written:
+        return
+    page.heading("The probability of the sentence so far")
+    page.text("Each word is chosen after the words before it, so their probabilities multiply.")
+    of_words = [float(value) for value in page.subject.reading.of_words[0, : len(written)]]
+    so_far = np.exp(np.cumsum(of_words))
+    page.table(
+        {
+            "word": written,
+            "its probability": [f"{math.exp(value):.4f}" for value in of_words],
+            "product so far": [percent(math.log(value)) for value in so_far],
+        }
+    )
+    shown = r" \cdot ".join(f"{math.exp(value):.3f}" for value in of_words[-_FACTORS:])
+    more = r"\ldots \cdot " if len(of_words) > _FACTORS else ""
+    product = rf"P = \prod_{{t=1}}^{{{len(written)}}} p(w_t \mid w_1 \ldots w_{{t-1}})"
+    page.formula(f"{product} = {more}{shown} = {_plain(float(so_far[-1]))}")
+
+
+def _parts(page: LessonPage) -> None:
+    page.heading("Every part, and its lesson")
+    tensors = _anatomy(page.subject.key, page.subject).tensors
+    page.table(
+        {
+            "tensor": [tensor.name for tensor in tensors],
+            "shape": [tensor.size for tensor in tensors],
+            "its axes": [tensor.axes for tensor in tensors],
+            "what it is": [tensor.meaning for tensor in tensors],
+        }
+    )
+    lessons = ["encoder", "words", "lstm", "attention", "decoding"]
+    with st.container(horizontal=True):
+        for key in lessons:
+            page.lesson_link(key)
+
+
+def _without_photo(subject: Subject) -> str:
+    captioner = subject.captioner
+    blank = captioner.read(captioner.blank_features, subject.caption.text)
+    gains = subject.reading.of_words[0] - blank.of_words[0]
+    words = [*subject.words, END]
+    least, most = int(np.argmin(gains)), int(np.argmax(gains))
+    bare = captioner.describe(captioner.blank_features)[0].text
+    return (
+        f"Shown an evenly grey photo, this model writes “{plain(bare)}”. The photo made "
+        f"**{plain(words[most])}** {math.exp(gains[most]):,.1f} times as likely and "
+        f"**{plain(words[least])}** {math.exp(gains[least]):,.2f} times. A factor near 1 means "
+        "the word was guessed from the words before."
+    )
+
+
+def _who_is_larger(anatomy: "Anatomy") -> str:
+    sees, writes = anatomy.encoder_weights, anatomy.decoder_weights
+    larger = "The encoder" if sees > writes else "The decoder"
+    return (
+        f"{larger}: the encoder ({plain(anatomy.encoder)}) has {sees:,} numbers, the decoder "
+        f"{writes:,}, which is {max(sees, writes) / min(sees, writes):.1f} times as many."
+    )
+
+
+def _least_sure(subject: Subject) -> str:
+    of_words = subject.reading.of_words[0]
+    place = int(np.argmin(of_words))
+    log_probs = subject.reading.log_probs[0, place]
+    others = [i for i in np.argsort(-log_probs) if i != subject.reading.ids[place]][:2]
+    words = [*subject.words, END]
+    rivals = " and ".join(
+        f"“{plain(END if i == EOS else subject.vocabulary.words[i])}” "
+        f"({percent(float(log_probs[i]))})"
+        for i in others
+    )
+    return (
+        f"At **{plain(words[place])}**, which had {percent(float(of_words[place]))}. "
+        f"Its strongest rivals were {rivals}."
+    )
+
+
+def _plain(number: float) -> str:
+    """Write a small number for a formula, without Python's e-notation."""
+    if number >= 0.001:
+        return f"{number:.4f}"
+    mantissa, exponent = f"{number:.2e}".split("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _anatomy(key: tuple[str, int, str], _subject: Subject) -> "Anatomy":
+    from captioning.lessons.tensor_shapes import anatomy_of
+
+    return anatomy_of(_subject.captioner, _subject.features)
+
+
+@st.cache_data(max_entries=16, show_spinner="Opening the encoder…")
+def _seen(
+    key: tuple[str, int, str], _subject: Subject
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    from captioning.lessons.inspector import OpenedEncoder
+
+    opened = OpenedEncoder(_subject.captioner.encoder)
+    pixels = _subject.captioner.encoder.pixels(_subject.photo)
+    names = [spec.name for spec in opened.maps]
+    maps = opened.outputs(pixels, names)
+    return pixels, tuple(maps[name].mean(axis=2) for name in names)
+
+
+if __name__ == "__main__":
+    show()

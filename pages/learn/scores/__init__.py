@@ -1,0 +1,1 @@
+"""Lesson 7: what BLEU and CIDEr count, and what they miss."""

@@ -1,0 +1,106 @@
+"""Blind spots of the scores, live on the sentence at hand, and the slips of tutorials."""
+
+import streamlit as st
+
+from captioning.analysis.bleu_breakdown import draw_bleu, sentence_scores
+from captioning.lessons.caption_edits import edits_of
+from captioning.lessons.cider_breakdown import draw_cider
+from captioning.lessons.score_formulas import smoothed_formula
+from captioning.lessons.scoring_mistakes import SMOOTHINGS, smooth_bleu
+from pages.learn.frame import LessonPage
+from pages.learn.guessing import Answer
+from pages.learn.scores.data import Crowd, duel_in, slips_in
+from pages.ui.wording import plain
+
+__all__ = ["show_blind_spots", "show_slips"]
+
+
+def show_blind_spots(
+    page: LessonPage, base: str, references: tuple[str, ...], crowd: Crowd, order: int
+) -> None:
+    """Put every change of the sentence under both scores, and show a duel BLEU gets wrong."""
+    page.heading("Blind spots")
+    edits = edits_of(base)
+    if edits:
+        start = sentence_scores(base, references)[order - 1]
+        first = 100 * draw_cider(base, references, crowd.frequencies).cider
+        bleus = [sentence_scores(edit.text, references)[order - 1] for edit in edits]
+        ciders = [100 * draw_cider(e.text, references, crowd.frequencies).cider for e in edits]
+        page.table(
+            {
+                "change": [edit.title for edit in edits],
+                "changes what is true": ["no" if edit.keeps_truth else "yes" for edit in edits],
+                f"BLEU-{order}": [f"{b:.1f} ({b - start:+.1f})" for b in bleus],
+                "CIDEr-D": [f"{c:.1f} ({c - first:+.1f})" for c in ciders],
+            },
+            caption=f"In brackets: against the model's sentence, which has {start:.1f} and "
+            f"{first:.1f}. A score that understood would punish every 'yes' more than any 'no'.",
+        )
+    _duel(page, crowd)
+
+
+def _duel(page: LessonPage, crowd: Crowd) -> None:
+    duel = duel_in(crowd.name, crowd)
+    if duel is None:
+        return
+    right, wrong = duel.right, duel.wrong
+    page.text("Two sentences about another photo. People who saw it wrote these about it:")
+    st.markdown("\n".join(f"- {plain(text)}" for text in duel.references))
+    first, second = (right, wrong) if len(right) % 2 else (wrong, right)
+    answer = page.guess(
+        "duel",
+        f"Which one has the higher BLEU-4? A: *{plain(first)}* B: *{plain(second)}*",
+        lambda: _who_won(duel.right_bleu, duel.wrong_bleu, wrong_is_first=first == wrong),
+        options=("A", "B"),
+        about=(right, wrong),
+    )
+    if answer is not None:
+        page.table(
+            {
+                "sentence": [right, wrong],
+                "written by": ["a person who saw the photo", "nobody: one word is made false"],
+                "BLEU-4": [f"{duel.right_bleu:.1f}", f"{duel.wrong_bleu:.1f}"],
+            },
+            caption=f"In the second one '{duel.true_word}' was replaced by '{duel.false_word}', "
+            "which nobody said of the photo.",
+        )
+
+
+def _who_won(right: float, wrong: float, *, wrong_is_first: bool) -> Answer:
+    winner = "A" if wrong_is_first else "B"
+    because = (
+        f"It is false and has {wrong:.1f}; the other one is true and has {right:.1f}. BLEU rewards "
+        "the words of the others, not the truth."
+    )
+    return Answer((winner,), because=because)
+
+
+def show_slips(page: LessonPage, text: str, references: tuple[str, ...], crowd: Crowd) -> None:
+    """Show what smoothing does to one sentence, and what slips do to many."""
+    page.heading("Smoothing, and the slips of tutorials")
+    page.text(
+        "One sentence often has no row of four words in common with people, and then its BLEU-4 is "
+        "0. Smoothing puts something small in place of the zero, so a smoothed score cannot be "
+        "compared with one that is not."
+    )
+    method = st.segmented_control(
+        "Smoothing",
+        SMOOTHINGS,
+        default=SMOOTHINGS[0],
+        required=True,
+        key="scores.smoothing",
+        bind="query-params",
+    )
+    smoothed = smooth_bleu(draw_bleu(text, references).score, method)
+    page.formula(rf"\mathrm{{BLEU}}_4 = {smoothed_formula(smoothed)}")
+    slips = slips_in(crowd.name, crowd)
+    page.table(
+        {
+            # In one column, so that a phone has room for the figures.
+            "way of scoring": [f"{slip.title}. {slip.why}" for slip in slips],
+            **{f"BLEU-{n}": [f"{slip.bleu[n - 1]:.1f}" for slip in slips] for n in range(1, 5)},
+        },
+        caption=f"The same sentences every time: of {crowd.name} (at most 200), the first caption "
+        "of each photo, scored against the others. Only the first line is comparable with "
+        "published figures.",
+    )

@@ -1,0 +1,116 @@
+"""CIDEr-D in the lesson on scores: what each row of words weighs, and the same pair under both."""
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from captioning.analysis.bleu_breakdown import sentence_scores
+from captioning.lessons.cider_breakdown import CiderDrawing, WeighedNgram, draw_cider
+from captioning.lessons.score_formulas import cider_formula, reference_formula, weight_formula
+from pages.learn.frame import LessonPage
+from pages.learn.scores.data import Crowd
+
+__all__ = ["show_cider"]
+
+FOUND, MISSING = "in a reference", "in none"
+
+
+def show_cider(
+    page: LessonPage, base: str, text: str, references: tuple[str, ...], crowd: Crowd
+) -> None:
+    """Weigh the changed sentence, and compare both sentences under BLEU and CIDEr-D."""
+    page.heading("CIDEr: rare words weigh more")
+    page.text(
+        "BLEU counts 'of a' as much as 'red kite'. CIDEr weighs each row of words by how rare it "
+        f"is: the fewer of {crowd.name} have it in their captions, the heavier it is."
+    )
+    drawing = draw_cider(text, references, crowd.frequencies)
+    if 2 * sum(not ngram.images for ngram in drawing.ngrams[0]) >= len(drawing.ngrams[0]) > 0:
+        page.aside(
+            "Most words of this sentence occur in none of these captions, so all of them weigh the "
+            "same. On Explore, *Get data* brings photos like this one."
+        )
+    order = _choose_order()
+    ngrams = drawing.ngrams[order - 1]
+    if not ngrams:
+        st.caption(f"The sentence has no {order} words in a row.")
+        return
+    _weights(page, ngrams, order)
+    heaviest = max(ngrams, key=lambda ngram: ngram.weight)
+    page.formula(weight_formula(drawing, heaviest))
+    page.formula(reference_formula(drawing, drawing.nearest))
+    page.formula(cider_formula(drawing))
+    page.aside(
+        f"Above: the weight of the heaviest row, the score against reference {drawing.nearest + 1} "
+        "(the nearest; its four cosines are for rows of 1, 2, 3 and 4 words, the power of *e* "
+        "punishes a difference in length), and the mean over all references. CIDEr-D runs from 0 "
+        "to 10 and is reported times 100."
+    )
+    _same_pair(page, base, text, references, crowd, drawing)
+
+
+def _choose_order() -> int:
+    return st.segmented_control(
+        "Rows of",
+        [1, 2, 3, 4],
+        default=1,
+        required=True,
+        format_func=lambda n: f"{n} word{'s' * (n > 1)}",
+        key="scores.cider_order",
+        bind="query-params",
+    )
+
+
+def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> None:
+    """Draw the tf-idf weight of each n-gram of one order."""
+    names = [" ".join(ngram.words) for ngram in ngrams]
+    rows: dict[str, list[object]] = {
+        "row of words": list(names),
+        "photos": [ngram.images for ngram in ngrams],
+        "weight": [round(ngram.weight, 3) for ngram in ngrams],
+        "found": [FOUND if ngram.found_in else MISSING for ngram in ngrams],
+    }
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar(cornerRadius=2)
+        .encode(
+            x=alt.X("weight:Q", title="weight: times said × ln(photos / photos that have it)"),
+            y=alt.Y("row of words:N", sort=names, title=None),
+            color=alt.Color(
+                "found:N", title=None, sort=[FOUND, MISSING], legend=alt.Legend(orient="top")
+            ),
+            tooltip=[
+                "row of words:N",
+                "photos:Q",
+                alt.Tooltip("weight:Q", format=".3f"),
+                "found:N",
+            ],
+        )
+        .properties(height=alt.Step(30 if page.large else 24))
+    )
+    pairs = zip(names, rows["weight"], rows["found"], strict=True)
+    spoken = ", ".join(f"{name} {weight} ({found})" for name, weight, found in pairs)
+    page.chart(chart, alt=f"Weights of rows of {order}: {spoken}.", table=rows)
+
+
+def _same_pair(
+    page: LessonPage,
+    base: str,
+    text: str,
+    references: tuple[str, ...],
+    crowd: Crowd,
+    drawing: CiderDrawing,
+) -> None:
+    """Put the two sentences under both scores."""
+    was = draw_cider(base, references, crowd.frequencies)
+    scores = [sentence_scores(each, references) for each in (base, text)]
+    ciders = [100 * was.cider, 100 * drawing.cider]
+    page.table(
+        {
+            "the same two sentences": [base, text],
+            "BLEU-2": [f"{score[1]:.1f}" for score in scores],
+            "BLEU-4": [f"{score[3]:.1f}" for score in scores],
+            "CIDEr-D": [f"{value:.1f}" for value in ciders],
+        },
+        caption="BLEU runs from 0 to 100 here, CIDEr-D from 0 to 1000.",
+    )

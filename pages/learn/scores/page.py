@@ -1,0 +1,209 @@
+"""Lesson 7: what BLEU and CIDEr count, and what they miss."""
+
+import streamlit as st
+
+from captioning.analysis.bleu_breakdown import BleuDrawing, draw_bleu
+from captioning.errors import CaptioningError, QueryError
+from captioning.lessons.caption_edits import Edit, edits_of
+from captioning.lessons.score_formulas import bleu_formula, penalty_formula
+from captioning.text import clean
+from pages.learn.frame import LessonPage, Paper, open_lesson
+from pages.learn.guessing import Answer
+from pages.learn.scores import worksheet
+from pages.learn.scores.blind_spots import show_blind_spots, show_slips
+from pages.learn.scores.cider import show_cider
+from pages.learn.scores.data import choose_references, crowd_for, likelihood
+from pages.learn.scores.questions import questions_about
+from pages.ui.bleu import LEGEND, colored, show_ngrams
+from pages.ui.components import problem
+from pages.ui.wording import plain
+
+__all__ = ["show"]
+
+IDEA = (
+    "A score compares the model's sentence with what people wrote about the photo, by the rows of "
+    "words they share. It never looks at the photo: change one word and see what it notices."
+)
+UP, SAME, DOWN = "up", "stays", "down"
+_AS_IT_IS = "as it is"
+_PAPERS = (
+    Paper(
+        "BLEU: a Method for Automatic Evaluation of Machine Translation",
+        "Papineni, Roukos, Ward and Zhu",
+        2002,
+        "https://aclanthology.org/P02-1040/",
+    ),
+    Paper(
+        "CIDEr: Consensus-based Image Description Evaluation",
+        "Vedantam, Zitnick and Parikh",
+        2015,
+        "https://arxiv.org/abs/1411.5726",
+    ),
+    Paper(
+        "Re-evaluating the Role of BLEU in Machine Translation Research",
+        "Callison-Burch, Osborne and Koehn",
+        2006,
+        "https://aclanthology.org/E06-1032/",
+    ),
+    Paper(
+        "A Call for Clarity in Reporting BLEU Scores", "Post", 2018,
+        "https://arxiv.org/abs/1804.08771",
+    ),
+)  # fmt: skip
+
+
+def show() -> None:
+    """Show the lesson."""
+    page = open_lesson("scores", IDEA)
+    references = choose_references(page)
+    if references:
+        try:
+            _lesson(page, references)
+        except CaptioningError as error:
+            problem(error)
+    else:
+        st.info("A score needs at least one sentence by a person.")
+    page.papers(_PAPERS)
+    page.close()
+
+
+def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
+    crowd = crowd_for(page)
+    base = clean(page.subject.caption.text)
+    _scene(page, references)
+    edit = _choose_edit(base)
+    order = _choose_order()
+    if _guess(page, base, edit, references, order) is not None:
+        _drawing(page, base, edit.text, references, order)
+        show_cider(page, base, edit.text, references, crowd)
+    show_blind_spots(page, base, references, crowd, order)
+    show_slips(page, edit.text, references, crowd)
+    page.code("captioning.metrics.bleu", "bleu_from_statistics")
+    page.code("captioning.lessons.cider_breakdown", "draw_cider")
+    page.questions(questions_about(page, references, crowd))
+
+
+def _scene(page: LessonPage, references: tuple[str, ...]) -> None:
+    """Show the photo, what people wrote and what the model wrote."""
+    subject = page.subject
+    left, right = st.columns([1, 2], gap="medium")
+    with left:
+        page.photo(320)
+    with right:
+        st.markdown("**What people wrote** (the references)")
+        st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(references, 1)))
+        st.markdown(f"**What the model wrote**: {plain(subject.caption.text)}")
+    page.keep(worksheet.listed("What people wrote", references))
+
+
+def _choose_edit(base: str) -> Edit:
+    """Ask what to do to the model's sentence."""
+    edits = {edit.kind: edit for edit in edits_of(base)}
+    left, right = st.columns(2, vertical_alignment="bottom")
+    kinds = list(edits) or [_AS_IT_IS]
+    with left:
+        kind = st.selectbox(
+            "Change the model's sentence",
+            kinds,
+            format_func=lambda name: edits[name].title if name in edits else name,
+            key="scores.edit",
+            bind="query-params",
+        )
+    with right:
+        own = st.text_input(
+            "or write another one and press Enter",
+            placeholder=base,
+            key="scores.own",
+            bind="query-params",
+            max_chars=200,
+        )
+    if clean(own):
+        return Edit("own", "your sentence", clean(own), keeps_truth=False)
+    return edits.get(kind) or Edit("own", _AS_IT_IS, base, keeps_truth=True)
+
+
+def _choose_order() -> int:
+    return st.segmented_control(
+        "Score",
+        [1, 2, 3, 4],
+        default=2,
+        required=True,
+        format_func=lambda n: f"BLEU-{n}",
+        key="scores.order",
+        bind="query-params",
+    )
+
+
+def _guess(
+    page: LessonPage, base: str, edit: Edit, references: tuple[str, ...], order: int
+) -> Answer | None:
+    return page.guess(
+        "direction",
+        f"The model's *{plain(base)}* becomes *{plain(edit.text)}*. "
+        f"Does BLEU-{order} go up, go down, or stay as it was?",
+        lambda: _direction(page, base, edit.text, references, order),
+        options=(UP, SAME, DOWN),
+        about=(base, edit.text, references, order),
+    )
+
+
+def _direction(
+    page: LessonPage, base: str, text: str, references: tuple[str, ...], order: int
+) -> Answer:
+    """Say where the score went; the model votes for the sentence it finds likelier."""
+    before, after = (draw_bleu(t, references).score.bleu[order - 1] for t in (base, text))
+    right = SAME if before == after else UP if after > before else DOWN
+    because = (
+        f"BLEU-{order} was {100 * before:.1f} and is {100 * after:.1f}. The model's vote is which "
+        "of the two sentences it finds likelier for this photo."
+    )
+    return Answer((right,), model=_vote(page, base, text), because=because)
+
+
+def _vote(page: LessonPage, base: str, text: str) -> str:
+    try:
+        before, after = (likelihood(page.subject, sentence) for sentence in (base, text))
+    except QueryError:
+        return DOWN  # it does not know a word of it
+    return SAME if base == text else UP if after > before else DOWN
+
+
+def _drawing(
+    page: LessonPage, base: str, text: str, references: tuple[str, ...], order: int
+) -> None:
+    """Show both sentences in colours, their scores, and the arithmetic of the changed one."""
+    page.heading("What BLEU counts")
+    was, now = draw_bleu(base, references), draw_bleu(text, references)
+    for title, drawing in (("Before", was), ("After", now)):
+        st.markdown(f"#### {title}: {colored(drawing.hypothesis)}")
+    st.markdown(f":small[{LEGEND}]")
+    for number, reference in enumerate(now.references):
+        nearest = ", nearest in length" * (number == now.nearest)
+        st.markdown(f"{number + 1}. {colored(reference)} :gray[{len(reference)} words{nearest}]")
+    page.table(_both(was, now))
+    st.markdown(f"**Rows of {order} {'words' if order > 1 else 'word'} after the change**")
+    show_ngrams(now, order)
+    page.formula(penalty_formula(now.score))
+    page.formula(bleu_formula(now.score, order))
+    page.aside(
+        "Above each line: rows of words found in a reference, each at most as often as in the one "
+        "that has it most often. Below: all rows said. *c* and *r* are the lengths of the sentence "
+        "and of the nearest reference; a sentence that is too short is punished by *BP*."
+    )
+
+
+def _both(was: BleuDrawing, now: BleuDrawing) -> dict[str, list[str]]:
+    def cells(drawing: BleuDrawing) -> list[str]:
+        score = drawing.score
+        shares = zip(score.precisions, score.bleu, strict=True)
+        return [f"{100 * bleu:.1f}  ({p.clipped} of {p.total})" for p, bleu in shares]
+
+    return {
+        "": [f"BLEU-{n} (counted of said)" for n in range(1, 5)],
+        "before": cells(was),
+        "after": cells(now),
+    }
+
+
+if __name__ == "__main__":
+    show()

@@ -1,0 +1,259 @@
+"""The photo and the model at hand: one choice for all lessons, cached, and kept in the session.
+
+It stands in the URL under `learn.model` and `learn.photo`.  An uploaded photo cannot stand in a
+link; the session remembers it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+
+from captioning.bundle import Bundle
+from captioning.datasets import CaptionDataset
+from captioning.errors import CaptioningError
+from captioning.image_formats import ENDINGS
+from captioning.images import read_image
+from captioning.vocabulary import Vocabulary
+from pages.learn.lesson_state import forget, recall, remember, remembered
+from pages.ui import cache, state
+from pages.ui.components import problem, prose
+from pages.ui.pictures import Picture
+from pages.ui.samples import SAMPLES, best_sample, sample
+from pages.ui.wording import plain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from captioning.captioner import Caption, Captioner
+    from captioning.decoding import Reading
+
+__all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject"]
+
+MODEL, PHOTO, UPLOAD = "learn.model", "learn.photo", "learn.upload"
+OWN = "your photo"
+_FIRST = "learn.first_model"
+_OFFERED = 24
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A photo and a model; everything asked of them is worked out once and kept.
+
+    Here it is kept for one run of the page; the caches behind it keep it for all.
+
+    Attributes:
+        bundle: the model on disk.
+        picture: the photo's file.
+        name: of the photo as a link names it; `OWN` for an uploaded one.
+    """
+
+    bundle: Bundle
+    picture: Picture
+    name: str
+
+    @cached_property
+    def key(self) -> tuple[str, int, str]:
+        """What tells this photo and model from others: to key a cache or a guess with."""
+        digest = hashlib.sha256(self.picture.data).hexdigest()[:12]
+        return self.bundle.name, cache.version(self.bundle), digest
+
+    @cached_property
+    def captioner(self) -> "Captioner":
+        """The model, loaded."""
+        return cache.captioner(self.bundle)
+
+    @cached_property
+    def features(self) -> "np.ndarray":
+        """What the encoder sees in the photo, float32 `(1, R, D)` or `(1, D)`."""
+        return cache.features(self.bundle, self.picture.data, self.picture.name)
+
+    @cached_property
+    def caption(self) -> "Caption":
+        """What the model writes, decoded as its bundle says."""
+        bundle = self.bundle
+        return cache.caption(bundle, self.picture.data, self.picture.name, bundle.decoding)
+
+    @cached_property
+    def reading(self) -> "Reading":
+        """The caption read again word by word: every word's probability, and the attention."""
+        return _reading(self.key, self, self.caption.text)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of the caption."""
+        return [word.word for word in self.caption.words]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The model's words."""
+        return self.bundle.vocabulary
+
+    @cached_property
+    def photo(self) -> Image.Image:
+        """The photo, upright, RGB."""
+        return read_image(self.picture.data, name=self.picture.name)
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """What people wrote about the photo, if it is one of the data set at hand."""
+        if self.name in SAMPLES or self.name == OWN:
+            return ()
+        dataset = _dataset()
+        found = dataset[self.name] if dataset and self.name in dataset else None
+        return tuple(found.captions) if found else ()
+
+
+def choose_subject(*, hidden: bool = False) -> Subject:
+    """Ask for photo and model, and stop the page if there is none that works.
+
+    Args:
+        hidden: show no control; what the link says, or the session remembers, holds.
+    """
+    models = cache.models()
+    if not models:
+        prose("no-model")
+        st.stop()
+    if hidden:
+        bundle = _working(models, state.linked(MODEL) or remembered(MODEL))
+        name = state.linked(PHOTO) or remembered(PHOTO)
+    else:
+        bundle = _choose_model(models)
+        name = _choose_photo(bundle)
+        _take_upload()
+    try:
+        name, picture = _picture(name, bundle)
+        cache.preview(picture.data, picture.name)
+    except CaptioningError as error:
+        problem(error)
+        st.stop()
+    remember(MODEL, bundle.name)
+    remember(PHOTO, name)
+    return Subject(bundle, picture, name)
+
+
+def _choose_model(models: dict[str, Bundle]) -> Bundle:
+    asked = state.linked(MODEL)
+    if asked and asked not in models and (error := cache.missing_model(asked)):
+        problem(error)
+    first = _usual(models)
+    names = [first, *(name for name in models if name != first)]
+    recall(MODEL, names)
+    name = st.selectbox(
+        "Model",
+        names,
+        key=MODEL,
+        bind="query-params",
+        on_change=_forget_sample,
+        width=260,
+    )
+    return _working(models, name)
+
+
+def _usual(models: dict[str, Bundle]) -> str:
+    """Return the model offered first; a link that names another one spares loading this one."""
+    first: str | None = st.session_state.get(_FIRST)
+    if first not in models:
+        named = state.linked(MODEL) in models
+        first = next(iter(models)) if named else _working(models, None).name
+        st.session_state[_FIRST] = first
+    return str(first)
+
+
+def _working(models: dict[str, Bundle], asked: str | None) -> Bundle:
+    """Return the model asked for, else the first one that can be loaded; say why if it cannot."""
+    wanted = models.get(asked or "")
+    if wanted is not None:
+        fault = _fault(wanted)
+        if fault is None:
+            return wanted
+        problem(CaptioningError(fault))
+    for bundle in models.values():
+        if bundle is not wanted and _fault(bundle) is None:
+            if wanted is not None:
+                st.caption(f"This lesson uses the model **{plain(bundle.name)}** instead.")
+            return bundle
+    problem(CaptioningError(_fault(next(iter(models.values()))) or ""))
+    st.stop()
+
+
+def _fault(bundle: Bundle) -> str | None:
+    return _load(str(bundle.folder), cache.version(bundle), bundle)
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner=False)
+def _load(folder: str, version: int, _bundle: Bundle) -> str | None:
+    """Try to load a model; return what is wrong with it, kept for five minutes."""
+    try:
+        cache.captioner(_bundle)
+    except CaptioningError as error:
+        return str(error)
+    return None
+
+
+def _choose_photo(bundle: Bundle) -> str:
+    usual = best_sample(bundle)
+    names = [usual, *(name for name in SAMPLES if name != usual)]
+    dataset = _dataset()
+    if dataset:
+        names += [photo.name for photo in dataset.split("test")[:_OFFERED]]
+        asked = state.linked(PHOTO) or remembered(PHOTO)
+        if asked and asked in dataset and asked not in names:
+            names.append(asked)
+    if UPLOAD in st.session_state:
+        names.append(OWN)
+    recall(PHOTO, names)
+    chosen: str = st.selectbox("Photo", names, key=PHOTO, bind="query-params", width=260)
+    return chosen
+
+
+def _take_upload() -> None:
+    with st.popover("Your own photo", icon=":material/add_photo_alternate:"):
+        st.file_uploader(
+            "A photo from this device",
+            type=ENDINGS,
+            key="learn.file",
+            on_change=_keep_upload,
+            help="It stays in this server's memory until you leave.",
+        )
+
+
+def _keep_upload() -> None:
+    file = st.session_state["learn.file"]
+    if file is not None:
+        st.session_state[UPLOAD] = Picture(file.name, file.getvalue())
+        st.session_state[PHOTO] = OWN
+
+
+def _forget_sample() -> None:
+    """Let another model begin with the photo that suits it."""
+    if st.session_state.get(PHOTO) in SAMPLES:
+        forget(PHOTO)
+
+
+def _picture(name: str | None, bundle: Bundle) -> tuple[str, Picture]:
+    if name == OWN and UPLOAD in st.session_state:
+        return OWN, st.session_state[UPLOAD]
+    if name in SAMPLES:
+        return str(name), sample(str(name))
+    dataset = _dataset()
+    if name and dataset and name in dataset:
+        return name, Picture(name, cache.photo_file(dataset.path(dataset[name])))
+    usual = best_sample(bundle)
+    return usual, sample(usual)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _reading(key: tuple[str, int, str], _subject: Subject, sentence: str) -> "Reading":
+    return _subject.captioner.read(_subject.features, sentence)
+
+
+def _dataset() -> CaptionDataset | None:
+    """Return the data set at hand, None if there is none."""
+    try:
+        return cache.gallery()
+    except CaptioningError:
+        return None

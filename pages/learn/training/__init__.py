@@ -1,0 +1,1 @@
+"""Lesson 8: what one training step changes, and overfitting."""

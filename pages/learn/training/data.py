@@ -1,0 +1,153 @@
+"""What the lesson on training computes, kept between reruns."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.config import DecoderConfig
+from captioning.datasets.shapes.drawing import paint
+from captioning.datasets.shapes.scene import draw_lots
+from captioning.datasets.shapes.wording import describe
+from captioning.errors import BundleError
+from captioning.images import read_image
+from captioning.lessons.overfitting import Curve, read_curve
+from captioning.runs import Runs, read_curves
+from pages.learn import inspector
+from pages.learn.subject import Subject
+from pages.ui import cache
+
+if TYPE_CHECKING:
+    from captioning.lessons.exposure_bias import ForcedWord
+    from captioning.lessons.gradient_step import Learned, Pupil
+    from captioning.training.seeds import SeedRun, SeedStudy
+
+__all__ = ["curves_at_hand", "forced", "learned", "own_words", "rival", "seed_run"]
+
+_PHOTOS = 200
+_HELD_OUT = 40
+
+
+def curves_at_hand() -> dict[str, Curve]:
+    """Return the loss curves of the runs and models at hand that have at least two epochs."""
+    found: dict[str, Curve] = {}
+    for run in Runs().all():
+        _take(found, f"run {run.id}", read_curves(run).epochs)
+    for name, bundle in cache.models().items():
+        with contextlib.suppress(BundleError):  # a damaged history is told where models are chosen
+            _take(found, f"model {name}", bundle.history())
+    return found
+
+
+def _take(found: dict[str, Curve], name: str, history: Sequence[Mapping[str, Any]]) -> None:
+    curve = read_curve(history)
+    if curve is not None and len(curve.epochs) > 1:
+        found[name] = curve
+
+
+def learned(subject: Subject, sentence: str, rate: float, steps: int) -> "Learned":
+    """Teach a copy of the model one sentence; a grey photo tells what else that changes.
+
+    Raises:
+        CaptioningError: the sentence cannot be learned, or the rate is too high.
+    """
+    return _learned(subject.key, sentence, rate, steps, subject)
+
+
+def forced(subject: Subject, sentence: str) -> "list[ForcedWord]":
+    """Return what the model would say after the true words before each place.
+
+    Raises:
+        QueryError: it does not know a word of the sentence, or it is too long.
+    """
+    return _forced(subject.key, sentence, subject)
+
+
+def own_words(subject: Subject, beginning: tuple[str, ...] = ()) -> list[str]:
+    """Return what the model writes after a beginning, always the likeliest next word."""
+    ids = tuple(subject.vocabulary.id(word) for word in beginning)
+    return [subject.vocabulary.words[i] for i in inspector.writing(subject, begun=ids).ids]
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def seed_run(seed: int, photos: int, epochs: int, same: str) -> "SeedRun":
+    """Return one tiny training on drawn shapes; equal ones are done once.
+
+    Args:
+        seed: of its chance.
+        photos: how many it learns from.
+        epochs: passes over them.
+        same: what does not differ from seed to seed: "weights", "order", or "" for nothing.
+
+    Raises:
+        CaptioningError: there is no model of shapes to read the photos with.
+    """
+    return _study().run(
+        seed,
+        photos=photos,
+        epochs=epochs,
+        same_weights=same == "weights",
+        same_order=same == "order",
+    )
+
+
+def rival(subject: Subject, place: int) -> str | None:
+    """Return the word that came second at one place of the model's greedy sentence, if any."""
+    from captioning.lessons.exposure_bias import second_word
+
+    token = second_word(inspector.writing(subject), place)
+    return None if token is None else subject.vocabulary.words[token]
+
+
+@st.cache_resource(max_entries=2, show_spinner="Copying the model…")
+def _pupil(key: tuple[object, ...], _subject: Subject) -> "Pupil":
+    from captioning.lessons.gradient_step import Pupil
+
+    return Pupil(_subject.captioner)
+
+
+@st.cache_data(max_entries=64, show_spinner="Taking the steps…")
+def _learned(
+    key: tuple[object, ...], sentence: str, rate: float, steps: int, _subject: Subject
+) -> "Learned":
+    pupil, others = _pupil(key[:2], _subject), _subject.captioner.blank_features
+    return pupil.learn(_subject.features, sentence, rate=rate, steps=steps, others=others)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _forced(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[ForcedWord]":
+    from captioning.lessons.exposure_bias import forced_words
+
+    return forced_words(_subject.captioner, _subject.features, sentence)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Drawing shapes and looking at them…")
+def _study() -> "SeedStudy":
+    from captioning.training.seeds import SeedStudy, quarters
+
+    captioner = cache.captioner(_reader())
+    # Of a seed of its own: the encoder has never seen these pictures.
+    scenes = [(draw_lots(rng), rng) for rng in (Random(f"lesson/{n}") for n in range(_PHOTOS))]  # noqa: S311
+    images = [read_image(paint(scene), name="a drawn picture") for scene, _ in scenes]
+    config = DecoderConfig(kind="inject", embedding_size=32, units=64, dropout=0.0, max_length=16)
+    return SeedStudy(
+        quarters(captioner.encode(images)),
+        [describe(scene, rng) for scene, rng in scenes],
+        held_out=_HELD_OUT,
+        config=config,
+        learning_rate=0.02,
+    )
+
+
+def _reader() -> Bundle:
+    """Return the model whose own small encoder reads the drawn photos."""
+    for bundle in cache.models().values():
+        if bundle.encoder.name == "compact" and "triangle" in bundle.vocabulary:
+            return bundle
+    raise BundleError(
+        "These trainings need the model 'shapes', which comes with this app, to look at the "
+        "photos. It is not here: put the folder models/shapes back."
+    )

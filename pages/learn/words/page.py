@@ -1,0 +1,311 @@
+"""Lesson 3: how words become numbers, and rows to learn from."""
+
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from captioning.analysis.text_pipeline import Journey, follow
+from captioning.errors import CaptioningError
+from captioning.text import tokenize
+from captioning.vocabulary import SPECIAL
+from pages.learn.frame import LessonPage, Paper, Question, open_lesson
+from pages.learn.guessing import Answer
+from pages.learn.subject import Subject
+from pages.learn.words.drawing import draw_map, draw_vector
+from pages.ui.components import problem
+from pages.ui.text_pipeline import show_journey
+from pages.ui.wording import plain
+
+if TYPE_CHECKING:
+    from captioning.lessons.embeddings import Neighbour, WordMap
+
+__all__ = ["show"]
+
+IDEA = (
+    "A network reads no letters: each word of its vocabulary has a number, and for that number it "
+    "has learned a row of numbers, the word's vector. Words that are used alike end up with "
+    "vectors that point alike."
+)
+_NEAREST = 8
+_ON_MAP = 40
+_ENDS = 6
+_SMALL_WORDS = 10
+_SHOWN_NUMBERS = 4
+
+
+def show() -> None:
+    """Show the lesson."""
+    page = open_lesson("words", IDEA)
+    try:
+        word = _choose_word(page.subject)
+        _guess_neighbour(page, word)
+        _vectors(page, word)
+        _map(page, word)
+        _vocabulary(page)
+        _rows(page)
+    except CaptioningError as error:
+        problem(error)
+    page.code("captioning.lessons.embeddings", "neighbours")
+    page.questions(
+        [
+            Question(
+                "Which two words of this caption have the most similar vectors?",
+                lambda: _closest_pair(page.subject),
+            ),
+            Question(
+                "Which word of the whole vocabulary has the longest vector?",
+                lambda: _longest(page.subject),
+            ),
+            Question(
+                "What would be left of this lesson's idea in a sentence of unknown words?",
+                lambda: _unknown(page.subject),
+            ),
+        ]
+    )
+    page.papers(_PAPERS)
+    page.close()
+
+
+_PAPERS = [
+    Paper(
+        "A Neural Probabilistic Language Model",
+        "Bengio, Ducharme, Vincent and Jauvin",
+        2003,
+        "https://www.jmlr.org/papers/v3/bengio03a.html",
+    ),
+    Paper(
+        "Efficient Estimation of Word Representations in Vector Space",
+        "Mikolov, Chen, Corrado and Dean",
+        2013,
+        "https://arxiv.org/abs/1301.3781",
+    ),
+    Paper(
+        "A Learning Algorithm for Continually Running Fully Recurrent Neural Networks "
+        "(teacher forcing)",
+        "Williams and Zipser",
+        1989,
+        "https://doi.org/10.1162/neco.1989.1.2.270",
+    ),
+]
+
+
+def _choose_word(subject: Subject) -> str:
+    words = list(subject.vocabulary.words[len(SPECIAL) :])
+    # The commonest word of the caption that is no "a" or "in".
+    usual = min(
+        subject.words or words[:1],
+        key=lambda word: (subject.vocabulary.id(word) < _SMALL_WORDS, subject.vocabulary.id(word)),
+    )
+    chosen: str = st.selectbox(
+        "A word of the vocabulary",
+        words,
+        index=words.index(usual),
+        key="words.word",
+        bind="query-params",
+        width=360,
+    )
+    return chosen
+
+
+def _guess_neighbour(page: LessonPage, word: str) -> None:
+    nearest = _neighbours(page.subject, word)[0].word
+    others = [w for w in page.subject.vocabulary.words[len(SPECIAL) :] if w not in (word, nearest)]
+    # The same options whenever the page is drawn again.
+    lot = random.Random(word)  # noqa: S311 (no secret)
+    options = [nearest, *lot.sample(others[:400], k=min(3, len(others)))]
+    lot.shuffle(options)
+    page.guess(
+        "neighbour",
+        f"Which of these words has the vector most like that of **{plain(word)}**?",
+        lambda: _neighbour_answer(page.subject, word, nearest),
+        options=options,
+        about=word,
+    )
+
+
+def _neighbour_answer(subject: Subject, word: str, nearest: str) -> Answer:
+    from captioning.lessons.embeddings import cosine
+
+    vectors, ids = _embeddings(subject), subject.vocabulary
+
+    def because(guess: str) -> str:
+        best = cosine(vectors[ids.id(word)], vectors[ids.id(nearest)])
+        text = f"The cosine of the angle between their vectors is {best:.3f}"
+        if not guess or guess == nearest:
+            return f"{text}."
+        own = cosine(vectors[ids.id(word)], vectors[ids.id(guess)])
+        return f"{text}, with your word {own:.3f}."
+
+    return Answer(right=[nearest], because=because)
+
+
+def _vectors(page: LessonPage, word: str) -> None:
+    from captioning.lessons.embeddings import cosine
+
+    subject, vectors = page.subject, _embeddings(page.subject)
+    found = _neighbours(subject, word)
+    page.heading("The vector of a word, and its neighbours")
+    shown = [word, *(near.word for near in found[:5])]
+    rows = vectors[[subject.vocabulary.id(w) for w in shown]]
+    page.picture(
+        lambda look: draw_vector(shown, rows, look),
+        key=("vectors", word),
+        alt=f"The vectors of {', '.join(shown)} as rows of {rows.shape[1]} coloured cells.",
+        caption=f"Each word is {rows.shape[1]} numbers. Blue is below zero, red above.",
+    )
+    page.table(
+        {
+            "neighbour": [near.word for near in found],
+            "cosine": [f"{near.cosine:.3f}" for near in found],
+            "number in the vocabulary": [f"{subject.vocabulary.id(n.word)}" for n in found],
+        }
+    )
+    one, other = rows[0].astype(np.float64), rows[1].astype(np.float64)
+    terms = " ".join(f"{value:+.3f}" for value in (one * other)[:_SHOWN_NUMBERS])
+    lengths = rf"{np.linalg.norm(one):.3f} \cdot {np.linalg.norm(other):.3f}"
+    page.formula(
+        rf"\cos(a, b) = \frac{{a \cdot b}}{{|a| \, |b|}} = \frac{{{terms} \ldots}}{{{lengths}}}"
+        rf" = \frac{{{one @ other:.4f}}}{{{np.linalg.norm(one) * np.linalg.norm(other):.4f}}}"
+        rf" = {cosine(one, other):.4f}"
+    )
+    page.aside(f"Here *a* is the vector of {plain(word)} and *b* that of {plain(shown[1])}.")
+
+
+def _map(page: LessonPage, word: str) -> None:
+    subject = page.subject
+    near = [found.word for found in _neighbours(subject, word)]
+    marked = [word, *near]
+    common = subject.vocabulary.words[len(SPECIAL) : len(SPECIAL) + _ON_MAP]
+    words = tuple(dict.fromkeys([*marked, *common]))
+    found = _word_map(subject.key, subject, words)
+    page.heading("All words on one map")
+    page.picture(
+        lambda look: draw_map(found, marked, look),
+        key=("map", word),
+        alt=f"{len(words)} words as points; {word} and its neighbours {', '.join(near)} stand out.",
+        caption=f"The {len(words)} words that are commonest or near, along the two directions in "
+        f"which they differ most. The map shows {100 * sum(found.shares):.0f}% of all differences, "
+        "so neighbours in the table may stand apart here.",
+    )
+
+
+def _vocabulary(page: LessonPage) -> None:
+    words = page.subject.vocabulary.words
+    page.heading("The vocabulary")
+    page.text(
+        f"This model knows {len(words) - len(SPECIAL):,} words, numbered from the commonest to the "
+        f"rarest, and {len(SPECIAL)} marks: padding, unknown word, begin and end."
+    )
+    first = range(len(SPECIAL), min(len(SPECIAL) + _ENDS, len(words)))
+    last = range(max(len(words) - len(first), len(SPECIAL)), len(words))
+    marks = [f"{n}: {words[n]}" for n in range(len(SPECIAL))]
+    page.table(
+        {
+            "marks": [*marks, *[""] * len(first)][: max(len(first), len(marks))],
+            "commonest": _padded([f"{n}: {words[n]}" for n in first], len(marks)),
+            "rarest": _padded([f"{n}: {words[n]}" for n in last], len(marks)),
+        }
+    )
+
+
+def _padded(cells: list[str], least: int) -> list[str]:
+    """Fill a column up so that it is as long as its neighbours."""
+    return [*cells, *[""] * (least - len(cells))]
+
+
+def _rows(page: LessonPage) -> None:
+    page.heading("From a sentence to rows to learn from")
+    usual = page.subject.references[0] if page.subject.references else page.subject.caption.text
+    text = st.text_input(
+        "A sentence: change it and press Enter",
+        usual,
+        max_chars=200,
+        key=f"words.sentence.{page.subject.key[2]}.{page.subject.bundle.name}",
+    )
+    if not tokenize(text):
+        st.caption("Write at least one word.")
+        return
+    journey = follow(text, page.subject.vocabulary)
+    show_journey(journey)
+    _keep_rows(page, journey)
+
+
+def _keep_rows(page: LessonPage, journey: Journey) -> None:
+    from captioning.lessons.worksheet import Table
+
+    page.keep(
+        Table(
+            ["given", "to say"],
+            [(" ".join(row.given_words), row.target_word) for row in journey.rows],
+            f"{len(journey.words)} words and the end: {len(journey.rows)} rows.",
+        )
+    )
+
+
+def _closest_pair(subject: Subject) -> str:
+    from captioning.lessons.embeddings import cosine
+
+    vectors, words = _embeddings(subject), sorted(set(subject.words))
+    pairs = [
+        (cosine(vectors[subject.vocabulary.id(a)], vectors[subject.vocabulary.id(b)]), a, b)
+        for place, a in enumerate(words)
+        for b in words[place + 1 :]
+    ]
+    if not pairs:
+        return "The caption has fewer than two different words."
+    value, one, other = max(pairs)
+    return f"**{plain(one)}** and **{plain(other)}**, with a cosine of {value:.3f}."
+
+
+def _longest(subject: Subject) -> str:
+    lengths = np.linalg.norm(_embeddings(subject)[len(SPECIAL) :], axis=1)
+    place = int(lengths.argmax())
+    return (
+        f"**{plain(subject.vocabulary.words[len(SPECIAL) + place])}**, of length "
+        f"{lengths[place]:.3f}; the mean over all words is {lengths.mean():.3f}. Length is not "
+        "part of the cosine, which compares directions alone."
+    )
+
+
+def _unknown(subject: Subject) -> str:
+    journey = follow("zyzzyva quokka xylem", subject.vocabulary)
+    return (
+        f"“zyzzyva quokka xylem” becomes the numbers {', '.join(map(str, journey.ids))}: "
+        f"{len(journey.unknown)} of {len(journey.words)} words share the number of the unknown "
+        "word, so they have one and the same vector and the model cannot tell them apart."
+    )
+
+
+def _embeddings(subject: Subject) -> np.ndarray:
+    return _read_embeddings(subject.key[0], subject.key[1], subject)
+
+
+def _neighbours(subject: Subject, word: str) -> "list[Neighbour]":
+    return _find_neighbours(*subject.key[:2], word, subject)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> "list[Neighbour]":
+    from captioning.lessons.embeddings import neighbours
+
+    return neighbours(_embeddings(_subject), _subject.vocabulary, word, top=_NEAREST)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _read_embeddings(model: str, version: int, _subject: Subject) -> np.ndarray:
+    """Return the word vectors, float32 `(V, E)`; not to be changed."""
+    vectors: np.ndarray = np.asarray(_subject.captioner.decoder.embedding.get_weights()[0])
+    return vectors
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _word_map(key: tuple[str, int, str], _subject: Subject, words: tuple[str, ...]) -> "WordMap":
+    from captioning.lessons.embeddings import word_map
+
+    return word_map(_embeddings(_subject), _subject.vocabulary, words)
+
+
+if __name__ == "__main__":
+    show()

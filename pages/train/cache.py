@@ -1,0 +1,168 @@
+"""What the Train pages read, kept between reruns."""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Sequence
+
+import streamlit as st
+
+from captioning.bundle import Bundle, read_bundle
+from captioning.config import TrainingConfig
+from captioning.datasets import CaptionDataset, available_datasets, load_named
+from captioning.errors import CaptioningError
+from captioning.images import read_image
+from captioning.paths import data_folder
+from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, presets
+from pages.ui.components import main_button, prose
+from pages.ui.wording import plain
+
+__all__ = [
+    "all_presets",
+    "all_runs",
+    "choose_run",
+    "choose_runs",
+    "data_sets",
+    "model_of",
+    "no_runs",
+    "sizes_of",
+    "small_photos",
+    "start_run",
+]
+
+_SMALL_SIDE = 320
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def all_presets() -> list[Preset]:
+    """Return the configurations that come with the program."""
+    return presets()
+
+
+@st.cache_data(ttl=5, show_spinner="Looking for data sets…")
+def data_sets() -> list[str]:
+    """Return the names of the data sets that a run can learn from."""
+    return list(dict.fromkeys(["shapes", "flickr8k", *(d.name for d in available_datasets())]))
+
+
+_COUNTED = (
+    "data",
+    "encoder",
+    "encoder_from",
+    "train_encoder",
+    "min_count",
+    "limit_images",
+    "shapes_count",
+    "horizontal_flip",
+    "crops",
+)
+"""The settings that what a run reads depends on."""
+
+
+def sizes_of(config: TrainingConfig) -> DataSizes:
+    """Count what a run would read.
+
+    Raises:
+        CaptioningError: the data set is not there, or a setting is refused.
+    """
+    values = config.to_dict()
+    return _sizes(json.dumps([values[name] for name in _COUNTED]), config)
+
+
+@st.cache_resource(max_entries=4, ttl=600, show_spinner="Reading the data set…")
+def _dataset(name: str) -> CaptionDataset:
+    """Return the data set of this name.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    return load_named(name)
+
+
+def small_photos(run: Run, names: list[str]) -> dict[str, bytes]:
+    """Return small copies of photos of a run's data set; those that have gone are left out."""
+    config = run.config
+    shapes = f"shapes-{config.shapes_count}-{config.seed}"
+    found = {}
+    for name in names:
+        # One photo that has gone, or a whole data set, must not take the run's page with it.
+        with contextlib.suppress(CaptioningError):
+            dataset = _dataset(shapes if config.data == "shapes" else config.data)
+            found[name] = _small(str(dataset.path(dataset[name])))
+    return found
+
+
+def model_of(run: Run) -> Bundle:
+    """Return the model a run has left so far.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    return _model(str(run.bundle_folder), os.stat(run.bundle_folder).st_mtime_ns)
+
+
+def start_run(config: TrainingConfig, note: str) -> Run:
+    """Make a run and start it, or let it wait for its turn.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    runs = Runs()
+    return runs.start(runs.create(config, note=note).id)
+
+
+def no_runs(page: str) -> None:
+    """Say that there is nothing to look at yet, and where to begin."""
+    prose("train-none")
+    if st.button(**main_button("New run"), icon=":material/add:", key=f"{page}.new"):
+        st.switch_page("pages/train/new.py")
+
+
+def choose_run(page: str, runs: Runs, among: Sequence[Run] | None = None) -> str:
+    """Ask for one run, the newest at first; return its id, which a link may name."""
+    found = [run.id for run in among or runs.all()]
+    return st.selectbox("Run", found, key=f"{page}.run", bind="query-params")
+
+
+def choose_runs(page: str, runs: Runs) -> list[Run]:
+    """Ask for several runs, the newest three at first."""
+    found = {run.id: run for run in runs.all()}
+    chosen = st.pills(
+        "Runs",
+        list(found),
+        selection_mode="multi",
+        default=list(found)[:3],
+        key=f"{page}.runs",
+        bind="query-params",
+    )
+    return [found[name] for name in chosen if name in found]
+
+
+def all_runs() -> Runs:
+    """Return the runs of this data folder, dead ones marked as such; damaged ones are named."""
+    runs = Runs()
+    runs.reconcile()
+    for name, reason in runs.damaged().items():
+        st.warning(f"The run {plain(name)} is left out: {plain(reason)}")
+    return runs
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _small(path: str) -> bytes:
+    """Return a whole photo, small: what is cut off might be what the caption is about."""
+    photo = read_image(path)
+    photo.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+@st.cache_data(ttl=30, max_entries=100, show_spinner="Counting photos and words…")
+def _sizes(key: str, _config: TrainingConfig) -> DataSizes:
+    return data_sizes(_config, data_folder())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _model(folder: str, version: int) -> Bundle:
+    return read_bundle(folder)

@@ -1,0 +1,152 @@
+"""Parts of the Compare page: the table, the chart, and what to do with one run."""
+
+import streamlit as st
+
+from captioning.bundle import Bundle, find_bundles, is_reserved, unpublish_bundle
+from captioning.errors import CaptioningError
+from captioning.runs import (
+    Comparison,
+    Run,
+    Runs,
+    epochs_csv,
+    html_report,
+    read_curves,
+    tensorboard_events,
+)
+from pages.train import charts
+from pages.train.cache import model_of, small_photos
+from pages.train.run_view import clock
+from pages.ui.captions import show_captions
+from pages.ui.components import problem
+from pages.ui.photos import bring_photos, choose_source
+from pages.ui.wording import plain
+
+__all__ = ["show_chart", "show_downloads", "show_model", "show_table"]
+
+_FIGURES = {
+    "CIDEr on dev": "cider",
+    "BLEU-4 on dev": "bleu_4",
+    "Dev loss": "dev_loss",
+    "Training loss": "loss",
+}
+
+
+def show_table(found: Comparison) -> None:
+    """Show in which settings the runs differ, and what came of it."""
+    rows = {plain(name): [_setting(v) for v in values] for name, values in found.settings.items()}
+    for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
+        rows[name] = [str(result[key] or "–") for result in found.results]
+    for name, key, digits in (
+        ("BLEU-4", "bleu_4", 1),
+        ("CIDEr", "cider", 1),
+        ("Dev loss", "dev_loss", 3),
+    ):
+        rows[name] = [_figure(result[key], digits) for result in found.results]
+    rows["State"] = [run.status.state for run in found.runs]
+    rows["Training time"] = [clock(result["seconds"]) for result in found.results]
+    rows["Note"] = [run.note or "–" for run in found.runs]
+    columns = {
+        plain(run.id): [plain(values[place]) for values in rows.values()]
+        for place, run in enumerate(found.runs)
+    }
+    st.table({"": list(rows), **columns}, hide_index=True, border="horizontal")
+
+
+def show_chart(page: str, found: Comparison) -> None:
+    """Show one figure of all runs over their epochs."""
+    figure = st.segmented_control(
+        "Curve",
+        list(_FIGURES),
+        default="CIDEr on dev",
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.figure",
+        bind="query-params",
+    )
+    named = {run.id: curves for run, curves in zip(found.runs, found.curves, strict=True)}
+    st.altair_chart(
+        charts.compare_chart(named, _FIGURES[figure], figure),
+        alt=f"{figure} of {len(found.runs)} runs over epochs.",
+    )
+
+
+def show_downloads(page: str, run: Run) -> None:
+    """Offer the report and the curves as files."""
+    curves = read_curves(run)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Report (HTML)",
+            lambda: html_report(run, small_photos(run, curves.photos)),
+            f"{run.id}.html",
+            "text/html",
+            key=f"{page}.html",
+            icon=":material/description:",
+        )
+        st.download_button(
+            "Curves (CSV)",
+            epochs_csv(curves),
+            f"{run.id}.csv",
+            "text/csv",
+            key=f"{page}.csv",
+            icon=":material/table:",
+        )
+        st.download_button(
+            "Curves (TensorBoard)",
+            tensorboard_events(curves),
+            f"events.out.tfevents.{round(run.status.created)}.{run.id}",
+            "application/octet-stream",
+            key=f"{page}.tensorboard",
+            icon=":material/show_chart:",
+        )
+
+
+def show_model(page: str, runs: Runs, run: Run) -> None:
+    """Offer to publish the run's model and to try it on a photo."""
+    if not run.has_model:
+        st.caption("It has a model to try and to publish after its first epoch.")
+        return
+    with st.expander("Publish its model", icon=":material/publish:"):
+        _publish(page, runs, run)
+    with st.expander("Try its model on a photo", icon=":material/photo_camera:"):
+        pictures = bring_photos(page, choose_source(page))
+        if pictures:
+            bundle = model_of(run)
+            show_captions(pictures[:1], bundle, bundle.decoding)
+
+
+def _publish(page: str, runs: Runs, run: Run) -> None:
+    name = run.id if is_reserved(run.config.name) else run.config.name
+    model = st.text_input("Name of the model", name, key=f"{page}.model.{run.id}")
+    by = st.text_input("Published by", key=f"{page}.by", placeholder="your name")
+    replace = st.checkbox("Replace a model of that name", key=f"{page}.replace")
+    if st.button("Publish", icon=":material/publish:", key=f"{page}.publish"):
+        try:
+            bundle = runs.publish(run.id, model, by=by, replace=replace)
+        except CaptioningError as error:
+            problem(error)
+        else:
+            st.success(f"All pages offer {plain(bundle.name)} within five seconds.")
+    for bundle in find_bundles():
+        if bundle.published is not None and bundle.published.run == run.id:
+            _offer_to_unpublish(page, bundle)
+
+
+def _offer_to_unpublish(page: str, bundle: Bundle) -> None:
+    who = f"by {plain(bundle.published.by)} " if bundle.published and bundle.published.by else ""
+    when = bundle.published.at[:16].replace("T", " ") if bundle.published else ""
+    st.caption(f"{plain(bundle.name)} was published {who}on {plain(when)} (UTC).")
+    if st.button(f"Unpublish {plain(bundle.name)}", key=f"{page}.unpublish.{bundle.name}"):
+        try:
+            unpublish_bundle(bundle.name)
+        except CaptioningError as error:
+            problem(error)
+        else:
+            st.success(f"{plain(bundle.name)} is no longer offered; the run keeps its model.")
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

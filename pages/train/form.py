@@ -1,0 +1,206 @@
+"""A form made from the training configuration itself: every field, its range, what it does."""
+
+import dataclasses
+import typing
+from typing import Any
+
+import streamlit as st
+
+from captioning.bundle import find_bundles
+from captioning.config import Config, TrainingConfig
+from captioning.runs import Runs
+from pages.train.cache import all_presets, data_sets
+from pages.ui.state import linked
+from pages.ui.wording import plain
+
+__all__ = ["choose_base", "edit_config", "question"]
+
+_GROUPS = {
+    "Photos": ("data", "shapes_count", "limit_images", "min_count", "seed"),
+    "Encoder": (
+        "encoder.name",
+        "encoder.layer",
+        "encoder.input_size",
+        "encoder.width",
+        "train_encoder",
+        "encoder_from",
+    ),
+    "Decoder": (
+        "decoder.kind",
+        "decoder.embedding_size",
+        "decoder.units",
+        "decoder.heads",
+        "decoder.dropout",
+        "decoder.max_length",
+        "start_from",
+        "start_temperature",
+    ),
+    "Learning": (
+        "epochs",
+        "images_per_batch",
+        "learning_rate",
+        "schedule",
+        "warmup_steps",
+        "weight_decay",
+        "clip_norm",
+        "label_smoothing",
+        "teachers",
+        "teacher_share",
+        "horizontal_flip",
+        "crops",
+        "ema_momentum",
+        "objective",
+        "samples",
+        "critical_dropout",
+    ),
+    "Scoring": (
+        "score_images",
+        "decoding.strategy",
+        "decoding.beam_width",
+        "decoding.length_penalty",
+    ),
+}
+_OPEN = ("Photos", "Learning")
+
+
+def choose_base(page: str) -> tuple[TrainingConfig, str]:
+    """Ask for a preset, or take the run that the link names.
+
+    Returns:
+        The settings to begin with, and the name of what they are from.
+
+    Raises:
+        RunError: the link names no run.
+        ConfigError: a preset or the run's settings are damaged.
+    """
+    cloned = linked(f"{page}.base")
+    if cloned:
+        run = Runs().get(cloned)
+        st.caption(f"These are the settings of {plain(run.id)}. Change what you like.")
+        return run.config, run.id
+    found = {preset.title: preset for preset in all_presets()}
+    title = st.pills(
+        "Begin with",
+        list(found),
+        default=next(iter(found)),
+        required=True,
+        key=f"{page}.preset",
+        bind="query-params",
+    )
+    preset = found[title]
+    st.caption(plain(preset.about))
+    return preset.config, preset.path.stem
+
+
+def edit_config(page: str, base: TrainingConfig, origin: str) -> TrainingConfig:
+    """Let a person change the settings of `base`.
+
+    Args:
+        page: its widgets' keys begin so.
+        base: what the form shows at first.
+        origin: what `base` is, a preset or a run; each has a form of its own.
+
+    Raises:
+        ConfigError: what was entered is refused, by the same code as on the command line.
+    """
+    values = base.to_dict()
+    key = f"{page}.{origin}"
+    values["name"] = st.text_input(
+        "Name", base.name, key=f"{key}.name", help=question(TrainingConfig, "name")
+    )
+    for group, names in _GROUPS.items():
+        with (
+            st.expander(group, expanded=group in _OPEN),
+            st.grid(3, min_column_width=190),
+        ):
+            for name in names:
+                _ask(f"{key}.{name}", name, values)
+    return TrainingConfig.from_dict(values)
+
+
+def question(owner: type[Config], name: str) -> str:
+    """Say what a field does and which values it takes.
+
+    >>> question(TrainingConfig, "epochs")
+    'Passes over the training photos. From 1 to 1,000.'
+    """
+    field = next(f for f in dataclasses.fields(owner) if f.name == name)  # type: ignore[arg-type]
+    about = str(field.metadata.get("about") or name)
+    low, high = field.metadata.get("at_least"), field.metadata.get("at_most")
+    between = (
+        f" From {_plain(low)} to {_plain(high)}." if low is not None and high is not None else ""
+    )
+    return f"{about[:1].upper()}{about[1:]}.{between}"
+
+
+def _ask(key: str, name: str, values: dict[str, Any]) -> None:
+    """Ask for one field and put the answer into `values`."""
+    owner, *_, last = _owner(name)
+    place = values
+    for part in name.split(".")[:-1]:
+        place = place[part]
+    place[last] = _answer(key, name, owner, last, place[last], values)
+
+
+def _owner(name: str) -> tuple[type[Config], str]:
+    """Return the class that declares a field, and the field's own name."""
+    owner: type[Config] = TrainingConfig
+    *parts, last = name.split(".")
+    for part in parts:
+        owner = typing.get_type_hints(owner)[part]
+    return owner, last
+
+
+def _answer(
+    key: str, name: str, owner: type[Config], field: str, value: Any, values: dict[str, Any]
+) -> Any:
+    label = field.replace("_", " ").capitalize()
+    help_text = question(owner, field)
+    options = _options(name, owner, field, values)
+    if options is not None:
+        place = options.index(value) if value in options else 0
+        # The layers are those of the encoder just chosen, so each encoder has a list of its own.
+        key = f"{key}.{values['encoder']['name']}" if name == "encoder.layer" else key
+        return st.selectbox(label, options, place, format_func=_shown, key=key, help=help_text)
+    if isinstance(value, (list, tuple)):
+        names = sorted({*value, *(bundle.name for bundle in find_bundles())})
+        return st.pills(
+            label, names, selection_mode="multi", default=value, key=key, help=help_text
+        )
+    if isinstance(value, bool):
+        return st.toggle(label, value, key=key, help=help_text)
+    if isinstance(value, float):
+        step = 10.0 ** (len(f"{value:.0e}"[2:]) and int(f"{value:.0e}".split("e")[1]))
+        return st.number_input(
+            label, value=value, step=min(step, 0.1), format="%g", key=key, help=help_text
+        )
+    # No limits on the widget: the configuration refuses what is out of range, and says why.
+    return st.number_input(label, value=value, step=1, key=key, help=help_text)
+
+
+def _options(
+    name: str, owner: type[Config], field: str, values: dict[str, Any]
+) -> list[Any] | None:
+    """Return the values a field can be chosen from; None if it is a number or a switch."""
+    from captioning.encoders.registry import ENCODERS
+
+    match name:
+        case "data":
+            return list(dict.fromkeys([*data_sets(), values["data"]]))
+        case "encoder.name":
+            return list(ENCODERS)
+        case "encoder.layer":
+            return list(ENCODERS[values["encoder"]["name"]].layers)
+        case "start_from" | "encoder_from":
+            return [None, *(bundle.name for bundle in find_bundles())]
+    declared = next(f for f in dataclasses.fields(owner) if f.name == field)  # type: ignore[arg-type]
+    choices = declared.metadata.get("choices")
+    return list(choices) if choices else None
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value).replace("_", " ")
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1 and number == int(number) else f"{number:g}"

@@ -1,0 +1,234 @@
+"""Showing a run: how it stands, what can be done to it, its curves and photos."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.runs import STARTABLE, Curves, Run, Runs, alarms_of, read_curves
+from pages.train import charts
+from pages.train.cache import all_runs, small_photos
+from pages.ui.components import Button, main_button, problem
+from pages.ui.wording import plain
+
+__all__ = [
+    "clock",
+    "show_alarms",
+    "show_controls",
+    "show_curves",
+    "show_filmstrip",
+    "show_note",
+    "show_queue",
+    "show_run",
+    "show_standing",
+]
+
+Colour = Literal["green", "orange", "blue", "red", "primary", "gray"]
+
+_COLOURS: dict[str, Colour] = {
+    "running": "green",
+    "starting": "green",
+    "paused": "orange",
+    "queued": "blue",
+    "failed": "red",
+    "died": "red",
+    "finished": "primary",
+}
+
+
+def show_run(page: str, name: str) -> None:
+    """Show a run as it is now: standing, buttons, alarms, curves, photos, queue, log.
+
+    Raises:
+        RunError: it has been deleted.
+    """
+    runs = all_runs()
+    run = runs.get(name)
+    curves = read_curves(run)
+    show_standing(run, curves)
+    show_controls(page, runs, run)
+    show_alarms(run, curves)
+    show_curves(page, curves)
+    show_filmstrip(page, run, curves)
+    show_queue(page, runs)
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(run.log() or "Nothing yet.", language=None)
+
+
+def show_note(page: str, runs: Runs, name: str) -> None:
+    """Let people write about a run; what they typed is kept as they leave the field."""
+    key = f"{page}.note.{name}"
+    st.text_area(
+        "Notes",
+        runs.get(name).note,
+        key=key,
+        on_change=lambda: runs.note(name, st.session_state[key]),
+        placeholder="Why this run, and what came of it?",
+    )
+
+
+def clock(seconds: float | None) -> str:
+    """Write a duration; a dash while it is not known.
+
+    >>> clock(75), clock(3700), clock(None)
+    ('1:15', '1:01:40', '–')
+    """
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def show_standing(run: Run, curves: Curves) -> None:
+    """Show where a run is and how fast it goes."""
+    status = run.status
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(status.state, color=_COLOURS.get(status.state, "gray"))
+        st.markdown(plain(status.activity if run.live else status.message))
+    done = len(curves.epochs)
+    share = (done + status.step / status.steps * (status.epoch > done)) if status.steps else 0.0
+    if run.live:
+        st.progress(min(share / max(status.epochs, 1), 1.0))
+    last = curves.epochs[-1] if curves.epochs else None
+    figures = {
+        "Epoch": f"{min(status.epoch, status.epochs)} of {status.epochs}",
+        "Loss": f"{status.loss:.3f}" if status.loss is not None else "–",
+        "BLEU-4": f"{last['bleu_4']:.1f}" if last else "–",
+        "CIDEr": f"{last['cider']:.1f}" if last else "–",
+        "Steps a second": f"{status.rate:.1f}" if run.live and status.rate else "–",
+        "Time left": clock(status.seconds_left if run.live else None),
+    }
+    with st.grid(6, min_column_width=120):
+        for name, value in figures.items():
+            st.metric(name, value)
+
+
+def show_controls(page: str, runs: Runs, run: Run) -> None:
+    """Show the buttons that a run in this state has."""
+    state = run.status.state
+    with st.container(horizontal=True):
+        if state in STARTABLE:
+            label = "Resume" if run.checkpoints() else "Start"
+            _button(page, label, ":material/play_arrow:", lambda: runs.start(run.id), primary=True)
+        if state == "running":
+            _button(page, "Pause", ":material/pause:", lambda: runs.pause(run.id))
+        if state == "paused":
+            _button(
+                page, "Go on", ":material/play_arrow:", lambda: runs.proceed(run.id), primary=True
+            )
+        if run.live or state == "queued":
+            _button(page, "Stop", ":material/stop:", lambda: runs.stop(run.id))
+        if st.button("Clone with changes", icon=":material/content_copy:", key=f"{page}.clone"):
+            st.switch_page("pages/train/new.py", query_params={"new.base": run.id})
+        if not run.live:
+            with st.popover("Delete", icon=":material/delete:", key=f"{page}.delete"):
+                st.markdown("This deletes its curves, checkpoints and model for good.")
+                _button(page, "Delete this run", ":material/delete:", lambda: runs.delete(run.id))
+
+
+def show_alarms(run: Run, curves: Curves) -> None:
+    """Show what in the figures ought to worry."""
+    for alarm in alarms_of(curves.epochs, run.status.message):
+        st.warning(plain(alarm.text), icon=":material/warning:")
+    for name in curves.damaged:
+        st.warning(
+            f"The checkpoint {plain(name)} was damaged; the run went on from the one before.",
+            icon=":material/warning:",
+        )
+
+
+def show_curves(page: str, curves: Curves) -> None:
+    """Show the curves of a run."""
+    if not curves.steps and not curves.epochs:
+        st.caption("The curves begin with the first steps.")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Loss", anchor=False)
+        st.altair_chart(charts.loss_chart(curves), key=f"{page}.loss", alt=_spoken(curves))
+    with right:
+        topic = st.segmented_control(
+            "Which curve",
+            ("Scores", "Forced and free", "Learning rate"),
+            default="Scores",
+            required=True,
+            label_visibility="collapsed",
+            key=f"{page}.curve",
+            bind="query-params",
+        )
+        match topic:
+            case "Forced and free":
+                st.altair_chart(charts.forced_chart(curves), key=f"{page}.forced")
+                st.caption(
+                    "Reading true words before each word is easier than going on from its own; the "
+                    "distance between the lines is what that costs."
+                )
+            case "Learning rate":
+                st.altair_chart(charts.rate_chart(curves), key=f"{page}.rate")
+            case _:
+                st.altair_chart(charts.score_chart(curves), key=f"{page}.score")
+
+
+def show_filmstrip(page: str, run: Run, curves: Curves) -> None:
+    """Show the same photos with what the model said about them after an epoch."""
+    if not curves.filmstrip:
+        return
+    st.subheader("The same photos, epoch by epoch", anchor=False)
+    epochs = sorted(curves.filmstrip)
+    epoch = epochs[-1]
+    if len(epochs) > 1:
+        follow = st.toggle("Follow the latest epoch", value=True, key=f"{page}.follow")
+        if not follow:
+            epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key=f"{page}.epoch")
+    pictures = small_photos(run, curves.photos)
+    with st.grid(4, min_column_width=150):
+        for name, caption in zip(curves.photos, curves.filmstrip[epoch], strict=False):
+            with st.container(gap="xsmall"):
+                if name in pictures:
+                    st.image(pictures[name], width="stretch", alt=name)
+                st.markdown(plain(caption) or "(no words)")
+
+
+def show_queue(page: str, runs: Runs) -> None:
+    """Show which runs wait, and let them change places."""
+    waiting = runs.queue()
+    if not waiting:
+        return
+    st.subheader("Waiting", anchor=False)
+    for place, run in enumerate(waiting):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{place + 1}. {plain(run.id)}")
+            if place:
+                _button(
+                    f"{page}.{run.id}",
+                    "Earlier",
+                    ":material/arrow_upward:",
+                    partial(runs.move, run.id, place - 1),
+                )
+
+
+def _button(
+    page: str, label: str, icon: str, act: Callable[[], object], *, primary: bool = False
+) -> None:
+    key = f"{page}.{label.lower().replace(' ', '_')}"
+    looks: Button = main_button(label) if primary else {"label": label, "type": "secondary"}
+    if st.button(**looks, icon=icon, key=key):
+        try:
+            act()
+        except CaptioningError as error:
+            problem(error)
+        else:
+            st.rerun()
+
+
+def _spoken(curves: Curves) -> str:
+    if not curves.epochs:
+        return "Training loss so far."
+    last = curves.epochs[-1]
+    return (
+        f"Loss after epoch {last['epoch']}: {last['loss']:.2f} in training, "
+        f"{last['dev_loss']:.2f} on dev."
+    )

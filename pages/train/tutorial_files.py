@@ -1,0 +1,160 @@
+"""Parts of the Train pages for classes that follow a tutorial: its files, written and read."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.datasets import available_datasets, load_named
+from captioning.errors import CaptioningError
+from captioning.runs import Run
+from captioning.tutorial_files import ClassFiles, read_class_files, take_over
+from pages.train.cache import data_sets, model_of
+from pages.ui import cache
+from pages.ui.components import main_button, problem, prose
+from pages.ui.wording import counted, plain
+
+__all__ = ["bring_files", "offer_files"]
+
+_UPLOAD_MB = 600
+_NO_DATA = "none"
+_PHOTOS = 100
+
+
+def offer_files(page: str, run: Run | None = None) -> None:
+    """Offer any model at hand, and that of a run, as the files that the tutorials end with.
+
+    Args:
+        page: for the keys.
+        run: whose model is offered first.
+    """
+    models = dict(cache.models())
+    if run is not None and run.has_model:
+        models = {f"run {run.id}": model_of(run), **models}
+    if not models:
+        return
+    with st.expander("As the files of a tutorial", icon=":material/school:"):
+        prose("train-tutorial")
+        with st.grid(3, min_column_width=180):
+            name = st.selectbox("Model", list(models), key=f"{page}.tutorial.model")
+            data = st.selectbox(
+                "descriptions.txt and features.p of",
+                [_NO_DATA, *(d.name for d in available_datasets() if d.has_photos)],
+                key=f"{page}.tutorial.data",
+                help="They are what a model learns from; a photo is captioned without them.",
+            )
+            photos = st.number_input(
+                "Training photos in them",
+                1,
+                10_000,
+                _PHOTOS,
+                key=f"{page}.tutorial.photos",
+                disabled=data == _NO_DATA,
+            )
+        _offer_zip(page, models[name], None if data == _NO_DATA else data, int(photos))
+
+
+def bring_files(page: str) -> None:
+    """Let a class bring its own files, look through them, and make a data set of them."""
+    with st.expander("Bring a tutorial's files", icon=":material/school:"):
+        st.caption(
+            "`descriptions.txt` has a photo's name, a tab and a caption on each line. The features "
+            'are best saved as `features.npz`: `numpy.savez("features.npz", **features)`. A '
+            "`features.p` is read too, but a pickle can run any program, so one that does more "
+            "than make arrays is refused."
+        )
+        with st.grid(2, min_column_width=260):
+            descriptions = st.file_uploader(
+                "descriptions.txt", "txt", key=f"{page}.tutorial.descriptions"
+            )
+            features = st.file_uploader(
+                "features.npz or features.p",
+                ["npz", "p", "pkl", "pickle"],
+                key=f"{page}.tutorial.features",
+                max_upload_size=_UPLOAD_MB,
+            )
+        if descriptions is None or features is None:
+            return
+        try:
+            files = _read(descriptions.getvalue(), features.getvalue(), Path(features.name).suffix)
+            _show_files(files)
+            _take_over(page, files)
+        except CaptioningError as error:
+            problem(error)
+
+
+def _offer_zip(page: str, bundle: Bundle, data: str | None, photos: int) -> None:
+    if not st.button("Make the files", icon=":material/folder_zip:", key=f"{page}.tutorial.make"):
+        return
+    from captioning.tutorial_files import zip_tutorial_files
+
+    try:
+        captioner = cache.captioner(bundle)
+        with st.spinner("Writing the script, the weights and the picture…"):
+            dataset = load_named(data) if data else None
+            content = zip_tutorial_files(captioner, dataset=dataset, photos=photos)
+    except CaptioningError as error:
+        problem(error)
+        return
+    st.download_button(
+        **main_button(f"Download ({len(content) / 1e6:.1f} MB)"),
+        data=content,
+        file_name=f"{bundle.name}-tutorial.zip",
+        mime="application/zip",
+        key=f"{page}.tutorial.download",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.code("python testing_caption_generator.py -i photo.jpg", language="bash")
+
+
+def _read(descriptions: bytes, features: bytes, ending: str) -> ClassFiles:
+    with tempfile.TemporaryDirectory() as place:
+        paths = Path(place) / "descriptions.txt", Path(place) / f"features{ending}"
+        for path, content in zip(paths, (descriptions, features), strict=True):
+            path.write_bytes(content)
+        try:
+            return read_class_files(*paths)
+        except CaptioningError as error:
+            # The person knows their file by its name and not by where it was put to be read.
+            raise type(error)(str(error).replace(f"{place}/", "")) from error
+
+
+def _show_files(files: ClassFiles) -> None:
+    captions = sum(map(len, files.captions.values()))
+    figures = {
+        "Photos": f"{len(files.features):,}",
+        "Captions": f"{captions:,}",
+        "Different words": f"{files.words:,}",
+        "Numbers a photo": " x ".join(map(str, files.shape)),
+    }
+    with st.grid(4, min_column_width=120):
+        for name, value in figures.items():
+            st.metric(name, value)
+    origin = f"{files.encoder.name} {files.encoder.layer}" if files.encoder else "no encoder known"
+    left_out = [
+        f"{counted(len(names), 'photo')} with {what} alone left out"
+        for what, names in (
+            ("captions", files.without_features),
+            ("features", files.without_captions),
+        )
+        if names
+    ]
+    st.caption(f"Features of this shape usually come from {plain(origin)}. {'; '.join(left_out)}")
+    name, said = next(iter(files.captions.items()))
+    st.markdown(f"{plain(name)}: {plain(' / '.join(said[:3]))}")
+
+
+def _take_over(page: str, files: ClassFiles) -> None:
+    name = st.text_input("Name of the data set", "our-class", key=f"{page}.tutorial.name")
+    if st.button("Make a data set of them", icon=":material/add:", key=f"{page}.tutorial.take"):
+        dataset = take_over(files, name)
+        data_sets.clear()
+        kind = "merge" if len(files.shape) == 1 else "any"
+        st.success(
+            f"{plain(dataset.name)} is among the data sets below. Choose it there, with the "
+            f"encoder {plain(str(files.encoder and files.encoder.name))}, layer "
+            f"{plain(str(files.encoder and files.encoder.layer))}, and {kind} decoder; no photo is "
+            "needed."
+        )

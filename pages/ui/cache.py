@@ -1,0 +1,266 @@
+"""What the server keeps between reruns and shares between sessions; every cache is bounded.
+
+Nothing here imports Keras before a photo is captioned: `captioner` does, on its first call.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import streamlit as st
+
+from captioning import bundle as bundles
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
+from captioning.datasets import CaptionDataset, available_datasets, generate_shapes, load
+from captioning.errors import (
+    BundleError,
+    CaptioningError,
+    DatasetError,
+    ImageError,
+    WeightsError,
+)
+from captioning.images import read_image
+from captioning.paths import data_folder
+from pages.ui import pictures
+from pages.ui.memory import settle
+from pages.ui.queue import Memory, in_line
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from captioning.captioner import Caption, Captioner
+    from captioning.decoding import Trace
+
+__all__ = [
+    "caption",
+    "captioner",
+    "features",
+    "gallery",
+    "missing_model",
+    "models",
+    "photo_file",
+    "preview",
+    "thumbnail",
+    "trace",
+    "version",
+    "writer",
+]
+
+Result = TypeVar("Result")
+
+_SHAPES = "shapes-200-0"
+
+
+@st.cache_resource(ttl=5, show_spinner=False)
+def models() -> dict[str, Bundle]:
+    """Return the models at hand by name, the one to use by default first.
+
+    A model that a run leaves is seen within five seconds.
+    """
+    found = {bundle.name: bundle for bundle in bundles.find_bundles()}
+    first = bundles.default_model() if found else ""
+    return dict(sorted(found.items(), key=lambda item: item[0] != first))
+
+
+def missing_model(name: str) -> CaptioningError | None:
+    """Say what is wrong with a model that a link names and that is not among `models()`.
+
+    A link names a model and never a folder, so nothing outside the folders of models is read.
+    """
+    if Path(name).name != name:
+        return BundleError(f"A link names a model by its name, not as {name!r}.")
+    try:
+        bundles.read_bundle(name)
+    except CaptioningError as error:
+        return error
+    return None
+
+
+def captioner(bundle: Bundle) -> "Captioner":
+    """Return the model ready to write, loaded once for all sessions.
+
+    Raises:
+        CaptioningError: the bundle is damaged, or its encoder's weights are not to be had.
+    """
+    return _captioner(str(bundle.folder), version(bundle))
+
+
+def writer(bundle: Bundle) -> "Captioner":
+    """Return the model, without its encoder where the weights of that are not to be had.
+
+    That is enough for photos whose features are stored.
+
+    Raises:
+        CaptioningError: the bundle is damaged.
+    """
+    try:
+        return captioner(bundle)
+    except WeightsError:
+        return _writer(str(bundle.folder), version(bundle))
+
+
+def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -> "Caption":
+    """Return what the model says about a photo, writing it only once for equal settings.
+
+    Raises:
+        CaptioningError: the photo cannot be read, or the model cannot be loaded.
+    """
+    found, spent = trace(bundle, photo, name, decoding)
+    return captioner(bundle).rank(found, decoding, seconds=spent)[0]
+
+
+def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":
+    """Return what the model's encoder sees in a photo, looking only once.
+
+    Raises:
+        CaptioningError: the photo cannot be read, or the model cannot be loaded.
+    """
+    return _features(bundle, photo, name)[0]
+
+
+def trace(
+    bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig
+) -> "tuple[Trace, float]":
+    """Return a search for sentences about a photo, and what it took in seconds.
+
+    The length penalty only ranks what was found, so another one finds the same search here.
+
+    Raises:
+        CaptioningError: the photo cannot be read, or the model cannot be loaded.
+    """
+    unranked = decoding.replace(length_penalty=0.0)
+    key = (*_key(bundle, photo), unranked)
+    known = _traces().get(key)
+    if known is None:
+        model = captioner(bundle)
+        with in_line(model.turns, "Writing a sentence…"):
+            # Whoever was before may have asked for the same.
+            known = _traces().get(key) or _search(bundle, photo, name, unranked)
+            _traces().put(key, known)
+    return known
+
+
+@st.cache_data(max_entries=48, show_spinner=False)
+def preview(photo: bytes, name: str) -> tuple[bytes, int]:
+    """Return a copy of a photo for the screen, and how wide to show it.
+
+    Raises:
+        ImageError: it is no photo that can be read.
+    """
+    return pictures.preview(photo, name)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def thumbnail(path: Path) -> bytes:
+    """Return a small copy of a data set's photo.
+
+    Raises:
+        ImageError: it is no photo that can be read.
+    """
+    return pictures.thumbnail(photo_file(path), path.name)
+
+
+def photo_file(path: Path) -> bytes:
+    """Return the bytes of a data set's photo.
+
+    Raises:
+        ImageError: the file has gone.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"The photo '{path.name}' cannot be opened ({error.strerror}).") from error
+
+
+@st.cache_resource(ttl=600, show_spinner="Looking for photos…")
+def gallery() -> CaptionDataset:
+    """Return the data set to choose photos from: Flickr8k where it is, else generated shapes.
+
+    A folder that was named once and lies elsewhere counts as well.
+
+    Raises:
+        DatasetError: there is neither, and shapes cannot be written.
+    """
+    places = {dataset.name: dataset.folder for dataset in available_datasets()}
+    for name in ("flickr8k", _SHAPES):
+        try:
+            return load(places[name])
+        except (KeyError, DatasetError):
+            continue
+    return generate_shapes(data_folder() / _SHAPES, count=200, seed=0)
+
+
+@st.cache_resource(
+    max_entries=4,
+    show_spinner="Loading the model. The first time on this server takes some seconds…",
+)
+def _captioner(folder: str, version: int) -> "Captioner":
+    # TensorFlow tells the terminal about every instruction set it might have been built for.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from captioning.captioner import Captioner
+
+    loaded = Captioner.load(folder)
+    loaded.warm_up()
+    settle()
+    return loaded
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model…")
+def _writer(folder: str, version: int) -> "Captioner":
+    from captioning.captioner import Captioner
+
+    loaded = Captioner.load(folder, with_encoder=False)
+    settle()
+    return loaded
+
+
+def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, float]":
+    """Return what the encoder sees in a photo, and what looking took in seconds."""
+    key = _key(bundle, photo)
+    known = _seen().get(key)
+    if known is None:
+        model, picture = captioner(bundle), read_image(photo, name=name)
+        with in_line(model.turns, "Looking at the photo…"):
+            known = _seen().get(key) or _timed(lambda: model.encode([picture]))
+            known[0].flags.writeable = False  # all sessions read the same array
+            _seen().put(key, known)
+    return known
+
+
+def _search(
+    bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig
+) -> "tuple[Trace, float]":
+    seen, looked = _features(bundle, photo, name)
+    found, searched = _timed(lambda: captioner(bundle).trace(seen, decoding))
+    return found, looked + searched
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    begun = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - begun
+
+
+# What a model works out is kept in memories of our own: a function cached by Streamlit may not
+# write to the page, and somebody who waits for the model should see their place in line.
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _seen() -> "Memory[tuple[np.ndarray, float]]":
+    return Memory(64)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _traces() -> "Memory[tuple[Trace, float]]":
+    return Memory(512)
+
+
+def _key(bundle: Bundle, photo: bytes) -> tuple[str, int, str]:
+    return str(bundle.folder), version(bundle), hashlib.sha256(photo).hexdigest()
+
+
+def version(bundle: Bundle) -> int:
+    """Return a number that changes when a bundle is written anew under its old name."""
+    return os.stat(bundle.folder / "config.json").st_mtime_ns

@@ -1,0 +1,199 @@
+"""Showing what a model wrote: the sentence, how sure it was, what else it nearly wrote."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
+from captioning.errors import CaptioningError, ImageError
+from pages.ui import cache, state
+from pages.ui.components import problem
+from pages.ui.decoding_settings import choose_decoding, how_chosen
+from pages.ui.pictures import Picture
+from pages.ui.wording import percent, plain, seconds
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption, Word
+
+__all__ = [
+    "check_link",
+    "choose_settings",
+    "show_captions",
+    "show_model",
+    "show_sureness",
+    "word_chart",
+]
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+UNSURE = 0.35
+"""Below this share of good sentences the page says so first."""
+
+_DETAILS = "How sure it was, and what else it nearly wrote"
+
+
+def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, DecodingConfig]:
+    """Ask which of the models writes, and how it chooses its words."""
+    with st.popover("Settings", icon=":material/tune:"):
+        name = next(iter(models))
+        if len(models) > 1:
+            name = st.selectbox("Model", list(models), key=f"{page}.model", bind="query-params")
+        bundle = models[name]
+        return bundle, choose_decoding(page, bundle)
+
+
+def check_link(page: str, models: Mapping[str, Bundle]) -> None:
+    """Say what is wrong with the model that the link asks for, if it cannot be used."""
+    asked = state.linked(f"{page}.model")
+    if asked and asked not in models and (error := cache.missing_model(asked)):
+        problem(error)
+
+
+@st.dialog("About the model", width="large")
+def show_model(bundle: Bundle) -> None:
+    """Say in a dialog what a model is, how it scored, and what its card says."""
+    st.markdown(
+        f"**{plain(bundle.name)}** reads photos with the encoder {plain(bundle.encoder.name)} and "
+        f"writes with an LSTM ({bundle.decoder.kind}) that knows {len(bundle.vocabulary):,} words."
+    )
+    card = _COMMENT.sub("", bundle.card)
+    # A card shows the scores itself; a model without one has at least its figures.
+    if card.strip():
+        st.markdown(card)
+    else:
+        for score in bundle.scores():
+            st.caption(_score(score))
+
+
+def show_captions(
+    pictures: Sequence[Picture], bundle: Bundle, decoding: DecodingConfig
+) -> "list[Caption]":
+    """Show each photo with the sentence about it, or why there is none.
+
+    A photo that cannot be read does not stop the others; a model that cannot be loaded does.
+
+    Returns:
+        What could be captioned.
+    """
+    written = []
+    for picture in pictures:
+        try:
+            written.append(_card(picture, bundle, decoding, alone=len(pictures) == 1))
+        except ImageError as error:
+            problem(error)
+        except CaptioningError as error:
+            problem(error)
+            break
+    return written
+
+
+def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
+    """Draw the probability of each word, in the order of the sentence, as bars from 0 to 100%."""
+    table = pd.DataFrame(
+        {
+            "place": range(len(words)),
+            "word": [word.word for word in words],
+            "share": [math.exp(word.log_prob) for word in words],
+            "text": [percent(word.log_prob) for word in words],
+            "full": 1.0,
+        }
+    )
+
+    def bars(length: str, labels: str, side: Literal["left", "right"]) -> alt.Chart:
+        # A word may stand twice, so rows are told apart by their place and labelled with words.
+        names = alt.Axis(
+            labelExpr=f"{json.dumps(list(table[labels]))}[datum.value]",
+            **{"orient": side, "title": None, "domain": False, "ticks": False},
+            **{"labelPadding": 8, "labelFontSize": 14},
+        )
+        return alt.Chart(table).encode(
+            x=alt.X(f"{length}:Q", scale=alt.Scale(domain=[0, 1]), axis=None),
+            y=alt.Y("place:O", scale=alt.Scale(paddingInner=0.45), axis=names),
+            tooltip=[alt.Tooltip("word:N"), alt.Tooltip("text:N", title="probability")],
+        )
+
+    track = bars("full", "word", "left").mark_bar(cornerRadius=3, opacity=0.12)
+    share = bars("share", "text", "right").mark_bar(cornerRadius=3)
+    chart = alt.layer(track, share).resolve_axis(y="independent")
+    return chart.properties(height=alt.Step(26)).configure_view(strokeWidth=0)
+
+
+def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: bool) -> "Caption":
+    """Show one photo and its sentence; beside others, what lies behind it is folded away."""
+    copy, width = cache.preview(picture.data, picture.name)
+    left, right = st.container(border=not alone).columns([2, 3], gap="medium")
+    left.image(copy, width=width, alt=f"The photo {picture.name}")
+    with right:
+        caption = cache.caption(bundle, picture.data, picture.name, decoding)
+        write = st.title if alone else st.header
+        write(plain(caption.text) or "(no words)", anchor=False)
+        st.caption(
+            f"Written by **{plain(caption.model)}** in {seconds(caption.seconds)} "
+            f"{how_chosen(decoding)}. The probabilities of its words multiply to "
+            f"{percent(caption.log_prob)}."
+        )
+        show_sureness(caption)
+        with st.container() if alone else st.expander(_DETAILS):
+            _words(caption)
+            _alternatives(caption)
+    return caption
+
+
+def show_sureness(caption: "Caption") -> None:
+    """Say how far the sentence may be trusted, if the model was calibrated to know that."""
+    if caption.confidence is None:
+        return
+    share = f"about {round(caption.confidence * 10)} in 10"
+    if caption.familiar is False:
+        st.warning(
+            "**Not sure:** this picture is unlike the photos the model learned from, so the "
+            "sentence may have nothing to do with it.",
+            icon=":material/help:",
+        )
+    elif caption.confidence < UNSURE:
+        st.warning(
+            f"**Not sure:** when it was as unsure as here, {share} of its sentences were good.",
+            icon=":material/help:",
+        )
+    else:
+        st.caption(
+            f":material/check_circle: Fairly sure: when it was as sure as here, {share} of its "
+            "sentences were good.",
+            help="Judged on photos it did not learn from. A sentence counts as good when it "
+            "scores at least 50 in CIDEr against what five people wrote.",
+        )
+
+
+def _words(caption: "Caption") -> None:
+    st.subheader("How sure it was of each word", anchor=False)
+    spoken = ", ".join(f"{w.word} {percent(w.log_prob)}" for w in caption.words)
+    st.altair_chart(word_chart(caption.words), alt=f"Probability of each word: {spoken}.")
+
+
+def _alternatives(caption: "Caption") -> None:
+    st.subheader("What else it nearly wrote", anchor=False)
+    if not caption.alternatives:
+        st.caption("With beam width 1 there is no second sentence. Widen the beam in Settings.")
+        return
+    rows = [(percent(a.log_prob), plain(a.caption)) for a in caption.alternatives]
+    st.table(
+        {"Probability": [p for p, _ in rows], "Sentence": [c for _, c in rows]},
+        hide_index=True,
+        border="horizontal",
+    )
+    if caption.decoding.strategy == "beam" and caption.decoding.length_penalty:
+        st.caption("The best first, as the search ranks them: by probability and length.")
+
+
+def _score(score: Mapping[str, Any]) -> str:
+    return (
+        f"BLEU-4 {score['bleu_4']:.1f}, CIDEr {score['cider']:.1f} on the {score['images']:,} "
+        f"photos of {plain(str(score['data']))}, {plain(str(score['split']))} split, "
+        f"with beam width {score['beam_width']}."
+    )

@@ -1,0 +1,85 @@
+"""Parts that any page is made of: its prose, its errors, and the code it ran."""
+
+import ast
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, TypedDict
+
+import streamlit as st
+
+from pages.ui.theme import look
+from pages.ui.wording import plain
+
+__all__ = ["Button", "main_button", "problem", "prose", "show_source", "source_of"]
+
+_PROSE = Path(__file__).with_name("prose")
+
+
+def prose(name: str) -> None:
+    """Show the text `prose/<name>.md`, in lines of a readable length."""
+    st.markdown(_read_prose(name), width=720)
+
+
+class Button(TypedDict):
+    """The words of a button, and how much it stands out."""
+
+    label: str
+    type: Literal["primary", "secondary"]
+
+
+def main_button(label: str) -> Button:
+    """Return the label and type of a page's main button, for `st.button` and its kin.
+
+    It is filled with the accent, but in the dark only its words have that colour: Streamlit writes
+    white on the accent, and the dark theme's is too light for it (docs/adr/0022).
+    """
+    if look().dark:
+        return {"label": f":primary[{label}]", "type": "secondary"}
+    return {"label": label, "type": "primary"}
+
+
+def problem(error: Exception) -> None:
+    """Show a typed error as it stands; its text was written for the person who reads it."""
+    st.error(plain(str(error)), icon=":material/error:")
+
+
+def show_source(module: str, name: str) -> None:
+    """Offer the code of the function that did the work, without importing its module.
+
+    Args:
+        module: such as "captioning.captioner".
+        name: of a function or a method in it, such as "Captioner.caption".
+    """
+    with st.expander(f"The code that just ran: {plain(name)}", icon=":material/code:"):
+        st.caption(f"`{module}.{name}`")
+        st.code(source_of(module, name), language="python")
+
+
+@cache
+def source_of(module: str, name: str) -> str:
+    """Read the source of a function or class from its module's file.
+
+    Raises:
+        LookupError: there is no such module or name.
+    """
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise LookupError(f"There is no module {module}.")
+    text = Path(spec.origin).read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(text)
+    for part in name.split("."):
+        node = _child(node, part)
+    return ast.get_source_segment(text, node, padded=True) or ""
+
+
+def _child(node: ast.AST, name: str) -> ast.AST:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef) and child.name == name:
+            return child
+    raise LookupError(f"There is nothing called {name}.")
+
+
+@cache
+def _read_prose(name: str) -> str:
+    return (_PROSE / f"{name}.md").read_text(encoding="utf-8")

@@ -1,0 +1,177 @@
+"""Which data set the Explore pages look at, and what is kept of it between reruns.
+
+The choice is one for all pages of the section and stands in the URL under `explore.data`.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+import streamlit as st
+
+from captioning.analysis.caption_index import CaptionIndex, open_index
+from captioning.analysis.ranking import PhotoRanking
+from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
+from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes, load
+from captioning.datasets.catalog import available_datasets, folder_of
+from captioning.errors import CaptioningError
+from captioning.paths import data_folder
+from pages.ui import cache
+from pages.ui.components import problem
+from pages.ui.wording import plain
+
+__all__ = [
+    "Explored",
+    "choose_data",
+    "choose_split",
+    "describe",
+    "forget_data",
+    "Told",
+    "likeness_of",
+    "with_progress",
+]
+
+DATA = "explore.data"
+SHAPES = "shapes-200-0"
+ALL = "all"
+
+_FEW = 500
+"""So many photos are compared without asking first."""
+
+Told = Callable[[int, int], None]
+Result = TypeVar("Result")
+
+
+class Explored:
+    """A data set and what was worked out about it, shared by all sessions.
+
+    Attributes:
+        name: what the catalog calls it.
+        dataset: the data set.
+        likeness: how alike its photos are, once that was worked out.
+    """
+
+    def __init__(self, name: str, dataset: CaptionDataset) -> None:
+        """Take a data set that was read; nothing is worked out yet."""
+        self.name = name
+        self.dataset = dataset
+        self.likeness: Likeness | None = None
+
+    @cached_property
+    def index(self) -> CaptionIndex:
+        """The captions, searchable."""
+        return open_index(self.dataset)
+
+    @cached_property
+    def ranking(self) -> PhotoRanking:
+        """The photos, to be found by a sentence."""
+        return PhotoRanking(self.index)
+
+    def photos(self, split: str | None) -> tuple[Photo, ...]:
+        """The photos of a split, or all."""
+        return self.dataset.split(split) if split else self.dataset.photos
+
+    def first_photo(self) -> Photo:
+        """The photo to begin with: the first of the test split, if there is one."""
+        return (self.dataset.split("test") or self.dataset.photos)[0]
+
+    def link(self, **parameters: str) -> dict[str, str]:
+        """Return the parameters of a link to another page that looks at the same data."""
+        return {DATA: self.name, **{k.replace("__", "."): v for k, v in parameters.items()}}
+
+
+def choose_data(*, here: bool = False) -> Explored:
+    """Ask which data set to look at, and stop the page if it has a fault.
+
+    Args:
+        here: whether this is the page where data is got, so that it need not be pointed to.
+    """
+    names = [data.name for data in available_datasets() if data.has_photos] or [SHAPES]
+    name = names[0]
+    if len(names) > 1:
+        name = st.sidebar.selectbox("Data set", names, key=DATA, bind="query-params")
+    try:
+        explored = _explored(name)
+        if len(explored.dataset):
+            return explored
+        st.info(f"The data set {plain(name)} has no photos. Choose or get another.")
+    except CaptioningError as error:
+        problem(error)
+    if not here:
+        st.page_link("pages/explore/data.py", label="Get data", icon=":material/download:")
+    st.stop()
+
+
+def choose_split(
+    page: str, explored: Explored, *, default: str = "test", everything: bool = True
+) -> str | None:
+    """Ask for a split that has photos; None stands for all photos.
+
+    Args:
+        page: for the key.
+        explored: whose splits.
+        default: what is chosen at first, if it is there.
+        everything: whether all photos may be chosen.
+    """
+    splits = [split for split in SPLITS if explored.dataset.split(split)]
+    options = [ALL, *splits] if everything or not splits else splits
+    chosen = st.segmented_control(
+        "Split",
+        options,
+        default=default if default in options else options[0],
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.split",
+        bind="query-params",
+    )
+    return None if chosen == ALL else chosen
+
+
+def forget_data() -> None:
+    """Read all data sets anew when they are next asked for."""
+    _explored.clear()
+    cache.gallery.clear()
+
+
+def likeness_of(page: str, explored: Explored) -> Likeness | None:
+    """Return how alike the photos are; asks first where working that out takes long."""
+    dataset = explored.dataset
+    explored.likeness = explored.likeness or kept_likeness(dataset)
+    if explored.likeness is not None:
+        return explored.likeness
+    place = st.empty()
+    with place.container():
+        st.caption(f"{len(dataset):,} photos have to be looked at once to compare them.")
+        if len(dataset) > _FEW and not st.button("Compare the photos", key=f"{page}.compare"):
+            return None
+        explored.likeness = with_progress(
+            "Looking at the photos…", lambda told: open_likeness(dataset, on_progress=told)
+        )
+    place.empty()
+    return explored.likeness
+
+
+def with_progress(label: str, work: Callable[[Told], Result]) -> Result:
+    """Do `work`, which tells how far it is, behind a progress bar that goes when it is done."""
+    bar = st.progress(0.0, text=label)
+
+    def tell(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), text=label)
+
+    try:
+        return work(tell)
+    finally:
+        bar.empty()
+
+
+def describe(dataset: CaptionDataset) -> str:
+    """Say in a line what is looked at."""
+    captions = sum(len(photo.captions) for photo in dataset.photos)
+    return f"{plain(dataset.name)}: {len(dataset):,} photos, {captions:,} captions"
+
+
+@st.cache_resource(max_entries=2, ttl=3600, show_spinner="Reading the data set…")
+def _explored(name: str) -> Explored:
+    if name == SHAPES and not (data_folder() / SHAPES).is_dir():
+        return Explored(name, generate_shapes(data_folder() / SHAPES, count=200, seed=0))
+    return Explored(name, load(folder_of(name)))

@@ -1,0 +1,150 @@
+"""The settings of a caption: how words are chosen, and what the sentence must hold to."""
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
+
+__all__ = ["begin_with", "choose_decoding", "forget_beginning", "how_chosen"]
+
+BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
+WIDEST_BEAM = 10
+
+
+def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
+    """Ask how words are chosen; every answer is part of the link."""
+    way = st.segmented_control(
+        "How words are chosen",
+        WAYS,
+        default=BEAM,
+        required=True,
+        key=f"{page}.way",
+        bind="query-params",
+    )
+    chosen = _beam(page, bundle) if way == BEAM else _sample(page)
+    return bundle.decoding.replace(**chosen, **_wishes(page, may_require=way == BEAM))
+
+
+def how_chosen(decoding: DecodingConfig) -> str:
+    """Say in a few words how a sentence was chosen.
+
+    >>> how_chosen(DecodingConfig(beam_width=3, banned_words=("man",)))
+    'with beam width 3, steered'
+    """
+    if decoding.strategy == "sample":
+        way = f"by chance, seed {decoding.seed}"
+    else:
+        way = f"with beam width {decoding.beam_width}"
+    wishes = decoding.prefix or decoding.required_words or decoding.banned_words
+    return way + (", steered" if wishes or decoding.no_repeat else "")
+
+
+def begin_with(page: str, words: str) -> None:
+    """Let the sentence begin with `words` from the next rerun on."""
+    st.session_state[f"{page}.begin"] = words
+
+
+def forget_beginning(page: str) -> None:
+    """Let the model begin the sentence as it likes."""
+    st.session_state[f"{page}.begin"] = ""
+
+
+def _beam(page: str, bundle: Bundle) -> dict[str, object]:
+    width = st.slider(
+        "Beam width",
+        1,
+        WIDEST_BEAM,
+        bundle.decoding.beam_width,
+        key=f"{page}.beam_width",
+        bind="query-params",
+        help="Beginnings of a sentence kept at each word. 1 is greedy search.",
+    )
+    penalty = st.slider(
+        "Length penalty",
+        0.0,
+        2.0,
+        bundle.decoding.length_penalty,
+        0.1,
+        key=f"{page}.length_penalty",
+        bind="query-params",
+        help="0 favours short sentences, 2 long ones. It ranks the sentences found anew, "
+        "without asking the model.",
+    )
+    return {"strategy": "beam", "beam_width": width, "length_penalty": penalty}
+
+
+def _sample(page: str) -> dict[str, object]:
+    temperature = st.slider(
+        "Temperature",
+        0.1,
+        2.0,
+        1.0,
+        0.1,
+        key=f"{page}.temperature",
+        bind="query-params",
+        help="Below 1 the likely words are drawn more often, above 1 the unlikely ones.",
+    )
+    top_k = st.slider(
+        "Only among so many of the likeliest words (top-k)",
+        0,
+        100,
+        0,
+        key=f"{page}.top_k",
+        bind="query-params",
+        help="0 draws among all words.",
+    )
+    top_p = st.slider(
+        "Only among the likeliest words that make up this share (top-p)",
+        0.05,
+        1.0,
+        1.0,
+        0.05,
+        key=f"{page}.top_p",
+        bind="query-params",
+    )
+    with st.container(horizontal=True):
+        samples = st.number_input("Sentences", 1, 10, 3, key=f"{page}.samples", bind="query-params")
+        seed = st.number_input(
+            "Seed",
+            0,
+            999_999,
+            0,
+            key=f"{page}.seed",
+            bind="query-params",
+            help="The same seed draws the same sentences.",
+        )
+    return {
+        "strategy": "sample",
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "samples": samples,
+        "seed": seed,
+    }
+
+
+def _wishes(page: str, *, may_require: bool) -> dict[str, object]:
+    begin = st.text_input(
+        "Begin with", key=f"{page}.begin", bind="query-params", placeholder="two children"
+    )
+    must = ""
+    if may_require:
+        must = st.text_input(
+            "Words that must occur", key=f"{page}.must", bind="query-params", placeholder="dog"
+        )
+    without = st.text_input(
+        "Words that must not occur", key=f"{page}.without", bind="query-params", placeholder="man"
+    )
+    no_repeat = st.toggle(
+        "No three words in a row twice", key=f"{page}.no_repeat", bind="query-params"
+    )
+    return {
+        "prefix": tuple(_words(begin)),
+        "required_words": tuple(_words(must)),
+        "banned_words": tuple(_words(without)),
+        "no_repeat": 3 if no_repeat else 0,
+    }
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()

@@ -1,0 +1,70 @@
+"""Several models on one photo, with what they say differently marked."""
+
+import difflib
+from collections.abc import Mapping
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
+from captioning.errors import CaptioningError
+from pages.ui import cache
+from pages.ui.components import problem
+from pages.ui.pictures import Picture
+from pages.ui.wording import percent, plain, seconds
+
+__all__ = ["compare_models", "mark_differences"]
+
+_MOST = 4
+
+
+def compare_models(
+    page: str,
+    picture: Picture,
+    models: Mapping[str, Bundle],
+    bundle: Bundle,
+    decoding: DecodingConfig,
+) -> None:
+    """Let other models write about the photo too, beside the first."""
+    others = [name for name in models if name != bundle.name]
+    if not others:
+        st.caption("There is only one model here. Train another, and it can be asked as well.")
+        return
+    asked = st.pills(
+        "Ask these as well",
+        others,
+        selection_mode="multi",
+        key=f"{page}.others",
+        bind="query-params",
+    )
+    if len(asked) > _MOST:
+        st.caption(f"At most {_MOST} at once: the first {_MOST} are asked.")
+    first = cache.caption(bundle, picture.data, picture.name, decoding)
+    for name in [bundle.name, *asked[:_MOST]]:
+        with st.container(border=True):
+            try:
+                caption = cache.caption(models[name], picture.data, picture.name, decoding)
+            except CaptioningError as error:
+                problem(error)
+                continue
+            st.subheader(mark_differences(caption.text, first.text), anchor=False)
+            st.caption(
+                f"**{plain(name)}**, {models[name].decoder.kind}, {models[name].encoder.name}: "
+                f"{percent(caption.log_prob)}, {seconds(caption.seconds)}"
+            )
+
+
+def mark_differences(sentence: str, other: str) -> str:
+    """Write `sentence` with the words marked that `other` does not have at that place.
+
+    >>> mark_differences("a big dog runs", "a dog runs")
+    'a :primary-background[big] dog runs'
+    """
+    words, others = sentence.split(), other.split()
+    parts = []
+    matcher = difflib.SequenceMatcher(a=others, b=words, autojunk=False)
+    for kind, _, _, start, end in matcher.get_opcodes():
+        text = plain(" ".join(words[start:end]))
+        if text:
+            parts.append(text if kind == "equal" else f":primary-background[{text}]")
+    return " ".join(parts)

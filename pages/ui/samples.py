@@ -1,0 +1,74 @@
+"""Photos that come with the app, for whoever has none at hand and for the lessons.
+
+assets/photos/README.md says who took them.
+"""
+
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from captioning.bundle import Bundle
+from captioning.datasets.shapes.drawing import paint
+from captioning.datasets.shapes.scene import draw_lots
+from captioning.datasets.shapes.wording import sentences
+from pages.ui.pictures import Picture
+
+__all__ = ["PHOTO_SAMPLES", "SAMPLES", "best_sample", "sample", "sample_file", "true_sentences"]
+
+_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "photos"
+_SHAPES = {"shapes 1": 11, "shapes 2": 12, "shapes 3": 13}
+_PHOTOS = {
+    "dogs": (
+        "Two brown dogs look out of a house.",
+        "Two dogs with long ears stand in front of a white wall.",
+        "Two brown dogs lean over a wooden fence.",
+        "A brown dog sticks out its tongue and another dog looks down.",
+        "Two curly dogs watch the street from a window.",
+    ),
+    "mountains": (
+        "A path leads up a green hill below rocky mountains.",
+        "A narrow path on a grassy hill with mountains behind it.",
+        "There is snow on the mountains and grass in front of them.",
+        "White clouds hang over a mountain under a blue sky.",
+        "A trail runs across a field towards high rocks.",
+    ),
+    "camera": (
+        "A man in a black coat looks through a camera on a tripod.",
+        "A photographer with a camera stands on a field.",
+        "A man is filming something on a wide lawn.",
+        "A man bends over his camera in front of a city.",
+        "A man with dark hair takes a picture outside.",
+    ),
+}
+PHOTO_SAMPLES = tuple(_PHOTOS)
+"""Names of the photographs that come with the app."""
+SAMPLES = (*_SHAPES, *PHOTO_SAMPLES)
+"""Those, and the drawn ones; no name has an ending, as a data set's photos have."""
+_SMALL_VOCABULARY = 200
+
+
+@cache
+def sample(name: str) -> Picture:
+    """Return a photo that comes with the app."""
+    if name in _SHAPES:
+        return Picture(name, paint(draw_lots(Random(_SHAPES[name]))))  # noqa: S311 (a picture)
+    return Picture(name, sample_file(name).read_bytes())
+
+
+def sample_file(name: str) -> Path:
+    """Return the file of a photograph that comes with the app."""
+    return _ASSETS / f"{name}.jpg"
+
+
+def best_sample(bundle: Bundle) -> str:
+    """Return the name of the photo that suits a model: drawn shapes only if it learned those."""
+    knows = bundle.vocabulary
+    of_shapes = len(knows) < _SMALL_VOCABULARY and "triangle" in knows
+    return next(iter(_SHAPES if of_shapes else _PHOTOS))
+
+
+def true_sentences(name: str) -> tuple[str, ...]:
+    """Return five sentences that are true of a photo that comes with the app."""
+    if name in _SHAPES:
+        return sentences(draw_lots(Random(_SHAPES[name])))[:5]  # noqa: S311 (a picture)
+    return _PHOTOS.get(name, ())

@@ -1,0 +1,151 @@
+"""A class's own files: matched, and made a data set that a run learns from."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from captioning.config import EncoderConfig, TrainingConfig
+from captioning.datasets import available_datasets, load
+from captioning.errors import CaptioningError, FeaturesError
+from captioning.features import FeatureStore, store_folder
+from captioning.runs import data_sizes
+from captioning.tutorial_files import read_class_files, read_descriptions, take_over
+
+XCEPTION = EncoderConfig(name="xception", layer="avg_pool")
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """Files as two well-known tutorials write them: ids without an ending, marks in captions."""
+    random = np.random.default_rng(1)
+    names = [f"{1000 + n}_ab.jpg" for n in range(40)]
+    features = {name: random.uniform(0, 1, (1, 2048)).astype(np.float32) for name in names}
+    lines = [f"{name}\ta {c} dog runs\n" for name in names for c in ("red", "blue")]
+    lines.append("1999_ab.jpg\tnobody saw this\n")
+    features["1998_ab.jpg"] = features[names[0]]
+    (tmp_path / "descriptions.txt").write_text("".join(lines))
+    (tmp_path / "features.p").write_bytes(pickle.dumps(features))
+    return tmp_path
+
+
+def files_of(folder):
+    return read_class_files(folder / "descriptions.txt", folder / "features.p")
+
+
+def test_what_matches_and_what_does_not_is_told(brought):
+    files = files_of(brought)
+    assert len(files.features) == 40
+    assert files.shape == (2048,)
+    assert files.words == 5
+    assert files.without_features == ("1999_ab.jpg",)
+    assert files.without_captions == ("1998_ab.jpg",)
+    assert files.encoder == XCEPTION
+
+
+def test_names_without_ending_spaces_for_tabs_and_marks_are_understood(tmp_path):
+    path = tmp_path / "descriptions.txt"
+    path.write_text("1000_ab startseq a red dog endseq\n1001_ab <start> a cat <end>\n")
+    assert read_descriptions(path)["1000_ab"] == ["startseq a red dog endseq"]
+    features = {"1000_ab.jpg": np.zeros(4096, np.float32), "1001_ab.jpg": np.ones((1, 4096))}
+    (tmp_path / "features.p").write_bytes(pickle.dumps(features))
+    files = files_of(tmp_path)
+    assert dict(files.captions) == {"1000_ab": ("a red dog",), "1001_ab": ("a cat",)}
+    assert files.encoder == EncoderConfig(name="vgg16", layer="fc2")
+
+
+def test_a_class_s_files_become_a_data_set_with_features(brought, data_home):
+    dataset = take_over(files_of(brought), "our class")
+    assert dataset.root == data_home / "our-class"
+    assert "our-class" in [found.name for found in available_datasets()]
+    assert len(dataset) == 40
+    assert load(dataset.root).fingerprint == dataset.fingerprint
+    assert all(dataset.split(split) for split in ("train", "dev"))
+    store = FeatureStore(store_folder(XCEPTION, dataset))
+    given = pickle.loads((brought / "features.p").read_bytes())
+    names = [photo.name for photo in dataset.photos]
+    expected = np.concatenate([given[name] for name in names])
+    np.testing.assert_allclose(store.of(names), expected, atol=1e-3)
+    config = TrainingConfig(data="our-class", encoder=XCEPTION)
+    sizes = data_sizes(config, data_home)
+    assert (sizes.photos, sizes.encoded) == (40, 40)
+    with pytest.raises(FeaturesError, match="already"):
+        take_over(files_of(brought), "our class")
+
+
+def test_a_decoder_learns_from_them_without_a_photo(brought, tmp_path):
+    from captioning.training import train
+
+    dataset = take_over(files_of(brought), "ours")
+    config = TrainingConfig.from_dict(
+        {
+            "encoder": XCEPTION.to_dict(),
+            "decoder": {"kind": "merge", "embedding_size": 8, "units": 8, "max_length": 8},
+            "epochs": 1,
+            "min_count": 1,
+            "images_per_batch": 16,
+        }
+    )
+    bundle = train(config, dataset, bundle_folder=tmp_path / "model")
+    assert bundle is not None
+    assert bundle.feature_shape == (2048,)
+
+
+@pytest.mark.parametrize(
+    ("features", "match"),
+    [
+        ({"x.jpg": np.zeros(2048)}, "no photo in common"),
+        ({"1000_ab.jpg": np.zeros(7), "1001_ab.jpg": np.zeros(8)}, "of one shape"),
+        ({"1000_ab.jpg": np.zeros((1, 2, 2, 2, 2))}, "of one shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(brought, features, match):
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    with pytest.raises(FeaturesError, match=match):
+        files_of(brought)
+
+
+def test_features_of_an_unknown_shape_can_be_looked_at_but_not_trained_on(brought):
+    features = {"1000_ab.jpg": np.zeros(77, np.float32)}
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    files = files_of(brought)
+    assert files.encoder is None
+    with pytest.raises(FeaturesError, match="no encoder known"):
+        take_over(files, "ours")
+
+
+def test_a_pickle_that_would_run_something_is_refused_and_named(brought, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'mark'}",)
+
+    (brought / "features.p").write_bytes(pickle.dumps({"1000_ab.jpg": Trap()}))
+    with pytest.raises(FeaturesError, match="system"):
+        files_of(brought)
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e300])
+def test_features_that_are_no_numbers_are_refused_and_the_photo_is_named(brought, odd):
+    features = {f"{1000 + n}_ab.jpg": np.ones(2048) for n in range(40)}
+    features["1007_ab.jpg"][5] = odd
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    with pytest.raises(FeaturesError, match="1007_ab"):
+        files_of(brought)
+
+
+@pytest.mark.parametrize(
+    "name", [" 1.jpg", "1.jpg#2", "a\x0b1.jpg", "a/../1.jpg", "../1.jpg", "a b.jpg"]
+)
+def test_odd_names_become_a_data_set_or_a_sentence(tmp_path, data_home, name):
+    names = [name, "2.jpg", "3.jpg", "4.jpg"]
+    lines = "".join(f"{one}\ta dog runs\n" for one in names)
+    (tmp_path / "descriptions.txt").write_text(lines)
+    (tmp_path / "features.p").write_bytes(pickle.dumps({one: np.ones(2048) for one in names}))
+    try:
+        dataset = take_over(files_of(tmp_path), "ours")
+    except CaptioningError:
+        assert not (data_home / "ours").exists()
+    else:
+        assert len(dataset) == 4
