@@ -9,6 +9,7 @@ Importing this package costs milliseconds: each name is imported when it is firs
 only by those that compute with it.
 """
 
+__version__ = "0.2.0"
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -12,6 +12,7 @@
     +-- TrainingError      training cannot start or go on
     +-- RunError           a run cannot be found, made, or told what to do
     +-- QueryError         a search cannot be understood
+    +-- StorageError       a file of the program's own is missing or damaged
 
 The text of each is written for the person who reads it: the page and the command line show it as
 it stands.  Anything else that escapes the library is a bug.
@@ -28,6 +29,7 @@ __all__ = [
     "ImageError",
     "QueryError",
     "RunError",
+    "StorageError",
     "TrainingError",
     "WeightsError",
 ]
@@ -79,3 +81,7 @@ class RunError(CaptioningError):
 
 class QueryError(CaptioningError):
     """A search cannot be understood."""
+
+
+class StorageError(CaptioningError):
+    """A file that the program wrote itself is missing or damaged."""

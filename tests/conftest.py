@@ -1,6 +1,9 @@
 """What tests share: small data and small models."""
 
+import importlib.abc
+import importlib.machinery
 import os
+import sys
 from pathlib import Path
 
 # Read when TensorFlow is imported, so it is set before any test module imports it.
@@ -23,6 +26,48 @@ ENCODER = EncoderConfig(name="compact", layer="map", input_size=32, width=4)
 DECODER = DecoderConfig(
     kind="attention", embedding_size=8, units=16, heads=2, dropout=0.0, max_length=8
 )
+
+
+class _NoKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Skips whatever imports Keras, a test or a whole module of tests, instead of importing it."""
+
+    asked = False
+
+    def find_spec(self, name, path, target=None):
+        if name in ("keras", "tensorflow"):
+            return importlib.machinery.ModuleSpec(name, self)
+        return None
+
+    def create_module(self, spec):
+        self.asked = True
+        pytest.skip("needs Keras", allow_module_level=True)
+
+    def exec_module(self, module):
+        raise NotImplementedError
+
+
+NO_KERAS = _NoKeras()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--without-keras", action="store_true", help="skip all that imports Keras")
+
+
+def pytest_configure(config):
+    if config.getoption("--without-keras"):
+        sys.meta_path.insert(0, NO_KERAS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Skip a test also if the import was refused in another thread, such as a page's."""
+    if call.when == "setup" and not call.excinfo:
+        NO_KERAS.asked = False
+    report = yield
+    if report.failed and NO_KERAS.asked:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), None, "Skipped: needs Keras")
+    return report
 
 
 @pytest.fixture(scope="session")
