@@ -4,14 +4,26 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run setup test check unit browser-test chaos-test benchmark clean
+.PHONY: run setup fast test test-all check unit wheel browser-test chaos-test benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
 
 setup: $(VENV)/.installed
 
+# The quickest look: what needs no Keras.
+fast: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --without-keras -m "not slow" --numprocesses 2 --dist worksteal tests/unit tests/app/test_page_rules.py
+
 test: check unit
+
+# Also the tests marked slow; what CI runs.
+test-all: check
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# A package that captions outside this folder: pip install dist/*.whl
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -20,7 +32,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
 
 # Needs chromium; on Debian: apt-get install chromium
 browser-test: $(VENV)/.installed-dev
@@ -35,6 +47,7 @@ benchmark: setup
 
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; name one with PYTHON=...")'
+	@echo "Making $(VENV) and installing the packages of requirements.txt: about 2 GB, some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from captioning import cli
+from captioning import __version__, cli
 from captioning.errors import CaptioningError
 
 # TensorFlow reads this when it is imported; its notes to developers are nothing for a terminal.
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
     )
+    parser.add_argument("--version", action="version", version=f"captioning {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in cli.ALL:
         command.add_to(subparsers)

@@ -11,6 +11,8 @@ import pytest
 from benchmarks.measuring import Comparison, Result, Work, measure
 from benchmarks.run import main
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEYS = (
     "caption_over_encoder",

@@ -26,6 +26,8 @@ from captioning.training.distillation.learning import SteadyThenDown
 from captioning.training.distillation.mixing import flipped, pasted, regrid
 from captioning.training.distillation.recording import Basis
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SIZE = 64
 CONFIG = DistillationConfig(

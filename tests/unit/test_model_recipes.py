@@ -4,8 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from captioning.__main__ import main
 from captioning.bundle import read_bundle
+
+pytestmark = pytest.mark.slow
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("flickr8k-*.json"))
 SMALL = (

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "captioning.ipynb"
 PATIENCE = 280  # seconds; it takes about a fifth of that
 

@@ -14,6 +14,8 @@ from captioning.decoding.steering import read_steering
 from captioning.errors import ConfigError
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
+pytestmark = pytest.mark.slow
+
 R, D, LENGTH = 4, 6, 7
 WORDS = "ant bee cat dog emu fox gnu hen".split()
 VOCABULARY = Vocabulary([*SPECIAL, *WORDS])

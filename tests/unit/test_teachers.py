@@ -17,6 +17,8 @@ from captioning.training.model import TeacherForcing
 from captioning.training.recipe import prepare
 from captioning.vocabulary import UNK
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TrainingConfig(
     name="pupil",
     data="shapes",
