@@ -125,8 +125,8 @@ def sections() -> dict[str, list[st.Page]]:
 def address(file: str) -> str:
     """Return the address of a page: its file's name, or its folder's for a `page.py`.
 
-    >>> address("explore/gallery.py"), address("learn/lstm/page.py")
-    ('gallery', 'lstm')
+    >>> address(LESSONS[0].file)
+    'overview'
     """
     path = Path(file)
     return path.parent.name if path.stem == "page" else path.stem
