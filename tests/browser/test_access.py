@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from app import PAGES
+from app import PAGES, address
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
@@ -18,7 +18,7 @@ STREAMLITS_OWN = {
     "listitem": "[data-testid=stSidebarNav]",
     "svg-img-alt": "[data-testid=stVegaLiteChart] g[class*=_brush]",
 }
-KEYS = [file.partition("/")[2].removesuffix(".py") for rows in PAGES.values() for file, *_ in rows]
+KEYS = [address(file) for rows in PAGES.values() for file, *_ in rows]
 
 
 def open_page(tab, server, key):
