@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from captioning.cli.terminal import print_json, progress_line, quietly
+from captioning.cli.terminal import add_encoding, print_json, progress_line, quietly
 
 __all__ = ["add_to"]
 
@@ -15,6 +15,7 @@ def add_to(subparsers: Any) -> None:
     )
     parser.add_argument("--model", required=True, help="a bundle's name or folder")
     parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    add_encoding(parser)
     parser.add_argument("--save", action="store_true", help="keep it in the bundle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     captioner = Captioner.load(arguments.model)
     report = calibrate(
         captioner,
-        load(arguments.data),
+        load(arguments.data, arguments.encoding),
         on_progress=lambda done, total: progress_line(
             f"{done:,} of {total:,} photos", done=done == total
         ),

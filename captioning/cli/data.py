@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from captioning.cli.terminal import progress_line
+from captioning.cli.terminal import add_encoding, progress_line
 from captioning.datasets import available_datasets, generate_shapes, load, verify
 
 __all__ = ["add_to"]
@@ -24,6 +24,7 @@ def add_to(subparsers: Any) -> None:
     listing.set_defaults(run=run_list)
     verifying = parts.add_parser("verify", help="open every photo and tell what is odd")
     verifying.add_argument("folder", metavar="DIR")
+    add_encoding(verifying)
     verifying.set_defaults(run=run_verify)
     shapes = parts.add_parser("shapes", help="draw the generated data set")
     shapes.add_argument("--count", type=int, default=2000, help="pictures")
@@ -63,7 +64,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Open every photo; the exit status is 1 if one cannot be read."""
-    dataset = load(arguments.folder)
+    dataset = load(arguments.folder, arguments.encoding)
     print(dataset.summary())
     report = verify(
         dataset,

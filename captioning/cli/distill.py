@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli.terminal import clock, progress_line, quietly
+from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
 from captioning.cli.train import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
@@ -19,6 +19,7 @@ def add_to(subparsers: Any) -> None:
     parser = subparsers.add_parser("distill", help="train a compact encoder from a large one")
     parser.add_argument("--config", required=True, metavar="FILE", help="configs/distill/*.json")
     parser.add_argument("--data", metavar="DIR", help="the data set's folder")
+    add_encoding(parser)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
@@ -34,7 +35,7 @@ def add_to(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Record what the teacher sees, teach the student, and keep its weights."""
     config = read_distillation_config(arguments.config).with_settings(arguments.set)
-    dataset = dataset_for(config, arguments.data)
+    dataset = dataset_for(config, arguments.data, arguments.encoding)
     folder = Path(arguments.out)
     with quietly():
         from captioning.bundle import lent_encoder, write_encoder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli.terminal import print_json, progress_line, quietly
+from captioning.cli.terminal import add_encoding, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError
 
@@ -23,6 +23,7 @@ def add_to(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", help="score a model over a split")
     parser.add_argument("--model", required=True, help="a bundle's name or folder")
     parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    add_encoding(parser)
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with quietly():
         from captioning.captioner import Captioner
-    dataset = load(arguments.data)
+    dataset = load(arguments.data, arguments.encoding)
     captioner = Captioner.load(arguments.model, with_encoder=False)
     evaluation = _evaluate(captioner, dataset, arguments)
     report = _report(captioner, dataset, evaluation, arguments)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from captioning.cli.terminal import clock, progress_line, quietly
+from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
 from captioning.config import EncoderConfig
 from captioning.datasets import load
 
@@ -16,12 +16,13 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--encoder", required=True, help="xception, vgg16, ...")
     parser.add_argument("--layer", help="by default the encoder's usual one")
     parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    add_encoding(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode what is not encoded yet, and name the photos that could not be read."""
-    dataset = load(arguments.data)
+    dataset = load(arguments.data, arguments.encoding)
     config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
     with quietly():
         from captioning.encoders import load_encoder

@@ -1,5 +1,6 @@
 """What commands share on a terminal: a progress line, and quiet imports."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -7,7 +8,16 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["clock", "print_json", "progress_line", "quietly"]
+__all__ = ["add_encoding", "clock", "print_json", "progress_line", "quietly"]
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """Declare `--encoding`, that of the caption files of a data set."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of the caption files, such as gb18030; found out if not given",
+    )
 
 
 def print_json(value: Any) -> None:

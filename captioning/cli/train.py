@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from captioning.bundle import check_bundle_folder
-from captioning.cli.terminal import clock, print_json, progress_line, quietly
+from captioning.cli.terminal import add_encoding, clock, print_json, progress_line, quietly
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets import (
     CaptionDataset,
@@ -41,6 +41,7 @@ def add_to(subparsers: Any) -> None:
         default=[],
         help="the data set's folder; further ones when given again",
     )
+    add_encoding(parser)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
@@ -64,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_training_config(arguments.config).with_settings(arguments.set)
     folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
     check_bundle_folder(folder)  # before hours of training, not after
-    dataset = dataset_for(config, arguments.data[0] if arguments.data else None)
-    extra = [load(folder) for folder in arguments.data[1:]] or further_datasets(config)
+    dataset = dataset_for(config, arguments.data[0] if arguments.data else None, arguments.encoding)
+    extra = [load(folder, arguments.encoding) for folder in arguments.data[1:]]
+    extra = extra or further_datasets(config)
     with quietly():
         from captioning.training import train
     bundle = train(
@@ -127,15 +129,22 @@ def _train_run(run: Run, execution: Execution) -> bool:
     return bundle is not None
 
 
-def dataset_for(config: TrainingConfig | DistillationConfig, folder: str | None) -> CaptionDataset:
+def dataset_for(
+    config: TrainingConfig | DistillationConfig, folder: str | None, encoding: str | None = None
+) -> CaptionDataset:
     """Load the data set a run is for; `shapes` is drawn when it is not there yet.
+
+    Args:
+        config: its settings.
+        folder: the data set's folder; None to find it by `config.data`.
+        encoding: that of the caption files in `folder`; None to find it out.
 
     Raises:
         ConfigError: the configuration needs a data set and no folder was named.
         DatasetError: the folder is not a data set.
     """
     if folder:
-        return load(folder)
+        return load(folder, encoding)
     if config.data == "shapes":
         place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
         try:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from captioning.cli.terminal import quietly
+from captioning.cli.terminal import add_encoding, quietly
 from captioning.datasets import load
 from captioning.tutorial_files import read_class_files, take_over
 
@@ -19,6 +19,7 @@ def add_to(subparsers: Any) -> None:
     writing.add_argument("model", metavar="MODEL", help="a bundle's name or folder")
     writing.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to")
     writing.add_argument("--data", metavar="DIR", help="also its descriptions.txt and features.p")
+    add_encoding(writing)
     writing.add_argument("--split", default="train", choices=("train", "dev", "test"))
     writing.add_argument("--photos", type=int, metavar="N", help="of the split's first N photos")
     writing.set_defaults(run=run_write)
@@ -33,7 +34,7 @@ def add_to(subparsers: Any) -> None:
 
 def run_write(arguments: argparse.Namespace) -> int:
     """Write the files and name them."""
-    dataset = load(arguments.data) if arguments.data else None
+    dataset = load(arguments.data, arguments.encoding) if arguments.data else None
     with quietly():
         from captioning.captioner import Captioner
         from captioning.tutorial_files import write_tutorial_files

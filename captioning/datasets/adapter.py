@@ -18,14 +18,15 @@ class Adapter:
         looked_for: What makes a folder one, for the sentence that says what was missing.
         inner_folders: Lower-case names of folders inside it that people give in its place.
         fits: Whether a folder is one, told from names and at most a few first lines.
-        read: Reads a folder that fits.
+        read: Reads a folder that fits, its caption files in the encoding given, or in the one
+            that is found out if that is None.
     """
 
     name: str
     looked_for: str
     inner_folders: frozenset[str]
     fits: Callable[[Path], bool]
-    read: Callable[[Path], CaptionDataset]
+    read: Callable[[Path, str | None], CaptionDataset]
 
 
 def entries(folder: Path) -> dict[str, Path]:

@@ -1,18 +1,18 @@
-"""Putting a data set together from the rows of a caption file, the photos there, and the lists.
+"""Join the rows of a caption file, the photo files and the split lists into a data set's photos.
 
-Every adapter reads its own files; what counts as odd, and what becomes of it, is decided here
-once for all of them.
+Every adapter reads its own files; what counts as an oddity, and what happens to it, is decided
+here for all of them.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import SPLITS, Photo
-from captioning.datasets.photofiles import PhotoFiles
-from captioning.datasets.splitting import known_split, split_by_names
+from captioning.datasets.photo_files import PhotoFiles
+from captioning.datasets.splitting import draw_splits, known_split, splits_of_folders
 from captioning.errors import DatasetError
 
 __all__ = ["Row", "assemble", "assemble_rows"]
@@ -34,6 +34,51 @@ class Row:
     name: str
     caption: str
     split: str | None = None
+
+
+def assemble_rows(
+    rows: Sequence[Row],
+    files: PhotoFiles,
+    source: str | Path,
+    oddities: Oddities,
+    captions_each: int | None = None,
+    lists: Mapping[str, str] | None = None,
+) -> tuple[Photo, ...]:
+    """Join rows and the photo files they mean into photos.
+
+    The splits are those of `lists`, else those of the rows, else those that the photos' folders
+    are named after; otherwise they are drawn by name.
+
+    Args:
+        rows: One per caption, in the order of the caption file.
+        files: The photo files there are.
+        source: What to call the caption file in an error.
+        oddities: Where to count what is odd; added to.
+        captions_each: How many captions every photo should have; None where that varies.
+        lists: The split of each name in the data set's own lists.
+
+    Raises:
+        DatasetError: No row means any of the photos.
+    """
+    located = _located(dict.fromkeys(row.name for row in rows), files, oddities)
+    named = {located[row.name] for row in rows}
+    if named.isdisjoint(files.names):
+        raise DatasetError(_nothing_matches(rows, files, source))
+    if lists:
+        split_of = _listed_splits(lists, located, files)
+    elif any(row.split for row in rows):
+        split_of = _given_splits(rows, located, oddities)
+    else:
+        captioned = [name for name in files.names if name in named]
+        split_of = splits_of_folders(captioned, oddities) or draw_splits(captioned, oddities)
+    captions = []
+    for row in rows:
+        name = located[row.name]
+        if name is None:
+            oddities.count_row(None, kept=False)
+        else:
+            captions.append((name, row.caption))
+    return assemble(captions, files.names, split_of, oddities, captions_each)
 
 
 def assemble(
@@ -58,6 +103,7 @@ def assemble(
     captions: dict[str, list[str]] = {name: [] for name in sorted(names)}
     for name, caption in rows:
         caption = caption.strip()
+        oddities.count_row(split_of.get(name), kept=name in captions)
         if name in captions and caption:
             captions[name].append(caption)
         elif name in captions:
@@ -72,52 +118,62 @@ def assemble(
     return tuple(
         Photo(
             name,
-            tuple(_without_repeats(name, said, oddities, captions_each)),
+            tuple(_without_repeats(name, texts, oddities, captions_each)),
             # Training and scoring never meet a photo that has nothing to learn or score from.
-            split_of.get(name) if said else None,
+            split_of.get(name) if texts else None,
         )
-        for name, said in captions.items()
+        for name, texts in captions.items()
     )
 
 
-def assemble_rows(
-    rows: Sequence[Row],
-    files: PhotoFiles,
-    source: Path,
-    oddities: Oddities,
-    captions_each: int | None = None,
-) -> tuple[Photo, ...]:
-    """Join rows and the photo files they mean into photos; draw the splits if no row has one.
-
-    Args:
-        rows: One per caption, in the order of the caption file.
-        files: The photo files there are.
-        source: The caption file, for the sentence that says what is wrong.
-        oddities: Where to count what is odd; added to.
-        captions_each: How many captions every photo should have; None where that varies.
-
-    Raises:
-        DatasetError: No row means any of the photos.
-    """
-    names = dict.fromkeys(row.name for row in rows)
-    located = {name: _locate(name, files, oddities) for name in names}
-    if set(files.names).isdisjoint(located.values()):
-        raise DatasetError(_nothing_matches(rows, files, source))
-    captions = [(name, row.caption) for row in rows if (name := located[row.name]) is not None]
-    if any(row.split for row in rows):
-        split_of = _given_splits(rows, located, oddities)
-    else:
-        split_of = split_by_names(files.names, oddities)
-    return assemble(captions, files.names, split_of, oddities, captions_each)
+def _located(
+    written: Iterable[str], files: PhotoFiles, oddities: Oddities
+) -> dict[str, str | None]:
+    """Return the file each name means: the name itself if there is none, None if it is unclear."""
+    located: dict[str, str | None] = {}
+    closely: dict[str, list[str]] = {}
+    loosely: list[tuple[str, str]] = []
+    for name in written:
+        match = files.find(name)
+        located[name] = name
+        if len(match.names) > 1:
+            oddities.ambiguous_names.add(name)
+            located[name] = None
+        elif match.loose:
+            loosely.append((name, match.names[0]))
+        elif match.names:
+            located[name] = match.names[0]
+            closely.setdefault(match.names[0], []).append(name)
+    for file, names in closely.items():
+        for name in _of_other_folders(files.folder / file, names):
+            located[name] = name
+    for name, file in loosely:
+        if file not in closely:  # else the file is another name's, and this one's is missing
+            located[name] = file
+            oddities.loose_names.add(f"'{name}' for '{file}'")
+    return located
 
 
-def _locate(name: str, files: PhotoFiles, oddities: Oddities) -> str | None:
-    """Return the file a name means, the name itself if there is none, None if there are several."""
-    found = files.find(name)
-    if len(found) > 1:
-        oddities.ambiguous_names.add(name)
-        return None
-    return found[0] if found else name
+def _of_other_folders(file: Path, names: Sequence[str]) -> list[str]:
+    """Return the names that mean another photo: train/1.jpg where val/1.jpg alone is there."""
+    if len(names) < 2:
+        return []
+    folders = {name: PurePosixPath(name.replace("\\", "/")).parent.name.lower() for name in names}
+    if len(set(folders.values()) - {""}) < 2:
+        return []
+    return [name for name in names if folders[name] not in ("", file.parent.name.lower())]
+
+
+def _listed_splits(
+    lists: Mapping[str, str], located: Mapping[str, str | None], files: PhotoFiles
+) -> dict[str, str]:
+    split_of = {}
+    for name, split in lists.items():
+        file = located.get(name)
+        if file is None:
+            file = next(iter(files.find(name, loosely=False).names), name)
+        split_of[file] = split
+    return split_of
 
 
 def _given_splits(
@@ -140,7 +196,7 @@ def _given_splits(
     return split_of
 
 
-def _nothing_matches(rows: Sequence[Row], files: PhotoFiles, source: Path) -> str:
+def _nothing_matches(rows: Sequence[Row], files: PhotoFiles, source: str | Path) -> str:
     if not rows:
         return f"'{source}' holds no captions."
     return (

@@ -13,10 +13,10 @@ from typing import Any
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.data_issues import Oddities, Tally
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.photofiles import photo_files
-from captioning.datasets.textfile import read_json
+from captioning.datasets.photo_files import photo_files
+from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTER", "read_coco"]
@@ -34,7 +34,7 @@ class _Part:
     photos: str | None
 
 
-def read_coco(root: Path) -> CaptionDataset:
+def read_coco(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read the captions of the newest year whose photos are there.
 
     Raises:
@@ -51,7 +51,7 @@ def read_coco(root: Path) -> CaptionDataset:
                 f"'{part.captions.name}' is left out: there is no folder '{part.name}' with its "
                 "photos."
             )
-    rows = [row for part in there for row in _read_annotations(part, oddities.unreadable_rows)]
+    rows = [row for part in there for row in _read_annotations(part, oddities, encoding)]
     files = photo_files(root, [part.photos for part in there if part.photos is not None])
     photos = assemble_rows(rows, files, there[0].captions, oddities)
     oddities.decisions.append(
@@ -84,8 +84,8 @@ def _photo_folder(root: Path, here: Mapping[str, Path], name: str) -> str | None
     return None
 
 
-def _read_annotations(part: _Part, unreadable: Tally) -> list[Row]:
-    content = read_json(part.captions)
+def _read_annotations(part: _Part, oddities: Oddities, encoding: str | None) -> list[Row]:
+    content = read_json(part.captions, (), encoding, oddities.decisions)
     try:
         files = {image["id"]: image["file_name"] for image in content["images"]}
         annotations = list(content["annotations"])
@@ -98,7 +98,7 @@ def _read_annotations(part: _Part, unreadable: Tally) -> list[Row]:
     for number, annotation in enumerate(annotations, start=1):
         row = _row(annotation, files, part)
         if row is None:
-            unreadable.add(f"entry {number}")
+            oddities.add_unreadable(f"entry {number}")
         else:
             rows.append(row)
     if not rows:

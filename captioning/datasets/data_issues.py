@@ -1,6 +1,7 @@
-"""What a caption file holds that a data set should not: counted while reading, told afterwards."""
+"""What a caption file holds that a data set should not: counted while reading, reported later."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["Oddities", "Tally"]
@@ -48,6 +49,7 @@ class Oddities:
         repeats_dropped: Such captions beyond the number a photo should have.  Left out.
         empty_captions: Rows that name a photo and say nothing.  Left out.
         unreadable_rows: Rows that are blank or do not have the form of a row.  Left out.
+        long_rows: Rows of a table with more cells than the first line: commas without quotes.
         wrong_caption_count: Photos with some captions, but not the number the data set states.
         listed_without_photo: Names in the split lists whose photo is not in the folder.
         listed_twice: Names in more than one split list; test counts before dev before train.
@@ -56,7 +58,11 @@ class Oddities:
         ambiguous_names: Names that fit several photos in different folders.  Their captions are
             left out.
         unknown_splits: Photos whose split is a word that stands for none.  In no split.
+        loose_names: Names that are not their file's but for the ending, leading zeros or
+            percent-encoding.  Matched.
         decisions: Sentences on what was decided where the folder leaves it open.
+        rows: How many captions the caption file has for each split; None stands for no split.
+        rows_left_out: How many of them are left out, since they have no photo or no form.
     """
 
     misnamed: Tally = field(default_factory=Tally)
@@ -66,24 +72,51 @@ class Oddities:
     repeats_dropped: Tally = field(default_factory=Tally)
     empty_captions: Tally = field(default_factory=Tally)
     unreadable_rows: Tally = field(default_factory=Tally)
+    long_rows: Tally = field(default_factory=Tally)
     wrong_caption_count: Tally = field(default_factory=Tally)
     listed_without_photo: Tally = field(default_factory=Tally)
     listed_twice: Tally = field(default_factory=Tally)
     lists_differ: Tally = field(default_factory=Tally)
     ambiguous_names: Tally = field(default_factory=Tally)
     unknown_splits: Tally = field(default_factory=Tally)
+    loose_names: Tally = field(default_factory=Tally)
     decisions: list[str] = field(default_factory=list)
+    rows: Counter[str | None] = field(default_factory=Counter)
+    rows_left_out: Counter[str | None] = field(default_factory=Counter)
+
+    def count_row(self, split: str | None, *, kept: bool) -> None:
+        """Count a caption of the caption file, and whether the data set has it."""
+        self.rows[split] += 1
+        self.rows_left_out[split] += not kept
+
+    def add_unreadable(self, place: str, *, blank: bool = False) -> None:
+        """Count a row that is blank or has another form; only the latter is a loss."""
+        self.unreadable_rows.add(place)
+        if not blank:
+            self.count_row(None, kept=False)
+
+    def losses(self, splits: Collection[str]) -> tuple[int, int, list[str]]:
+        """Count the captions left out of some splits; captions of no split count for all.
+
+        Returns:
+            How many are left out, of how many, and the splits that nothing is left of.
+        """
+        counted = [*splits, None]
+        lost, rows = (sum(c[s] for s in counted) for c in (self.rows_left_out, self.rows))
+        gone = [s for s in splits if self.rows[s] and self.rows_left_out[s] == self.rows[s]]
+        return lost, rows, gone
 
     def sentences(self) -> list[str]:
         """Return one sentence per decision and kind of oddity that was met, for a person."""
         return [
             *self.decisions,
-            *self._about_captions(),
+            *self.about_captions(),
             *self._about_photos(),
             *self._about_splits(),
         ]
 
-    def _about_captions(self) -> Iterator[str]:
+    def about_captions(self) -> Iterator[str]:
+        """Yield one sentence per kind of oddity that captions and their names have."""
         if t := self.misnamed:
             yield (
                 f"{t.counted('caption stands', 'captions stand')} under a name with an ending too "
@@ -99,6 +132,11 @@ class Oddities:
                 f"{t.counted('name fits', 'names fit')} several photos in different folders "
                 f"{t.shown()}; their captions are left out."
             )
+        if t := self.loose_names:
+            yield (
+                f"{t.counted('name differs from its file', 'names differ from their files')} in "
+                f"ending, leading zeros or encoding {t.shown()}; matched."
+            )
         if t := self.repeats_kept:
             yield (
                 f"{t.counted('caption repeats', 'captions repeat')} another of the same photo "
@@ -111,6 +149,11 @@ class Oddities:
             )
         if t := self.empty_captions:
             yield f"{t.counted('caption is', 'captions are')} empty {t.shown()}; left out."
+        if t := self.long_rows:
+            yield (
+                f"{t.counted('row has', 'rows have')} more cells than the first line {t.shown()}; "
+                "put captions that hold commas in quotes."
+            )
         if t := self.unreadable_rows:
             yield (
                 f"{t.counted('row is', 'rows are')} blank or garbled {t.shown()} in the caption "

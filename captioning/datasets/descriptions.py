@@ -10,8 +10,8 @@ from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.splitting import split_by_names
-from captioning.datasets.textfile import read_lines
+from captioning.datasets.splitting import draw_splits
+from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTER", "FILE", "NO_PHOTOS"]
@@ -25,16 +25,16 @@ def _fits(folder: Path) -> bool:
     return {FILE, NO_PHOTOS} <= set(entries(folder))
 
 
-def _read(folder: Path) -> CaptionDataset:
+def _read(folder: Path, encoding: str | None = None) -> CaptionDataset:
     path, oddities = folder / FILE, Oddities()
     rows = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
         name, tab, caption = line.partition("\t")
         if not tab or not name:
             raise DatasetError(f"'{path}', line {number}: expected a name, a tab and a caption.")
         rows.append((name, caption))
     names = sorted({name for name, _ in rows})
-    photos = assemble(rows, names, split_by_names(names, oddities), oddities, captions_each=None)
+    photos = assemble(rows, names, draw_splits(names, oddities), oddities, captions_each=None)
     return CaptionDataset(folder.name, folder, photos, folder, oddities, has_photos=False)
 
 

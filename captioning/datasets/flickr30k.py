@@ -13,11 +13,11 @@ from pathlib import Path
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.captionfile import read_table, read_token_file
-from captioning.datasets.data_issues import Oddities, Tally
+from captioning.datasets.caption_files import read_table, read_token_file
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
-from captioning.datasets.photofiles import find_photo_folder, holds_photos, photo_files
+from captioning.datasets.photo_files import find_photo_folder, holds_photos, photo_files
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTER", "read_flickr30k"]
@@ -40,7 +40,7 @@ class _Layout:
     captions: Path
 
 
-def read_flickr30k(root: Path) -> CaptionDataset:
+def read_flickr30k(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read a copy of Flickr30k whose parts lie in `root`.
 
     Raises:
@@ -51,12 +51,12 @@ def read_flickr30k(root: Path) -> CaptionDataset:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
     oddities = Oddities()
     if layout.captions.name.lower() == _TOKEN_FILE:
-        rows = read_token_file(layout.captions, oddities.unreadable_rows)
+        rows = read_token_file(layout.captions, oddities, encoding)
     else:
-        rows = read_table(layout.captions, oddities.unreadable_rows, mend=_with_bar)
+        rows = read_table(layout.captions, oddities, encoding, mend=_with_bar)
     lists = find_karpathy_file(root, "flickr30k")
     if lists is not None:
-        rows = _with_splits(rows, read_karpathy_file(lists, Tally()))
+        rows = _with_splits(rows, read_karpathy_file(lists, Oddities()))
     files = photo_files(layout.photos)
     photos = assemble_rows(rows, files, layout.captions, oddities, CAPTIONS_EACH)
     return CaptionDataset("flickr30k", root, photos, files.folder, oddities)

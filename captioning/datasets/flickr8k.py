@@ -5,27 +5,26 @@ Kaggle's copy is `Images/` beside `captions.txt`; the classic one is `Flicker8k_
 there, the classic one is read: it is the original, and its rows are numbered.  Both give the same
 captions in the same order.
 
-The split lists are those of the folder if all three are there, and otherwise the official ones
-(6,000, 1,000 and 1,000 photos), whose file names come with this package.  Other photos in one of
-these layouts, which many a data set has copied, make a data set of their own.
+The splits are those of the folder's lists if all three are there, else those of a column
+'split', else the official ones (6,000, 1,000 and 1,000 photos), whose file names come with this
+package.  Other photos in one of these layouts, which many a data set has copied, make a data set of
+their own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from captioning.datasets.adapter import Adapter, entries
-from captioning.datasets.assembly import assemble
-from captioning.datasets.captionfile import read_table, read_token_file
-from captioning.datasets.data_issues import Oddities, Tally
+from captioning.datasets.assembly import Row, assemble_rows
+from captioning.datasets.caption_files import read_table, read_token_file
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.photofiles import find_photo_folder, photo_names
-from captioning.datasets.splitting import split_by_names
-from captioning.datasets.textfile import read_lines
+from captioning.datasets.photo_files import find_photo_folder, photo_files
+from captioning.datasets.splitting import official_splits, read_split_lists
 from captioning.errors import DatasetError
-from captioning.image_formats import ENDINGS
 
-__all__ = ["ADAPTER", "official_splits", "read_flickr8k"]
+__all__ = ["ADAPTER", "read_flickr8k"]
 
 CAPTIONS_EACH = 5
 
@@ -34,7 +33,6 @@ _TEXT_FOLDER = "flickr8k_text"
 _TOKEN_FILE = "flickr8k.token.txt"  # noqa: S105 (a file's name, no secret)
 _KAGGLE_FILE = "captions.txt"
 _LISTS = {s: f"flickr_8k.{s}images.txt" for s in ("train", "dev", "test")}
-_OFFICIAL = {s: Path(__file__).parent / "splits" / f"flickr8k_{s}.txt" for s in _LISTS}
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class _Layout:
     lists: Mapping[str, Path]
 
 
-def read_flickr8k(root: Path) -> CaptionDataset:
+def read_flickr8k(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read a copy of Flickr8k whose parts lie in `root`, in either layout.
 
     Raises:
@@ -56,24 +54,16 @@ def read_flickr8k(root: Path) -> CaptionDataset:
     layout = _find(root)
     if layout is None:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
-    names = photo_names(layout.photos)
-    if not names:
-        raise DatasetError(f"'{layout.photos}' holds no photos ({', '.join(ENDINGS)}).")
+    files = photo_files(layout.photos)
     oddities = Oddities()
     read_rows = read_token_file if layout.classic else read_table
-    rows = [(r.name, r.caption) for r in read_rows(layout.captions, oddities.unreadable_rows)]
-    if not layout.lists and official_splits().keys().isdisjoint(names):
-        splits = split_by_names(names, oddities)
-        photos = assemble(rows, names, splits, oddities, captions_each=None)
-        return CaptionDataset(root.name, root, photos, layout.photos, oddities)
-    splits = _splits(layout.lists, names, oddities)
-    photos = assemble(rows, names, splits, oddities, CAPTIONS_EACH)
-    return CaptionDataset("flickr8k", root, photos, layout.photos, oddities)
-
-
-def official_splits() -> dict[str, str]:
-    """Return the split of each of the 8,000 photos in Flickr8k's official lists."""
-    return _read_lists(_OFFICIAL, Tally())
+    rows = read_rows(layout.captions, oddities, encoding)
+    names = [name.rsplit("/", 1)[-1] for name in files.names]
+    lists = _split_lists(layout.lists, rows, names, oddities)
+    official = bool(layout.lists) or not official_splits().keys().isdisjoint(names)
+    name, captions_each = ("flickr8k", CAPTIONS_EACH) if official else (root.name, None)
+    photos = assemble_rows(rows, files, layout.captions, oddities, captions_each, lists)
+    return CaptionDataset(name, root, photos, files.folder, oddities)
 
 
 def _find(root: Path) -> _Layout | None:
@@ -92,29 +82,18 @@ def _find(root: Path) -> _Layout | None:
     return _Layout(photos, captions, captions.name.lower() == _TOKEN_FILE, complete)
 
 
-def _splits(lists: Mapping[str, Path], names: Iterable[str], oddities: Oddities) -> dict[str, str]:
+def _split_lists(
+    lists: Mapping[str, Path], rows: Sequence[Row], names: Sequence[str], oddities: Oddities
+) -> Mapping[str, str] | None:
     official = official_splits()
     if not lists:
-        return official
-    own = _read_lists(lists, oddities.listed_twice)
+        own_column = any(row.split for row in rows)
+        return None if own_column or official.keys().isdisjoint(names) else official
+    own = read_split_lists(lists, oddities.listed_twice)
     for name in names:
         if own.get(name) != official.get(name):
             oddities.lists_differ.add(name)
     return own
-
-
-def _read_lists(lists: Mapping[str, Path], twice: Tally) -> dict[str, str]:
-    """Read train, then dev, then test: a photo in two lists must not be trained on."""
-    split_of: dict[str, str] = {}
-    for split in ("train", "dev", "test"):
-        for line in read_lines(lists[split]):
-            name = line.strip()
-            if not name:
-                continue
-            if split_of.get(name, split) != split:
-                twice.add(name)
-            split_of[name] = split
-    return split_of
 
 
 def _fits(root: Path) -> bool:

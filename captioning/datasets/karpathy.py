@@ -13,10 +13,10 @@ from typing import Any
 
 from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.data_issues import Oddities, Tally
+from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.photofiles import holds_photos, photo_files
-from captioning.datasets.textfile import read_json
+from captioning.datasets.photo_files import holds_photos, photo_files
+from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTERS", "find_karpathy_file", "read_karpathy_file"]
@@ -47,17 +47,18 @@ def find_karpathy_file(root: Path, name: str) -> Path | None:
     return next((p[file] for p in places if (file := f"dataset_{name}.json") in p), None)
 
 
-def read_karpathy_file(path: Path, unreadable: Tally) -> list[Row]:
+def read_karpathy_file(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
     """Read one row per caption, with its split; the name is `folder/photo.jpg` for COCO.
 
     Args:
         path: The file.
-        unreadable: Where to count entries of another form; added to.
+        oddities: Where to count entries of another form; added to.
+        encoding: As for `read_text`.
 
     Raises:
         DatasetError: The file cannot be read, is no JSON, or holds no captions.
     """
-    content = read_json(path, without=("tokens",))
+    content = read_json(path, ("tokens",), encoding, oddities.decisions)
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise DatasetError(
@@ -69,7 +70,7 @@ def read_karpathy_file(path: Path, unreadable: Tally) -> list[Row]:
         try:
             rows += _rows(image)
         except (KeyError, TypeError, AttributeError):
-            unreadable.add(f"entry {number}")
+            oddities.add_unreadable(f"entry {number}")
     if not rows:
         raise DatasetError(f"'{path}' holds no captions: none of its entries has any.")
     return rows
@@ -84,12 +85,12 @@ def _rows(image: Mapping[str, Any]) -> list[Row]:
     return [Row(name, sentence, split) for sentence in sentences]
 
 
-def _read(kind: _Kind, root: Path) -> CaptionDataset:
+def _read(kind: _Kind, root: Path, encoding: str | None = None) -> CaptionDataset:
     source = find_karpathy_file(root, kind.name)
     if source is None:
         raise DatasetError(f"'{root}' holds no file 'dataset_{kind.name}.json'.")
     oddities = Oddities()
-    rows = read_karpathy_file(source, oddities.unreadable_rows)
+    rows = read_karpathy_file(source, oddities, encoding)
     files = photo_files(root, _folders_of(root, rows))
     photos = assemble_rows(rows, files, source, oddities, kind.captions_each)
     return CaptionDataset(kind.name, root, photos, files.folder, oddities)

@@ -30,11 +30,15 @@ _ADAPTERS: tuple[Adapter, ...] = (
 )
 
 
-def load(folder: str | os.PathLike[str]) -> CaptionDataset:
+def load(folder: str | os.PathLike[str], encoding: str | None = None) -> CaptionDataset:
     """Read the data set in `folder`, whichever kind it is.
 
     The folder may also be the one above the data set, if it holds no second one, or the one
     inside it that the photos or texts lie in.
+
+    Args:
+        folder: Where it lies.
+        encoding: That of its caption files, such as "gb18030"; None to find it out.
 
     Raises:
         DatasetError: The folder is missing, unreadable, a file, or no data set; the text says
@@ -43,11 +47,11 @@ def load(folder: str | os.PathLike[str]) -> CaptionDataset:
     root = _existing(folder)
     for candidate in _around(root):
         if adapter := _adapter(candidate):
-            return adapter.read(candidate)
+            return adapter.read(candidate, encoding)
     inside = _inside(root)
     if len(inside) == 1:
         path, adapter = inside[0]
-        return adapter.read(path)
+        return adapter.read(path, encoding)
     if inside:
         found = ", ".join(f"'{path.name}'" for path, _ in inside)
         raise DatasetError(f"'{folder}' holds several data sets ({found}). Name one of them.")

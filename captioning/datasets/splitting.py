@@ -1,45 +1,122 @@
-"""Which photos to train on, to choose by and to test with, where nobody has said so."""
+"""Which photos to train on, to select models by, and to test with."""
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
-from captioning.datasets.data_issues import Oddities
+from captioning.datasets.data_issues import Oddities, Tally
+from captioning.datasets.dataset import SPLITS
+from captioning.datasets.text_files import read_lines
 
-__all__ = ["known_split", "split_by_name", "split_by_names"]
+__all__ = [
+    "draw_splits",
+    "known_split",
+    "official_splits",
+    "read_split_lists",
+    "split_by_name",
+    "split_in_name",
+    "splits_of_folders",
+]
 
 _WRITTEN = {
-    "train": ("train", "training", "restval"),
-    "dev": ("dev", "val", "valid", "validation", "development"),
-    "test": ("test", "testing"),
+    "train": ("train", "training", "trn", "restval"),
+    "dev": ("dev", "val", "valid", "validation", "development", "eval", "evaluation"),
+    "test": ("test", "testing", "tst", "heldout", "holdout"),
 }
 _KNOWN = {word: split for split, words in _WRITTEN.items() for word in words}
+_OFFICIAL = {s: Path(__file__).parent / "splits" / f"flickr8k_{s}.txt" for s in SPLITS}
 
 
 def known_split(text: str) -> str | None:
     """Return the split that a word in a file stands for; None for any other word.
 
-    >>> known_split("Val"), known_split("restval"), known_split("3")
+    >>> known_split("Val"), known_split("train2017"), known_split("3")
     ('dev', 'train', None)
     """
     return _KNOWN.get(re.sub(r"[^a-z]", "", text.lower()))
 
 
+def split_in_name(stem: str) -> str | None:
+    """Return the split that a file's name is about, if it is about exactly one.
+
+    >>> split_in_name("coco_karpathy_val"), split_in_name("captions")
+    ('dev', None)
+    """
+    found = {split for part in re.split(r"[^A-Za-z0-9]+", stem) if (split := known_split(part))}
+    return found.pop() if len(found) == 1 else None
+
+
 def split_by_name(name: str) -> str:
     """Return a split drawn from a photo's name: "train" for 80 %, "dev" and "test" for 10 % each.
 
-    The same name gives the same split on every machine, in every folder and whichever photos lie
-    beside it, so adding photos moves none from one split to another.
+    The same name gives the same split on every machine, in every folder and with any other photos
+    in the folder, so adding photos moves none from one split to another.
     """
-    digest = hashlib.sha256(name.rsplit("/", 1)[-1].encode(errors="surrogateescape")).digest()
-    tenth = int.from_bytes(digest[:8], "big") % 10
+    tenth = _number(name) % 10
     return {8: "dev", 9: "test"}.get(tenth, "train")
 
 
-def split_by_names(names: Iterable[str], oddities: Oddities) -> dict[str, str]:
-    """Draw a split for each name, and note in `oddities` that this was done."""
+def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
+    """Draw a split for each name, and note in `oddities` that this was done.
+
+    Few photos may leave a split empty by chance; the largest split then gives one.  Two photos
+    are enough for train and dev, three for all splits.
+    """
+    drawn = {name: split_by_name(name) for name in names}
+    moved = False
+    for split in ("dev", "train", "test"):
+        others = [drawn[name] for name in drawn]
+        largest = max(SPLITS, key=others.count)
+        wanted = len(drawn) >= (3 if split == "test" else 2)
+        if wanted and split not in others:
+            drawn[min((n for n in drawn if drawn[n] == largest), key=_number)] = split
+            moved = True
     oddities.decisions.append(
-        "No list says which photos are for training, so a number drawn from each photo's name "
-        "does: 80 % train, 10 % dev, 10 % test, the same every time."
+        "Nothing says which photos are for training, so a number drawn from each photo's name "
+        "does: 80 % train, 10 % dev, 10 % test, the same every time"
+        + (", and at least one photo in each" if moved else "")
+        + ". A column 'split' in the table would decide it."
     )
-    return {name: split_by_name(name) for name in names}
+    return drawn
+
+
+def splits_of_folders(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
+    """Return each photo's split if its folder names one, and {} unless all do and two differ."""
+    split_of = {}
+    for name in names:
+        words = (known_split(part) for part in reversed(name.split("/")[:-1]))
+        split = next(filter(None, words), None)
+        if split is None:
+            return {}
+        split_of[name] = split
+    if len(set(split_of.values())) < 2:
+        return {}
+    oddities.decisions.append("The names of the folders say which photos are for training.")
+    return split_of
+
+
+@cache
+def official_splits() -> Mapping[str, str]:
+    """Return the split of each of the 8,000 photos in Flickr8k's official lists."""
+    return read_split_lists(_OFFICIAL, Tally())
+
+
+def read_split_lists(lists: Mapping[str, Path], twice: Tally) -> dict[str, str]:
+    """Read train, then dev, then test: a photo in two lists must not be trained on."""
+    split_of: dict[str, str] = {}
+    for split in SPLITS:
+        for line in read_lines(lists[split]):
+            name = line.strip()
+            if not name:
+                continue
+            if split_of.get(name, split) != split:
+                twice.add(name)
+            split_of[name] = split
+    return split_of
+
+
+def _number(name: str) -> int:
+    digest = hashlib.sha256(name.rsplit("/", 1)[-1].encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from captioning.datasets.adapter import Adapter
 from captioning.datasets.assembly import assemble_rows
-from captioning.datasets.captionfile import is_table_header, read_table
+from captioning.datasets.caption_files import has_table, read_table
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
-from captioning.datasets.photofiles import holds_photos, photo_files
+from captioning.datasets.photo_files import holds_photos, photo_files
+from captioning.datasets.text_files import read_start
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTER", "read_captioned_folder"]
@@ -22,7 +23,7 @@ _TEXT_NAMES = ("captions.txt", "caption.txt")
 _LIKELY = ("captions", "caption", "metadata", "annotations", "labels", "results")
 
 
-def read_captioned_folder(root: Path) -> CaptionDataset:
+def read_captioned_folder(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read a folder of photos with a table of captions.
 
     Raises:
@@ -33,12 +34,12 @@ def read_captioned_folder(root: Path) -> CaptionDataset:
     if not tables:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
     # If none has the columns, reading the likeliest says what it lacks.
-    table = next((path for path in tables if is_table_header(_first_line(path))), tables[0])
+    table = next((path for path in tables if has_table(read_start(path))), tables[0])
     oddities = Oddities()
     if len(tables) > 1:
         others = ", ".join(f"'{path.name}'" for path in tables if path != table)
         oddities.decisions.append(f"The captions are read from '{table.name}', not from {others}.")
-    rows = read_table(table, oddities.unreadable_rows)
+    rows = read_table(table, oddities, encoding)
     files = photo_files(root)
     photos = assemble_rows(rows, files, table, oddities)
     return CaptionDataset(root.name, root, photos, files.folder, oddities)
@@ -57,16 +58,6 @@ def _tables(root: Path) -> list[Path]:
         and (path.suffix.lower() in _SUFFIXES or path.name.lower() in _TEXT_NAMES)
     ]
     return sorted(tables, key=lambda path: path.stem.lower() not in _LIKELY)
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            start = file.readline(10_000)
-    except OSError:
-        return ""
-    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    return start.decode(encoding, errors="replace").strip("\r\n")
 
 
 def _fits(root: Path) -> bool:

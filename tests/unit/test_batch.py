@@ -26,7 +26,7 @@ from captioning.batch import (
 from captioning.batch.captioning import BATCH
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
-from captioning.datasets.photofiles import photo_names
+from captioning.datasets.photo_files import photo_names
 from captioning.errors import ConfigError, DatasetError, ImageError
 
 

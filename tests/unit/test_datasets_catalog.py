@@ -14,7 +14,7 @@ from captioning.datasets.catalog import (
     remembered_folders,
     safe_name,
 )
-from captioning.datasets.flickr8k import official_splits
+from captioning.datasets.splitting import official_splits
 from captioning.errors import DatasetError
 
 

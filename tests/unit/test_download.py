@@ -40,7 +40,7 @@ from captioning.datasets.download import (
 from captioning.datasets.download.archive import Limits
 from captioning.datasets.download.progress import RateMeter
 from captioning.datasets.download.transfer import Patience
-from captioning.datasets.flickr8k import official_splits
+from captioning.datasets.splitting import official_splits
 from captioning.errors import DatasetError, DownloadError, DownloadStopped
 
 HASTY = Patience(answer=2, silence=2, attempts=3, pause=0.01)

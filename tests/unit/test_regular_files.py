@@ -8,7 +8,7 @@ import pytest
 
 from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
-from captioning.datasets.textfile import read_text
+from captioning.datasets.text_files import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
 from captioning.regular_files import read_regular_file
 from captioning.runs import Runs

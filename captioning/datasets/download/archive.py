@@ -16,7 +16,7 @@ from pathlib import Path
 
 from captioning.datasets.download.disk import require_room
 from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes
-from captioning.datasets.photofiles import is_photo
+from captioning.datasets.photo_files import is_photo
 from captioning.errors import DatasetError, DownloadError
 
 __all__ = ["LIMITS", "Limits", "unpack"]

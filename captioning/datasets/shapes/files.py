@@ -12,7 +12,7 @@ from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import SPLITS, CaptionDataset
-from captioning.datasets.photofiles import photo_names
+from captioning.datasets.photo_files import photo_names
 from captioning.datasets.shapes.drawing import paint
 from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import CAPTIONS_EACH, describe
@@ -65,8 +65,8 @@ def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) ->
     return read_shapes(root)
 
 
-def read_shapes(root: Path) -> CaptionDataset:
-    """Read a folder that `generate_shapes` wrote.
+def read_shapes(root: Path, _encoding: str | None = None) -> CaptionDataset:
+    """Read a folder that `generate_shapes` wrote, which is always ASCII.
 
     Raises:
         DatasetError: Its index is missing, damaged, or of another version.

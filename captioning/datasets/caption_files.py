@@ -1,0 +1,288 @@
+"""Read the rows of caption files: tables, and token files as those of Flickr8k."""
+
+import ast
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from captioning.datasets.assembly import Row
+from captioning.datasets.column_names import (
+    CAPTION_KEYS,
+    IMAGE_KEYS,
+    SPLIT_KEYS,
+    column_key,
+    numbered,
+)
+from captioning.datasets.data_issues import Oddities
+from captioning.datasets.photo_files import is_photo
+from captioning.datasets.text_files import read_lines
+from captioning.errors import DatasetError
+
+__all__ = [
+    "has_table",
+    "has_tokens",
+    "read_table",
+    "read_token_file",
+]
+
+# Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
+_TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
+
+_DELIMITERS = (",", "\t", ";", "|")
+# Excel names the delimiter in a first line of its own.
+_EXCEL_DELIMITER = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns of a table hold what, and what stands between two columns."""
+
+    delimiter: str
+    width: int
+    image: int
+    captions: tuple[int, ...]
+    split: int | None
+    in_first_line: bool = True
+
+
+def has_tokens(start: str) -> bool:
+    """Tell whether a file that begins so has rows of the form `photo.jpg#0<TAB>caption`."""
+    return bool(_TOKEN_ROW.match(start.lstrip()))
+
+
+def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
+    """Read rows of the form `photo.jpg#0<TAB>caption`, or `photo#zhc#0 caption`.
+
+    Args:
+        path: The file.
+        oddities: Where to count lines of another form; added to.
+        encoding: As for `read_text`.
+
+    Raises:
+        DatasetError: The file cannot be read, is no text, or has no such line.
+    """
+    rows = []
+    for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
+        if match := _TOKEN_ROW.fullmatch(line):
+            rows.append(Row(match["name"].strip(), match["caption"]))
+        else:
+            oddities.add_unreadable(f"line {number}", blank=not line.strip())
+    if not rows:
+        raise DatasetError(
+            f"'{path}' holds no captions: none of its lines has the form 'photo.jpg#0', a tab, "
+            "and the caption."
+        )
+    return rows
+
+
+def has_table(start: str) -> bool:
+    """Tell whether a file that begins so is a table with a column of photos and of captions."""
+    return _columns(_without_delimiter(start.lstrip("\n").split("\n"))[1]) is not None
+
+
+def read_table(
+    path: Path,
+    oddities: Oddities,
+    encoding: str | None = None,
+    mend: Callable[[list[str]], list[str]] | None = None,
+) -> list[Row]:
+    """Read a table of captions: CSV, or with tabs, semicolons or bars in place of the commas.
+
+    The columns are known by the names in the first line, such as 'image', 'file_name', 'caption',
+    'text', 'comment' and 'split'; columns of other names are ignored, and several columns of
+    captions ('caption_1', 'caption_2') are several captions, as is a list in a cell.  In a table
+    with other column names, or with none, the photo's column is the one that holds the names of
+    photos, and the caption comes next, or after the caption's number.
+
+    Args:
+        path: The file.
+        oddities: Where to count rows that do not fit the first line; added to.
+        encoding: As for `read_text`.
+        mend: Gets the cells of a row that does not fit, and returns them mended if it can.
+
+    Raises:
+        DatasetError: The file cannot be read, is no text, has no such columns, or no row.
+    """
+    lines = read_lines(path, encoding, oddities.decisions)
+    skipped, lines = _without_delimiter(lines)
+    columns = _columns(lines)
+    if columns is None:
+        raise DatasetError(
+            f"'{path}' does not begin with the names of its columns, such as 'image,caption', but "
+            f"with '{lines[0][:80] if lines else ''}'. It may be the caption file of another data "
+            "set."
+        )
+    rows: list[Row] = []
+    for number, cells in _records(lines, columns.delimiter):
+        if columns.in_first_line and number == 1:
+            continue
+        place = f"line {number + skipped}"
+        found = len(cells)
+        cells = _fitted(cells, columns, mend)
+        if found > columns.width and not (mend and len(cells) == columns.width):
+            oddities.long_rows.add(place)
+        if len(cells) != columns.width or not cells[columns.image].strip():
+            oddities.add_unreadable(place, blank=not "".join(cells).strip())
+            continue
+        split = None if columns.split is None else cells[columns.split].strip()
+        name = cells[columns.image].strip()
+        rows += [Row(name, cells[place], split or None) for place in columns.captions]
+    if not rows:
+        raise DatasetError(f"'{path}' holds no captions: {_no_row(oddities)}")
+    return _with_lists(rows)
+
+
+def _without_delimiter(lines: list[str]) -> tuple[int, list[str]]:
+    """Return the lines from the one with the column names on, and how many are before it."""
+    skipped = 0
+    while skipped < len(lines) and (
+        not lines[skipped].strip() or _EXCEL_DELIMITER.fullmatch(lines[skipped].strip())
+    ):
+        skipped += 1
+    return skipped, lines[skipped:]
+
+
+def _columns(lines: Sequence[str]) -> _Columns | None:
+    first, second = (*lines[:2], "", "")[:2]
+    return _named_columns(first) or _unnamed_columns(first) or _columns_by_content(first, second)
+
+
+def _named_columns(line: str) -> _Columns | None:
+    for delimiter in _DELIMITERS:
+        names = [column_key(cell) for cell in _cells(line, delimiter)]
+        image = next((names.index(name) for name in IMAGE_KEYS if name in names), None)
+        captions = next(filter(None, (numbered(names, name) for name in CAPTION_KEYS)), ())
+        split = next((names.index(name) for name in SPLIT_KEYS if name in names), None)
+        if image is not None and captions:
+            return _Columns(delimiter, len(names), image, captions, split)
+    return None
+
+
+def _unnamed_columns(line: str) -> _Columns | None:
+    for delimiter in _DELIMITERS:
+        cells = _cells(line, delimiter)
+        if len(cells) > 1 and is_photo(cells[0].strip()):
+            last = 2 if len(cells) > 2 and cells[1].strip().isdigit() else 1
+            return _Columns(delimiter, last + 1, 0, (last,), None, in_first_line=False)
+    return None
+
+
+def _columns_by_content(first: str, second: str) -> _Columns | None:
+    """Tell columns of unknown names, such as 'Bild;Satz', by what the first row has in them."""
+    for delimiter in _DELIMITERS:
+        names = [column_key(cell) for cell in _cells(first, delimiter)]
+        cells = [cell.strip() for cell in _cells(second, delimiter)]
+        image = next((i for i, cell in enumerate(cells) if is_photo(cell)), None)
+        if image is None or len(cells) < 2 or len(names) != len(cells):
+            continue
+        known = next(filter(None, (numbered(names, name) for name in CAPTION_KEYS)), None)
+        others = [i for i in range(len(cells)) if i != image and re.search(r"[^\W\d]", cells[i])]
+        split = next((names.index(name) for name in SPLIT_KEYS if name in names), None)
+        captions = known or tuple(
+            sorted((i for i in others if i != split), key=lambda i: -len(cells[i]))[:1]
+        )
+        if captions:
+            return _Columns(delimiter, len(names), image, captions, split)
+    return None
+
+
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the number of its line.
+
+    A table that obeys the rules may have line breaks inside quotes.  In one that does not, such
+    as a table with an unclosed quote, every line is a record: then no quote can swallow the rows
+    below it.
+    """
+    try:
+        reader = csv.reader(
+            [f"{line}\n" for line in lines],
+            delimiter=delimiter,
+            quoting=_quoting(delimiter),
+            strict=True,
+        )
+        records = [(reader.line_num, cells) for cells in reader]
+    except csv.Error:
+        records = [(n, _cells(line, delimiter)) for n, line in enumerate(lines, start=1)]
+    yield from records
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, quoting=_quoting(delimiter)), [])
+    except csv.Error:
+        return []
+
+
+def _quoting(delimiter: str) -> Literal[0, 3]:
+    # Flickr30k's bars need no quotes around captions, so those there are part of a caption.
+    return csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
+
+
+def _fitted(
+    cells: list[str], columns: _Columns, mend: Callable[[list[str]], list[str]] | None
+) -> list[str]:
+    """Return the cells of a row as the first line has them, or as they are if that is unclear."""
+    surplus = len(cells) - columns.width
+    if surplus > 0 and not "".join(cells[columns.width :]).strip():
+        return cells[: columns.width]
+    if surplus > 0 and len(columns.captions) == 1:
+        # Some tables leave captions with commas unquoted.
+        at = columns.captions[0]
+        joined = columns.delimiter.join(cells[at : at + surplus + 1])
+        whole = [*cells[:at], joined, *cells[at + surplus + 1 :]]
+        if at == columns.width - 1 or (columns.image > at and is_photo(whole[columns.image])):
+            return whole
+    if surplus and mend is not None:
+        cells = mend(cells)
+    if max(columns.image, *columns.captions) < len(cells) < columns.width:
+        return cells + [""] * (columns.width - len(cells))  # only further columns are missing
+    return cells
+
+
+def _no_row(oddities: Oddities) -> str:
+    if t := oddities.long_rows:
+        return (
+            f"{t.counted('row has', 'rows have')} more cells than the first line {t.shown()}. Put "
+            "captions that hold commas in quotes."
+        )
+    if t := oddities.unreadable_rows:
+        return f"{t.counted('row is', 'rows are')} blank or garbled {t.shown()}."
+    return "there is no row below its first line."
+
+
+def _with_lists(rows: Sequence[Row]) -> list[Row]:
+    """Return a row for each caption of a list, if every cell of the captions is one."""
+    lists = [_listed(row.caption) if row.caption.strip() else () for row in rows]
+    if any(found is None for found in lists) or not any(lists):
+        return list(rows)
+    return [
+        replace(row, caption=text)
+        for row, found in zip(rows, lists, strict=True)
+        for text in found or ("",)
+    ]
+
+
+def _listed(cell: str) -> tuple[str, ...] | None:
+    """Return the texts of a list as JSON, Python or NumPy writes it; None if it is none.
+
+    >>> _listed("['a cat', 'a dog']"), _listed("['a cat' 'a dog']"), _listed("a [red] cat")
+    (('a cat', 'a dog'), ('a cat', 'a dog'), None)
+    """
+    cell = cell.strip()
+    if not (cell.startswith("[") and cell.endswith("]")):
+        return None
+    try:
+        texts = json.loads(cell)
+    except (ValueError, RecursionError):
+        if re.sub(r"[,\s]", "", _QUOTED.sub("", cell[1:-1])):
+            return None
+        try:
+            texts = [ast.literal_eval(text) for text in _QUOTED.findall(cell)]
+        except (ValueError, SyntaxError):
+            return None
+    return tuple(texts) if all(isinstance(text, str) for text in texts) else None

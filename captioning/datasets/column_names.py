@@ -1,0 +1,39 @@
+"""The names of columns in tables, and of keys in JSON records, that hold photos and captions."""
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["CAPTION_KEYS", "IMAGE_KEYS", "SPLIT_KEYS", "column_key", "is_caption_key", "numbered"]
+
+# Column names in lower case without spaces and underscores, the clearest first.
+IMAGE_KEYS = (
+    *("image", "imagename", "imagefile", "imagefilename", "imagepath", "img", "photo"),
+    *("photoname", "photofile", "picture", "filename", "file", "filepath", "path", "name"),
+    *("imageid", "photoid", "imgid"),
+)
+CAPTION_KEYS = (
+    *("caption", "captions", "text", "comment", "comments", "sentence", "description", "raw"),
+    *("sentences", "descriptions", "texts", "alttext", "title"),
+)
+SPLIT_KEYS = ("split", "set", "subset", "partition")
+
+
+def column_key(name: str) -> str:
+    """Return a column's name as the lists above have it.
+
+    >>> column_key("File_Name")
+    'filename'
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def is_caption_key(column: str) -> bool:
+    """Tell whether a column holds captions: 'caption', or 'caption2'."""
+    return column.rstrip("0123456789") in CAPTION_KEYS
+
+
+def numbered(names: Sequence[str], name: str) -> tuple[int, ...]:
+    """Return where 'caption' stands, or else 'caption1', 'caption2' and so on."""
+    if name in names:
+        return (names.index(name),)
+    return tuple(i for i, found in enumerate(names) if re.fullmatch(rf"{name}\d+", found))

@@ -1,0 +1,266 @@
+"""The photo files of a data set, and which of them a caption file means by a name."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+from urllib.parse import unquote, unquote_plus
+
+from captioning.datasets.adapter import entries
+from captioning.errors import DatasetError
+from captioning.image_formats import ENDINGS, has_photo_ending
+
+__all__ = [
+    "Match",
+    "PhotoFiles",
+    "find_photo_folder",
+    "holds_photos",
+    "is_photo",
+    "photo_files",
+    "photo_names",
+]
+
+# Photos lie beside the captions, or in folders such as images/train2014 or 2024/05/12; a home
+# folder given by mistake should not be walked to its last corner.
+_DEPTH = 6
+_MOST_FILES = 1_000_000
+
+_ROOT = re.compile(r"^([a-z]:)?[./\\]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"^(file:/*|[a-z][a-z0-9+]*://[^/]*/)", re.IGNORECASE)
+# A caption's number behind the name, as in a token file, or a number that pandas wrote as 7.0
+_NUMBERED = re.compile(r"#\d+$|(?<=\d)\.0$")
+_ENDING = re.compile(r"\.[a-z][a-z0-9]{1,4}$")
+_COCO_2014 = re.compile(r"^coco_(train|val|test)\d{4}_")
+# What Windows' "Copy as path" and web pages leave around a name
+_AROUND = " \t\r\n\"'\xa0\ufeff\u200b\u200e\u200f\u202a\u202c\u2066\u2069"
+
+
+def is_photo(name: str) -> bool:
+    """Tell from its name whether a file is a photo; hidden files are none."""
+    return has_photo_ending(name) and not name.startswith(".")
+
+
+def photo_names(folder: Path) -> list[str]:
+    """Return the names of the photo files in `folder` in order, leaving out hidden files.
+
+    Raises:
+        DatasetError: The folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise DatasetError(f"'{folder}' cannot be read ({error.strerror}).") from error
+    return sorted(filter(is_photo, names))
+
+
+def holds_photos(folder: Path) -> bool:
+    """Tell whether a photo lies in `folder` or in a folder inside it."""
+    try:
+        return any(True for _ in _walk(folder, "", _DEPTH))
+    except DatasetError:
+        return False
+
+
+def find_photo_folder(here: Mapping[str, Path], names: Sequence[str]) -> Path | None:
+    """Return the folder of the photos, which some copies nest in another of such a name.
+
+    Args:
+        here: What lies in the data set's folder, by lower-case name.
+        names: Lower-case names the folder may have, the likeliest first.
+    """
+    outer = [here[name] for name in names if name in here and os.path.isdir(here[name])]
+    for folder in outer:
+        if _has_photo(folder):
+            return folder
+        inner = entries(folder)
+        for name in names:
+            if name in inner and _has_photo(inner[name]):
+                return inner[name]
+    return next(iter(outer), None)
+
+
+@dataclass(frozen=True)
+class Match:
+    """The photo files that a name in a caption file may mean.
+
+    Attributes:
+        names: None, one, or several.
+        loose: Whether the name differs in more than folder, case or an ending left out.
+    """
+
+    names: tuple[str, ...]
+    loose: bool = False
+
+
+@dataclass(frozen=True)
+class PhotoFiles:
+    """The photo files there are, in one folder or in several.
+
+    Attributes:
+        folder: The innermost folder that holds them all.
+        names: Each file's path below it, with forward slashes; sorted.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a file of exactly this path."""
+        return name in self._known
+
+    def find(self, name: str, *, loosely: bool = True) -> Match:
+        """Return the files a caption file may mean by `name`.
+
+        The name may be a path from another machine, lack the folder or the ending, and differ in
+        upper and lower case or in the Unicode form of accents.  Where no file fits, it may also be
+        percent-encoded or a web address, have another ending, or other leading zeros; such a match
+        is loose.  Only a file that is there is ever returned.
+
+        Args:
+            name: As it was written.
+            loosely: Whether loose matches are looked for.
+        """
+        written = _relative(name)
+        if written in self._known:
+            return Match((written,))
+        close = self._closest(self._by_name, _folded(written), written)
+        if close or not loosely:
+            return Match(close)
+        address = _relative(_ADDRESS.sub("", name.strip()).partition("?")[0])
+        for variant in dict.fromkeys((written, address, unquote(address), unquote_plus(address))):
+            variant = _NUMBERED.sub("", variant)
+            for index, form in (
+                (self._by_name, _folded),
+                (self._by_stem, _stem),
+                (self._by_number, _without_zeros),
+            ):
+                if close := self._closest(index, form(variant), variant):
+                    return Match(close, loose=True)
+        return Match(())
+
+    def _closest(
+        self, index: Mapping[str, Sequence[str]], key: str, written: str
+    ) -> tuple[str, ...]:
+        """Return the files under a key; of several, those in the folders most like the name's."""
+        found = index.get(key, ())
+        if len(found) > 1:
+            shared = [_shared_end(written, name) for name in found]
+            found = [n for n, length in zip(found, shared, strict=True) if length == max(shared)]
+        return tuple(found)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        by_name = defaultdict(list)
+        for name in self.names:
+            folded = _folded(name)
+            by_name[folded].append(name)
+            by_name[folded.rsplit(".", 1)[0]].append(name)
+        return dict(by_name)
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        return _grouped(self.names, _stem)
+
+    @cached_property
+    def _by_number(self) -> dict[str, list[str]]:
+        return _grouped(self.names, _without_zeros)
+
+
+def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
+    """List the photos below `root`, at most six folders deep; hidden ones are left out.
+
+    Args:
+        root: The folder.
+        inside: The folders below it to look in, with forward slashes; "" is `root` itself.
+
+    Raises:
+        DatasetError: A folder cannot be read, or there is no photo.
+    """
+    names: list[str] = []
+    for folder in inside:
+        for name in _walk(root / folder, f"{folder}/" if folder else "", _DEPTH):
+            names.append(name)
+            if len(names) > _MOST_FILES:
+                raise DatasetError(
+                    f"'{root}' holds more than {_MOST_FILES:,} photos. Give the folder that the "
+                    "data set lies in."
+                )
+    if not names:
+        raise DatasetError(f"'{root}' holds no photos ({', '.join(ENDINGS)}).")
+    common = os.path.commonpath([name.rpartition("/")[0] for name in names])
+    start = len(common) + 1 if common else 0
+    return PhotoFiles(root / common, tuple(sorted(name[start:] for name in names)))
+
+
+def _walk(folder: Path, above: str, depth: int) -> Iterator[str]:
+    """Yield the paths of photos below `folder`, each behind `above`."""
+    try:
+        with os.scandir(folder) as found:
+            here = sorted((entry.name, entry.is_dir()) for entry in found)
+    except OSError as error:
+        raise DatasetError(f"'{folder}' cannot be read ({error.strerror}).") from error
+    for name, is_folder in here:
+        if name.startswith((".", "__MACOSX")):
+            continue
+        if is_folder and depth and not _is_loop(folder, name):
+            yield from _walk(folder / name, f"{above}{name}/", depth - 1)
+        elif not is_folder and is_photo(name):
+            yield above + name
+
+
+def _is_loop(folder: Path, name: str) -> bool:
+    """Tell whether a folder is a link to one that it lies in."""
+    path = folder / name
+    return path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+
+
+def _has_photo(folder: Path) -> bool:
+    try:
+        return any(map(is_photo, os.listdir(folder)))
+    except OSError:
+        return False
+
+
+def _relative(name: str) -> str:
+    """Return a path of any system as one below a folder, with forward slashes."""
+    name = name.strip(_AROUND)
+    return _ROOT.sub("", name, count=1).replace("\\", "/")
+
+
+def _folded(name: str) -> str:
+    """Return the file's name without its folder, in one case and one Unicode form."""
+    end = name.rsplit("/", 1)[-1]
+    return end.lower() if end.isascii() else normalize("NFC", normalize("NFC", end).casefold())
+
+
+def _stem(name: str) -> str:
+    """Return the folded name without an ending such as '.jpg'."""
+    return _ENDING.sub("", _folded(name))
+
+
+def _without_zeros(name: str) -> str:
+    """Return the stem with its numbers unpadded; COCO's names of 2014 become those of 2017."""
+    return re.sub(r"\d+", lambda n: n[0].lstrip("0") or "0", _COCO_2014.sub("", _stem(name)))
+
+
+def _grouped(names: Sequence[str], form: Callable[[str], str]) -> dict[str, list[str]]:
+    groups = defaultdict(list)
+    for name in names:
+        groups[form(name)].append(name)
+    return dict(groups)
+
+
+def _shared_end(one: str, other: str) -> int:
+    """Count how many parts two paths share, from their ends."""
+    parts = (map(_folded, reversed(PurePosixPath(path).parts)) for path in (one, other))
+    same = (left == right for left, right in zip(*parts, strict=False))
+    return sum(takewhile(bool, same))

@@ -1,0 +1,222 @@
+"""Read the text files of data sets, whichever program saved them last."""
+
+import codecs
+import errno
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from charset_normalizer import from_bytes
+
+from captioning.errors import DatasetError
+from captioning.regular_files import read_regular_file
+
+__all__ = ["read_json", "read_lines", "read_start", "read_text"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+# Text has next to no control characters, random bytes have one in nine.
+_CONTROL_SHARE = 0.001
+# Flickr8k's captions are 3 MB, COCO's annotations about 90, Karpathy's file of COCO 144.
+_MAX_BYTES = 500_000_000
+# UTF-32 first: its mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What Excel and older programs save outside Western Europe.
+_CANDIDATES = (
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "cp1253", "cp1255", "cp1256"),
+    *("cp1250", "cp1254", "cp874", "mac_roman"),
+)
+_SAMPLE = 100_000
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_QUOTES = "\u2018\u2019\u201c\u201d\u201e\u2026\u2013\u2014\xab\xbb"
+_IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]|[^\x00-\x7f](?=[a-z])")
+
+
+def read_text(path: Path, encoding: str | None = None, remarks: list[str] | None = None) -> str:
+    """Return the text of a file, with newline characters alone as line ends.
+
+    Without `encoding`, UTF-8 with or without a byte-order mark, and UTF-16 and UTF-32 are
+    recognized; a UTF-8 file with a few damaged bytes loses these bytes alone.  Any other encoding
+    is guessed from the bytes.
+
+    Args:
+        path: The file.
+        encoding: A name that Python knows, such as "gb18030"; None to find it out.
+        remarks: Where to add a sentence about what was guessed or replaced.
+
+    Raises:
+        DatasetError: The file cannot be read, it is no text, or the encoding is unknown or wrong.
+    """
+    text, remark = _decode(_read(path), path, encoding)
+    if remark and remarks is not None:
+        remarks.append(remark)
+    return _lf(text)
+
+
+def read_lines(
+    path: Path, encoding: str | None = None, remarks: list[str] | None = None
+) -> list[str]:
+    """Return the lines of a text file, without their ends and without blank ones at its end.
+
+    Arguments and errors are those of `read_text`.
+    """
+    text = read_text(path, encoding, remarks).rstrip("\n\t ")
+    return text.split("\n") if text else []
+
+
+def read_start(path: Path, count: int = 10_000) -> str:
+    """Return about the first `count` bytes as text, to recognize a file by; never raises."""
+    if not path.is_file():  # opening a named pipe would wait for ever
+        return ""
+    try:
+        with path.open("rb") as file:
+            start = file.read(count)
+    except OSError:
+        return ""
+    encoding = _marked(start) or _unmarked_utf16(start) or "utf-8"
+    return _lf(start.decode(encoding, errors="replace"))
+
+
+def read_json(
+    path: Path,
+    without: Collection[str] = (),
+    encoding: str | None = None,
+    remarks: list[str] | None = None,
+) -> Any:
+    """Return what a JSON file holds.
+
+    Args:
+        path: The file.
+        without: Keys to leave out wherever they stand, to save memory: most of Karpathy's file of
+            COCO is one.
+        encoding: As for `read_text`.
+        remarks: As for `read_text`.
+
+    Raises:
+        DatasetError: The file cannot be read, or it is no JSON.
+    """
+
+    def lighter(found: dict[str, Any]) -> dict[str, Any]:
+        for key in without:
+            found.pop(key, None)
+        return found
+
+    text = read_text(path, encoding, remarks)
+    try:
+        return json.loads(text, object_hook=lighter if without else None)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"'{path}' is damaged or cut short: it is not JSON ({error}). Download or unpack it "
+            "again."
+        ) from error
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular_file(path, _MAX_BYTES)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise DatasetError(
+                f"'{path}' is too large for a caption file: more than {_MAX_BYTES // 10**6} MB."
+            ) from error
+        raise DatasetError(f"'{path}' cannot be read ({error.strerror}).") from error
+
+
+def _decode(data: bytes, path: Path, encoding: str | None) -> tuple[str, str]:
+    """Return the text, and a sentence on what a person should know about it, or ""."""
+    data = data.removesuffix(b"\x1a")  # DOS ends a file so
+    text, remark = _named(data, path, encoding) if encoding else _found_out(data, path)
+    controls = len(_CONTROL.findall(text))
+    if controls > max(2, _CONTROL_SHARE * len(text)):
+        raise DatasetError(
+            f"'{path}' is not a text file: its content is binary. The caption file may be damaged, "
+            "or another file may have its name; copy or unpack it again."
+        )
+    return (_CONTROL.sub("", text) if controls else text), remark
+
+
+def _named(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
+    try:
+        name = codecs.lookup(encoding).name
+        text = data.decode("utf-8-sig" if name == "utf-8" else name)
+    except (LookupError, TypeError, ValueError) as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise DatasetError(
+                f"There is no encoding '{encoding}'. Common ones are utf-8, cp1252 (Western "
+                "Europe), gb18030 (Chinese), cp932 (Japanese), cp1251 (Cyrillic)."
+            ) from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DatasetError(
+            f"'{path}' is not in the encoding {encoding}: line {line} does not fit. Name another "
+            "encoding, or none to have it found out."
+        ) from error
+    return text, ""
+
+
+def _found_out(data: bytes, path: Path) -> tuple[str, str]:
+    encoding = _marked(data) or _unmarked_utf16(data)
+    if encoding:
+        return data.decode(encoding, errors="replace"), ""
+    try:
+        return data.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", errors="replace")
+    damaged = text.count("\ufffd")
+    whole = sum(character > "\x7f" for character in text) - damaged
+    if whole > damaged:
+        lines = [n for n, line in enumerate(_lf(text).split("\n"), 1) if "\ufffd" in line]
+        shown = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
+        return text, (
+            f"'{path.name}' is UTF-8, but {len(lines):,} of its lines (line {shown}) "
+            f"{'holds' if len(lines) == 1 else 'hold'} damaged characters; they were replaced "
+            "with '\ufffd'."
+        )
+    encoding = _guess(data)
+    return data.decode(encoding, errors="replace"), (
+        f"'{path.name}' is not UTF-8; its encoding was guessed to be {encoding}. If letters look "
+        "wrong, name the encoding (--encoding)."
+    )
+
+
+def _marked(data: bytes) -> str | None:
+    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """Recognize UTF-16 without its mark by the zero bytes of ASCII characters."""
+    start = data[:2000]
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if (
+            len(zeros) > 4
+            and zeros.count(0) > 0.4 * len(zeros)
+            and start.count(0) < 0.6 * len(start)
+        ):
+            return encoding
+    return None
+
+
+def _guess(data: bytes) -> str:
+    """Return the likeliest encoding of text that is not UTF-8: cp1252 unless it reads oddly.
+
+    Western letters stand alone between ASCII letters; the bytes of other scripts form long runs.
+    """
+    lines = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
+    runs = [len(run) for run in _HIGH_RUN.findall(lines)]
+    alone = sum(length for length in runs if length <= 2) / sum(runs)
+    inside = _IN_WORD.findall(lines.decode("cp1252", errors="replace"))
+    odd = sum(c.isupper() or not (c.isalpha() or c in _QUOTES) for c in inside)
+    if alone > 0.6 and odd <= 0.2 * len(inside):
+        return "cp1252"
+    best = from_bytes(lines, cp_isolation=list(_CANDIDATES)).best()
+    return best.encoding if best else "cp1252"

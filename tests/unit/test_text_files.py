@@ -1,0 +1,101 @@
+"""Reading text files in whichever encoding a program saved them."""
+
+import codecs
+
+import pytest
+from PIL import Image
+
+from captioning.datasets import load
+from captioning.datasets.text_files import read_json, read_lines, read_start, read_text
+from captioning.errors import DatasetError
+
+LANGUAGES = {
+    "cp1252": "ein Hund läuft über die Straße, près du café “chez nous”",
+    "gb18030": "一只狗在草地上奔跑。两个孩子在玩球。",
+    "big5": "一隻狗在草地上奔跑。兩個孩子在玩球。",
+    "cp932": "犬が芝生の上を走っています。子供たちがボールで遊んでいる",
+    "cp949": "개가 잔디밭에서 달리고 있다. 두 아이가 공놀이를 한다",
+    "cp1251": "собака бежит по траве, двое детей играют в мяч",
+    "cp1253": "ένας σκύλος τρέχει στο γρασίδι",
+    "cp1256": "كلب يركض على العشب",
+}
+
+
+def table(text, rows=10):
+    return "image,caption\r\n" + "".join(f"{n:03}.jpg,{text}\r\n" for n in range(rows))
+
+
+def read(path, data, **options):
+    path.write_bytes(data)
+    remarks = []
+    return read_text(path, remarks=remarks, **options), remarks
+
+
+@pytest.mark.parametrize("encoding", LANGUAGES)
+def test_encodings_of_windows_are_guessed_told_and_can_be_named(tmp_path, encoding):
+    text = table(LANGUAGES[encoding])
+    expected = text.replace("\r\n", "\n")
+    found, remarks = read(tmp_path / "a.csv", text.encode(encoding))
+    assert found == expected
+    assert len(remarks) == 1
+    assert "guessed to be" in remarks[0]
+    assert "--encoding" in remarks[0]
+    assert read(tmp_path / "a.csv", text.encode(encoding), encoding=encoding) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (b"", "utf-8"),
+        (b"", "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (b"", "utf-16-le"),
+        (b"", "utf-16-be"),
+    ],
+)
+def test_unicode_is_recognized_with_and_without_its_mark(tmp_path, mark, encoding):
+    text = table("ein Hund läuft über die Straße, 一只狗")
+    found, remarks = read(tmp_path / "a.csv", mark + text.encode(encoding))
+    assert found == text.replace("\r\n", "\n")
+    assert remarks == []
+    assert read_start(tmp_path / "a.csv").startswith("image,caption\n000.jpg,ein Hund läuft")
+
+
+def test_one_bad_byte_costs_one_character_and_its_line_is_told(tmp_path):
+    data = table("a café — près du “marché”").encode()
+    bad = data.replace(b"\xc3\xa8", b"\xe8", 1)
+    found, remarks = read(tmp_path / "a.csv", bad)
+    assert found.count("\ufffd") == 1
+    assert found.split("\n")[2:] == data.decode().replace("\r\n", "\n").split("\n")[2:]
+    assert "line 2" in remarks[0]
+    assert "UTF-8" in remarks[0]
+
+
+def test_a_named_encoding_that_does_not_fit_is_refused(tmp_path):
+    for encoding, reason in (
+        ("utf-8", "line 2 does not fit"),
+        ("klingon", "no encoding 'klingon'"),
+    ):
+        with pytest.raises(DatasetError, match=reason):
+            read(tmp_path / "a.csv", table("Straße").encode("cp1252"), encoding=encoding)
+    with pytest.raises(DatasetError, match="no encoding"):
+        read(tmp_path / "a.csv", b"x", encoding="base64")  # no encoding of text
+
+
+def test_lines_json_and_starts_share_the_decoding(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes('\ufeff{"caption": "Straße"}\n'.encode())
+    assert read_json(path) == {"caption": "Straße"}
+    assert read_lines(path) == ['{"caption": "Straße"}']
+    assert read_start(tmp_path / "missing") == read_start(tmp_path) == ""
+
+
+def test_a_data_set_tells_the_encoding_that_was_guessed(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "000.jpg")
+    (tmp_path / "captions.csv").write_bytes(table("一只狗在草地上奔跑。", 1).encode("gb18030"))
+    dataset = load(tmp_path)
+    assert dataset.photos[0].captions == ("一只狗在草地上奔跑。",)
+    assert "guessed to be gb18030" in dataset.summary()
+    assert "guessed" not in load(tmp_path, "gb18030").summary()
