@@ -16,6 +16,9 @@ class Adapter:
     Attributes:
         name: The data set's name.
         looked_for: What makes a folder one, for the sentence that says what was missing.
+        captions: Where its captions are, for the table of layouts; in Markdown.
+        photos: Where its photos are, likewise.
+        splits: Where its splits come from, likewise.
         inner_folders: Lower-case names of folders inside it that people give in its place.
         fits: Whether a folder is one, told from names and at most a few first lines.
         read: Reads a folder that fits, its caption files in the encoding given, or in the one
@@ -24,6 +27,9 @@ class Adapter:
 
     name: str
     looked_for: str
+    captions: str
+    photos: str
+    splits: str
     inner_folders: frozenset[str]
     fits: Callable[[Path], bool]
     read: Callable[[Path, str | None], CaptionDataset]

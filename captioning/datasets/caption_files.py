@@ -82,7 +82,8 @@ def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None)
 
 def has_table(start: str) -> bool:
     """Tell whether a file that begins so is a table with a column of photos and of captions."""
-    return _columns(_without_delimiter(start.lstrip("\n").split("\n"))[1]) is not None
+    lines = _without_delimiter(start.lstrip("\n").split("\n"))[1]
+    return not has_tokens(start) and _columns(lines) is not None
 
 
 def read_table(

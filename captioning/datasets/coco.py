@@ -7,16 +7,15 @@ COCO's own test photos are not public, so there is no test split: val is "dev".
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from captioning.datasets.adapter import Adapter, entries
-from captioning.datasets.assembly import Row, assemble_rows
+from captioning.datasets.assembly import assemble_rows
+from captioning.datasets.coco_form import read_coco_form
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.photo_files import photo_files
-from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError
 
 __all__ = ["ADAPTER", "read_coco"]
@@ -51,7 +50,11 @@ def read_coco(root: Path, encoding: str | None = None) -> CaptionDataset:
                 f"'{part.captions.name}' is left out: there is no folder '{part.name}' with its "
                 "photos."
             )
-    rows = [row for part in there for row in _read_annotations(part, oddities, encoding)]
+    rows = [
+        replace(row, name=f"{part.name}/{row.name}", split=part.split)
+        for part in there
+        for row in read_coco_form(part.captions, oddities, encoding)
+    ]
     files = photo_files(root, [part.photos for part in there if part.photos is not None])
     photos = assemble_rows(rows, files, there[0].captions, oddities)
     oddities.decisions.append(
@@ -84,38 +87,6 @@ def _photo_folder(root: Path, here: Mapping[str, Path], name: str) -> str | None
     return None
 
 
-def _read_annotations(part: _Part, oddities: Oddities, encoding: str | None) -> list[Row]:
-    content = read_json(part.captions, (), encoding, oddities.decisions)
-    try:
-        files = {image["id"]: image["file_name"] for image in content["images"]}
-        annotations = list(content["annotations"])
-    except (KeyError, TypeError) as error:
-        raise DatasetError(
-            f"'{part.captions}' is not an annotation file of COCO: it lacks the lists 'images' "
-            "and 'annotations', or one is of another form. Download it again."
-        ) from error
-    rows = []
-    for number, annotation in enumerate(annotations, start=1):
-        row = _row(annotation, files, part)
-        if row is None:
-            oddities.add_unreadable(f"entry {number}")
-        else:
-            rows.append(row)
-    if not rows:
-        raise DatasetError(f"'{part.captions}' holds no captions.")
-    return rows
-
-
-def _row(annotation: Any, files: Mapping[Any, Any], part: _Part) -> Row | None:
-    try:
-        file, caption = files[annotation["image_id"]], annotation["caption"]
-    except (KeyError, TypeError):
-        return None
-    if not isinstance(file, str) or not isinstance(caption, str):
-        return None
-    return Row(f"{part.name}/{file}", caption, part.split)
-
-
 def _fits(root: Path) -> bool:
     return bool(_find(root))
 
@@ -125,6 +96,9 @@ ADAPTER = Adapter(
     looked_for=(
         "MS-COCO captions ('annotations/captions_val2017.json' and the folder 'val2017', or train)"
     ),
+    captions="`annotations/captions_train2017.json`, `captions_val2017.json` (or 2014)",
+    photos="`train2017/`, `val2017/`, also in `images/`",
+    splits="train, and val as dev; no test",
     inner_folders=frozenset(
         {"annotations", *(f"{part}{year}" for part in ("train", "val") for year in (2014, 2017))}
     ),

@@ -1,9 +1,10 @@
 """Flickr30k (Young et al. 2014) in the layouts it is found in.
 
 Captions are in `results_20130124.token`, as they were handed out, in `results.csv` with bars
-between the columns, or in a `captions.txt`; the photos are in `flickr30k_images`,
-`flickr30k-images` or `Images` beside it, or around it.  The splits are Karpathy's (29,000, 1,014
-and 1,000 photos) if `dataset_flickr30k.json` is there, and otherwise drawn by name.
+between the columns, in Hugging Face's `flickr_annotations_30k.csv`, or in a `captions.txt`; the
+photos are in `flickr30k_images`, `flickr30k-images` or `Images` beside it, or around it.  The
+splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.json` is there or a
+column has them, and otherwise drawn by name.
 """
 
 import re
@@ -26,7 +27,10 @@ CAPTIONS_EACH = 5
 
 _PHOTO_FOLDERS = ("flickr30k_images", "flickr30k-images", "images")
 _TOKEN_FILE = "results_20130124.token"  # noqa: S105 (a file's name, no secret)
-_CAPTION_FILES = (_TOKEN_FILE, "results.csv", "captions.txt", "captions.csv")
+_CAPTION_FILES = (
+    *(_TOKEN_FILE, "results.csv", "flickr_annotations_30k.csv", "captions.txt", "captions.csv"),
+)
+_CERTAIN = _CAPTION_FILES[:3]
 # Flickr8k's `captions.txt` looks the same but for the names: its photos are 123_4567abcdef.jpg.
 _COPIED_HEADER = re.compile(r"image(_name)?\s*[,|]\s*comment_number\s*[,|]\s*comment")
 _NUMBERED_PHOTO = re.compile(r"\d{8,}\.jpg,")
@@ -65,14 +69,14 @@ def read_flickr30k(root: Path, encoding: str | None = None) -> CaptionDataset:
 def _find(root: Path) -> _Layout | None:
     here = entries(root)
     photos = find_photo_folder(here, _PHOTO_FOLDERS)
-    if photos is None and any(name in here for name in _CAPTION_FILES[:2]) and holds_photos(root):
+    if photos is None and any(name in here for name in _CERTAIN) and holds_photos(root):
         photos = root
     if photos is None:
         return None
     among = {name: photos / name for name in _CAPTION_FILES if (photos / name).is_file()}
     around = {**among, **here}
     for name in _CAPTION_FILES:
-        if name in around and (name in _CAPTION_FILES[:2] or _is_flickr30k(around[name])):
+        if name in around and (name in _CERTAIN or _is_flickr30k(around[name])):
             return _Layout(photos, around[name])
     return None
 
@@ -109,6 +113,10 @@ ADAPTER = Adapter(
     looked_for=(
         "Flickr30k (a folder 'flickr30k_images' beside 'results.csv' or 'results_20130124.token')"
     ),
+    captions="`results_20130124.token`, `results.csv` with bars, `flickr_annotations_30k.csv`, or "
+    "`captions.txt`",
+    photos="`flickr30k_images/`, `flickr30k-images/`, `Images/` (also nested), or beside",
+    splits="`dataset_flickr30k.json` if it is there, else a column, else drawn",
     inner_folders=frozenset(_PHOTO_FOLDERS[:2]),
     fits=_fits,
     read=read_flickr30k,

@@ -106,6 +106,9 @@ ADAPTER = Adapter(
         "Flickr8k (a folder 'Images' beside 'captions.txt', or 'Flicker8k_Dataset' beside "
         "'Flickr8k_text' with 'Flickr8k.token.txt')"
     ),
+    captions="`captions.txt`, or `Flickr8k_text/Flickr8k.token.txt`",
+    photos="`Images/` or `Flicker8k_Dataset/` (also nested)",
+    splits="the folder's lists, else a column, else the official ones; drawn for other photos",
     inner_folders=frozenset({*_PHOTO_FOLDERS, _TEXT_FOLDER}),
     fits=_fits,
     read=read_flickr8k,

@@ -31,12 +31,18 @@ class _Kind:
     name: str
     captions_each: int | None
     photo_folders: tuple[str, ...]
+    photos_text: str = "anywhere below"
 
 
 _KINDS = (
     _Kind("flickr8k", 5, ("flicker8k_dataset", "flickr8k_dataset")),
     _Kind("flickr30k", 5, ("flickr30k_images", "flickr30k-images")),
-    _Kind("coco", None, ("train2014", "val2014")),
+    _Kind(
+        "coco",
+        None,
+        ("train2014", "val2014"),
+        "`train2014/` and `val2014/`, or the same photos in 2017's folders, also in `images/`",
+    ),
 )
 
 
@@ -125,6 +131,10 @@ ADAPTERS = tuple(
     Adapter(
         name=kind.name,
         looked_for=f"photos and Karpathy's 'dataset_{kind.name}.json'",
+        captions=f"`dataset_{kind.name}.json`, also in `karpathy/`, `caption_datasets/` or "
+        "`annotations/`",
+        photos=kind.photos_text,
+        splits="in the file; `restval` is train, `val` is dev",
         inner_folders=frozenset({"karpathy", "caption_datasets"}),
         fits=partial(_fits, kind),
         read=partial(_read, kind),

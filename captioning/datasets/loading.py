@@ -1,22 +1,26 @@
 """Finding out which data set a folder holds."""
 
 import os
+from itertools import islice
 from pathlib import Path
 
 from captioning.datasets import (
+    captioned_folder,
     coco,
     descriptions,
     flickr8k,
     flickr30k,
     karpathy,
     shapes,
-    table,
+    split_folders,
+    text_beside,
 )
-from captioning.datasets.adapter import Adapter
+from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.photo_files import is_photo, photos_below
 from captioning.errors import DatasetError
 
-__all__ = ["kind_of", "load"]
+__all__ = ["kind_of", "layouts_table", "load"]
 
 # Asked in this order; one that takes nearly any folder belongs at the end.
 _ADAPTERS: tuple[Adapter, ...] = (
@@ -26,7 +30,10 @@ _ADAPTERS: tuple[Adapter, ...] = (
     *karpathy.ADAPTERS,
     coco.ADAPTER,
     descriptions.ADAPTER,
-    table.ADAPTER,
+    *captioned_folder.ADAPTERS,
+    split_folders.ADAPTER,
+    text_beside.ADAPTER,
+    captioned_folder.UNKNOWN_TABLE,
 )
 
 
@@ -56,8 +63,8 @@ def load(folder: str | os.PathLike[str], encoding: str | None = None) -> Caption
         found = ", ".join(f"'{path.name}'" for path, _ in inside)
         raise DatasetError(f"'{folder}' holds several data sets ({found}). Name one of them.")
     raise DatasetError(
-        f"'{folder}' is not a data set. Looked for: "
-        f"{'; '.join(adapter.looked_for for adapter in _ADAPTERS)}."
+        f"'{folder}' is not a data set: {_held(root)}. Looked for: "
+        f"{'; '.join(dict.fromkeys(adapter.looked_for for adapter in _ADAPTERS))}."
     )
 
 
@@ -76,6 +83,16 @@ def kind_of(folder: Path) -> str | None:
     return inside[0][1].name if len(inside) == 1 else None
 
 
+def layouts_table() -> str:
+    """Return the layouts in the order in which they are looked for, as a Markdown table."""
+    rows = [
+        ("data set", "captions", "photos", "splits"),
+        ("---", "---", "---", "---"),
+        *((a.name, a.captions, a.photos, a.splits) for a in _ADAPTERS if a.captions),
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def _adapter(folder: Path) -> Adapter | None:
     return next((adapter for adapter in _ADAPTERS if adapter.fits(folder)), None)
 
@@ -84,6 +101,16 @@ def _inside(root: Path) -> list[tuple[Path, Adapter]]:
     paths = (root / name for name in sorted(os.listdir(root)) if not name.startswith("."))
     folders = [path for path in paths if os.path.isdir(path)]
     return [(path, adapter) for path in folders if (adapter := _adapter(path))]
+
+
+def _held(root: Path) -> str:
+    """Say which photos and files a folder holds, of which none is a caption file."""
+    photos = sum(1 for _ in islice(photos_below(root), 1000))
+    files = [path.name for path in entries(root).values() if path.is_file()]
+    others = [f"'{name}'" for name in files if not is_photo(name) and not name.startswith(".")]
+    shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+    count = "no photos" if not photos else "photos"
+    return f"it holds {count}, and no caption file" + (f" among {shown}" if shown else "")
 
 
 def _existing(folder: str | os.PathLike[str]) -> Path:

@@ -23,6 +23,7 @@ __all__ = [
     "is_photo",
     "photo_files",
     "photo_names",
+    "photos_below",
 ]
 
 # Photos lie beside the captions, or in folders such as images/train2014 or 2024/05/12; a home
@@ -64,6 +65,15 @@ def holds_photos(folder: Path) -> bool:
         return any(True for _ in _walk(folder, "", _DEPTH))
     except DatasetError:
         return False
+
+
+def photos_below(folder: Path) -> Iterator[str]:
+    """Yield the path of each photo below `folder`, at most six folders deep, one after the other.
+
+    Raises:
+        DatasetError: A folder cannot be read.
+    """
+    return _walk(folder, "", _DEPTH)
 
 
 def find_photo_folder(here: Mapping[str, Path], names: Sequence[str]) -> Path | None:

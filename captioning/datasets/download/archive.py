@@ -21,7 +21,9 @@ from captioning.errors import DatasetError, DownloadError
 
 __all__ = ["LIMITS", "Limits", "unpack"]
 
-_TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".token")
+_TEXT_SUFFIXES = (
+    *(".txt", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".token", ".caption"),
+)
 _CHUNK = 1 << 20
 _MARGIN = 100_000_000
 

@@ -140,6 +140,9 @@ def _fits(root: Path) -> bool:
 ADAPTER = Adapter(
     name="shapes",
     looked_for=f"generated shapes ('{_INDEX}' beside '{_PHOTOS}')",
+    captions="`shapes.json`",
+    photos="`Images/`",
+    splits="of every ten pictures 8, 1, 1",
     inner_folders=frozenset({_PHOTOS.lower()}),
     fits=_fits,
     read=read_shapes,

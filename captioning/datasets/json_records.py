@@ -1,0 +1,131 @@
+"""Read captions from JSON: a list of records, a record a line, or captions by photo."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from captioning.datasets.assembly import Row
+from captioning.datasets.column_names import (
+    CAPTION_KEYS,
+    IMAGE_KEYS,
+    SPLIT_KEYS,
+    column_key,
+    is_caption_key,
+    numbered,
+)
+from captioning.datasets.data_issues import Oddities
+from captioning.datasets.photo_files import is_photo
+from captioning.datasets.text_files import read_json, read_lines, read_start
+from captioning.errors import DatasetError
+
+__all__ = ["has_records", "read_records"]
+
+
+def has_records(start: str) -> bool:
+    """Tell whether a file that begins so holds JSON records of photos and captions."""
+    start = start.lstrip()
+    if not start.startswith(("{", "[")):
+        return False
+    keys = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', start)
+    columns = [column_key(key) for key in keys]
+    if any(is_photo(key) for key in keys[:1]):
+        return True
+    return not set(columns).isdisjoint(IMAGE_KEYS) and any(map(is_caption_key, columns))
+
+
+def read_records(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
+    """Read JSON records: a list of objects, an object a line, or an object of captions by photo.
+
+    The keys are those that the columns of a table may have; a caption may be a list of captions.
+
+    Args:
+        path: The file; an object a line, or one JSON value.
+        oddities: Where to count records of another form; added to.
+        encoding: As for `read_text`.
+
+    Raises:
+        DatasetError: The file cannot be read, is no JSON, or has no such record.
+    """
+    rows: list[Row] = []
+    for place, record in _json_records(path, oddities, encoding):
+        found = _rows_of_record(record) if isinstance(record, dict) else []
+        if not found:
+            oddities.add_unreadable(place)
+        rows += found
+    if not rows:
+        raise DatasetError(
+            f"'{path}' holds no captions: none of its records has a photo ('image', 'file_name', "
+            "...) and a caption ('caption', 'text', ...)."
+        )
+    return rows
+
+
+def _json_records(
+    path: Path, oddities: Oddities, encoding: str | None
+) -> Iterator[tuple[str, Any]]:
+    if _is_line_by_line(path):
+        for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
+            if line.strip():
+                try:
+                    yield f"line {number}", json.loads(line)
+                except (ValueError, RecursionError):
+                    yield f"line {number}", None
+        return
+    content = read_json(path, (), encoding, oddities.decisions)
+    if isinstance(content, dict):
+        lists = [v for v in content.values() if isinstance(v, list) and v and _rows_of(v[0])]
+        if lists and not any(map(is_photo, content)):
+            content = lists[0]
+        else:
+            content = [_record_of(name, value) for name, value in content.items()]
+    for number, record in enumerate(content if isinstance(content, list) else (), start=1):
+        yield f"entry {number}", record
+
+
+def _is_line_by_line(path: Path) -> bool:
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return True
+    lines = read_start(path).strip().split("\n")
+    try:
+        return len(lines) > 1 and isinstance(json.loads(lines[0]), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _record_of(name: str, value: Any) -> dict[str, Any]:
+    return (
+        {"image": name, **value} if isinstance(value, dict) else {"image": name, "captions": value}
+    )
+
+
+def _rows_of(record: Any) -> list[Row]:
+    return _rows_of_record(record) if isinstance(record, dict) else []
+
+
+def _rows_of_record(record: Mapping[str, Any]) -> list[Row]:
+    values = {column_key(key): value for key, value in record.items()}
+    name = next((values[key] for key in IMAGE_KEYS if _is_name(values.get(key))), None)
+    if name is None:
+        return []
+    columns = list(values)
+    captions = next(filter(None, (numbered(columns, name) for name in CAPTION_KEYS)), ())
+    split = next((values[key] for key in SPLIT_KEYS if isinstance(values.get(key), str)), None)
+    texts = [text for place in captions for text in _texts(values[columns[place]])]
+    return [Row(str(name), text, split or None) for text in texts]
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, str) and bool(value.strip()))
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the captions in a value: one, a list, or a list of objects like Karpathy's."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return _texts(
+            next((value[key] for key in ("raw", "caption", "text") if key in value), None)
+        )
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []

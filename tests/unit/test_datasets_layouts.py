@@ -1,0 +1,298 @@
+"""Layouts of people's own data sets: token files, COCO form, JSON records, texts, split folders."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from captioning.datasets import load
+from captioning.datasets.loading import kind_of, layouts_table
+from captioning.datasets.splitting import official_splits
+from captioning.errors import DatasetError
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT.parent / "shared" / "cases"
+NAMES = tuple(f"{number:03}.jpg" for number in range(1, 11))
+CAPTIONS = {name: (f"a dog runs {name}", f"two kids play {name}") for name in NAMES}
+SPLITS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
+ROWS = [(n, text, split) for n, split in zip(NAMES, SPLITS, strict=True) for text in CAPTIONS[n]]
+
+
+def write_photos(folder, names=NAMES):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        Image.new("RGB", (8 + number, 8), (20 * number, 0, 0)).save(folder / name)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+
+
+def captions_by_file(dataset):
+    return {photo.name.rsplit("/", 1)[-1]: photo.captions for photo in dataset.photos}
+
+
+def sizes(dataset):
+    return [len(dataset.split(split)) for split in ("train", "dev", "test")]
+
+
+def lines(records):
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def coco(rows, identity=lambda number: number):
+    images = [
+        {"id": n, "file_name": name} for n, name in enumerate(dict.fromkeys(r[0] for r in rows))
+    ]
+    ids = {image["file_name"]: image["id"] for image in images}
+    found = [{"image_id": identity(ids[name]), "caption": text} for name, text, _ in rows]
+    return {"images": images, "annotations": found}
+
+
+def in_cells(write_cell):
+    rows = [f"{n}\t{write_cell(list(texts))}\n" for n, texts in CAPTIONS.items()]
+    return "file\tcaptions\n" + "".join(rows)
+
+
+def as_numpy(texts):
+    return "[" + " ".join(repr(text) for text in texts) + "]"
+
+
+PHOTO_OF = {"image": "001.jpg", "sentences": [{"raw": "x", "tokens": ["x"]}]}
+ONE_FILE = {
+    "HF metadata.jsonl": ("metadata.jsonl", lines({"file_name": n, "text": t} for n, t, _ in ROWS)),
+    "HF metadata.csv": (
+        "metadata.csv",
+        "file_name,text\n" + "".join(f"{n},{t}\n" for n, t, _ in ROWS),
+    ),
+    "JSON lines named .json": ("data.json", lines({"image": n, "caption": t} for n, t, _ in ROWS)),
+    "BLIP list": (
+        "annotations/train.json",
+        [{"image": f"photos/{n}", "caption": t} for n, t, _ in ROWS],
+    ),
+    "LAVIS lists": ("data.json", [{"image": n, "caption": list(t)} for n, t in CAPTIONS.items()]),
+    "captions by photo": ("captions.json", {n: list(t) for n, t in CAPTIONS.items()}),
+    "Karpathy's form": (
+        "my.json",
+        {
+            "images": [
+                {"filename": n, "sentences": [{"raw": t} for t in ts]} for n, ts in CAPTIONS.items()
+            ]
+        },
+    ),
+    "COCO results": ("results.json", [{"image_id": int(n[:3]), "caption": t} for n, t, _ in ROWS]),
+    "COCO form": ("annotations/captions.json", coco(ROWS)),
+    "COCO form, ids as text": ("my.json", coco(ROWS, str)),
+    "token file": (
+        "my.tokens.txt",
+        "".join(f"{n}#{i % 2}\t{t}\n" for i, (n, t, _) in enumerate(ROWS)),
+    ),
+    "Flickr8k-CN": (
+        "zhc.txt",
+        "".join(f"{n[:3]}#zhc#{i % 2} {t}\n" for i, (n, t, _) in enumerate(ROWS)),
+    ),
+    "JSON in a cell": (
+        "captions.tsv",
+        in_cells(lambda texts: '"' + json.dumps(texts).replace('"', '""') + '"'),
+    ),
+    "Python in a cell": ("captions.tsv", in_cells(repr)),
+    "NumPy in a cell": ("captions.tsv", in_cells(as_numpy)),
+    "columns of other names": ("my.csv", "Bild;Satz\n" + "".join(f"{n};{t}\n" for n, t, _ in ROWS)),
+    "Excel's first line": (
+        "my.csv",
+        "sep=;\nimage;caption\n" + "".join(f"{n};{t}\n" for n, t, _ in ROWS),
+    ),
+    "caption first, unquoted": (
+        "my.csv",
+        "caption,image\n" + "".join(f"{t},{n}\n" for n, t, _ in ROWS),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ONE_FILE)
+@pytest.mark.parametrize("photos", ["", "photos"])
+def test_a_caption_file_of_any_form_gives_the_same_captions(tmp_path, form, photos):
+    name, content = ONE_FILE[form]
+    root = tmp_path / "mine"
+    write_photos(root / photos)
+    write(root / name, content)
+    dataset = load(root)
+    assert kind_of(root)
+    assert dataset.name == "mine"
+    assert captions_by_file(dataset) == CAPTIONS
+    assert min(sizes(dataset)) > 0
+    assert dataset.oddities.losses(("train", "dev", "test"))[0] == 0
+
+
+@pytest.mark.parametrize("endings", [".txt", ".caption", ".jpg.txt"])
+def test_texts_beside_photos_hold_a_caption_a_line(tmp_path, endings):
+    for folder in ("", "10_dog/"):
+        write_photos(tmp_path / folder, NAMES[:3])
+        for name in NAMES[:3]:
+            write(tmp_path / folder / (name[:3] + endings), "\n".join(CAPTIONS[name]) + "\n")
+    dataset = load(tmp_path)
+    assert [photo.captions for photo in dataset.photos] == [CAPTIONS[n] for n in NAMES[:3]] * 2
+
+
+def test_what_many_photos_exports_as_texts_is_read_back(tmp_path):
+    from captioning.batch import Row, to_texts
+
+    write_photos(tmp_path, NAMES)
+    (tmp_path / "texts.zip").write_bytes(to_texts(Row(n, t[0]) for n, t in CAPTIONS.items()))
+    shutil.unpack_archive(tmp_path / "texts.zip", tmp_path)
+    assert captions_by_file(load(tmp_path)) == {n: t[:1] for n, t in CAPTIONS.items()}
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "txt"])
+def test_folders_named_after_splits_are_one_data_set(tmp_path, form):
+    for folder, split in (("train", "train"), ("validation", "val"), ("test", "test")):
+        rows = [row for row in ROWS if row[2] == split]
+        write_photos(tmp_path / folder, list(dict.fromkeys(row[0] for row in rows)))
+        if form == "csv":
+            write(
+                tmp_path / folder / "metadata.csv",
+                "file_name,text\n" + "".join(f"{n},{t}\n" for n, t, _ in rows),
+            )
+        elif form == "jsonl":
+            write(
+                tmp_path / folder / "metadata.jsonl",
+                lines({"file_name": n, "text": t} for n, t, _ in rows),
+            )
+        else:
+            for name in {row[0] for row in rows}:
+                write(tmp_path / folder / f"{name[:3]}.txt", "\n".join(CAPTIONS[name]))
+    dataset = load(tmp_path)
+    assert sizes(dataset) == [6, 2, 2]
+    assert captions_by_file(dataset) == CAPTIONS
+    assert dataset.photos[-1].name == "validation/008.jpg"
+
+
+@pytest.mark.parametrize("stem", ["{}", "coco_karpathy_{}", "captions-{}2017"])
+@pytest.mark.parametrize("form", ["csv", "json", "coco"])
+def test_a_caption_file_a_split_gives_the_splits(tmp_path, stem, form):
+    write_photos(tmp_path / "photos")
+    for split in ("train", "val", "test"):
+        rows = [row for row in ROWS if row[2] == split]
+        if form == "csv":
+            content = "image,caption\n" + "".join(f"{n},{t}\n" for n, t, _ in rows)
+        else:
+            content = (
+                coco(rows) if form == "coco" else [{"image": n, "caption": t} for n, t, _ in rows]
+            )
+        ending = "csv" if form == "csv" else "json"
+        write(tmp_path / "annotations" / f"{stem.format(split)}.{ending}", content)
+    dataset = load(tmp_path)
+    assert sizes(dataset) == [6, 2, 2]
+    assert captions_by_file(dataset) == CAPTIONS
+
+
+def test_folders_of_photos_named_after_splits_give_the_splits(tmp_path):
+    for split in ("train", "val", "test"):
+        write_photos(
+            tmp_path / "images" / split,
+            [n for n, s in zip(NAMES, SPLITS, strict=True) if s == split],
+        )
+    write(tmp_path / "captions.csv", "image,caption\n" + "".join(f"{n},{t}\n" for n, t, _ in ROWS))
+    dataset = load(tmp_path)
+    assert sizes(dataset) == [6, 2, 2]
+    assert "names of the folders" in dataset.summary()
+
+
+def test_a_new_layout_of_flickr8ks_photos_has_its_official_splits(tmp_path):
+    official = official_splits()
+    names = [
+        next(n for n, s in official.items() if s == split) for split in ("train", "dev", "test")
+    ]
+    write_photos(tmp_path / "Images", names)
+    write(tmp_path / "cn.txt", "".join(f"{n[:-4]}#zhc#0 一只狗\n" for n in names))
+    assert sizes(load(tmp_path)) == [1, 1, 1]
+
+
+def test_hugging_faces_flickr30k_has_karpathys_splits(tmp_path):
+    write_photos(tmp_path / "flickr30k-images")
+    rows = [
+        f'"{json.dumps(list(t)).replace(chr(34), chr(34) * 2)}","[0, 1]",{s},{n},{i}\n'
+        for i, ((n, t), s) in enumerate(zip(CAPTIONS.items(), SPLITS, strict=True))
+    ]
+    write(
+        tmp_path / "flickr_annotations_30k.csv",
+        "raw,sentids,split,filename,img_id\n" + "".join(rows),
+    )
+    dataset = load(tmp_path)
+    assert dataset.name == "flickr30k"
+    assert captions_by_file(dataset) == CAPTIONS
+    assert sizes(dataset) == [6, 2, 2]
+
+
+def test_karpathys_coco_takes_the_photos_of_2017(tmp_path):
+    images = [
+        {
+            "filepath": "val2014",
+            "filename": f"COCO_val2014_000000000{n}",
+            "split": s,
+            "cocoid": int(n[:3]),
+        }
+        for n, s in zip(NAMES, SPLITS, strict=True)
+    ]
+    for image, name in zip(images, NAMES, strict=True):
+        image["sentences"] = [{"raw": text} for text in CAPTIONS[name]]
+    write(tmp_path / "dataset_coco.json", {"images": images})
+    write_photos(tmp_path / "train2017", [f"000000000{n}" for n in NAMES[:5]])
+    write_photos(tmp_path / "val2017", [f"000000000{n}" for n in NAMES[5:]])
+    dataset = load(tmp_path)
+    assert {n[-7:]: t for n, t in captions_by_file(dataset).items()} == CAPTIONS
+    assert sizes(dataset) == [6, 2, 2]
+
+
+def test_ids_that_do_not_meet_are_named(tmp_path):
+    write_photos(tmp_path)
+    write(tmp_path / "my.json", coco(ROWS, lambda number: f"x{number}"))
+    with pytest.raises(DatasetError, match="ids such as 'x0'"):
+        load(tmp_path)
+
+
+def test_rows_of_too_many_cells_are_named_as_such(tmp_path):
+    write_photos(tmp_path)
+    rows = "".join(f"{n},a dog, a cat,train\n" for n in NAMES)
+    write(tmp_path / "captions.csv", "image,caption,split\n" + rows)
+    with pytest.raises(DatasetError, match="10 rows have more cells than the first line"):
+        load(tmp_path)
+
+
+def test_a_folder_without_captions_says_what_it_holds(tmp_path):
+    write_photos(tmp_path)
+    write(tmp_path / "readme.md", "hello")
+    with pytest.raises(DatasetError, match=r"'readme.md'"):
+        load(tmp_path)
+
+
+def test_the_documentation_lists_the_layouts_as_the_code_does():
+    assert layouts_table() in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+COLLECTED = {
+    "c01-coco-string-ids": 10,
+    "c03-coco-own-name": 10,
+    "d04-split-column-ignored": 10,
+    "d07-hf-flickr30k-csv": 30,
+    "d09-flickr8k-cn": 20,
+    "d10-kohya-folder": 10,
+    "d11-metadata-jsonl": 10,
+    "d22-hf-metadata-per-split": 55,
+    "e01-one-bad-byte": 10,
+    "e03-gbk": 10,
+    "k01-karpathy-2017": 10,
+    "n01-jfif": 2,
+    "q02-caption-first-unquoted": 10,
+    "t02-three-photos": 3,
+}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the collected cases")
+@pytest.mark.parametrize("case", COLLECTED)
+def test_collected_cases_of_layouts(tmp_path, case):
+    dataset = load(shutil.copytree(CASES / case, tmp_path / case))
+    assert sum(len(photo.captions) for photo in dataset.photos) == COLLECTED[case]
