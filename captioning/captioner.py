@@ -13,7 +13,7 @@ from PIL import Image
 
 from captioning.arrays import assign_weights
 from captioning.bundle import Bundle, read_bundle
-from captioning.calibration import Calibration
+from captioning.calibration import Calibration, Level
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import Decoder, build_decoder
@@ -32,7 +32,7 @@ from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, pooled, store_folder
 from captioning.images import read_image
 from captioning.prefetch import ahead
-from captioning.text import tokenize
+from captioning.text import sentence, tokenize
 
 __all__ = ["Alternative", "Caption", "Captioner", "Word"]
 
@@ -58,7 +58,7 @@ class Caption:
     """A sentence about a photo.
 
     Attributes:
-        text: the sentence.
+        text: the sentence as the model writes it: words in lower case, no punctuation.
         log_prob: natural logarithm of its probability, the product of its words'.
         words: its words with their probabilities, given the photo and the words before.
         alternatives: the other sentences the search ended with, the best first.
@@ -68,6 +68,7 @@ class Caption:
         confidence: from 0 to 1, the share of good sentences among those of which the model was so
             sure, on the dev photos; None if the model was never calibrated.
         familiar: whether the photo is like those of training; None likewise.
+        level: "sure", "fairly sure" or "not sure"; None likewise.
     """
 
     text: str
@@ -79,6 +80,17 @@ class Caption:
     decoding: DecodingConfig
     confidence: float | None = None
     familiar: bool | None = None
+    level: Level | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The caption as people write it, with a capital letter and a full stop."""
+        return sentence(self.text)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the caption needs a warning wherever it goes."""
+        return self.level == "not sure"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as the command line prints it; the sentence stands under `caption`."""
@@ -373,10 +385,10 @@ class Captioner:
         strangeness: float | None,
     ) -> Caption:
         best, *others = hypotheses
-        confidence, familiar = None, None
+        confidence, familiar, level = None, None, None
         if self.calibration is not None and strangeness is not None:
             log_probs = np.asarray(best.log_probs)
-            confidence, familiar = self.calibration.judge(log_probs, float(strangeness))
+            confidence, familiar, level = self.calibration.judge(log_probs, float(strangeness))
         words = self.bundle.vocabulary.words
         return Caption(
             text=self._text(best),
@@ -391,6 +403,7 @@ class Captioner:
             decoding=decoding,
             confidence=confidence,
             familiar=familiar,
+            level=level,
         )
 
     def _text(self, hypothesis: Hypothesis) -> str:

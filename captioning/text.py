@@ -7,9 +7,12 @@ this gives the same BLEU, ROUGE-L and CIDEr as the Java tokeniser of pycocoevalc
 
 import string
 
-__all__ = ["clean", "tokenize"]
+__all__ = ["clean", "sentence", "tokenize"]
 
 _STRIP_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+_WRITTEN = {"i": "I", "tshirt": "T-shirt", "tshirts": "T-shirts"}
+"""How people write words that cleaning changed."""
 
 
 def clean(caption: str) -> str:
@@ -28,3 +31,15 @@ def tokenize(caption: str) -> list[str]:
     ['two', 'dogs', 'run']
     """
     return caption.lower().translate(_STRIP_PUNCTUATION).split()
+
+
+def sentence(caption: str) -> str:
+    """Write a model's caption the way people write a sentence: a capital letter and a full stop.
+
+    >>> sentence("two dogs look out of a window")
+    'Two dogs look out of a window.'
+    >>> sentence("")
+    ''
+    """
+    written = " ".join(_WRITTEN.get(word, word) for word in caption.split())
+    return f"{written[0].upper()}{written[1:]}." if written else ""

@@ -32,11 +32,15 @@ class Row:
 
     Attributes:
         photo: its name in the album.
-        caption: the sentence; empty if there is none, or if the model found nothing to say.
+        caption: the sentence as people write it; empty if there is none, or if the model found
+            nothing to say.
         log_prob: natural logarithm of its probability; None for a person's caption or none.
         by: the model that wrote it, or "person".
         error: why the photo could not be captioned; else empty.
         seconds: the model's time for it.
+        confidence: 0 to 1, as `Caption.confidence`; None for a person's caption or none.
+        familiar: whether the photo is like those of training; None likewise.
+        level: "sure", "fairly sure" or "not sure"; empty likewise.
     """
 
     photo: str
@@ -45,6 +49,9 @@ class Row:
     by: str = ""
     error: str = ""
     seconds: float = 0.0
+    confidence: float | None = None
+    familiar: bool | None = None
+    level: str = ""
 
     def corrected(self, caption: str) -> "Row":
         """Return the row with a person's caption; the machine's probability no longer holds."""
@@ -132,8 +139,11 @@ def _describe(
 def _row(photo: AlbumPhoto, caption: "Caption", seconds: float) -> Row:
     return Row(
         photo=photo.name,
-        caption=caption.text,
+        caption=caption.sentence,
         log_prob=round(caption.log_prob, 4),
         by=caption.model,
         seconds=round(seconds, 4),
+        confidence=None if caption.confidence is None else round(caption.confidence, 3),
+        familiar=caption.familiar,
+        level=caption.level or "",
     )

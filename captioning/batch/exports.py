@@ -7,13 +7,14 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import PurePosixPath
 
 from captioning.batch.captioning import Row
 
 __all__ = ["COLUMNS", "to_coco", "to_csv", "to_jsonl", "to_texts"]
 
-COLUMNS = ("photo", "caption", "log_prob", "by", "error", "seconds")
+COLUMNS = tuple(field.name for field in fields(Row))
 _COCO_NAME = re.compile(r"(?:COCO_\w+_)?0*(\d+)")
 
 
@@ -52,7 +53,14 @@ def to_texts(rows: Iterable[Row]) -> bytes:
 def to_coco(rows: Sequence[Row]) -> str:
     """Write captions as COCO results.  The id is the number in a COCO name, else the name."""
     results = [
-        {"image_id": _coco_id(row.photo), "caption": row.caption} for row in rows if row.caption
+        {
+            "image_id": _coco_id(row.photo),
+            "caption": row.caption,
+            "confidence": row.confidence,
+            "familiar": row.familiar,
+        }
+        for row in rows
+        if row.caption
     ]
     return json.dumps(results, ensure_ascii=False)
 

@@ -11,6 +11,9 @@ from captioning.errors import DatasetError
 
 __all__ = ["Journal"]
 
+_FIRST_COLUMNS = ("photo", "caption", "log_prob", "by", "error", "seconds")
+_BOOLEANS = {"True": True, "False": False}
+
 
 class Journal:
     """Rows on disk.
@@ -75,7 +78,9 @@ class Journal:
         # A last line without its end was being written when the job was stopped.
         whole = text[: text.rfind("\n") + 1]
         reader = csv.DictReader(io.StringIO(whole, newline=""))
-        if whole and tuple(reader.fieldnames or ()) != COLUMNS:
+        # Files of older versions have fewer columns; what is missing stays empty.
+        named = tuple(reader.fieldnames or ())
+        if whole and (len(named) < len(_FIRST_COLUMNS) or named != COLUMNS[: len(named)]):
             raise DatasetError(
                 f"{self.path} is there already and is no file of captions: its first line should "
                 f"be {','.join(COLUMNS)}. Name another file."
@@ -94,4 +99,7 @@ def _row(values: dict[str, str]) -> Row:
         by=values["by"],
         error=values["error"],
         seconds=float(values["seconds"]),
+        confidence=float(values["confidence"]) if values.get("confidence") else None,
+        familiar=_BOOLEANS.get(values.get("familiar") or ""),
+        level=values.get("level") or "",
     )

@@ -3,6 +3,6 @@
 `captioning.calibration.fitting` fits both; reading them needs NumPy alone.
 """
 
-from captioning.calibration.confidence import Calibration, Confidence, Familiarity
+from captioning.calibration.confidence import Calibration, Confidence, Familiarity, Level
 
-__all__ = ["Calibration", "Confidence", "Familiarity"]
+__all__ = ["Calibration", "Confidence", "Familiarity", "Level"]

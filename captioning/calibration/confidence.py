@@ -5,13 +5,19 @@ NumPy alone, so that it can be read and tested without a network.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
 from captioning.errors import BundleError
 
-__all__ = ["Calibration", "Confidence", "Familiarity"]
+__all__ = ["Calibration", "Confidence", "Familiarity", "Judgement", "Level"]
+
+Level = Literal["sure", "fairly sure", "not sure"]
+"""What people read instead of a number."""
+
+USUAL_LEVELS = (0.35, 0.65)
+"""Of a calibration that has none: below the first "not sure", from the second on "sure"."""
 
 COMPONENTS = 64
 REGIONS = 12_000
@@ -176,6 +182,20 @@ def signs_of(log_probs: np.ndarray, strangeness: float) -> np.ndarray:
     return np.array([np.mean(log_probs), np.min(log_probs), min(strangeness, STRANGEST)])
 
 
+class Judgement(NamedTuple):
+    """What a model thinks of one caption.
+
+    Attributes:
+        confidence: how likely the caption is good, 0 to 1.
+        familiar: whether the photo is like those of training.
+        level: the same in a word; a caption of an unfamiliar photo is "not sure".
+    """
+
+    confidence: float
+    familiar: bool
+    level: Level
+
+
 @dataclass(frozen=True)
 class Calibration:
     """All that a bundle stores to judge its own sentences.
@@ -185,17 +205,27 @@ class Calibration:
         confidence: in sentences.
         limit: a stranger photo is unfamiliar.
         facts: what it was fitted on, and what it does there.
+        levels: confidence below the first is "not sure", from the second on "sure".
     """
 
     familiarity: Familiarity
     confidence: Confidence
     limit: float
     facts: Mapping[str, Any]
+    levels: tuple[float, float] = USUAL_LEVELS
 
-    def judge(self, log_probs: np.ndarray, strangeness: float) -> tuple[float, bool]:
-        """Return how likely a sentence is good, and whether its photo is familiar."""
+    def judge(self, log_probs: np.ndarray, strangeness: float) -> Judgement:
+        """Judge a caption by its words' log-probabilities and its photo's strangeness."""
         familiar = bool(strangeness <= self.limit)
-        return self.confidence(signs_of(log_probs, strangeness), familiar), familiar
+        confidence = self.confidence(signs_of(log_probs, strangeness), familiar)
+        return Judgement(confidence, familiar, self.level(confidence, familiar))
+
+    def level(self, confidence: float, familiar: bool = True) -> Level:
+        """Put a confidence into a word."""
+        low, high = self.levels
+        if not familiar or confidence < low:
+            return "not sure"
+        return "sure" if confidence >= high else "fairly sure"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, all but the arrays."""
@@ -203,6 +233,7 @@ class Calibration:
             "limit": self.limit,
             "weights": list(self.confidence.weights),
             "doubt": self.confidence.doubt,
+            "levels": list(self.levels),
             **self.facts,
         }
 
@@ -219,11 +250,12 @@ class Calibration:
         try:
             weights = tuple(float(weight) for weight in facts.pop("weights"))
             limit, doubt = float(facts.pop("limit")), float(facts.pop("doubt"))
+            low, high = (float(level) for level in facts.pop("levels", USUAL_LEVELS))
             found = {name: np.asarray(value, np.float32) for name, value in arrays.items()}
             familiarity = Familiarity(**found)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{source}: {error!s} is missing or wrong.") from error
-        numbers = [np.array([limit, doubt, *weights]), *found.values()]
+        numbers = [np.array([limit, doubt, low, high, *weights]), *found.values()]
         channels, *rest = familiarity.components.shape
         kept = rest[0] if len(rest) == 1 else -1
         figures = familiarity.usual.shape
@@ -237,7 +269,7 @@ class Calibration:
             or shapes != [(channels,), (channels,), (kept,), figures * 2]
         ):
             raise BundleError(f"{source}: the arrays do not fit together.")
-        return cls(familiarity, Confidence(weights, doubt), limit, facts)
+        return cls(familiarity, Confidence(weights, doubt), limit, facts, (low, high))
 
 
 def _logistic(value: Any) -> Any:

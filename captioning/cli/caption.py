@@ -150,10 +150,9 @@ def _print_caption(
     caption = captioner.caption(read_image(photo.read(), name=Path(photo.name).name), decoding)
     if as_json:
         print_json({"photo": photo.name, **caption.to_dict()})
-    elif alone:
-        print(caption.text)
     else:
-        print(f"{photo.name}: {caption.text}", flush=True)
+        written = f"Not sure: {caption.sentence}" if caption.doubtful else caption.sentence
+        print(written if alone else f"{photo.name}: {written}", flush=True)
 
 
 def _tell_failure(photo: str, error: CaptioningError, *, as_json: bool) -> None:

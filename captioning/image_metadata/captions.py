@@ -6,7 +6,8 @@ A photo file keeps its caption in several places, and programs differ in which t
 changes: libraries for it either compile native code or are no longer kept up, and Pillow would
 encode the picture anew.
 
-What a machine wrote says so first, with the model and how sure it is.
+What a machine wrote says so first, with the model and how sure it is; a caption that the model
+doubts begins with "Not sure:".
 """
 
 import contextlib
@@ -37,7 +38,8 @@ __all__ = [
 MACHINE_MADE = "Machine-made caption: "
 """What a caption begins with that no person has checked; facts may stand before the colon."""
 
-_MARK = re.compile(r"Machine-made caption(?: \([^()]*\))?: ")
+_DOUBT = "Not sure: "
+_MARK = re.compile(r"(?:Not sure: )?Machine-made caption(?: \([^()]*\))?: ")
 _DESCRIPTION, _ALT_TEXT = "dc:description", "Iptc4xmpCore:AltTextAccessibility"
 _WRITER = "photoshop:CaptionWriter"
 _ORIENTATION = 0x0112
@@ -76,31 +78,43 @@ class CaptionedPhoto:
     notes: tuple[str, ...] = ()
 
 
-def alt_text(caption: str, *, machine_made: bool = True, confidence: float | None = None) -> str:
+def alt_text(
+    caption: str,
+    *,
+    machine_made: bool = True,
+    confidence: float | None = None,
+    doubtful: bool = False,
+) -> str:
     """Return a caption as text to be read out; what a machine wrote says so first.
 
     Args:
         caption: the sentence.
         machine_made: whether no person has checked it.
         confidence: how sure the model is that it is right, 0 to 1.
+        doubtful: whether the model's level of confidence is "not sure".
 
-    >>> alt_text("a dog runs")
-    'Machine-made caption: a dog runs'
-    >>> alt_text("a dog runs", confidence=0.384)
-    'Machine-made caption (38 % sure): a dog runs'
+    >>> alt_text("A dog runs.")
+    'Machine-made caption: A dog runs.'
+    >>> alt_text("A dog runs.", confidence=0.184, doubtful=True)
+    'Not sure: Machine-made caption (18 % sure): A dog runs.'
     """
-    return (_mark(None, confidence) if machine_made else "") + caption
+    return (_mark(None, confidence, doubtful) if machine_made else "") + caption
 
 
 def alt_html(
-    caption: str, file_name: str, *, machine_made: bool = True, confidence: float | None = None
+    caption: str,
+    file_name: str,
+    *,
+    machine_made: bool = True,
+    confidence: float | None = None,
+    doubtful: bool = False,
 ) -> str:
     """Return an HTML image with the caption as its alternative text.
 
     >>> alt_html("a dog", "IMG #1.jpg", machine_made=False)
     '<img src="IMG%20%231.jpg" alt="a dog">'
     """
-    text = alt_text(caption, machine_made=machine_made, confidence=confidence)
+    text = alt_text(caption, machine_made=machine_made, confidence=confidence, doubtful=doubtful)
     source = urllib.parse.quote(file_name, errors="surrogateescape")
     return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
 
@@ -112,6 +126,7 @@ def write_caption(
     writer: str | None = None,
     version: str = "",
     confidence: float | None = None,
+    doubtful: bool = False,
 ) -> CaptionedPhoto:
     """Put a caption into a copy of a photo.
 
@@ -121,6 +136,7 @@ def write_caption(
         writer: the model that wrote it, or None if a person wrote or corrected it.
         version: the model's.
         confidence: how sure the model is that the caption is right, 0 to 1.
+        doubtful: whether the model's level of confidence is "not sure".
 
     Returns:
         The copy.  A JPEG, PNG, WebP, GIF or TIFF keeps its picture data, byte by byte; another
@@ -138,7 +154,7 @@ def write_caption(
         container = next(kind for kind in CONTAINERS if kind.ending == "png")
         notes += [note] if note else []
     model = f"{writer} {version}".strip() if writer is not None else None
-    text = caption if model is None else _mark(model, confidence) + caption
+    text = caption if model is None else _mark(model, confidence, doubtful) + caption
     old = container.read(photo)
     new = Metadata(
         xmp=xmp.with_properties(
@@ -146,7 +162,10 @@ def write_caption(
             {
                 _DESCRIPTION: text,
                 _ALT_TEXT: alt_text(
-                    caption, machine_made=writer is not None, confidence=confidence
+                    caption,
+                    machine_made=writer is not None,
+                    confidence=confidence,
+                    doubtful=doubtful,
                 ),
                 _WRITER: writer,
                 _VERSION: version or None,
@@ -196,11 +215,12 @@ def read_caption(photo: bytes) -> StoredCaption | None:
     )
 
 
-def _mark(model: str | None, confidence: float | None) -> str:
+def _mark(model: str | None, confidence: float | None, doubtful: bool) -> str:
     """Return the words that stand before a caption that a machine wrote."""
     facts = [model] if model else []
     facts += [] if confidence is None else [f"{confidence:.0%}".replace("%", " % sure")]
-    return f"Machine-made caption ({', '.join(facts)}): " if facts else MACHINE_MADE
+    mark = f"Machine-made caption ({', '.join(facts)}): " if facts else MACHINE_MADE
+    return _DOUBT + mark if doubtful else mark
 
 
 def _written(container: Container, photo: bytes, new: Metadata, notes: list[str]) -> bytes:

@@ -13,6 +13,7 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
+from captioning.text import sentence
 from pages.ui import cache, state
 from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
@@ -32,9 +33,6 @@ __all__ = [
 ]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-UNSURE = 0.35
-"""Below this share of good sentences the page says so first."""
-
 _DETAILS = "How sure it was, and what else it nearly wrote"
 
 
@@ -132,7 +130,7 @@ def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: 
     with right:
         caption = cache.caption(bundle, picture.data, picture.name, decoding)
         write = st.title if alone else st.header
-        write(plain(caption.text) or "(no words)", anchor=False)
+        write(plain(caption.sentence) or "(no words)", anchor=False)
         st.caption(
             f"Written by **{plain(caption.model)}** in {seconds(caption.seconds)} "
             f"{how_chosen(decoding)}. The probabilities of its words multiply to "
@@ -145,29 +143,32 @@ def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: 
     return caption
 
 
+_MEANING = {
+    "sure": "**Sure:** most captions with this mark describe the photo well.",
+    "fairly sure": "**Fairly sure:** about half of the captions with this mark are good; "
+    "the others have mistakes.",
+    "not sure": "**Not sure:** most captions with this mark have mistakes.",
+}
+_JUDGED = (
+    "Measured on photos the model did not learn from. A caption is good if it scores at least 50 "
+    "in CIDEr against what people wrote about the photo."
+)
+
+
 def show_sureness(caption: "Caption") -> None:
     """Say how far the sentence may be trusted, if the model was calibrated to know that."""
-    if caption.confidence is None:
+    if caption.level is None:
         return
-    share = f"about {round(caption.confidence * 10)} in 10"
     if caption.familiar is False:
         st.warning(
-            "**Not sure:** this picture is unlike the photos the model learned from, so the "
+            "**Not sure:** this picture is unlike the photos the model learned from. The "
             "sentence may have nothing to do with it.",
             icon=":material/help:",
         )
-    elif caption.confidence < UNSURE:
-        st.warning(
-            f"**Not sure:** when it was as unsure as here, {share} of its sentences were good.",
-            icon=":material/help:",
-        )
+    elif caption.doubtful:
+        st.warning(_MEANING[caption.level], icon=":material/help:")
     else:
-        st.caption(
-            f":material/check_circle: Fairly sure: when it was as sure as here, {share} of its "
-            "sentences were good.",
-            help="Judged on photos it did not learn from. A sentence counts as good when it "
-            "scores at least 50 in CIDEr against what five people wrote.",
-        )
+        st.caption(f":material/check_circle: {_MEANING[caption.level]}", help=_JUDGED)
 
 
 def _words(caption: "Caption") -> None:
@@ -181,7 +182,7 @@ def _alternatives(caption: "Caption") -> None:
     if not caption.alternatives:
         st.caption("With beam width 1 there is no second sentence. Widen the beam in Settings.")
         return
-    rows = [(percent(a.log_prob), plain(a.caption)) for a in caption.alternatives]
+    rows = [(percent(a.log_prob), plain(sentence(a.caption))) for a in caption.alternatives]
     st.table(
         {"Probability": [p for p, _ in rows], "Sentence": [c for _, c in rows]},
         hide_index=True,

@@ -72,11 +72,18 @@ def tree(bundle: Bundle, picture: Picture, decoding: DecodingConfig) -> "list[No
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def captioned_copy(
-    photo: bytes, caption: str, writer: str | None, version: str, confidence: float | None
+    photo: bytes,
+    caption: str,
+    *,
+    writer: str,
+    version: str,
+    confidence: float | None,
+    doubtful: bool,
 ) -> CaptionedPhoto:
     """Return a copy of the photo file with the caption in it."""
-    facts = {"version": version, "confidence": confidence}
-    return write_caption(photo, caption, writer=writer, **facts)  # type: ignore[arg-type]
+    return write_caption(
+        photo, caption, writer=writer, version=version, confidence=confidence, doubtful=doubtful
+    )
 
 
 def _attention(

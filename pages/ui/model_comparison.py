@@ -8,6 +8,7 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
+from captioning.text import clean
 from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.pictures import Picture
@@ -47,7 +48,7 @@ def compare_models(
             except CaptioningError as error:
                 problem(error)
                 continue
-            st.subheader(mark_differences(caption.text, first.text), anchor=False)
+            st.subheader(mark_differences(caption.sentence, first.sentence), anchor=False)
             st.caption(
                 f"**{plain(name)}**, {models[name].decoder.kind}, {models[name].encoder.name}: "
                 f"{percent(caption.log_prob)}, {seconds(caption.seconds)}"
@@ -55,14 +56,17 @@ def compare_models(
 
 
 def mark_differences(sentence: str, other: str) -> str:
-    """Write `sentence` with the words marked that `other` does not have at that place.
+    r"""Write `sentence` with the words marked that `other` does not have at that place.
 
     >>> mark_differences("a big dog runs", "a dog runs")
     'a :primary-background[big] dog runs'
+    >>> mark_differences("A dog.", "A dog runs.")
+    'A dog\\.'
     """
-    words, others = sentence.split(), other.split()
+    words = sentence.split()
+    compared, others = ([clean(word) for word in text.split()] for text in (sentence, other))
     parts = []
-    matcher = difflib.SequenceMatcher(a=others, b=words, autojunk=False)
+    matcher = difflib.SequenceMatcher(a=others, b=compared, autojunk=False)
     for kind, _, _, start, end in matcher.get_opcodes():
         text = plain(" ".join(words[start:end]))
         if text:

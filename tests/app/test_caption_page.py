@@ -28,7 +28,7 @@ def page(model, open_page):
 def test_a_photo_is_answered_with_its_sentence_as_the_title(page, jpeg):
     upload(page, ("dog.jpg", jpeg("red")))
     assert not page.exception
-    assert [title.value for title in page.title] == ["a red a"]
+    assert [title.value for title in page.title] == [r"A red a\."]
     shown = visible(page)
     assert "tiny" in shown and "0.42 s" in shown
     assert "0.90%" in shown  # 0.9 x 0.5 x 0.02
@@ -37,7 +37,7 @@ def test_a_photo_is_answered_with_its_sentence_as_the_title(page, jpeg):
 def test_the_other_beams_stand_below_with_their_probabilities(page, jpeg):
     upload(page, ("dog.jpg", jpeg("red")))
     table = page.table[0].value
-    assert list(table["Sentence"]) == ["another sentence 1", "another sentence 2"]
+    assert list(table["Sentence"]) == [r"Another sentence 1\.", r"Another sentence 2\."]
     assert list(table["Probability"]) == ["0.10%", "0.10%"]
 
 
@@ -58,7 +58,7 @@ def test_several_photos_are_captioned_and_a_bad_one_stops_none(page, jpeg):
     )
     assert not page.exception
     sentences = [header.value for header in page.header]
-    assert sentences[1:] == ["a red a", "a blue a"]
+    assert sentences[1:] == [r"A red a\.", r"A blue a\."]
     notes, empty = (error.value.replace("\\", "") for error in page.error)
     assert "my_notes_2.jpg" in notes and "not a picture" in notes
     assert "empty.png" in empty and "0 bytes" in empty
@@ -96,7 +96,7 @@ def test_a_camera_shot_is_captioned(model, open_page, jpeg):
     app = open_page(**{"caption.source": "Camera"})
     app.camera_input(key="caption.camera").upload("shot.jpg", jpeg("green")).run()
     assert not app.exception
-    assert app.title[0].value == "a green a"
+    assert app.title[0].value == r"A green a\."
 
 
 def test_the_gallery_offers_generated_photos_where_there_is_no_data_set(model, open_page, home):
@@ -126,7 +126,7 @@ def test_whoever_has_no_photo_at_hand_takes_one_of_the_app_s(model, open_page, j
     assert not app.title and "caption.sample" not in app.query_params
     app.button(key="caption.pick.dogs").click().run()
     upload(app, ("mine.jpg", jpeg("red")))
-    assert app.title[0].value == "a red a" and "caption.sample" not in app.query_params
+    assert app.title[0].value == r"A red a\." and "caption.sample" not in app.query_params
 
 
 @pytest.mark.parametrize("name", ["gone", "../camera", ""])

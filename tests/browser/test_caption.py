@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from captioning.images import read_image
+from captioning.text import sentence
 
 GALLERY = "caption.model=tiny&caption.source=Gallery&caption.photo=shapes_00009.png"
 
@@ -21,7 +22,7 @@ def jpeg(tmp_path_factory, photo):
     return path
 
 
-def sentence_on_the_command_line(photo, home):
+def caption_on_the_command_line(photo, home):
     command = [sys.executable, "-m", "captioning", "caption", str(photo), "--json"]
     command += ["--model", str(home / "models" / "tiny")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -36,8 +37,8 @@ def test_home_leads_to_a_caption(server, tab, home, jpeg):
     tab.get_by_role("option", name="tiny").click()
     tab.keyboard.press("Escape")
     tab.locator("input[type=file]").set_input_files(jpeg)
-    sentence = tab.get_by_role("heading", level=1).inner_text()
-    assert sentence == sentence_on_the_command_line(jpeg, home)
+    written = tab.get_by_role("heading", level=1).inner_text()
+    assert written == sentence(caption_on_the_command_line(jpeg, home))
 
     tab.get_by_text("Written by tiny").wait_for()
     tab.get_by_text("What else it nearly wrote").wait_for()

@@ -6,6 +6,7 @@ import pytest
 
 from captioning.image_metadata import MACHINE_MADE, read_caption
 from captioning.images import read_image
+from captioning.text import tokenize
 
 RECORD_SPEECH = """
 window.spoken = [];
@@ -49,5 +50,5 @@ def test_the_tree_is_drawn(warm_server, tab, jpeg):
     sentence = open_part(tab, warm_server, "The search", jpeg)
     tree = tab.get_by_test_id("stGraphVizChart").locator("svg")
     tree.wait_for()
-    for word in sentence.split():
+    for word in tokenize(sentence):
         assert tree.get_by_text(word, exact=True).count()

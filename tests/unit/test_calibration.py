@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_a_caption_says_how_sure_it_is(calibrated, dataset):
     captioner = Captioner.load(folder)
     noise = Image.effect_noise((64, 64), 90).convert("RGB")
     odd = captioner.caption(noise)
-    assert odd.familiar is False
+    assert (odd.familiar, odd.level, odd.doubtful) == (False, "not sure", True)
     assert odd.confidence <= report.calibration.confidence.doubt + 1e-9
     test = [Image.open(dataset.path(p)).convert("RGB") for p in dataset.split("test")]
     captions = captioner.describe(captioner.encode(test))
@@ -160,6 +161,13 @@ def test_a_caption_says_how_sure_it_is(calibrated, dataset):
     assert captions[0].to_dict()["familiar"] == captions[0].familiar
     alone = captioner.caption(test[0])
     assert alone.confidence == pytest.approx(captions[0].confidence, abs=1e-3)
+
+
+def test_confidence_has_three_levels(calibrated):
+    calibration = replace(calibrated[1].calibration, levels=(0.4, 0.7))
+    shares = {0.39: "not sure", 0.4: "fairly sure", 0.69: "fairly sure", 0.7: "sure"}
+    assert {share: calibration.level(share) for share in shares} == shares
+    assert calibration.level(0.9, familiar=False) == "not sure"
 
 
 def test_what_is_kept_reads_back(calibrated):
@@ -177,6 +185,7 @@ def test_what_is_kept_reads_back(calibrated):
         lambda facts: facts.pop("limit"),
         lambda facts: facts.update(weights=[1.0]),
         lambda facts: facts.update(doubt="x"),
+        lambda facts: facts.update(levels=[0.3]),
         lambda facts: facts.update(limit=float("nan")),
     ],
 )

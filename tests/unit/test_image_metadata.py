@@ -332,14 +332,14 @@ def test_an_old_iptc_caption_is_replaced_and_none_is_added(photo, records, text,
 
 def test_doubt_model_and_version_travel(photo):
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF"):
-        given = {"writer": "everyday", "version": "1a2b", "confidence": 0.384}
+        given = {"writer": "everyday", "version": "1a2b", "confidence": 0.384, "doubtful": True}
         copy = write_caption(saved(photo, kind), TEXT, **given).data
         stored = read_caption(copy)
         assert (stored.text, stored.writer, stored.confidence) == (TEXT, "everyday", 0.384)
         found = container_of(copy).read(copy)
         properties = xmp.read_properties(found.xmp)
         assert properties["captioning:ModelVersion"] == "1a2b"
-        told = f"Machine-made caption (everyday 1a2b, 38 % sure): {TEXT}"
+        told = f"Not sure: Machine-made caption (everyday 1a2b, 38 % sure): {TEXT}"
         assert properties["dc:description"] == told
         if kind != "GIF":
             assert exif.find(found.exif, exif.IMAGE_DESCRIPTION) == told.encode()

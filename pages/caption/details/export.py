@@ -1,7 +1,7 @@
 """Taking a caption along: heard, copied, or inside a copy of the photo."""
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import streamlit as st
 
@@ -54,17 +54,28 @@ _SPEAK = st.components.v2.component(
 )
 
 
+class Sureness(TypedDict):
+    """How sure the model is, as everything that stores a caption takes it."""
+
+    confidence: float | None
+    doubtful: bool
+
+
 def share(page: str, picture: Picture, caption: "Caption") -> None:
     """Offer the caption to the ear, as text, as alternative text, and inside the photo."""
-    doubt = caption.confidence
-    _SPEAK(data={"text": alt_text(caption.text, confidence=doubt)}, key=f"{page}.speak")
+    sureness: Sureness = {"confidence": caption.confidence, "doubtful": caption.doubtful}
+    _SPEAK(data={"text": alt_text(caption.sentence, **sureness)}, key=f"{page}.speak")
     st.caption("As text, and as alternative text for a web page:")
-    st.code(caption.text, language=None, wrap_lines=True)
-    html = alt_html(caption.text, picture.name, confidence=doubt)
+    st.code(caption.sentence, language=None, wrap_lines=True)
+    html = alt_html(caption.sentence, picture.name, **sureness)
     st.code(html, language="html", wrap_lines=True)
     try:
         copy = explanations.captioned_copy(
-            picture.data, caption.text, caption.model, _version(caption.model), doubt
+            picture.data,
+            caption.sentence,
+            writer=caption.model,
+            version=_version(caption.model),
+            **sureness,
         )
     except CaptioningError as error:
         problem(error)
