@@ -323,6 +323,9 @@ class TrainingConfig(Config):
     limit_images: int = setting(
         0, "train on the first so many photos; 0 takes all", at_least=0, at_most=10**9
     )
+    allow_missing: bool = setting(
+        False, "train although the data set lacks many photos that its caption file names"
+    )
     score_images: int = setting(
         0,
         "dev photos captioned and scored after each epoch; 0 takes all",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_ONE_PHOTO = (
+    "One photo was scored: its CIDEr is always 0, since CIDEr weighs words by how few photos' "
+    "references have them."
+)
+
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
@@ -24,6 +30,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--model", required=True, help="a bundle's name or folder")
     parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
     add_encoding(parser)
+    parser.add_argument("--allow-missing", action="store_true", help="also if photos are missing")
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")
@@ -44,9 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
     with quietly():
         from captioning.captioner import Captioner
     dataset = load(arguments.data, arguments.encoding)
+    if not arguments.allow_missing:
+        dataset.check_complete(arguments.split)
+    print(dataset.summary(), file=sys.stderr)
     captioner = Captioner.load(arguments.model, with_encoder=False)
     evaluation = _evaluate(captioner, dataset, arguments)
     report = _report(captioner, dataset, evaluation, arguments)
+    report["data_summary"] = dataset.summary()
+    if len(evaluation.captions) == 1:
+        print(_ONE_PHOTO, file=sys.stderr)
     if arguments.out:
         _write(Path(arguments.out), dataset, evaluation, report)
     if arguments.save:
@@ -146,7 +159,14 @@ def _write(
 def _print(report: dict[str, Any]) -> None:
     """Print a line for each figure; those with an interval say it."""
     edges = report["intervals"]
-    nested = ("intervals", "captions", "baselines", "other_ways_of_scoring", "compared_with")
+    nested = (
+        "intervals",
+        "captions",
+        "data_summary",
+        "baselines",
+        "other_ways_of_scoring",
+        "compared_with",
+    )
     for name, value in report.items():
         if name not in nested:
             low_high = "  ({:.2f} to {:.2f})".format(*edges[name]) if name in edges else ""

@@ -43,6 +43,13 @@ def add_to(subparsers: Any) -> None:
     )
     add_encoding(parser)
     parser.add_argument(
+        "--allow-missing",
+        action="append_const",
+        dest="set",
+        const="allow_missing=true",
+        help="train although many photos are missing",
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
     parser.add_argument("--out", metavar="DIR", help="the bundle's folder")
@@ -178,6 +185,9 @@ def _command(arguments: argparse.Namespace) -> str:
 def _show(event: dict[str, Any]) -> None:
     where = f"epoch {event.get('epoch')} of {event.get('epochs')}"
     match event["event"]:
+        case "data":
+            for sentence in event["sentences"]:
+                progress_line(sentence, done=True)
         case "features":
             done = event["done"] == event["total"]
             left = clock(event["seconds_left"])

@@ -117,6 +117,27 @@ class CaptionDataset:
             digest.update(f"{photo.name}\0{size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
+    def check_complete(self, *splits: str, most: float = 0.05) -> None:
+        """Make sure that reading has not lost a part of some splits.
+
+        Args:
+            splits: Those that are needed; captions of no split count for each.
+            most: The share of their captions that may be left out.
+
+        Raises:
+            DatasetError: More is left out, or all of a split.
+        """
+        lost, rows, gone = self.oddities.losses(splits)
+        if not gone and lost <= most * rows:
+            return
+        reasons = " ".join(self.oddities.about_captions())
+        all_of = f" (all of {' and '.join(gone)})" if gone else ""
+        raise DatasetError(
+            f"{self.name} would leave out {lost:,} of {rows:,} captions{all_of}. {reasons} Add "
+            "the missing photos or correct the names; or allow it with --allow-missing (the "
+            "setting allow_missing)."
+        )
+
     def summary(self) -> str:
         """Say in a few sentences what the data set holds and what is odd about it."""
         captions = sum(len(photo.captions) for photo in self.photos)

@@ -1,5 +1,6 @@
 """A model's card: what it is, how it was made, how good it is, and what it cannot do."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from captioning.datasets import CaptionDataset
 from captioning.training.checkpoints import Progress
 
 __all__ = ["training_card"]
+
+_MARKUP, _ESCAPED = re.compile(r"[<>`*\[\]]"), r"\\\g<0>"
 
 _LIMITS = {
     "flickr8k": (
@@ -59,7 +62,7 @@ def training_card(
 ## Training
 
 - Data: the training split of {dataset.name}, {facts["photos"]:,} photos. {licence}
-{before}- Command: `{facts["command"] or "python -m captioning train"}`
+{_summary(facts)}{before}- Command: `{facts["command"] or "python -m captioning train"}`
 - Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
   {best["epoch"]} had the best CIDEr on dev and was kept.
 - Every setting stands in `metrics.json`, every epoch in `history.jsonl`.
@@ -79,6 +82,12 @@ without smoothing, ROUGE-L and CIDEr-D as pycocoevalcap computes them, times 100
 
 {limits}
 """
+
+
+def _summary(facts: Mapping[str, Any]) -> str:
+    sentences = facts.get("data_summary", ())
+    # Names of files are anybody's words: none may become a link or HTML.
+    return "".join(f"- {_MARKUP.sub(_ESCAPED, text)}\n" for text in sentences)
 
 
 def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:

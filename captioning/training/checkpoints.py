@@ -23,6 +23,9 @@ __all__ = ["Checkpoints", "Progress", "check_settings"]
 
 KEPT = 2
 
+# The digests among the settings: of photos' names and captions, and of the words.
+_DATA = ("data digest", "vocabulary digest")
+
 
 @dataclass
 class Progress:
@@ -110,11 +113,17 @@ class Checkpoints:
 
 
 def check_settings(kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Make sure that a run goes on with the settings it began with; its name may change.
+    """Make sure that a run goes on with the settings and data it began with; its name may change.
 
     Raises:
         TrainingError: it would not; going on would give weights that no settings describe.
     """
+    if any(kept.get(name, now.get(name)) != now.get(name) for name in _DATA):
+        raise TrainingError(
+            "The checkpoint was trained with other data: photos, captions or the vocabulary have "
+            "changed since. Go on with the data it began with, or begin a new run in another "
+            "folder."
+        )
     differ = [name for name in now if name != "name" and kept.get(name, now[name]) != now[name]]
     if differ:
         changes = ", ".join(f"{name} was {kept[name]}, now {now[name]}" for name in differ[:4])

@@ -1,5 +1,6 @@
 """The training loop: epochs of steps, a score on dev after each, the best weights kept."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,14 +28,18 @@ from captioning.vocabulary import PAD, Vocabulary
 __all__ = ["SplitData", "Trainer", "TrainingEvent"]
 
 TrainingEvent = dict[str, Any]
-"""What a run tells while it goes: `event` is "start", "step", "scoring", "epoch", "filmstrip",
-"damaged", "resume" or "end"."""
+"""What a run tells while it goes: `event` is "data", "start", "step", "scoring", "epoch", 
+"filmstrip", "damaged", "resume" or "end"."""
 
 CHECKPOINT_SECONDS = 120.0
 STEP_EVENT_SECONDS = 1.0
 SCORING_BATCH = 50
 FILMSTRIP = 8
 """Dev photos whose captions are shown after each epoch."""
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(repr(content).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 class _StopAsked(Exception):
@@ -373,7 +378,14 @@ class Trainer:
     def _settings(self) -> dict[str, Any]:
         """Return by dotted name everything that the next step depends on besides the weights."""
         flat = flattened(self.config.to_dict())
-        return {**flat, "training photos": len(self.train_data.captions)}
+        return {
+            **flat,
+            "training photos": len(self.train_data.captions),
+            "data digest": _digest(
+                [(list(d.names), list(d.captions)) for d in (self.train_data, self.dev_data)]
+            ),
+            "vocabulary digest": _digest(self.vocabulary.words),
+        }
 
     def _save(self) -> None:
         if self.checkpoints is None:

@@ -16,6 +16,7 @@ from captioning.errors import ConfigError
 from captioning.features import fitted
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
+from captioning.training.data_report import check_vocabulary, data_report
 from captioning.training.loop import Trainer, TrainingEvent
 from captioning.training.sentences import Sentences, read_sentences
 from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
@@ -57,7 +58,9 @@ def train(
     Raises:
         ConfigError: settings contradict each other or the data.
         BundleError: a model that the settings name cannot be read.
-        TrainingError: there is nothing to learn from, or the loss is not a number.
+        DatasetError: the data set lacks many photos and the settings do not allow it.
+        TrainingError: there is nothing to learn from, the data are not those of the checkpoint, or
+            the loss is not a number.
         WeightsError: the encoder's weights cannot be had.
         FeaturesError: features cannot be written, or their extraction was stopped.
     """
@@ -98,6 +101,9 @@ def prepare(
     if config.train_encoder and extra:
         raise ConfigError("train_encoder learns from one data set; leave out extra_data.")
     config = config.replace(encoder=fitted(config.encoder, dataset))
+    for data in (dataset, *extra):
+        if not config.allow_missing:
+            data.check_complete("train", "dev")
     get = StoredFeatures((dataset, *extra), on_event, should_stop)
     sentences = read_sentences(config.sentences) if config.sentences else []
     origin = read_bundle(config.start_from) if config.start_from else None
@@ -115,6 +121,15 @@ def prepare(
             sentences=sentences,
             sentence_min_count=config.sentence_min_count,
         )
+        check_vocabulary(vocabulary, config.min_count)
+    report = data_report(
+        (dataset, *extra),
+        inputs.unreadable,
+        inputs.train.captions,
+        vocabulary,
+        config.decoder.max_length,
+    )
+    on_event({"event": "data", "sentences": report})
     decoder = build_decoder(
         config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
     )
@@ -138,7 +153,7 @@ def prepare(
         taught=teachers.taught,
         sentences=_sentences(config, sentences, vocabulary) if sentences else None,
     )
-    return Prepared(config, dataset, inputs, trainer, origin, extra)
+    return Prepared(config, dataset, inputs, trainer, origin, extra, report)
 
 
 def _sentences(
@@ -165,6 +180,7 @@ class Prepared:
         trainer: which does the work.
         origin: the model whose decoder it begins with, if there is one.
         extra: further data sets that it learns from.
+        report: sentences about the data, for the model's card.
     """
 
     config: TrainingConfig
@@ -173,6 +189,7 @@ class Prepared:
     trainer: Trainer
     origin: Bundle | None = None
     extra: Sequence[CaptionDataset] = ()
+    report: Sequence[str] = ()
 
     def write(self, folder: Path, *, command: str = "") -> Bundle:
         """Write the weights the model has now as a bundle.
@@ -204,6 +221,7 @@ class Prepared:
         facts = {
             "data": self.dataset.name,
             "photos": len(self.inputs.train_photos),
+            "data_summary": list(self.report),
             **({"extra_data": [d.name for d in self.extra]} if self.extra else {}),
             "best_epoch": progress.history[progress.best_epoch]["epoch"],
             "seconds": round(progress.seconds, 1),

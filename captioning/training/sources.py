@@ -1,7 +1,7 @@
 """Where a training run reads its photos: from stored features, or as pixels held in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -23,7 +23,10 @@ __all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_r
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the trainer reads photos from, and the encoder's weights if the bundle keeps them."""
+    """What the trainer reads photos from, and the encoder's weights if the bundle keeps them.
+
+    `unreadable` are the photos that were left out since they cannot be read, with the reason.
+    """
 
     train_photos: Sequence[Photo]
     train: SplitData
@@ -32,6 +35,7 @@ class Inputs:
     encoder: Encoder | None = None
     kept_arrays: dict[str, np.ndarray] | None = None
     figures: tuple[np.ndarray, np.ndarray] | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,13 @@ def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
     keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
     train: list[list[Photo]] = []
     dev: list[list[Photo]] = []
+    unreadable: dict[str, str] = {}
     for dataset, store in zip(get.datasets, stores[0], strict=True):
         for kept, photos in zip((train, dev), _chosen(config, dataset), strict=True):
             kept.append([photo for photo in photos if photo.name in store])
+            left_out = (photo.name for photo in photos if photo.name in store.skipped)
+            unreadable |= {name: store.skipped[name] for name in left_out}
+    _check_readable(train, dev, unreadable)
     names = [dataset.name for dataset in get.datasets]
     joined = _joined(names, stores, train)
     repeats = [1, *[config.extra_repeats] * (len(train) - 1)]
@@ -120,7 +128,17 @@ def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
         feature_shape=stores[0][0].shape,
         kept_arrays=None if lent else arrays,
         figures=_channel_figures(stores[0], train),
+        unreadable=unreadable,
     )
+
+
+def _check_readable(
+    train: Sequence[Sequence[Photo]], dev: Sequence[Sequence[Photo]], unreadable: Mapping[str, str]
+) -> None:
+    if unreadable and not (any(train) and any(dev)):
+        raise TrainingError(
+            f"No training photo or no dev photo can be read: {next(iter(unreadable.values()))}"
+        )
 
 
 def stored_rows(
@@ -206,14 +224,16 @@ def from_pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle 
     encoder = load_encoder(config.encoder, arrays=arrays, random_weights=arrays is None)
     chosen_train, chosen_dev = _chosen(config, dataset)
     shown = views(crops=config.crops, flips=config.horizontal_flip)
-    train, of_train = _read_pixels(encoder, dataset, chosen_train, shown)
-    dev, of_dev = _read_pixels(encoder, dataset, chosen_dev)
+    unreadable: dict[str, str] = {}
+    train, of_train = _read_pixels(encoder, dataset, chosen_train, unreadable, shown)
+    _, of_dev = _read_pixels(encoder, dataset, chosen_dev, unreadable)
     return Inputs(
         train_photos=train,
         train=replace(of_train, **_further_views(config, of_train)),
         dev=of_dev,
         feature_shape=encoder.feature_shape,
         encoder=encoder,
+        unreadable=unreadable,
     )
 
 
@@ -221,6 +241,7 @@ def _read_pixels(
     encoder: Encoder,
     dataset: CaptionDataset,
     photos: Sequence[Photo],
+    unreadable: dict[str, str],
     shown: Sequence[View] = (WHOLE,),
 ) -> tuple[list[Photo], SplitData]:
     """Read photos; as in an extraction, one that cannot be read is left out.
@@ -233,8 +254,9 @@ def _read_pixels(
         try:
             read.append((photo, encoder.pixels(read_image(dataset.path(photo)))))
         except ImageError as error:
-            last = error
+            unreadable[photo.name] = str(error)
     if not read:
+        last = unreadable[photos[-1].name]
         raise TrainingError(f"None of {len(photos):,} photos can be read: {last}")
     kept, pixels = [photo for photo, _ in read], np.stack([square for _, square in read])
     count, names = len(kept), [photo.name for photo in kept]

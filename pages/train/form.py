@@ -16,7 +16,7 @@ from pages.ui.wording import plain
 __all__ = ["choose_base", "edit_config", "question"]
 
 _GROUPS = {
-    "Photos": ("data", "shapes_count", "limit_images", "min_count", "seed"),
+    "Photos": ("data", "shapes_count", "limit_images", "allow_missing", "min_count", "seed"),
     "Encoder": (
         "encoder.name",
         "encoder.layer",

@@ -201,6 +201,7 @@ def test_evaluate_prints_scores_with_their_protocol(command, shapes, models):
     (found,) = objects(out)
     assert status == 0
     assert "4 of 4" in err
+    assert "shapes: " in err
     assert set(found) >= {
         *("model", "data", "split", "images", "beam_width", "length_penalty", "seconds"),
         *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"),
@@ -262,6 +263,8 @@ def test_train_leaves_a_bundle_and_ends_with_one_object(command, data_home, eage
     assert TrainingConfig.from_dict(bundle.metrics["training"]["configuration"]).epochs == 1
     assert "--set epochs=1" in bundle.card
     assert "epoch 1 of 1" in err
+    for told in (err, bundle.card):
+        assert "shapes: 20 photos with 100 captions (16 train, 2 dev, 2 test)." in told
     status, out, _ = command("models", "--json")
     assert [one["model"] for one in objects(out)] == ["small"]
     photo = next((data_home / "shapes-20-0" / "Images").iterdir())

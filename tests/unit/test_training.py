@@ -93,7 +93,8 @@ def make_decoder(config=CONFIG, **changes):
 def make_trainer(config=CONFIG, **options):
     keras.utils.set_random_seed(config.seed)
     decoder = make_decoder(config)
-    return Trainer(config, decoder=decoder, vocabulary=VOCABULARY, train=TRAIN, dev=DEV, **options)
+    data = {"train": TRAIN, "dev": DEV}
+    return Trainer(config, decoder=decoder, vocabulary=VOCABULARY, **data | options)
 
 
 def weights_of(trainer):
@@ -359,6 +360,9 @@ def test_a_run_goes_on_with_the_settings_it_began_with_or_not_at_all(whole_run, 
     with pytest.raises(TrainingError, match="learning_rate was .*, now 0.5, seed was 0, now 8"):
         trainer.run()
     assert trainer.progress.step == 0
+    data = dataclasses.replace(TRAIN, captions=[["another caption"], *TRAIN.captions[1:]])
+    with pytest.raises(TrainingError, match="with other data"):
+        make_trainer(train=data, checkpoints=Checkpoints(tmp_path)).run()
     renamed = make_trainer(CONFIG.replace(name="another"), checkpoints=Checkpoints(tmp_path))
     assert renamed.run()
 
@@ -842,5 +846,7 @@ def test_a_photo_that_cannot_be_read_stops_no_run(shapes, tmp_path):
     dataset.path(dataset.split("train")[0]).write_bytes(b"not a photo")
     prepared = prepare(TOGETHER, dataset)
     assert len(prepared.inputs.train_photos) == 11
+    assert prepared.report[0] == dataset.summary()
+    assert prepared.report[1].startswith("1 photo cannot be read and is left out: ")
     assert prepared.inputs.train.photos(np.arange(11)).shape == (11, 32, 32, 3)
     assert prepared.inputs.train.captions[0] == dataset.split("train")[1].captions
