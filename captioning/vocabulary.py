@@ -14,7 +14,7 @@ import numpy as np
 
 from captioning.errors import BundleError
 from captioning.regular_files import read_regular_file
-from captioning.text import tokenize
+from captioning.text import join_words, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 
@@ -90,8 +90,8 @@ class Vocabulary:
         return [self.id(word) for word in tokenize(caption)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Join the words of `ids` with spaces; PAD, BOS and EOS are left out."""
-        return " ".join(self.words[i] for i in ids if i not in (PAD, BOS, EOS))
+        """Join the words of `ids` to a sentence; PAD, BOS and EOS are left out."""
+        return join_words(self.words[i] for i in ids if i not in (PAD, BOS, EOS))
 
     def rows(self, captions: Sequence[str], *, max_length: int) -> np.ndarray:
         """Write captions as rows `BOS words... EOS PAD...`, padded on the right.

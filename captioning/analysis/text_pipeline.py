@@ -127,4 +127,4 @@ def dropped(captions: Iterable[str], *, top: int = 20) -> Dropped:
 
 def _piece(chunk: str) -> Piece:
     words = tokenize(chunk)
-    return Piece(chunk, words[0] if words else None)
+    return Piece(chunk, " ".join(words) or None)
