@@ -3,7 +3,14 @@
 from captioning.batch.captioning import PERSON, Row, caption_album
 from captioning.batch.exports import to_coco, to_csv, to_jsonl, to_texts
 from captioning.batch.log import Journal
-from captioning.batch.sources import Album, AlbumPhoto, from_bytes, open_album, told_apart
+from captioning.batch.sources import (
+    Album,
+    AlbumPhoto,
+    from_bytes,
+    open_album,
+    printable,
+    told_apart,
+)
 
 __all__ = [
     "PERSON",
@@ -14,6 +21,7 @@ __all__ = [
     "caption_album",
     "from_bytes",
     "open_album",
+    "printable",
     "to_coco",
     "to_csv",
     "to_jsonl",

@@ -11,20 +11,28 @@ from dataclasses import fields
 from pathlib import PurePosixPath
 
 from captioning.batch.captioning import Row
+from captioning.csv_text import BOM, guarded_row
 
-__all__ = ["COLUMNS", "to_coco", "to_csv", "to_jsonl", "to_texts"]
+__all__ = ["COLUMNS", "TEXTS", "to_coco", "to_csv", "to_jsonl", "to_texts"]
 
 COLUMNS = tuple(field.name for field in fields(Row))
+TEXTS = ("photo", "caption", "by", "error")
 _COCO_NAME = re.compile(r"(?:COCO_\w+_)?0*(\d+)")
 
 
 def to_csv(rows: Iterable[Row], *, header: bool = True) -> str:
-    """Write rows as CSV, a photo a line."""
+    """Write rows as CSV, a photo a line; Excel opens it, and runs no name as a formula.
+
+    Args:
+        rows: of any number.
+        header: whether a byte-order mark and the names of the columns come first.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     if header:
+        buffer.write(BOM)
         writer.writeheader()
-    writer.writerows(row.to_dict() for row in rows)
+    writer.writerows(guarded_row(row.to_dict(), TEXTS) for row in rows)
     return buffer.getvalue()
 
 

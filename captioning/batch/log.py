@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from captioning.batch.captioning import PERSON, Row
-from captioning.batch.exports import COLUMNS, to_csv
+from captioning.batch.exports import COLUMNS, TEXTS, to_csv
+from captioning.csv_text import unguarded
+from captioning.datasets.text_files import read_text
 from captioning.errors import DatasetError
 
 __all__ = ["Journal"]
@@ -69,15 +71,15 @@ class Journal:
             raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
 
     def _read(self) -> list[Row]:
-        try:
-            text = self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
-        except (OSError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{self.path} cannot be read: {error}.") from error
+        text = read_text(self.path)
         # A last line without its end was being written when the job was stopped.
         whole = text[: text.rfind("\n") + 1]
-        reader = csv.DictReader(io.StringIO(whole, newline=""))
+        whole = whole.removeprefix("sep=;\n")
+        # Excel writes what the country of its user has between columns.
+        delimiter = next((d for d in ";\t" if whole.startswith(d.join(_FIRST_COLUMNS))), ",")
+        reader = csv.DictReader(io.StringIO(whole, newline=""), delimiter=delimiter)
         # Files of older versions have fewer columns; what is missing stays empty.
         named = tuple(reader.fieldnames or ())
         if whole and (len(named) < len(_FIRST_COLUMNS) or named != COLUMNS[: len(named)]):
@@ -92,14 +94,19 @@ class Journal:
 
 
 def _row(values: dict[str, str]) -> Row:
+    texts = {name: unguarded(values[name]) for name in TEXTS}
     return Row(
-        photo=values["photo"],
-        caption=values["caption"],
-        log_prob=float(values["log_prob"]) if values["log_prob"] else None,
-        by=values["by"],
-        error=values["error"],
-        seconds=float(values["seconds"]),
-        confidence=float(values["confidence"]) if values.get("confidence") else None,
-        familiar=_BOOLEANS.get(values.get("familiar") or ""),
+        photo=texts["photo"],
+        caption=texts["caption"],
+        log_prob=_number(values["log_prob"]),
+        by=texts["by"],
+        error=texts["error"],
+        seconds=_number(values["seconds"]) or 0.0,
+        confidence=_number(values.get("confidence")),
+        familiar=_BOOLEANS.get((values.get("familiar") or "").capitalize()),
         level=values.get("level") or "",
     )
+
+
+def _number(cell: str | None) -> float | None:
+    return float(cell.replace(",", ".")) if cell else None  # Excel may write a decimal comma

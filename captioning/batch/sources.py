@@ -10,8 +10,9 @@ from typing import BinaryIO
 from captioning.errors import ImageError
 from captioning.image_formats import has_photo_ending
 from captioning.images import MAX_BYTES, read_photo_file
+from captioning.zip_names import name_in_zip
 
-__all__ = ["Album", "AlbumPhoto", "from_bytes", "open_album", "told_apart"]
+__all__ = ["Album", "AlbumPhoto", "from_bytes", "open_album", "printable", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def open_album(source: str | Path | BinaryIO) -> list[AlbumPhoto]:
         raise ImageError(f"There is no file or folder '{path}'.")
     if zipfile.is_zipfile(path):
         return _from_zip(path)
-    return [AlbumPhoto(path.name, lambda: read_photo_file(path))]
+    return [AlbumPhoto(printable(path.name), lambda: read_photo_file(path))]
 
 
 def from_bytes(files: Iterable[tuple[str, bytes]]) -> list[AlbumPhoto]:
@@ -60,6 +61,11 @@ def from_bytes(files: Iterable[tuple[str, bytes]]) -> list[AlbumPhoto]:
         AlbumPhoto(name, lambda data=data: data)  # type: ignore[misc]
         for name, data in files
     )
+
+
+def printable(name: str) -> str:
+    """Return a file's name as UTF-8 can hold it, other bytes written as their numbers."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def told_apart(photos: Iterable[AlbumPhoto]) -> list[AlbumPhoto]:
@@ -85,7 +91,7 @@ def _from_folder(folder: Path) -> list[AlbumPhoto]:
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
     return [
-        AlbumPhoto(name, lambda path=path: read_photo_file(path))  # type: ignore[misc]
+        AlbumPhoto(printable(name), lambda path=path: read_photo_file(path))  # type: ignore[misc]
         for name, path in sorted(found.items())
         if _is_photo(name)
     ]
@@ -95,7 +101,7 @@ def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:
     """List a zip's photos.  Nothing is unpacked to disk, so a name in it is only a name."""
     try:
         archive = zipfile.ZipFile(source)
-        members = {member.filename: member for member in archive.infolist()}
+        members = {name_in_zip(member): member for member in archive.infolist()}
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ImageError(f"The zip cannot be read ({error}). Make or copy it again.") from error
     return [

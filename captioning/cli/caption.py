@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _album(sources: list[str]) -> "list[AlbumPhoto]":
     """List all photos; those of a folder or zip by their names in it, if it is the only source."""
-    from captioning.batch import AlbumPhoto, open_album
+    from captioning.batch import AlbumPhoto, open_album, printable
     from captioning.images import read_photo_file
 
     if len(sources) == 1 and _holds_photos(sources[0]):
@@ -83,9 +84,12 @@ def _album(sources: list[str]) -> "list[AlbumPhoto]":
     for source in sources:
         if _holds_photos(source):
             inside = open_album(source)
-            album += [AlbumPhoto(f"{source.rstrip('/')}/{p.name}", p.read) for p in inside]
+            album += [
+                AlbumPhoto(printable(f"{source.rstrip('/')}/{p.name}"), p.read) for p in inside
+            ]
         else:
-            album.append(AlbumPhoto(source, lambda path=Path(source): read_photo_file(path)))  # type: ignore[misc]
+            read = partial(read_photo_file, Path(source))
+            album.append(AlbumPhoto(printable(source), read))
     return album
 
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from captioning.csv_text import BOM, guarded
 from captioning.evaluation.baselines import Baseline
 from captioning.evaluation.photo_scores import MEASURES, PhotoScores
 from captioning.evaluation.protocols import MistakenScore
@@ -58,16 +59,19 @@ def captions_csv(captions: Sequence[str], scores: PhotoScores, training: Collect
         training: cleaned training captions, to tell which captions are copies.
 
     Returns:
-        CSV as UTF-8.
+        CSV as UTF-8 with a byte-order mark, for Excel; no cell is run as a formula.
     """
     table = io.StringIO()
+    table.write(BOM)
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["photo", "caption", *MEASURES, "words", "in_training"])
     for place, (name, caption) in enumerate(zip(scores.names, captions, strict=True)):
         own = [*scores.sentence_bleu[place], scores.rouge_l[place], scores.cider[place]]
         text = clean(caption)
         figures = [f"{value:.2f}" for value in own]
-        rows.writerow([name, caption, *figures, len(text.split()), int(text in training)])
+        rows.writerow(
+            [guarded(name), guarded(caption), *figures, len(text.split()), int(text in training)]
+        )
     return table.getvalue().encode()
 
 

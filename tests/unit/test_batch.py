@@ -3,7 +3,11 @@
 import csv
 import io
 import json
+import os
+import re
+import sys
 import tracemalloc
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -26,6 +30,7 @@ from captioning.batch import (
 from captioning.batch.captioning import BATCH
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
+from captioning.csv_text import BOM
 from captioning.datasets.photo_files import photo_names
 from captioning.errors import ConfigError, DatasetError, ImageError
 
@@ -242,7 +247,7 @@ def test_a_correction_is_a_persons():
 
 
 def test_exports_are_read_back_by_other_readers():
-    table = list(csv.DictReader(io.StringIO(to_csv(ROWS), newline="")))
+    table = list(csv.DictReader(io.StringIO(to_csv(ROWS).removeprefix(BOM), newline="")))
     assert [line["photo"] for line in table] == [row.photo for row in ROWS]
     assert [line["caption"] for line in table] == [row.caption for row in ROWS]
     assert [line["error"] for line in table] == [row.error for row in ROWS]
@@ -290,6 +295,64 @@ def test_a_journal_goes_on_where_it_stopped(tmp_path):
     )
 
 
+def as_excel(text, delimiter):
+    table = list(csv.reader(io.StringIO(text.removeprefix(BOM), newline="")))
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerows(
+        [
+            c.replace(".", ",") if re.fullmatch(r"-?\d+\.\d+", c) else c.replace("True", "TRUE")
+            for c in row
+        ]
+        for row in table
+    )
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_journal_that_excel_saved_is_read_and_goes_on(tmp_path, delimiter, encoding):
+    rows = [
+        *ROWS[:3],
+        Row("=1+1.jpg", "-a café", -1.0, "m", seconds=0.2),
+        Row("'-x.jpg", "x", -1.0, "m"),
+    ]
+    path = tmp_path / "captions.csv"
+    path.write_bytes(as_excel(to_csv(rows), delimiter).encode(encoding))
+    assert list(Journal(path, by="m").rows.values()) == rows
+    assert path.read_text(encoding="utf-8") == to_csv(rows)
+
+
+def test_no_cell_of_a_csv_is_a_formula():
+    text = to_csv([Row("=1+1.jpg", "@a", -1.0, "m"), Row("-b.jpg", "+c", -1.0, "m")])
+    assert text.startswith(BOM + "photo,caption")
+    assert "\n'=1+1.jpg,'@a,-1.0," in text
+    assert "\n'-b.jpg,'+c,-1.0," in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode elsewhere")
+def test_names_that_are_not_utf8_are_captioned_and_found_again(tmp_path, files):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.jpg")).write_bytes(files["00.jpg"])
+    (photo,) = open_album(folder)
+    assert photo.name == "caf\\xe9.jpg"
+    assert photo.read() == files["00.jpg"]
+    Journal(tmp_path / "out.csv", by="m").add(Row(photo.name, "a dog", -1.0, "m"))
+    assert set(Journal(tmp_path / "out.csv", by="m").rows) == {photo.name}
+
+
+def test_a_zip_of_macos_has_the_names_of_its_files(tmp_path, files):
+    path = tmp_path / "mac.zip"
+    name = unicodedata.normalize("NFD", "Zürich/käse.jpg")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x" * len(name.encode()), files["00.jpg"])
+    # As macOS packs them: UTF-8, and no flag that says so.
+    path.write_bytes(path.read_bytes().replace(b"x" * len(name.encode()), name.encode()))
+    (photo,) = open_album(path)
+    assert photo.name == "Zürich/käse.jpg"
+    assert photo.read() == files["00.jpg"]
+
+
 def test_a_journal_of_an_older_version_gains_the_new_columns(tmp_path):
     path = tmp_path / "captions.csv"
     path.write_text("photo,caption,log_prob,by,error,seconds\na.jpg,a dog,-1.0,m,,0.2\n")
@@ -320,14 +383,17 @@ def test_the_command_writes_a_row_a_photo_and_goes_on(tiny_bundle, folder, files
     told = capsys.readouterr().err
     assert "'05b bad.jpg'" in told
     assert "11 of 13 photos" in told
-    lines = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8"))))
+    lines = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
     assert [line["photo"] for line in lines] == sorted(files)
     (folder / "05b bad.jpg").write_bytes(files["00.jpg"])
     (folder / "sub" / "cut.JPEG").unlink()
     kept = {line["photo"]: line for line in lines if line["caption"]}
     assert main(command) == 0
     assert "12 of 12 photos" in capsys.readouterr().err
-    again = {line["photo"]: line for line in csv.DictReader(io.StringIO(out.read_text()))}
+    again = {
+        line["photo"]: line
+        for line in csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig")))
+    }
     assert set(again) == {*kept, "05b bad.jpg"}
     assert {name: again[name] for name in kept} == kept  # not written anew
     assert again["05b bad.jpg"]["caption"] == kept["00.jpg"]["caption"]

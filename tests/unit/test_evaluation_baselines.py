@@ -255,7 +255,9 @@ def test_the_report_is_json_with_everything_asked_for(tiny_captioner, shapes):
     low, high = report["intervals"]["rouge_l"]
     assert low <= report["rouge_l"] <= high
     assert set(report["baselines"]) == set(BASELINES)
-    rows = list(csv.DictReader(io.StringIO(captions_csv(said, scores, training).decode())))
+    rows = list(
+        csv.DictReader(io.StringIO(captions_csv(said, scores, training).decode("utf-8-sig")))
+    )
     assert [row["photo"] for row in rows] == names
     assert np.mean([float(row["cider"]) for row in rows]) == pytest.approx(report["cider"], abs=0.1)
     assert [int(row["words"]) for row in rows] == [len(text.split()) for text in said]

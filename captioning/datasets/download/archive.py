@@ -18,6 +18,7 @@ from captioning.datasets.download.disk import require_room
 from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes
 from captioning.datasets.photo_files import is_photo
 from captioning.errors import DatasetError, DownloadError
+from captioning.zip_names import name_in_zip
 
 __all__ = ["LIMITS", "Limits", "unpack"]
 
@@ -66,6 +67,8 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
     """
     with _told(archive), zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
+        for member in members:
+            member.filename = name_in_zip(member)
         _check(archive, members, limits)
         wanted = [member for member in members if _is_wanted(member.filename)]
         if not wanted:

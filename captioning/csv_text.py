@@ -1,0 +1,33 @@
+"""CSV that spreadsheets open as it was written: a byte-order mark, and no cell run as a formula."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+__all__ = ["BOM", "guarded", "guarded_row", "unguarded"]
+
+BOM = "\ufeff"
+"""The first character of a CSV for Excel, which otherwise takes UTF-8 for a Windows encoding."""
+
+# A quote in front keeps a spreadsheet from running the cell; text that has one gets another, so
+# that taking one off gives back what was written.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+
+
+def guarded(text: str) -> str:
+    """Return the text of a cell, with a quote in front if a spreadsheet would run it.
+
+    >>> guarded("=1+1.jpg"), guarded("a dog")
+    ("'=1+1.jpg", 'a dog')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return what `guarded` made a cell of."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def guarded_row(row: Mapping[str, object], texts: Sequence[str]) -> dict[str, object]:
+    """Return a row with the columns `texts` guarded; numbers may begin with a minus."""
+    return {name: guarded(str(value)) if name in texts else value for name, value in row.items()}
