@@ -1,10 +1,13 @@
 """The command line: `python -m captioning COMMAND`, or `--help`."""
 
 import argparse
+import difflib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from captioning import __version__, cli
 from captioning.errors import CaptioningError
@@ -13,9 +16,34 @@ from captioning.errors import CaptioningError
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest command or option where a word is not known."""
+
+    def error(self, message: str) -> NoReturn:
+        words = re.match(
+            r"argument .*invalid choice: '([^']*)'|unrecognized arguments: (-\S+)", message
+        )
+        if words:
+            word = (words[1] or words[2]).partition("=")[0]
+            near = difflib.get_close_matches(word, sorted(_known_words(self)), n=1)
+            if near:
+                message += f"\nDid you mean {near[0]}?"
+        super().error(message)
+
+
+def _known_words(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the commands and options of a parser and of those below it."""
+    words = set(parser._option_string_actions)
+    for action in parser._actions:
+        words.update(str(choice) for choice in action.choices or ())
+        if isinstance(action, argparse._SubParsersAction):
+            words = words.union(*map(_known_words, action.choices.values()))
+    return words
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 not understood."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
     )
     parser.add_argument("--version", action="version", version=f"captioning {__version__}")

@@ -12,12 +12,13 @@ from captioning.cli import (
     distill,
     evaluate,
     features,
+    find,
     models,
     search,
     train,
     tutorial,
 )
 
-ALL = (caption, evaluate, train, distill, calibrate, search, features, data, models, tutorial)
+ALL = (caption, find, evaluate, train, distill, calibrate, search, features, data, models, tutorial)
 
 __all__ = ["ALL"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from captioning.cli.terminal import clock, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
+from captioning.image_formats import has_photo_ending
 
 if TYPE_CHECKING:
     from captioning.batch import AlbumPhoto
@@ -22,7 +23,12 @@ __all__ = ["add_to"]
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("caption", help="write a sentence about each photo")
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder, or a zip")
+    parser.add_argument(
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="a photo, a folder, a zip, or - for standard input",
+    )
     parser.add_argument("--model", help="a bundle's name or folder")
     parser.add_argument(
         "--out",
@@ -46,20 +52,24 @@ def add_to(subparsers: Any) -> None:
     steering.add_argument("--temperature", type=float, metavar="T", help="below 1: likelier words")
     steering.add_argument("--top-k", type=int, metavar="K", help="draw among the K likeliest words")
     steering.add_argument("--top-p", type=float, metavar="P", help="draw among the likeliest share")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Caption the photos one after the other; a bad one does not stop the others."""
-    from captioning.bundle import default_model
+    from captioning.bundle import default_model, read_bundle
 
+    _take_photos_from_words(arguments)
     album = _album(arguments.photos)
+    if not arguments.json and not any(s == "-" or Path(s).exists() for s in arguments.photos):
+        raise ImageError(f"There is no file or folder '{arguments.photos[0]}'.")
+    model = arguments.model or default_model()
+    decoding = _decoding(arguments, read_bundle(model).decoding)  # mistakes are told before Keras
     with quietly():
         from captioning.captioner import Captioner
-    captioner = Captioner.load(arguments.model or default_model())
-    decoding = _decoding(arguments, captioner.bundle.decoding)
+    captioner = Captioner.load(model)
     if arguments.out:
-        return _write_rows(captioner, album, decoding, arguments.out)
+        return _write_rows(captioner, album, decoding, arguments.out, as_json=arguments.json)
     failed = False
     for photo in album:
         try:
@@ -70,10 +80,25 @@ def run(arguments: argparse.Namespace) -> int:
     return int(failed)
 
 
+def _take_photos_from_words(arguments: argparse.Namespace) -> None:
+    """Find the photos that argparse gave to an option: `--must dog PHOTO` means a photo, too."""
+    for words in (arguments.without or [], arguments.must or []):
+        while len(words) > 1 and _is_photo(words[-1], alone=not arguments.photos):
+            arguments.photos.insert(0, words.pop())
+    if not arguments.photos:
+        arguments.parser.error("the following arguments are required: PHOTO")
+
+
+def _is_photo(word: str, *, alone: bool) -> bool:
+    if word == "-" or has_photo_ending(word) or word.lower().endswith(".zip"):
+        return True
+    return alone and Path(word).is_dir()
+
+
 def _album(sources: list[str]) -> "list[AlbumPhoto]":
     """List all photos; those of a folder or zip by their names in it, if it is the only source."""
     from captioning.batch import AlbumPhoto, open_album, printable
-    from captioning.images import read_photo_file
+    from captioning.images import MAX_BYTES, read_photo_file
 
     if len(sources) == 1 and _holds_photos(sources[0]):
         album = open_album(sources[0])
@@ -82,7 +107,10 @@ def _album(sources: list[str]) -> "list[AlbumPhoto]":
         return album
     album = []
     for source in sources:
-        if _holds_photos(source):
+        if source == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            album.append(AlbumPhoto("-", partial(bytes, data)))
+        elif _holds_photos(source):
             inside = open_album(source)
             album += [
                 AlbumPhoto(printable(f"{source.rstrip('/')}/{p.name}"), p.read) for p in inside
@@ -120,7 +148,12 @@ def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> Decodi
 
 
 def _write_rows(
-    captioner: "Captioner", album: "list[AlbumPhoto]", decoding: DecodingConfig, out: str
+    captioner: "Captioner",
+    album: "list[AlbumPhoto]",
+    decoding: DecodingConfig,
+    out: str,
+    *,
+    as_json: bool,
 ) -> int:
     from captioning.batch import Journal, caption_album
 
@@ -130,6 +163,8 @@ def _write_rows(
     rows = caption_album(captioner, album, decoding, done=set(journal.rows))
     for number, row in enumerate(rows, 1):
         journal.add(row)
+        if as_json:
+            print_json(row.to_dict())
         if row.error:
             failed += 1
             print(row.error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`search CONFIG --fields ...`: look for good settings by short runs, scored on dev."""
+"""`tune CONFIG --fields ...`: look for good settings by short runs, scored on dev."""
 
 import argparse
 import sys
@@ -19,8 +19,9 @@ LOOK_SECONDS = 0.5
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
-        "search",
-        help="look for good settings",
+        "tune",
+        aliases=["search"],
+        help="look for good hyperparameters",
         description="Try settings in short runs, one after the other, each proposed from those "
         "before. The search goes on by itself if this command is killed; Ctrl-C stops both.",
     )
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         study = _follow(studies, study)
     except KeyboardInterrupt:
         studies.stop(name)
-        hint = f"Stopped. Go on with: python -m captioning search --resume {name}"
+        hint = f"Stopped. Go on with: python -m captioning tune --resume {name}"
         print(hint, file=sys.stderr)
         return 130
     if study.status.state != "finished":

@@ -417,3 +417,54 @@ def test_the_command_steers(tiny_bundle, folder, capsys):
     assert "does not know the word 'zebra'" in capsys.readouterr().err
     assert main(["caption", str(folder / "sub" / "none"), photo, "--model", command[-1]]) == 1
     assert f"{photo}: " in capsys.readouterr().out
+
+
+def test_photos_may_follow_words_and_come_from_standard_input(
+    tiny_bundle, folder, files, capsys, monkeypatch
+):
+    photo = str(folder / "01.jpg")
+    command = ["caption", "--model", str(tiny_bundle.folder), "--must", "green"]
+    assert main([*command, photo]) == 0
+    from_file = capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(files["01.jpg"])))
+    assert main([*command, "-"]) == 0
+    assert capsys.readouterr().out == from_file
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "required: PHOTO" in capsys.readouterr().err
+
+
+def test_rows_are_printed_and_written_at_once(tiny_bundle, folder, tmp_path, capsys):
+    out = tmp_path / "captions.csv"
+    photo = str(folder / "01.jpg")
+    command = ["caption", photo, "--model", str(tiny_bundle.folder), "--out", str(out), "--json"]
+    assert main(command) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (kept,) = Journal(out, by="tiny").rows.values()
+    assert printed == kept.to_dict()
+
+
+def test_photos_are_found_by_a_sentence(tiny_bundle, folder, capsys):
+    command = ["find", "the red circle", str(folder), "--model", str(tiny_bundle.folder)]
+    assert main([*command, "--count", "3", "--json"]) == 0
+    told = capsys.readouterr()
+    found = [json.loads(line) for line in told.out.splitlines()]
+    assert len(found) == 3
+    assert [hit["gain"] for hit in found] == sorted((hit["gain"] for hit in found), reverse=True)
+    assert "'05b bad.jpg'" in told.err
+    assert main(["find", "xyzzy", *command[2:]]) == 1
+    assert "knows no word" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["captoin", "a.jpg"], "caption"),
+        (["caption", "--beem-width", "3", "a.jpg"], "--beam-width"),
+        (["data", "verfy", "x"], "verify"),
+    ],
+)
+def test_the_nearest_command_or_option_is_named(arguments, meant, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert f"Did you mean {meant}?" in capsys.readouterr().err

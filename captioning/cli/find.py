@@ -1,0 +1,87 @@
+"""`find SENTENCE FOLDER`: the photos about which the model would most likely say a sentence."""
+
+import argparse
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from captioning.cli.terminal import print_json, progress_line, quietly
+from captioning.errors import ImageError, QueryError
+from captioning.text import tokenize
+
+if TYPE_CHECKING:
+    from captioning.batch import AlbumPhoto
+    from captioning.captioner import Captioner
+    from captioning.retrieval import EncodedPhotos
+
+__all__ = ["add_to"]
+
+_BATCH = 16
+
+
+def add_to(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("find", help="find photos by a sentence")
+    parser.add_argument("sentence", metavar="SENTENCE", help='such as "a dog on a beach"')
+    parser.add_argument("photos", metavar="FOLDER", help="a folder or a zip of photos")
+    parser.add_argument("--model", help="a bundle's name or folder")
+    parser.add_argument("--count", type=int, default=10, metavar="N", help="photos to show")
+    parser.add_argument("--json", action="store_true", help="one JSON object a photo")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the photos that fit best, each with how many times likelier it makes a word."""
+    from captioning.batch import open_album
+    from captioning.bundle import default_model, read_bundle
+
+    model = arguments.model or default_model()
+    vocabulary = read_bundle(model).vocabulary
+    words = tokenize(arguments.sentence)
+    unknown = [word for word in words if word not in vocabulary]
+    if len(unknown) == len(words):  # told before Keras is imported
+        raise QueryError(f"The model {model} knows no word of {arguments.sentence!r}.")
+    if unknown:
+        print(f"The model does not know: {', '.join(unknown)}.", file=sys.stderr)
+    album = open_album(arguments.photos)
+    if not album:
+        raise ImageError(f"There are no photos in '{arguments.photos}'.")
+    with quietly():
+        from captioning.captioner import Captioner
+    captioner = Captioner.load(model)
+    encoded = _encode(captioner, album)
+    if not len(encoded):
+        return 1
+    from captioning.retrieval import read_sentence
+
+    for hit in read_sentence(captioner, encoded, arguments.sentence).best(arguments.count):
+        name = encoded.names[hit.place]
+        if arguments.json:
+            print_json({"photo": name, "gain": hit.gain, "log_prob": hit.log_prob})
+        else:
+            print(f"{math.exp(hit.gain):6.1f}x  {name}")
+    return 0
+
+
+def _encode(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
+    """Encode the photos that can be read; the others are told."""
+    import numpy as np
+
+    from captioning.images import read_image
+    from captioning.retrieval import EncodedPhotos
+
+    names, parts = [], []
+    for start in range(0, len(album), _BATCH):
+        squares = []
+        for photo in album[start : start + _BATCH]:
+            try:
+                squares.append(captioner.encoder.pixels(read_image(photo.read(), name=photo.name)))
+            except ImageError as error:
+                print(error, file=sys.stderr)
+            else:
+                names.append(photo.name)
+        if squares:
+            parts.append(captioner.encode_squares(np.stack(squares)))
+        done = min(start + _BATCH, len(album))
+        progress_line(f"{done:,} of {len(album):,} photos read", done=done == len(album))
+    return EncodedPhotos.in_memory(names, np.concatenate(parts) if parts else np.zeros((0, 1)))
