@@ -27,6 +27,7 @@ from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
 from captioning.paths import data_folder
 from captioning.prefetch import ahead
+from captioning.storage import write_json
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import Encoder
@@ -387,6 +388,4 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 
 def _write_index(folder: Path, index: dict[str, Any]) -> None:
-    beside = folder / "index.json.part"
-    beside.write_text(json.dumps(index), encoding="utf-8")
-    os.replace(beside, folder / "index.json")
+    write_json(folder / "index.json", index)

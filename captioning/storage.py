@@ -204,10 +204,10 @@ def append_json_line(path: Path, content: Any) -> None:
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Read the JSON objects that `append_json_line` wrote; damaged lines are left out.
 
-    A missing file has no lines.
+    A file that is missing, or no ordinary one, has no lines.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_regular_file(path, _MOST_JSON_BYTES).splitlines()
     except OSError:
         return []
     return [content for line in lines if (content := _json_object(line)) is not None]

@@ -4,10 +4,7 @@ Plain NumPy arrays, read without pickle.  A file that is missing, damaged or of 
 as good as none: what it held can always be worked out again.
 """
 
-import contextlib
 import hashlib
-import os
-import threading
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +14,7 @@ import numpy as np
 
 from captioning.datasets import CaptionDataset
 from captioning.paths import data_folder
+from captioning.storage import replacing
 
 __all__ = ["captions_key", "put", "read_arrays", "shelf", "text_array", "texts_of", "write_arrays"]
 
@@ -63,17 +61,11 @@ def write_arrays(path: Path, version: int, arrays: Mapping[str, np.ndarray]) -> 
 
 
 def put(path: Path, save: Callable[[BinaryIO], object]) -> bool:
-    """Let `save` write a file beside `path`, move it into place, and tell whether that worked."""
-    # Two sessions may work out the same thing at once.
-    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    """Let `save` write the file `path`, and tell whether that worked."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with replacing(path) as part, open(part, "wb") as file:
             save(file)
-        os.replace(beside, path)
     except OSError:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         return False
     return True
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from pathlib import Path
 
 from captioning.batch.captioning import PERSON, Row
@@ -10,6 +9,7 @@ from captioning.batch.exports import COLUMNS, TEXTS, to_csv
 from captioning.csv_text import unguarded
 from captioning.datasets.text_files import read_text
 from captioning.errors import DatasetError
+from captioning.storage import write_text
 
 __all__ = ["Journal"]
 
@@ -61,12 +61,9 @@ class Journal:
             raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
 
     def _begin(self) -> None:
-        """Write what is kept, beside the file and then into its place."""
-        beside = self.path.with_name(self.path.name + ".part")
+        """Write what is kept."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(to_csv(self.rows.values()), encoding="utf-8", newline="")
-            os.replace(beside, self.path)
+            write_text(self.path, to_csv(self.rows.values()))
         except OSError as error:
             raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
 

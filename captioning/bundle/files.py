@@ -1,7 +1,6 @@
 """The files of a bundle: JSON, text and arrays, each fault named by its file."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from safetensors.numpy import load_file, save
 
 from captioning.errors import BundleError
 from captioning.regular_files import read_regular_file
+from captioning.storage import replacing
 
-__all__ = ["read_arrays", "read_json", "read_text", "write_arrays", "write_json", "write_text"]
+__all__ = ["read_arrays", "read_json", "read_text", "write_arrays"]
 
 _MAX_JSON = 50_000_000
 
@@ -49,18 +49,6 @@ def read_text(path: Path) -> str:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object for people to read, and move it into place."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text and move it into place."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
-
-
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read arrays by name.
 
@@ -82,9 +70,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays by name, as float16 where that holds their numbers."""
+    """Write or replace arrays by name, as float16 where that holds their numbers."""
     stored = {name: _narrowed(value) for name, value in arrays.items()}
-    path.write_bytes(save(stored))  # `save_file` would make it readable to its owner alone
+    with replacing(path, durable=True) as part:
+        part.write_bytes(save(stored))  # `save_file` would make it readable to its owner alone
 
 
 def _narrowed(value: np.ndarray) -> np.ndarray:

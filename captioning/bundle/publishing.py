@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from captioning.bundle.files import write_json
 from captioning.bundle.reading import (
     PUBLICATION,
     Bundle,
@@ -19,10 +18,9 @@ from captioning.bundle.reading import (
     find_bundles,
     read_bundle,
 )
-from captioning.bundle.writing import move_into_place
 from captioning.config import TrainingConfig
 from captioning.errors import BundleError
-from captioning.paths import data_folder, shipped_models
+from captioning.storage import data_folder, replacing_folder, shipped_models, write_json
 
 __all__ = ["is_reserved", "publish_bundle", "rename_bundle", "unpublish_bundle"]
 
@@ -57,16 +55,10 @@ def publish_bundle(
         if not replace:
             raise BundleError(f"There is a model called {name} already. Choose another name.")
         _check_not_lent(name)
-    beside = target.with_name(f".{name}.part")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with _writing(target):
-        try:
-            shutil.rmtree(beside, ignore_errors=True)
-            shutil.copytree(source, beside)
-            write_json(beside / PUBLICATION, {"run": run, "by": by, "at": now})
-            move_into_place(beside, target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+    with _writing(target), replacing_folder(target, durable=True) as part:
+        shutil.copytree(source, part, dirs_exist_ok=True)
+        write_json(part / PUBLICATION, {"run": run, "by": by, "at": now})
     return read_bundle(target)
 
 

@@ -1,8 +1,6 @@
-"""Writing bundles: beside, and then moved into place."""
+"""Writing bundles, each as a whole."""
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -11,20 +9,19 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from captioning.bundle.files import write_arrays, write_json, write_text
+from captioning.bundle.files import write_arrays
 from captioning.bundle.reading import FORMAT_VERSION, Bundle, read_bundle
 from captioning.bundle.scores import SCORES_BEGIN, SCORES_END, score_table
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.errors import BundleError
-from captioning.regular_files import flush_to_disk
+from captioning.storage import replacing_folder, write_json, write_text
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
     "add_scores",
     "check_bundle_folder",
     "keep_calibration",
-    "move_into_place",
     "write_bundle",
     "write_encoder",
 ]
@@ -62,7 +59,7 @@ def write_bundle(
     history: list[dict[str, Any]] | None = None,
     card: str = "",
 ) -> Bundle:
-    """Write a bundle beside `folder` and move it into place; one that was there is replaced.
+    """Write a bundle; one that was there is replaced.
 
     Arrays are stored as float16, which halves them and hardly moves a score; one with a number
     too large for it as float32.
@@ -83,23 +80,19 @@ def write_bundle(
     }
     if encoder_from is not None:
         content["encoder_from"] = encoder_from
-    beside = folder.with_name(f".{folder.name}.part")
+    lines = [json.dumps(record) for record in history or []]
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        write_json(beside / "config.json", content)
-        vocabulary.save(beside / "vocabulary.json")
-        write_arrays(beside / "decoder.safetensors", decoder_arrays)
-        if encoder_arrays is not None:
-            write_arrays(beside / "encoder.safetensors", encoder_arrays)
-        if metrics is not None:
-            write_json(beside / "metrics.json", metrics)
-        lines = [json.dumps(record) for record in history or []]
-        (beside / "history.jsonl").write_text("".join(f"{line}\n" for line in lines))
-        (beside / "README.md").write_text(card, encoding="utf-8")
-        move_into_place(beside, folder)
+        with replacing_folder(folder, durable=True) as part:
+            write_json(part / "config.json", content)
+            vocabulary.save(part / "vocabulary.json")
+            write_arrays(part / "decoder.safetensors", decoder_arrays)
+            if encoder_arrays is not None:
+                write_arrays(part / "encoder.safetensors", encoder_arrays)
+            if metrics is not None:
+                write_json(part / "metrics.json", metrics)
+            write_text(part / "history.jsonl", "".join(f"{line}\n" for line in lines))
+            write_text(part / "README.md", card)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
         raise BundleError(f"The bundle {folder} could not be written: {error}.") from error
     return read_bundle(folder)
 
@@ -112,7 +105,7 @@ def keep_calibration(bundle: Bundle, calibration: Calibration) -> None:
     """
     try:
         write_arrays(bundle.folder / "calibration.safetensors", calibration.familiarity.arrays())
-        write_json(bundle.folder / "calibration.json", calibration.to_dict())
+        write_json(bundle.folder / "calibration.json", calibration.to_dict(), durable=True)
     except (OSError, SafetensorError) as error:
         raise BundleError(
             f"The calibration could not be kept in {bundle.folder}: {error}."
@@ -146,7 +139,8 @@ def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
     others = [kept for kept in bundle.scores() if any(kept[k] != evaluation[k] for k in same)]
     kept = sorted([*others, dict(evaluation)], key=lambda e: [str(e[k]) for k in same])
     try:
-        write_json(bundle.folder / "metrics.json", {**(bundle.metrics or {}), "evaluations": kept})
+        metrics = {**(bundle.metrics or {}), "evaluations": kept}
+        write_json(bundle.folder / "metrics.json", metrics, durable=True)
         before, begin, rest = bundle.card.partition(SCORES_BEGIN)
         _, end, after = rest.partition(SCORES_END)
         if begin and end:
@@ -154,27 +148,3 @@ def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
             write_text(bundle.folder / "README.md", card)
     except OSError as error:
         raise BundleError(f"The scores could not be kept in {bundle.folder}: {error}.") from error
-
-
-def move_into_place(new: Path, folder: Path) -> None:
-    """Put a whole folder where another one may be, which stays if that fails.
-
-    It is on the disk when this returns, so that a power cut does not take a model back.
-
-    Raises:
-        OSError: it cannot be moved.
-    """
-    for path in (*new.rglob("*"), new):
-        flush_to_disk(path)
-    old = folder.with_name(f".{folder.name}.old")
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-    try:
-        os.replace(new, folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    flush_to_disk(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

@@ -15,6 +15,7 @@ from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.loading import kind_of, load
 from captioning.errors import DatasetError
 from captioning.paths import data_folder
+from captioning.storage import write_json
 
 __all__ = [
     "Available",
@@ -172,12 +173,9 @@ def _memory() -> Path:
 def _write(folders: Sequence[Path]) -> None:
     content = {"format_version": _FORMAT_VERSION, "folders": [str(folder) for folder in folders]}
     path = _memory()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not remembered_folders():
             os.replace(path, path.with_name(f"{_MEMORY}.before"))  # damaged, perhaps of use
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+        write_json(path, content)
     except OSError as error:
         raise DatasetError(f"'{path}' cannot be written ({error.strerror}).") from error

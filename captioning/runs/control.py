@@ -1,6 +1,5 @@
 """Starting, pausing, stopping, queueing and deleting runs, from any process."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,16 +12,15 @@ from typing import Any
 
 from captioning.bundle import Bundle, publish_bundle
 from captioning.config import TrainingConfig
-from captioning.errors import CaptioningError, RunError
+from captioning.errors import CaptioningError, RunError, StorageError
 from captioning.paths import data_folder
+from captioning.processes import start_detached
 from captioning.regular_files import flush_to_disk
-from captioning.runs.locks import Slot, locked
-from captioning.runs.record import LIVE, STARTABLE, Run, Status, read_json, write_json
+from captioning.runs.record import LIVE, STARTABLE, Run, Status
+from captioning.runs.slot import Slot
+from captioning.storage import lock, read_json, replacing_folder, write_json, write_text
 
-__all__ = ["SLOT_VARIABLE", "Runs"]
-
-SLOT_VARIABLE = "CAPTIONING_SLOT"
-"""Tells a run's process the descriptor of the slot that it has inherited."""
+__all__ = ["Runs"]
 
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
 """Becomes the process of the run whose folder is added to it."""
@@ -100,16 +98,12 @@ class Runs:
         try:
             with self._lock():
                 folder = self._unused(stem)
-                beside = folder.with_name(f".{folder.name}.part")
-                shutil.rmtree(beside, ignore_errors=True)
-                beside.mkdir()
-                write_json(beside / "config.json", config.to_dict(), durable=True)
-                (beside / "note.txt").write_text(note, encoding="utf-8")
-                if origin is not None:
-                    write_json(beside / "origin.json", dict(origin))
-                Run(beside, Status()).write_status(Status(epochs=config.epochs, created=now))
-                beside.rename(folder)
-                flush_to_disk(self.folder)
+                with replacing_folder(folder, durable=True) as part:
+                    write_json(part / "config.json", config.to_dict())
+                    write_text(part / "note.txt", note)
+                    if origin is not None:
+                        write_json(part / "origin.json", dict(origin))
+                    Run(part, Status()).write_status(Status(epochs=config.epochs, created=now))
         except OSError as error:
             raise RunError(f"The run cannot be written to {self.folder}: {error}.") from error
         return Run.read(folder)
@@ -193,7 +187,7 @@ class Runs:
 
     def note(self, name: str, text: str) -> None:
         """Keep what people write about a run."""
-        (self.get(name).folder / "note.txt").write_text(text, encoding="utf-8")
+        write_text(self.get(name).folder / "note.txt", text)
 
     def queue(self) -> list[Run]:
         """Return the runs that wait, the next one first."""
@@ -235,18 +229,16 @@ class Runs:
                 self._advance()
 
     def claim(self, run: Run) -> Slot:
-        """Take the slot for a run from inside its process, inherited or not.
+        """Take the slot for a run from inside its process.
 
         Raises:
             RunError: another run has it.
         """
-        inherited = os.environ.pop(SLOT_VARIABLE, "")
-        slot = Slot.inherited(int(inherited), self.slot_path) if inherited.isdigit() else None
         with self._lock():
-            slot = slot or Slot.take(self.slot_path)
-            if slot is None:
-                raise RunError("Another run is under way; it has to end before this one begins.")
-            slot.sign(run.id)
+            ours = Slot.holder(self.slot_path) in (None, run.id)
+            slot = Slot.take(self.slot_path, run.id) if ours else None
+        if slot is None:
+            raise RunError("Another run is under way; it has to end before this one begins.")
         return slot
 
     def publish(self, name: str, model: str, *, by: str = "", replace: bool = False) -> Bundle:
@@ -271,7 +263,7 @@ class Runs:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        with locked(self.folder / ".lock"):
+        with lock(self.folder / ".lock"):
             yield
 
     def _unused(self, stem: str) -> Path:
@@ -294,52 +286,38 @@ class Runs:
     def _advance(self) -> None:
         """Start the next run if none has a process.  Needs the lock."""
         waiting = self.queue()
-        slot = Slot.take(self.slot_path) if waiting else None
-        if slot is None:
+        if not waiting or Slot.holder(self.slot_path) is not None:
             return
         run = waiting[0]
-        slot.sign(run.id)
         (run.folder / "request.json").unlink(missing_ok=True)
         run.write_status(run.status.replace(state="starting", begun=time.time()))
         try:
-            _CHILDREN.append(_launch(run, self.data, slot))
+            process = _launch(run, self.data)
         except OSError as error:
             run.write_status(run.status.replace(state="failed", message=f"No process: {error}."))
-        finally:
-            slot.close()
+            return
+        _CHILDREN.append(process)
+        Slot.reserve(self.slot_path, run.id, process.pid)
 
     def _order(self) -> list[str]:
         try:
-            order = read_json(self.folder / "queue.json")
-        except (OSError, ValueError):
+            order = read_json(self.folder / "queue.json", list)
+        except StorageError:
             return []  # the runs themselves say that they wait; only their order is lost
-        return [name for name in order if isinstance(name, str)] if isinstance(order, list) else []
+        return [name for name in order if isinstance(name, str)]
 
     def _write_order(self, order: list[str]) -> None:
         write_json(self.folder / "queue.json", order)
 
 
-def _launch(run: Run, data: Path, slot: Slot) -> subprocess.Popen[bytes]:
-    """Start the process of a run, which does not depend on this one.
-
-    It is a new program and not a fork: TensorFlow does not survive a fork.
-    """
-    environment = os.environ | {
-        "CAPTIONING_DATA": str(data),
-        SLOT_VARIABLE: str(slot.descriptor),
-        "PYTHONUNBUFFERED": "1",
-    }
-    with open(run.folder / "log.txt", "ab") as log:
-        return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-            [*COMMAND, str(run.folder)],
-            cwd=Path(__file__).resolve().parents[2],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(slot.descriptor,),
-        )
+def _launch(run: Run, data: Path) -> subprocess.Popen[bytes]:
+    """Start the process of a run, which does not depend on this one."""
+    return start_detached(
+        [*COMMAND, str(run.folder)],
+        folder=Path(__file__).resolve().parents[2],
+        log=run.folder / "log.txt",
+        environment={"CAPTIONING_DATA": str(data), "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def _reap() -> None:

@@ -1,14 +1,13 @@
 """What a run has told so far, as tables to draw."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from captioning.runs.record import Run, fits
+from captioning.storage import read_json_lines
 
-__all__ = ["Curves", "read_curves", "read_events"]
+__all__ = ["Curves", "read_curves"]
 
 Row = dict[str, Any]
 
@@ -58,7 +57,7 @@ def read_curves(run: Run) -> Curves:
     steps: dict[tuple[int, int], Row] = {}
     epochs: dict[int, Row] = {}
     curves = Curves()
-    for event in read_events(run.folder / "events.jsonl"):
+    for event in read_json_lines(run.folder / "events.jsonl"):
         kind = event.get("event")
         if not isinstance(kind, str) or not fits(event, _NEEDED.get(kind, {})):
             continue
@@ -83,18 +82,3 @@ def read_curves(run: Run) -> Curves:
     whole = {n: said for n, said in curves.filmstrip.items() if len(said) == len(curves.photos)}
     curves.filmstrip = whole
     return curves
-
-
-def read_events(path: Path) -> Iterator[Row]:
-    """Yield the events of `events.jsonl` in the order in which they were written."""
-    try:
-        lines = path.read_bytes().splitlines() if path.is_file() else []
-    except OSError:
-        return
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict):
-            yield event

@@ -6,7 +6,6 @@ a step takes as long as an earlier step of its kind, times the ratio of their mu
 """
 
 import json
-import os
 import shutil
 import statistics
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from captioning.config import TrainingConfig
 from captioning.datasets import load, load_named
 from captioning.encoders.registry import resolve
 from captioning.features import fitted, store_progress
-from captioning.runs.curves import read_events
-from captioning.runs.record import Run, write_json
+from captioning.runs.record import Run
+from captioning.storage import read_json_lines, write_json
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -201,14 +200,11 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
 
 def available_memory() -> int | None:
     """Return how many bytes of memory programs can have now; None where it cannot be known."""
+    import psutil  # not at the top: pages that estimate nothing start sooner
+
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(n.split()[1]) * 1024 for n in lines if n.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        pass  # not Linux
-    try:  # macOS tells what there is, not what is free
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (OSError, ValueError):
+        return int(psutil.virtual_memory().available)
+    except (psutil.Error, OSError):
         return None
 
 
@@ -222,7 +218,7 @@ def remember_rates(data: Path, run: Run) -> None:
     begun, words = None, 0
     config = run.config.replace(encoder=resolve(run.config.encoder)[0])
     encoder = config.encoder
-    for event in read_events(run.folder / "events.jsonl"):
+    for event in read_json_lines(run.folder / "events.jsonl"):
         match event.get("event"):
             case "features" if event["rate"] > 0:
                 rates[f"encode {encoder.name} {encoder.layer}"] = event["rate"]

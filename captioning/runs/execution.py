@@ -4,7 +4,6 @@ What the process does, training, is given to `execute` as a function; this modul
 """
 
 import contextlib
-import json
 import os
 import signal
 import threading
@@ -14,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from captioning.errors import CaptioningError
+from captioning.errors import CaptioningError, StorageError
 from captioning.runs.control import Runs
 from captioning.runs.estimate import remember_rates
-from captioning.runs.locks import Slot
-from captioning.runs.record import Run, Status, read_json
+from captioning.runs.record import Run, Status
+from captioning.runs.slot import Slot
+from captioning.storage import append_json_line, read_json
 
 __all__ = ["Execution", "execute", "leave_a_core"]
 
@@ -74,7 +74,7 @@ def leave_a_core() -> None:
 
     Has to be called before TensorFlow is imported, which reads its number of threads then.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):  # Windows has none
         os.nice(NICENESS)
     if hasattr(os, "sched_getaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -103,7 +103,7 @@ class Execution:
         self._terminated = False
         self._asked: float | None = None
         self._reason = ""
-        self._events = _EventFile(run.folder / "events.jsonl")
+        self._events = run.folder / "events.jsonl"
         self._reserve = run.folder / ".reserve"
         with contextlib.suppress(OSError):  # freed when the disk is full, to say just that
             self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
@@ -143,7 +143,7 @@ class Execution:
         """
         with self._lock:
             if event["event"] != "features" or event["done"] == event["total"]:
-                self._events.append({**event, "time": time.time()})
+                append_json_line(self._events, {**event, "time": time.time()})
             self.status = _after(self.status, event)
 
     def doing(self, activity: str) -> None:
@@ -182,7 +182,8 @@ class Execution:
                 return
             self._left = True
             with contextlib.suppress(OSError):
-                self._events.append({"event": state, "message": message, "time": time.time()})
+                end = {"event": state, "message": message, "time": time.time()}
+                append_json_line(self._events, end)
             self._reserve.unlink(missing_ok=True)
             with contextlib.suppress(OSError, KeyError, ValueError, TypeError):
                 remember_rates(self.runs.data, self.run)
@@ -209,8 +210,8 @@ class Execution:
 
     def _request(self) -> str:
         try:
-            return str(read_json(self.run.folder / "request.json"))
-        except (OSError, ValueError):
+            return read_json(self.run.folder / "request.json", str)
+        except StorageError:
             return ""
 
     def _change(self, **changes: Any) -> None:
@@ -223,21 +224,6 @@ class Execution:
         if not self._left:
             with contextlib.suppress(OSError):
                 self.run.write_status(self.status.replace(heartbeat=time.time()))
-
-
-class _EventFile:
-    """Appends one JSON object a line; a line that a kill cut short is closed before the next."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115 - as long as the process
-        size = self._file.seek(0, os.SEEK_END)
-        if size:
-            self._file.seek(size - 1)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
-
-    def append(self, event: dict[str, Any]) -> None:
-        self._file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
 
 
 def _print_if_possible(text: str) -> None:

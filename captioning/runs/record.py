@@ -1,7 +1,6 @@
 """A run as its folder tells it: settings, status, notes."""
 
 import dataclasses
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from captioning.config import TrainingConfig, read_training_config
-from captioning.errors import ConfigError, RunError
-from captioning.regular_files import flush_to_disk
+from captioning.errors import ConfigError, RunError, StorageError
+from captioning.storage import read_json, write_json
 
 __all__ = [
     "LATEST",
@@ -22,8 +21,6 @@ __all__ = [
     "Run",
     "Status",
     "fits",
-    "read_json",
-    "write_json",
 ]
 
 LIVE = ("starting", "running", "paused")
@@ -147,10 +144,9 @@ class Run:
     def origin(self) -> dict[str, Any]:
         """What it was made for, such as a trial of a study; empty for a run of its own."""
         try:
-            content = read_json(self.folder / "origin.json")
-        except (OSError, ValueError):
+            return read_json(self.folder / "origin.json", dict)
+        except StorageError:
             return {}
-        return content if isinstance(content, dict) else {}
 
     @property
     def bundle_folder(self) -> Path:
@@ -190,19 +186,6 @@ class Run:
         write_json(self.folder / "status.json", dataclasses.asdict(status), durable=durable)
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises:
-        OSError: the file is missing, or is a folder, a pipe or the like.
-        ValueError: it is not JSON.
-    """
-    try:
-        return json.loads(_a_file(path).read_text(encoding="utf-8"))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
 def fits(values: Any, kinds: Mapping[str, Any]) -> bool:
     """Tell whether `values` is a mapping that has a value of the right type for each of `kinds`."""
     return isinstance(values, Mapping) and all(
@@ -219,40 +202,13 @@ def _a_file(path: Path) -> Path:
     return path
 
 
-def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
-    """Write JSON beside `path` and move it into place, so that no reader ever sees half of it.
-
-    Args:
-        path: the file.
-        content: plain data.
-        durable: whether to wait until a power cut cannot undo it.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-        if durable:
-            flush_to_disk(beside)
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    if durable:
-        flush_to_disk(path.parent)
-
-
 def _read_status(path: Path) -> Status:
     try:
-        content = read_json(path)
-        if not isinstance(content, dict):
-            raise ValueError(f"it holds no object but a {type(content).__name__}")
-        return Status.from_dict(content)
-    except (OSError, ValueError) as error:
+        return Status.from_dict(read_json(path, dict))
+    except (StorageError, ValueError):
         return Status(
             state="died",
-            message=f"{path.name} cannot be read ({error}); resume goes on from the checkpoint.",
+            message=f"{path.name} cannot be read; resume goes on from the checkpoint.",
             created=_made(path.parent),
         )
 

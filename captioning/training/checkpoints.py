@@ -6,7 +6,6 @@ steps as never having stopped.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from captioning.errors import TrainingError
+from captioning.storage import replacing
 
 __all__ = ["Checkpoints", "Progress", "check_settings"]
 
@@ -75,14 +75,14 @@ class Checkpoints:
             TrainingError: it cannot be written (a full disk, say); earlier ones stay as they are.
         """
         path = self.folder / f"epoch{progress.epoch:04d}-step{progress.step:06d}.safetensors"
-        beside = path.with_suffix(".part")
         try:
             facts = {"progress": json.dumps(asdict(progress)), "crc32": _checksum(arrays)}
             # safetensors writes an array as it lies in memory, whatever its order.
-            save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, beside, facts)
-            os.replace(beside, path)
+            ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+            # Flushed before older ones are removed, so that a power cut leaves a whole one.
+            with replacing(path, durable=True) as part:
+                save_file(ordered, part, facts)
         except (OSError, SafetensorError) as error:
-            beside.unlink(missing_ok=True)
             raise TrainingError(
                 f"The checkpoint {path.name} could not be written ({error}). "
                 "Free some disk space and resume; earlier checkpoints are kept."

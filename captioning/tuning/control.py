@@ -11,8 +11,7 @@ from typing import Any
 from captioning.errors import CaptioningError, ConfigError, RunError
 from captioning.paths import data_folder
 from captioning.runs import STARTABLE, Run, Runs, read_curves
-from captioning.runs.locks import locked
-from captioning.runs.record import write_json
+from captioning.storage import lock, replacing_folder, write_json
 from captioning.tuning.proposals import propose
 from captioning.tuning.record import Study, Trial
 from captioning.tuning.settings import SCORES, StudyConfig
@@ -84,13 +83,10 @@ class Studies:
             with self._lock():
                 names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
                 folder = next(self.folder / n for n in names if not (self.folder / n).exists())
-                beside = folder.with_name(f".{folder.name}.part")
-                shutil.rmtree(beside, ignore_errors=True)
-                beside.mkdir()
-                write_json(beside / "config.json", config.to_dict())
                 status = {"state": "stopped", "message": "Not begun yet.", "created": now}
-                write_json(beside / "status.json", status)
-                beside.rename(folder)
+                with replacing_folder(folder, durable=True) as part:
+                    write_json(part / "config.json", config.to_dict())
+                    write_json(part / "status.json", status)
         except OSError as error:
             raise RunError(f"The search cannot be written to {self.folder}: {error}.") from error
         return Study.read(folder)
@@ -270,7 +266,7 @@ class Studies:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / ".lock"):
+        with lock(self.folder / ".lock"):
             yield
 
 

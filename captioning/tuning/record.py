@@ -5,20 +5,18 @@ it has a run, one each time that run is taken up again after a kill, and one whe
 """
 
 import dataclasses
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from captioning.errors import ConfigError, RunError
-from captioning.runs.curves import read_events
-from captioning.runs.record import LATEST, fits, read_json, write_json
+from captioning.errors import ConfigError, RunError, StorageError
+from captioning.runs.record import LATEST, fits
+from captioning.storage import append_json_line, read_json, read_json_lines, write_json
 from captioning.tuning.settings import StudyConfig
 
-__all__ = ["ENDED", "Study", "StudyStatus", "Trial", "add_line"]
+__all__ = ["ENDED", "Study", "StudyStatus", "Trial"]
 
 ENDED = ("finished", "given up", "failed")
 """States of a trial that will not change any more."""
@@ -125,9 +123,9 @@ class Study:
         """
         path = self.folder / "config.json"
         try:
-            values = read_json(path)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"The search {path} cannot be read: {error}.") from error
+            values = read_json(path, dict)
+        except StorageError as error:
+            raise ConfigError(f"The search cannot be read: {error}") from error
         return StudyConfig.from_dict(values)
 
     @property
@@ -160,31 +158,17 @@ class Study:
         Raises:
             OSError: the disk is full, say.
         """
-        add_line(self.folder / "trials.jsonl", {"trial": trial, **facts})
-
-
-def add_line(path: Path, content: Mapping[str, Any]) -> None:
-    """Add a JSON object as a line; one that a kill cut short before is closed first.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    line = json.dumps(content, ensure_ascii=False).encode() + b"\n"
-    with open(path, "ab+", buffering=0) as file:
-        if size := file.seek(0, os.SEEK_END):
-            file.seek(size - 1)
-            line = line if file.read(1) == b"\n" else b"\n" + line
-        file.write(line)
+        append_json_line(self.folder / "trials.jsonl", {"trial": trial, **facts})
 
 
 def _read_status(folder: Path) -> StudyStatus:
     try:
-        values = read_json(folder / "status.json")
+        values = read_json(folder / "status.json", dict)
         known = fits(values, _STATUS) and values["state"] in _STATES
         if not known or not 0 <= values["created"] <= LATEST:
             raise ValueError
         return StudyStatus(values["state"], values["message"], values["created"])
-    except (OSError, ValueError):
+    except (StorageError, ValueError):
         return StudyStatus("stopped", "status.json cannot be read; go on takes it up again.")
 
 
@@ -207,7 +191,7 @@ def _read_trials(folder: Path) -> tuple[Trial, ...]:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the whole lines that say something known about a trial, and nothing odd."""
-    for line in read_events(path):
+    for line in read_json_lines(path):
         facts = {key: value for key, value in line.items() if key in _TRIAL}
         scores = facts.get("scores", [])
         if (

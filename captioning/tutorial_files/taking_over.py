@@ -1,8 +1,6 @@
 """A class's `descriptions.txt` and `features.p`, looked through and made a data set to train on."""
 
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from captioning.errors import FeaturesError
 from captioning.features import write_store
 from captioning.image_formats import has_photo_ending
 from captioning.paths import data_folder
+from captioning.storage import replacing_folder, write_text
 from captioning.text import tokenize
 from captioning.tutorial_files.files import read_descriptions, read_features
 
@@ -127,16 +126,12 @@ def take_over(files: ClassFiles, name: str) -> CaptionDataset:
     folder = data_folder() / safe_name(name)
     if folder.exists():
         raise FeaturesError(f"There is a data set called {folder.name} already; choose another.")
-    beside = folder.with_name(f".{folder.name}.part")
     lines = [f"{n}\t{caption}\n" for n, said in files.captions.items() for caption in said]
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        (beside / FILE).write_text("".join(lines), encoding="utf-8")
-        (beside / NO_PHOTOS).write_text("The photos of these captions are not here.\n")
-        os.replace(beside, folder)
+        with replacing_folder(folder, durable=True) as part:
+            write_text(part / FILE, "".join(lines))
+            write_text(part / NO_PHOTOS, "The photos of these captions are not here.\n")
     except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
         raise FeaturesError(f"The data set cannot be written to {folder}: {error}.") from error
     dataset = load(folder)
     rows = np.stack([files.features[photo.name] for photo in dataset.photos])

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from captioning.config import TrainingConfig  # noqa: E402 - the folder has to be known first
 from captioning.runs import Run, Runs, read_curves  # noqa: E402
-from captioning.runs.curves import read_events  # noqa: E402
+from captioning.storage import read_json_lines  # noqa: E402
 
 CONFIG = TrainingConfig.from_dict(
     {
@@ -124,7 +124,7 @@ def wait_for_a_moment(runs: Runs, draw: random.Random) -> None:
 
 def has_trained(run: Run) -> bool:
     """Tell whether the present process of a run has finished an epoch."""
-    events = read_events(run.folder / "events.jsonl")
+    events = read_json_lines(run.folder / "events.jsonl")
     epochs = (event["time"] for event in events if event["event"] == "epoch")
     return run.status.state == "running" and any(told > run.status.begun for told in epochs)
 

@@ -169,7 +169,7 @@ def test_a_bundle_that_cannot_be_written_leaves_the_old_one(
         monkeypatch.setattr("captioning.bundle.writing.write_arrays", full)
     else:
         monkeypatch.setattr(
-            "os.replace", lambda a, b: full() if Path(b).name == "one" else replace(a, b)
+            "os.replace", lambda a, b: full() if Path(a).name == ".one.part" else replace(a, b)
         )
     with pytest.raises(BundleError, match="No space left"):
         write_tiny_bundle(models / "one", card="second")

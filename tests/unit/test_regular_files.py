@@ -12,7 +12,7 @@ from captioning.datasets.text_files import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
 from captioning.regular_files import read_regular_file
 from captioning.runs import Runs
-from captioning.runs.locks import Slot
+from captioning.runs.slot import Slot
 from captioning.tutorial_files import read_descriptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
@@ -94,6 +94,6 @@ def test_what_is_reported_done_is_on_the_disk(flushed, write_tiny_bundle, tmp_pa
     assert flushed[-1] == "runs"
     (run.folder / "events.jsonl").touch()
     flushed.clear()
-    runs.leave(run, run.status.replace(state="finished"), Slot.take(runs.slot_path))
+    runs.leave(run, run.status.replace(state="finished"), Slot.take(runs.slot_path, run.id))
     assert flushed[0] == "events.jsonl"
     assert flushed[-1] == run.id

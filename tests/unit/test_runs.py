@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from captioning import storage
 from captioning.config import TrainingConfig
 from captioning.errors import BundleError, ConfigError, RunError
 from captioning.runs import Run, Runs, control, read_curves
-from captioning.runs.locks import Slot
+from captioning.runs.slot import Slot
 
 STANDIN = str(Path(__file__).with_name("standin.py"))
 PATIENCE = 120.0
@@ -221,19 +222,39 @@ def kill(runs: Runs) -> None:
             child.wait()
 
 
-def test_the_slot_survives_the_parent_and_no_longer_than_the_child(tmp_path: Path) -> None:
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+def test_a_process_that_has_just_started_has_the_slot_until_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "slot"
-    slot = Slot.take(path)
-    assert slot is not None
-    slot.sign("a-run")
-    child = subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(slot.descriptor,)
-    )
-    slot.close()
-    assert Slot.take(path) is None
+    child = sleeper()
+    Slot.reserve(path, "a-run", child.pid)
     assert Slot.holder(path) == "a-run"
     child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert Slot.holder(path) is None  # it is still in the list of processes
     child.communicate()
+    assert Slot.holder(path) is None
+
+
+def test_another_process_with_the_same_number_has_no_slot(tmp_path: Path) -> None:
+    child = sleeper()
+    Slot.reserve(tmp_path / "slot", "a-run", child.pid)
+    holder = storage.read_json(tmp_path / "slot.json", dict)
+    storage.write_json(tmp_path / "slot.json", {**holder, "started": holder["started"] - 60})
+    assert Slot.holder(tmp_path / "slot") is None
+    child.kill()
+    child.communicate()
+
+
+def test_a_slot_is_one_process_s_and_names_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "slot"
+    slot = Slot.take(path, "a-run")
+    assert slot is not None
+    assert Slot.take(path, "another") is None
+    assert Slot.holder(path) == "a-run"
+    slot.close()
     assert Slot.holder(path) is None
 
 

@@ -5,21 +5,23 @@ can read it; a lock file tells whether it lives, and a file `flickr8k.stop` asks
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from captioning.datasets.download.disk import is_locked, locked, writable_folder
+from captioning.datasets.download.disk import writable_folder
 from captioning.datasets.download.installing import Installed, fetch_flickr8k, install_zip
 from captioning.datasets.download.progress import Progress
 from captioning.datasets.download.source import downloads_folder
 from captioning.errors import CaptioningError, DownloadError, DownloadStopped
 from captioning.paths import data_folder
+from captioning.processes import start_detached
+from captioning.storage import hold, is_held, write_json
 
 __all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
 
@@ -74,19 +76,12 @@ def start_download(archive: Path | None = None) -> DownloadState:
     _stop_file().unlink(missing_ok=True)
     command = [sys.executable, "-m", "captioning", "data", "download"]
     command += ["--zip", str(archive.expanduser().absolute())] if archive else []
-    surroundings = os.environ | {"CAPTIONING_DATA": str(data_folder().absolute())}
+    environment = {"CAPTIONING_DATA": str(data_folder().absolute())}
+    log = folder / "flickr8k.log"
     try:
         _write(DownloadState("running", updated=time.time()))
-        with open(folder / "flickr8k.log", "wb") as log:
-            child = subprocess.Popen(  # noqa: S603 (this very program)
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=_HOME,
-                env=surroundings,
-                start_new_session=True,
-            )
+        log.unlink(missing_ok=True)
+        child = start_detached(command, folder=_HOME, log=log, environment=environment)
     except OSError as error:
         _write(DownloadState("failed", f"The download cannot be started ({error.strerror})."))
         raise DownloadError(f"The download cannot be started ({error.strerror}).") from error
@@ -104,7 +99,7 @@ def download_state() -> DownloadState:
     """Return how the last download stands; quick, and never raises."""
     _children[:] = [child for child in _children if child.poll() is None]
     state = _read()
-    if state.running and not is_locked(_lock_file()):
+    if state.running and not is_held(_lock_file()):
         state = _read()  # it may have ended between the two looks
         newborn = state.progress is None and time.time() - state.updated < _BIRTH_SECONDS
         if state.running and not newborn:
@@ -132,9 +127,10 @@ def run_download(
         DatasetError: As `fetch_flickr8k` and `install_zip`.
     """
     writable_folder(downloads_folder())
-    with locked(_lock_file()) as alone:
-        if not alone:
-            raise DownloadError("A download is running already, in another window or terminal.")
+    lock = hold(_lock_file(), patience=1.0)  # `is_held` takes it for an instant
+    if lock is None:
+        raise DownloadError("A download is running already, in another window or terminal.")
+    with lock:
         recorder = _Recorder(on_progress)
         try:
             if archive is None:
@@ -194,13 +190,8 @@ def _write(state: DownloadState) -> None:
     """Replace the file of the state; a full disk costs the news, not the download."""
     content: dict[str, Any] = asdict(state)
     content["folder"] = str(state.folder) if state.folder else None
-    path = _state_file()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+    with suppress(OSError):
+        write_json(_state_file(), content)
 
 
 def _read() -> DownloadState:

@@ -17,13 +17,13 @@ from captioning.datasets.shapes.drawing import paint
 from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import CAPTIONS_EACH, describe
 from captioning.errors import DatasetError
+from captioning.storage import write_text
 
 __all__ = ["ADAPTER", "generate_shapes", "read_shapes"]
 
 MAX_COUNT = 100_000
 
 _INDEX = "shapes.json"
-_PART = "shapes.json.part"
 _PHOTOS = "Images"
 _PHOTO_NAME = re.compile(r"shapes_\d{5}\.png")
 _FORMAT_VERSION = 1
@@ -54,10 +54,9 @@ def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) ->
         _clear(root)
         index = {"format_version": _FORMAT_VERSION, "count": count, "seed": seed}
         photos = [_write_photo(root / _PHOTOS, number, seed) for number in range(count)]
-        # Written last and moved into place: a folder that has an index is complete.
+        # Written last: a folder that has an index is complete.
         text = json.dumps({**index, "photos": photos}, indent=1) + "\n"
-        (root / _PART).write_bytes(text.encode("ascii"))
-        os.replace(root / _PART, root / _INDEX)
+        write_text(root / _INDEX, text)
     except OSError as error:
         raise DatasetError(
             f"The shapes cannot be written to '{folder}' ({error.strerror})."
@@ -106,7 +105,9 @@ def _clear(root: Path) -> None:
     photos = root / _PHOTOS
     photos.mkdir(parents=True, exist_ok=True)
     old = [path for path in photos.iterdir() if _PHOTO_NAME.fullmatch(path.name)]
-    others = [p.name for p in root.iterdir() if p.name not in (_INDEX, _PART, _PHOTOS)]
+    ours = (_INDEX, _PHOTOS)
+    # What a kill left of an index ends in .part.
+    others = [p.name for p in root.iterdir() if p.name not in ours and p.suffix != ".part"]
     others += [p.name for p in photos.iterdir() if not _PHOTO_NAME.fullmatch(p.name)]
     if others:
         raise DatasetError(

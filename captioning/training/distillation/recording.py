@@ -9,7 +9,6 @@ A recording is a folder:
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from captioning.encoders import Encoder
 from captioning.errors import ConfigError, FeaturesError
 from captioning.images import read_image, to_square
 from captioning.prefetch import ahead
+from captioning.storage import write_json
 from captioning.training.distillation.settings import DistillationConfig
 from captioning.training.distillation.views import draw_view
 
@@ -214,9 +214,7 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def _note(folder: Path, done: int, total: int) -> None:
-    beside = folder / "recording.part"
-    beside.write_text(json.dumps({"written": done, "views": total}), encoding="utf-8")
-    os.replace(beside, folder / "recording.json")
+    write_json(folder / "recording.json", {"written": done, "views": total})
 
 
 def _written(folder: Path) -> int:

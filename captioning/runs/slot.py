@@ -1,0 +1,60 @@
+"""The slot of a data folder: the right to be its one run that has a process.
+
+The run's process holds a lock, which the system releases when the process ends, however it ends.
+A file next to the lock names the run; on Windows a locked file cannot be read.  Between the start
+of a process and its first instructions that file also says which process is meant to take the lock.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from captioning.errors import StorageError
+from captioning.processes import is_alive, started_at
+from captioning.storage import hold, is_held, read_json, write_json
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+__all__ = ["Slot"]
+
+
+class Slot:
+    """A slot that this process has; every function needs the lock on the queue."""
+
+    def __init__(self, path: Path, lock: "BaseFileLock") -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def take(cls, path: Path, name: str) -> "Slot | None":
+        """Take the slot for the run called `name`; None if a living process has it."""
+        lock = hold(path)
+        if lock is None:
+            return None
+        write_json(_holder_file(path), {"run": name})
+        return cls(path, lock)
+
+    @staticmethod
+    def reserve(path: Path, name: str, pid: int) -> None:
+        """Keep the slot for a process that has just been started, until it takes it or ends."""
+        holder = {"run": name, "pid": pid, "started": started_at(pid)}
+        write_json(_holder_file(path), holder)
+
+    @staticmethod
+    def holder(path: Path) -> str | None:
+        """Return the name of the run that has the slot; None if it is free."""
+        holder: dict[str, Any] = {}
+        with suppress(StorageError):
+            holder = read_json(_holder_file(path), dict)
+        name, pid, started = (holder.get(key) for key in ("run", "pid", "started"))
+        reserved = isinstance(pid, int) and isinstance(started, float) and is_alive(pid, started)
+        return str(name) if reserved or is_held(path) else None
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._lock.release()
+
+
+def _holder_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
