@@ -4,10 +4,14 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run setup fast test test-all check unit wheel browser-test chaos-test benchmark clean
+.PHONY: run class setup fast test test-all check unit wheel browser-test chaos-test benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
+
+# Opens the app to the local network; docs/classroom.md says who may do what.
+class: setup
+	$(BIN)/python -m captioning class --port $(PORT) $(ARGS)
 
 setup: $(VENV)/.installed
 

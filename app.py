@@ -10,10 +10,14 @@ module and only says what to serve.
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from pages.learn.lessons import LESSONS
+from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact
+from pages.ui.rights import ask_for_key
 
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
@@ -141,7 +145,9 @@ def main() -> None:
         menu_items={"About": "A CNN looks at your photo, an LSTM writes a sentence about it."},
     )
     st.logo(ICON, size="large")
-    st.navigation(sections(), expanded=True).run()
+    page = st.navigation(sections(), expanded=True)
+    ask_for_key()
+    page.run()
 
 
 if __name__ == "__main__":
@@ -152,4 +158,9 @@ else:
     # page does not exist.  So that scheme is off before the first request.
     PagesManager.uses_pages_directory = False
     keep_compact()
-    app = st.App(__file__)
+    # Another name for this machine's address is how a hostile page would reach the app.
+    hosts = st.get_option("server.allowedHosts") or ["*"]
+    app = st.App(
+        __file__,
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guard)],
+    )

@@ -8,6 +8,7 @@ is instant.
 from captioning.cli import (
     calibrate,
     caption,
+    classroom,
     data,
     distill,
     evaluate,
@@ -19,6 +20,19 @@ from captioning.cli import (
     tutorial,
 )
 
-ALL = (caption, find, evaluate, train, distill, calibrate, search, features, data, models, tutorial)
+ALL = (
+    caption,
+    find,
+    evaluate,
+    train,
+    distill,
+    calibrate,
+    search,
+    features,
+    data,
+    models,
+    tutorial,
+    classroom,
+)
 
 __all__ = ["ALL"]

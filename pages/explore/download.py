@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from captioning.classroom import allowed_folder
 from captioning.datasets import verify
 from captioning.datasets.catalog import available_datasets
 from captioning.datasets.download import (
@@ -17,6 +18,7 @@ from captioning.datasets.download import (
 from captioning.errors import CaptioningError
 from pages.ui.components import main_button, problem
 from pages.ui.datasets import Explored, describe, forget_data, with_progress
+from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
 __all__ = ["fetch", "folder_form", "list_data", "report_on"]
@@ -32,7 +34,7 @@ def list_data() -> None:
         {
             "name": [plain(data.name) for data in available],
             "kind": [plain(data.kind) for data in available],
-            "folder": [plain(str(data.folder)) for data in available],
+            **({"folder": [plain(str(d.folder)) for d in available]} if is_teacher() else {}),
         },
         hide_index=True,
         border="horizontal",
@@ -49,6 +51,9 @@ def fetch(page: str) -> None:
     if any(data.kind == "flickr8k" for data in available_datasets()):
         st.caption(":material/check: Flickr8k is here.")
         return
+    if not is_teacher():
+        st.caption("The teacher can fetch Flickr8k for this server.")
+        return
     if st.button(
         **main_button("Get Flickr8k (1.1 GB)"),
         icon=":material/download:",
@@ -60,7 +65,9 @@ def fetch(page: str) -> None:
 
 
 def folder_form(page: str) -> None:
-    """Take the path of a folder on this server, check it, and remember it."""
+    """Let the teacher name a folder on this server, check it, and remember it."""
+    if not is_teacher():
+        return
     with st.form(f"{page}.folder_form", border=False):
         path = st.text_input(
             "A folder on this server with photos and their captions",
@@ -84,7 +91,9 @@ def report_on(page: str, explored: Explored) -> None:
 
 def _use(path: str) -> None:
     try:
-        installed = with_progress("Reading the folder…", lambda told: install_folder(path))
+        installed = with_progress(
+            "Reading the folder…", lambda told: install_folder(allowed_folder(path))
+        )
         forget_data()
         st.success(_lines(installed.sentences()))
     except CaptioningError as error:
@@ -100,10 +109,13 @@ def _watch(page: str) -> None:
     progress = state.progress
     share = None if progress is None else progress.fraction
     st.progress(share or 0.0, text=progress.sentence() if progress else "Starting…")
-    st.button("Stop", icon=":material/stop:", key=f"{page}.stop", on_click=stop_download)
+    if is_teacher():
+        st.button("Stop", icon=":material/stop:", key=f"{page}.stop", on_click=stop_download)
 
 
 def _outcome(state: DownloadState) -> None:
+    if not is_teacher():
+        return  # it names folders
     if state.status in ("failed", "stopped"):
         show = st.error if state.status == "failed" else st.info
         show(plain(state.message))

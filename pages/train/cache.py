@@ -14,8 +14,9 @@ from captioning.datasets import CaptionDataset, available_datasets, load_named
 from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.paths import data_folder
-from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, presets
+from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, estimate_run, presets
 from pages.ui.components import main_button, prose
+from pages.ui.rights import is_teacher, origin, require_quota
 from pages.ui.wording import plain
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "no_runs",
     "sizes_of",
     "small_photos",
+    "start_again",
     "start_run",
 ]
 
@@ -106,10 +108,27 @@ def start_run(config: TrainingConfig, note: str) -> Run:
     """Make a run and start it, or let it wait for its turn.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: it cannot be written, or the quota of a visitor does not allow it.
+        CaptioningError: what it needs cannot be estimated.
     """
     runs = Runs()
-    return runs.start(runs.create(config, note=note).id)
+    if not is_teacher():
+        require_quota(runs, estimate_run(config, sizes_of(config), data_folder()))
+    return runs.start(runs.create(config, note=note, origin=origin()).id)
+
+
+def start_again(run: Run) -> None:
+    """Resume a run, or let it wait for its turn.
+
+    Raises:
+        RunError: it runs already, or the quota of a visitor does not allow it.
+        CaptioningError: what it needs cannot be estimated.
+    """
+    runs = Runs()
+    if not is_teacher():
+        config = run.config
+        require_quota(runs, estimate_run(config, sizes_of(config), data_folder()))
+    runs.start(run.id)
 
 
 def no_runs(page: str) -> None:

@@ -19,6 +19,7 @@ from pages.train.run_view import clock
 from pages.ui.captions import show_captions
 from pages.ui.components import problem
 from pages.ui.photos import bring_photos, choose_source
+from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
 __all__ = ["show_chart", "show_downloads", "show_model", "show_table"]
@@ -105,8 +106,9 @@ def show_model(page: str, runs: Runs, run: Run) -> None:
     if not run.has_model:
         st.caption("It has a model to try and to publish after its first epoch.")
         return
-    with st.expander("Publish its model", icon=":material/publish:"):
-        _publish(page, runs, run)
+    if is_teacher():
+        with st.expander("Publish its model", icon=":material/publish:"):
+            _publish(page, runs, run)
     with st.expander("Try its model on a photo", icon=":material/photo_camera:"):
         pictures = bring_photos(page, choose_source(page))
         if pictures:

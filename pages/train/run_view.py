@@ -9,8 +9,9 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.runs import STARTABLE, Curves, Run, Runs, alarms_of, read_curves
 from pages.train import charts
-from pages.train.cache import all_runs, small_photos
+from pages.train.cache import all_runs, small_photos, start_again
 from pages.ui.components import Button, main_button, problem
+from pages.ui.rights import is_teacher, may_change
 from pages.ui.wording import plain
 
 __all__ = [
@@ -53,12 +54,16 @@ def show_run(page: str, name: str) -> None:
     show_curves(page, curves)
     show_filmstrip(page, run, curves)
     show_queue(page, runs)
-    with st.expander("Log", icon=":material/terminal:"):
-        st.code(run.log() or "Nothing yet.", language=None)
+    if is_teacher():  # it names folders
+        with st.expander("Log", icon=":material/terminal:"):
+            st.code(run.log() or "Nothing yet.", language=None)
 
 
 def show_note(page: str, runs: Runs, name: str) -> None:
     """Let people write about a run; what they typed is kept as they leave the field."""
+    if not may_change(runs.get(name)):
+        st.caption(plain(runs.get(name).note))
+        return
     key = f"{page}.note.{name}"
     st.text_area(
         "Notes",
@@ -109,21 +114,22 @@ def show_standing(run: Run, curves: Curves) -> None:
 def show_controls(page: str, runs: Runs, run: Run) -> None:
     """Show the buttons that a run in this state has."""
     state = run.status.state
+    ours = may_change(run)
     with st.container(horizontal=True):
-        if state in STARTABLE:
+        if ours and state in STARTABLE:
             label = "Resume" if run.checkpoints() else "Start"
-            _button(page, label, ":material/play_arrow:", lambda: runs.start(run.id), primary=True)
-        if state == "running":
+            _button(page, label, ":material/play_arrow:", lambda: start_again(run), primary=True)
+        if ours and state == "running":
             _button(page, "Pause", ":material/pause:", lambda: runs.pause(run.id))
-        if state == "paused":
+        if ours and state == "paused":
             _button(
                 page, "Go on", ":material/play_arrow:", lambda: runs.proceed(run.id), primary=True
             )
-        if run.live or state == "queued":
+        if ours and (run.live or state == "queued"):
             _button(page, "Stop", ":material/stop:", lambda: runs.stop(run.id))
         if st.button("Clone with changes", icon=":material/content_copy:", key=f"{page}.clone"):
             st.switch_page("pages/train/new.py", query_params={"new.base": run.id})
-        if not run.live:
+        if ours and not run.live:
             with st.popover("Delete", icon=":material/delete:", key=f"{page}.delete"):
                 st.markdown("This deletes its curves, checkpoints and model for good.")
                 _button(page, "Delete this run", ":material/delete:", lambda: runs.delete(run.id))
@@ -201,7 +207,7 @@ def show_queue(page: str, runs: Runs) -> None:
     for place, run in enumerate(waiting):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{place + 1}. {plain(run.id)}")
-            if place:
+            if place and is_teacher():
                 _button(
                     f"{page}.{run.id}",
                     "Earlier",

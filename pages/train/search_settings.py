@@ -5,6 +5,7 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from pages.train import tuning, tuning_results
 from pages.ui.components import main_button, problem, prose, show_source
+from pages.ui.rights import is_teacher
 
 
 def watch(name: str) -> None:
@@ -20,15 +21,18 @@ prose("train-search")
 
 try:
     studies = tuning.all_studies()
-    with tuning.room_for_a_new_one(studies):
-        config = tuning.edit_study("search_settings")
-        tuning.show_cost(config)
-        if st.button(
-            **main_button("Start the search"),
-            icon=":material/play_arrow:",
-            key="search_settings.start",
-        ):
-            tuning.begin("search_settings", studies, config)
+    if not is_teacher():
+        st.caption("The teacher can start a search: it takes many runs.")
+    else:
+        with tuning.room_for_a_new_one(studies):
+            config = tuning.edit_study("search_settings")
+            tuning.show_cost(config)
+            if st.button(
+                **main_button("Start the search"),
+                icon=":material/play_arrow:",
+                key="search_settings.start",
+            ):
+                tuning.begin("search_settings", studies, config)
     name = tuning.choose_study("search_settings", studies)
 except CaptioningError as error:
     problem(error)

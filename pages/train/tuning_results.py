@@ -21,6 +21,7 @@ from captioning.tuning import (
 from pages.train.run_view import clock
 from pages.train.tuning import all_studies, field_label
 from pages.ui.components import problem
+from pages.ui.rights import is_teacher
 from pages.ui.theme import look
 from pages.ui.wording import plain
 
@@ -196,19 +197,23 @@ def _show_controls(page: str, studies: Studies, study: Study) -> None:
     state, best = study.status.state, study.best
     present = next((trial for trial in study.trials if not trial.ended and trial.run), None)
     with st.container(horizontal=True):
-        if state == "running":
+        if is_teacher() and state == "running":
             _button(page, "Stop", ":material/stop:", lambda: studies.stop(study.id))
-        if state in ("stopped", "failed"):
+        if is_teacher() and state in ("stopped", "failed"):
             _button(page, "Go on", ":material/play_arrow:", lambda: studies.start(study.id))
         if present is not None and st.button(
             "Watch this trial", icon=":material/monitoring:", key=f"{page}.watch"
         ):
             st.switch_page("pages/train/watch.py", query_params={"watch.run": str(present.run)})
-        if best is not None and st.button(
-            "Make a run of the best", icon=":material/content_copy:", key=f"{page}.make"
+        if (
+            is_teacher()
+            and best is not None
+            and st.button(
+                "Make a run of the best", icon=":material/content_copy:", key=f"{page}.make"
+            )
         ):
             _make_run(studies, study)
-        if state != "running":
+        if is_teacher() and state != "running":
             with st.popover("Delete", icon=":material/delete:", key=f"{page}.delete"):
                 st.markdown("This deletes the search and the runs of its trials for good.")
                 _button(

@@ -13,6 +13,7 @@ from captioning.tutorial_files import ClassFiles, read_class_files, take_over
 from pages.train.cache import data_sets, model_of
 from pages.ui import cache
 from pages.ui.components import main_button, problem, prose
+from pages.ui.rights import is_teacher
 from pages.ui.wording import counted, plain
 
 __all__ = ["bring_files", "offer_files"]
@@ -56,7 +57,9 @@ def offer_files(page: str, run: Run | None = None) -> None:
 
 
 def bring_files(page: str) -> None:
-    """Let a class bring its own files, look through them, and make a data set of them."""
+    """Let the teacher bring files, look through them, and make a data set of them."""
+    if not is_teacher():
+        return
     with st.expander("Bring a tutorial's files", icon=":material/school:"):
         st.caption(
             "`descriptions.txt` has a photo's name, a tab and a caption on each line. The features "

@@ -8,6 +8,8 @@ from typing import Literal, TypedDict
 
 import streamlit as st
 
+from captioning.classroom import without_paths
+from pages.ui.rights import is_teacher
 from pages.ui.theme import look
 from pages.ui.wording import plain
 
@@ -40,8 +42,12 @@ def main_button(label: str) -> Button:
 
 
 def problem(error: Exception) -> None:
-    """Show a typed error as it stands; its text was written for the person who reads it."""
-    st.error(plain(str(error)), icon=":material/error:")
+    """Show a typed error; its text was written for the person who reads it.
+
+    A visitor of a class server does not see where its files are.
+    """
+    text = str(error) if is_teacher() else without_paths(str(error))
+    st.error(plain(text), icon=":material/error:")
 
 
 def show_source(module: str, name: str) -> None:

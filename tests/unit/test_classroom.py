@@ -1,0 +1,102 @@
+"""On a class server a visitor can hurt nobody: the key, folders, the quota, and paths."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from captioning import classroom
+from captioning.cli.classroom import invitation, server_command
+from captioning.config import TrainingConfig
+from captioning.errors import DatasetError, RunError
+from captioning.runs import Estimate, Runs
+
+SMALL = Estimate(10, 0, 1000, 0.0, 60.0, 10**8, 10**6, measured=False)
+
+
+@pytest.fixture(autouse=True)
+def class_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CAPTIONING_TEACHER_KEY", "a-key")
+    monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("key", ["", "a-ke", "A-KEY", "a-key2", "ß"])
+def test_another_key_gives_no_rights(key: str) -> None:
+    assert classroom.is_teachers_key(" a-key\n")
+    assert not classroom.is_teachers_key(key)
+
+
+def test_without_a_class_no_key_opens_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAPTIONING_TEACHER_KEY")
+    assert not classroom.is_visited()
+    assert not classroom.is_teachers_key("")
+
+
+def test_folders_lie_below_the_data_folder_or_a_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CAPTIONING_ROOTS", str(tmp_path / "root"))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to("/etc")
+    for inside in ("data/flickr8k", "root", "root/photos"):
+        assert classroom.allowed_folder(str(tmp_path / inside)) == tmp_path / inside
+    outside = (tmp_path, tmp_path / "rooted", tmp_path / "root/../other", tmp_path / "root/link")
+    for folder in (*outside, "/", "~", "", "a\0b"):
+        with pytest.raises(DatasetError, match="only in its data folder"):
+            classroom.allowed_folder(str(folder))
+
+
+def test_any_folder_may_be_named_where_nobody_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAPTIONING_TEACHER_KEY")
+    assert classroom.allowed_folder("/anywhere") == Path("/anywhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"training_seconds": 1e4}, {"memory_bytes": 10**11}, {"disk_bytes": 10**10}],
+)
+def test_a_visitor_s_run_is_small(tmp_path: Path, change: dict[str, float]) -> None:
+    classroom.check_quota(Runs(tmp_path), "10.0.0.1", SMALL)
+    with pytest.raises(RunError, match="too large for a visitor"):
+        classroom.check_quota(Runs(tmp_path), "10.0.0.1", dataclasses.replace(SMALL, **change))
+
+
+def test_a_visitor_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(tmp_path)
+    config = TrainingConfig(name="try", data="shapes")
+    run = runs.create(config, origin={"visitor": "10.0.0.1"})
+    assert classroom.visitor_of(run) == "10.0.0.1"
+    assert classroom.visitor_of(runs.create(config)) is None
+    classroom.check_quota(runs, "10.0.0.1", SMALL)  # it has not been started
+    run.write_status(run.status.replace(state="queued"))
+    with pytest.raises(RunError, match="You have a run already"):
+        classroom.check_quota(runs, "10.0.0.1", SMALL)
+    classroom.check_quota(runs, "10.0.0.2", SMALL)
+    monkeypatch.setattr(classroom, "MOST_WAITING", 0)
+    with pytest.raises(RunError, match="1 runs are waiting"):
+        classroom.check_quota(runs, "10.0.0.2", SMALL)
+
+
+def test_a_visitor_reads_no_places_of_the_server(tmp_path: Path) -> None:
+    text = f"{tmp_path / 'data' / 'runs' / 'x'} and {Path.home() / 'notes.txt'} cannot be read."
+    assert str(tmp_path) not in classroom.without_paths(text)
+    assert str(Path.home()) not in classroom.without_paths(text)
+    assert "data/runs/x".replace("/", "") in classroom.without_paths(text).replace("/", "")
+
+
+def test_keys_are_long_and_differ() -> None:
+    keys = {classroom.new_key() for _ in range(50)}
+    assert len(keys) == 50
+    assert {len(key) for key in keys} == {12}
+
+
+def test_the_server_answers_to_its_names_alone() -> None:
+    command = server_command(80, ["localhost", "10.0.0.9", "localhost"])
+    hosts = [command[i + 1] for i, part in enumerate(command) if part == "--server.allowedHosts"]
+    assert hosts == ["localhost", "10.0.0.9"]
+
+
+def test_the_address_is_drawn_to_be_scanned() -> None:
+    drawn = invitation("http://10.0.0.9:8501")
+    assert drawn.endswith("Visitors open http://10.0.0.9:8501")
+    assert drawn.count("\n") > 10
