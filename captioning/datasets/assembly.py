@@ -212,9 +212,10 @@ def _without_repeats(
     """Drop exact repeats, last first, as long as there are more captions than there should be."""
     surplus = len(captions) - captions_each if captions_each else 0
     kept: list[str] = []
+    first = {caption: position for position, caption in reversed(list(enumerate(captions)))}
     for position in range(len(captions) - 1, -1, -1):
         caption = captions[position]
-        if caption not in captions[:position]:
+        if first[caption] == position:
             kept.append(caption)
         elif surplus > 0:
             surplus -= 1

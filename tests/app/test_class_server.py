@@ -1,11 +1,11 @@
 """What a browser without the teacher's key sees and can do."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-from starlette.testclient import TestClient
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import guard
@@ -27,7 +27,7 @@ except Exception as error:
 def page(monkeypatch):
     monkeypatch.setenv("CAPTIONING_TEACHER_KEY", "a-key")
     monkeypatch.setattr("pages.ui.rights._PAUSE_SECONDS", 0.0)
-    return AppTest.from_string(PAGE).run()
+    return AppTest.from_string(PAGE, default_timeout=120).run()
 
 
 def enter(page, key):
@@ -46,31 +46,42 @@ def test_only_the_key_makes_a_teacher(page):
 
 def test_whoever_runs_the_app_alone_is_asked_for_no_key(monkeypatch):
     monkeypatch.delenv("CAPTIONING_TEACHER_KEY", raising=False)
-    page = AppTest.from_string(PAGE).run()
+    page = AppTest.from_string(PAGE, default_timeout=120).run()
     assert page.markdown[-1].value == "teacher"
     assert not page.text_input
 
 
-@pytest.fixture
-def client(monkeypatch):
-    def answer(request):
-        return PlainTextResponse("passed")
+def status_of(method, path, **headers):
+    """Let the guard answer a request, or pass it on to an app that answers 200."""
+    sent = []
 
-    monkeypatch.setattr(guard, "_fits", lambda session, count: session == "known" and count < 100)
-    routes = [Route("/{path:path}", answer, methods=["GET", "PUT", "DELETE"])]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(guard.Guard)]))
+    async def passed(scope, receive, send):
+        sent.append({"status": 200})
+
+    async def send(message):
+        sent.append(message)
+
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "headers": lines}
+    asyncio.run(guard.Guard(passed)(scope, None, send))
+    return sent[0]["status"]
 
 
-def test_metrics_are_closed_and_pages_are_not(client):
-    assert client.get("/_stcore/metrics").status_code == 404
-    assert client.get("/caption").text == "passed"
+def test_metrics_are_closed_and_pages_are_not():
+    assert status_of("GET", "/_stcore/metrics") == 404
+    assert status_of("GET", "/caption") == 200
 
 
 @pytest.mark.parametrize(
     ("session", "length", "status"),
-    [("known", "99", 200), ("known", "100", 413), ("other", "1", 413), ("known", "-1", 411)],
+    [("known", "100", 200), ("known", "101", 413), ("other", "151", 413), ("known", "-1", 411)],
 )
-def test_uploads_end_at_a_visitor_s_share(client, session, length, status):
+def test_uploads_end_at_a_visitor_s_share(monkeypatch, session, length, status):
+    files = MemoryUploadedFileManager("/upload")
+    files.add_file("known", UploadedFileRec("1", "a.jpg", "image/jpeg", b"x" * 100))
+    monkeypatch.setattr(guard, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=files))
+    monkeypatch.setattr(guard, "MOST_SESSION_BYTES", 200)
+    monkeypatch.setattr(guard, "MOST_SERVER_BYTES", 250)
     place = f"/_stcore/upload_file/{session}/a-file"
-    assert client.put(place, headers={"Content-Length": length}).status_code == status
-    assert client.delete(place).status_code == 200
+    assert status_of("PUT", place, **{"content-length": length}) == status
+    assert status_of("DELETE", place) == 200
