@@ -4,7 +4,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run class setup fast test test-all check unit wheel browser-test chaos-test benchmark clean
+.PHONY: run class setup lock fast test test-all check unit wheel browser-test chaos-test benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -49,12 +49,20 @@ chaos-test: setup
 benchmark: setup
 	$(BIN)/python benchmarks/run.py
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.lock requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; name one with PYTHON=...")'
 	@echo "Making $(VENV) and installing the packages of requirements.txt: about 2 GB, some minutes."
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@# Only what was added to requirements.txt after the last make lock.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
+
+# Every package that requirements.txt needs, on Linux, macOS and Windows, with its hashes.
+# uv comes by pip install uv.
+lock:
+	uv pip compile requirements.txt --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command "make lock" --output-file requirements.lock
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
