@@ -19,6 +19,7 @@ def add_to(subparsers: Any) -> None:
     given = downloading.add_mutually_exclusive_group()
     given.add_argument("--zip", type=Path, metavar="FILE", help="unpack this archive instead")
     given.add_argument("--folder", type=Path, metavar="DIR", help="check this folder, remember it")
+    add_encoding(downloading)
     downloading.set_defaults(run=run_download)
     listing = parts.add_parser("list", help="tell which data sets are at hand")
     listing.set_defaults(run=run_list)
@@ -38,7 +39,7 @@ def run_download(arguments: argparse.Namespace) -> int:
     from captioning.datasets import download
 
     if arguments.folder is not None:
-        installed = download.install_folder(arguments.folder)
+        installed = download.install_folder(arguments.folder, arguments.encoding)
     else:
         try:
             installed = download.run_download(

@@ -6,7 +6,13 @@ data set is another module with an `ADAPTER`, named in `loading`.  `captioning.d
 brings data sets here.
 """
 
-from captioning.datasets.catalog import Available, available_datasets, folder_of, load_named
+from captioning.datasets.catalog import (
+    Available,
+    available_datasets,
+    folder_of,
+    load_folder,
+    load_named,
+)
 from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
 from captioning.datasets.loading import load
@@ -25,6 +31,7 @@ __all__ = [
     "folder_of",
     "generate_shapes",
     "load",
+    "load_folder",
     "load_named",
     "verify",
 ]

@@ -6,7 +6,7 @@
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ __all__ = [
     "available_datasets",
     "folder_of",
     "forget",
+    "load_folder",
     "load_named",
     "remember",
     "safe_name",
@@ -96,28 +97,44 @@ def load_named(name: str) -> CaptionDataset:
     """
     inside = data_folder() / name
     if Path(name).name == name and inside.is_dir():
-        return load(inside)
-    return load(folder_of(name))
+        return load_folder(inside)
+    return load_folder(folder_of(name))
+
+
+def load_folder(folder: Path) -> CaptionDataset:
+    """Read the data set in a folder, in the encoding that `remember` was told.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    return load(folder, _remembered()[1].get(str(folder.absolute())))
 
 
 def remembered_folders() -> list[Path]:
     """Return the folders that were named, also those that are not there now."""
-    try:
-        content = json.loads(_memory().read_text(encoding="utf-8"))
-        return [Path(folder) for folder in content["folders"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    return [Path(folder) for folder in _remembered()[0]]
 
 
-def remember(folder: Path) -> None:
+def remember(folder: Path, encoding: str | None = None) -> None:
     """Keep in mind that a data set lies in `folder`.
+
+    Args:
+        folder: Where it lies.
+        encoding: That of its caption files; None to find it out.
 
     Raises:
         DatasetError: It cannot be written down.
     """
     folder = folder.absolute()
-    if folder.parent != data_folder().absolute() and folder not in remembered_folders():
-        _write([*remembered_folders(), folder])
+    folders, encodings = _remembered()
+    before = list(folders), dict(encodings)
+    if folder.parent != data_folder().absolute() and str(folder) not in folders:
+        folders.append(str(folder))
+    encodings.pop(str(folder), None)
+    if encoding is not None:
+        encodings[str(folder)] = encoding
+    if (folders, encodings) != before:
+        _write(folders, encodings)
 
 
 def forget(folder: Path) -> None:
@@ -126,9 +143,11 @@ def forget(folder: Path) -> None:
     Raises:
         DatasetError: It cannot be written down.
     """
-    kept = [known for known in remembered_folders() if known != folder.absolute()]
-    if kept != remembered_folders():
-        _write(kept)
+    folders, encodings = _remembered()
+    if str(folder.absolute()) in folders:
+        folders.remove(str(folder.absolute()))
+        encodings.pop(str(folder.absolute()), None)
+        _write(folders, encodings)
 
 
 def safe_name(text: str) -> str:
@@ -170,11 +189,24 @@ def _memory() -> Path:
     return data_folder() / _MEMORY
 
 
-def _write(folders: Sequence[Path]) -> None:
-    content = {"format_version": _FORMAT_VERSION, "folders": [str(folder) for folder in folders]}
+def _remembered() -> tuple[list[str], dict[str, str]]:
+    """Return the folders that were named, and the encodings of some."""
+    try:
+        content = json.loads(_memory().read_text(encoding="utf-8"))
+        folders, encodings = content["folders"], content.get("encodings", {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [], {}
+    texts = isinstance(folders, list) and isinstance(encodings, dict)
+    if not texts or not all(isinstance(t, str) for t in (*folders, *encodings.values())):
+        return [], {}
+    return folders, encodings
+
+
+def _write(folders: Sequence[str], encodings: Mapping[str, str]) -> None:
+    content = {"format_version": _FORMAT_VERSION, "folders": folders, "encodings": encodings}
     path = _memory()
     try:
-        if path.exists() and not remembered_folders():
+        if path.exists() and not any(_remembered()):
             os.replace(path, path.with_name(f"{_MEMORY}.before"))  # damaged, perhaps of use
         write_json(path, content)
     except OSError as error:

@@ -185,7 +185,7 @@ def _found_out(data: bytes, path: Path) -> tuple[str, str]:
     encoding = _guess(data)
     return data.decode(encoding, errors="replace"), (
         f"'{path.name}' is not UTF-8; its encoding was guessed to be {encoding}. If letters look "
-        "wrong, name the encoding (--encoding)."
+        "wrong, name the encoding (--encoding, or under Get data)."
     )
 
 

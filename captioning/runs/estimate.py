@@ -15,7 +15,7 @@ from typing import Any
 from captioning.augmentation import views
 from captioning.bundle import lent_encoder
 from captioning.config import TrainingConfig
-from captioning.datasets import load, load_named
+from captioning.datasets import load_folder, load_named
 from captioning.encoders.registry import resolve
 from captioning.features import fitted, store_progress
 from captioning.runs.record import Run
@@ -138,7 +138,7 @@ def data_sizes(config: TrainingConfig, data: Path) -> DataSizes:
         used = min(config.limit_images or train, train)
         return DataSizes(count, used, count // 10, 50, 0, ((train, 0),) * (len(shown) - 1))
     inside = data / config.data
-    dataset = load(inside) if inside.is_dir() else load_named(config.data)
+    dataset = load_folder(inside) if inside.is_dir() else load_named(config.data)
     train_photos = dataset.split("train")[: config.limit_images or None]
     captions = (caption for photo in train_photos for caption in photo.captions)
     stored = [0] * len(shown)

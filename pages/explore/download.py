@@ -23,6 +23,23 @@ from pages.ui.wording import plain
 
 __all__ = ["fetch", "folder_form", "list_data", "report_on"]
 
+_ENCODINGS = {
+    "": "Find it out",
+    "utf-8": "UTF-8",
+    "cp1252": "Western Europe (cp1252)",
+    "cp1250": "Central Europe (cp1250)",
+    "cp1251": "Cyrillic (cp1251)",
+    "cp1253": "Greek (cp1253)",
+    "cp1254": "Turkish (cp1254)",
+    "cp1255": "Hebrew (cp1255)",
+    "cp1256": "Arabic (cp1256)",
+    "cp874": "Thai (cp874)",
+    "gb18030": "Simplified Chinese (gb18030)",
+    "big5": "Traditional Chinese (big5)",
+    "cp932": "Japanese (cp932)",
+    "cp949": "Korean (cp949)",
+}
+
 
 def list_data() -> None:
     """List the data sets at hand."""
@@ -74,8 +91,15 @@ def folder_form(page: str) -> None:
             placeholder="/data/flickr8k",
             key=f"{page}.folder",
         )
+        encoding = st.selectbox(
+            "Encoding of the captions",
+            _ENCODINGS,
+            format_func=lambda name: _ENCODINGS[name],
+            key=f"{page}.encoding",
+            help="Found out by itself in most cases. Choose one if letters look wrong.",
+        )
         if st.form_submit_button("Check and use it", key=f"{page}.use"):
-            _use(path)
+            _use(path, encoding or None)
     with st.expander("Without a network", icon=":material/cloud_off:"):
         st.markdown(plain(by_hand()))
 
@@ -89,10 +113,10 @@ def report_on(page: str, explored: Explored) -> None:
         st.markdown(_lines(report.sentences()))
 
 
-def _use(path: str) -> None:
+def _use(path: str, encoding: str | None) -> None:
     try:
         installed = with_progress(
-            "Reading the folder…", lambda told: install_folder(allowed_folder(path))
+            "Reading the folder…", lambda told: install_folder(allowed_folder(path), encoding)
         )
         forget_data()
         st.success(_lines(installed.sentences()))

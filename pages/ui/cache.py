@@ -15,7 +15,7 @@ import streamlit as st
 from captioning import bundle as bundles
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
-from captioning.datasets import CaptionDataset, available_datasets, generate_shapes, load
+from captioning.datasets import CaptionDataset, available_datasets, generate_shapes, load_folder
 from captioning.errors import (
     BundleError,
     CaptioningError,
@@ -188,7 +188,7 @@ def gallery() -> CaptionDataset:
     places = {dataset.name: dataset.folder for dataset in available_datasets()}
     for name in ("flickr8k", _SHAPES):
         try:
-            return load(places[name])
+            return load_folder(places[name])
         except (KeyError, DatasetError):
             continue
     return generate_shapes(data_folder() / _SHAPES, count=200, seed=0)

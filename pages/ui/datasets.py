@@ -12,8 +12,8 @@ import streamlit as st
 from captioning.analysis.caption_index import CaptionIndex, open_index
 from captioning.analysis.ranking import PhotoRanking
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
-from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes, load
-from captioning.datasets.catalog import available_datasets, folder_of
+from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes
+from captioning.datasets.catalog import available_datasets, folder_of, load_folder
 from captioning.errors import CaptioningError
 from captioning.paths import data_folder
 from pages.ui import cache
@@ -174,4 +174,4 @@ def describe(dataset: CaptionDataset) -> str:
 def _explored(name: str) -> Explored:
     if name == SHAPES and not (data_folder() / SHAPES).is_dir():
         return Explored(name, generate_shapes(data_folder() / SHAPES, count=200, seed=0))
-    return Explored(name, load(folder_of(name)))
+    return Explored(name, load_folder(folder_of(name)))

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from captioning.analysis.bleu_breakdown import draw_bleu
 from captioning.analysis.caption_index import build_index
 from captioning.analysis.search import find
-from captioning.datasets import generate_shapes, load
+from captioning.datasets import generate_shapes, load, load_named
 from pages.ui.wording import plain
 
 ROOT = Path(__file__).parents[2]
@@ -279,3 +280,16 @@ def test_a_folder_is_checked_before_it_is_used(open_explore, home, tmp_path):
     assert not app.exception
     assert "is ready" in app.success[0].value
     assert "20 photos" in shown(open_explore("gallery", explore__data="elsewhere"))
+
+
+def test_a_folders_encoding_can_be_chosen(open_explore, home, tmp_path):
+    folder = tmp_path / "pets"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "a.jpg")
+    (folder / "captions.csv").write_bytes("image,caption\na.jpg,žluťoučký kůň\n".encode("cp1250"))
+    app = open_explore("data")
+    app.text_input(key="data.folder").set_value(str(folder))
+    app.selectbox(key="data.encoding").set_value("cp1250")
+    app.button(key="data.use").click().run()
+    assert not app.exception
+    assert load_named("pets").photos[0].captions == ("žluťoučký kůň",)

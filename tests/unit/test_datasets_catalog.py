@@ -10,6 +10,7 @@ from captioning.datasets import available_datasets, folder_of, generate_shapes, 
 from captioning.datasets.catalog import (
     WORKING_FOLDERS,
     forget,
+    load_named,
     remember,
     remembered_folders,
     safe_name,
@@ -111,6 +112,18 @@ def test_a_damaged_memory_is_set_aside_not_lost(data_home, tmp_path, noise):
     assert json.loads(memory.read_text())["format_version"] == 1
 
 
+def test_the_encoding_of_a_folder_is_remembered_until_it_is_found_out_again(tmp_path):
+    folder = own(tmp_path / "birds")
+    (folder / "captions.csv").write_bytes("image,caption\na.jpg,kůň\n".encode("cp1250"))
+    remember(folder, "cp1250")
+    assert [c for photo in load_named("birds").photos for c in photo.captions] == ["kůň"]
+    remember(folder)
+    assert "guessed" in load_named("birds").summary()
+    remember(folder, "cp1250")
+    forget(folder)
+    assert remembered_folders() == []
+
+
 def test_a_memory_that_cannot_be_written_is_told(data_home, tmp_path):
     data_home.write_text("a file in its place")
     with pytest.raises(DatasetError, match="cannot be written"):
@@ -131,7 +144,6 @@ def test_a_data_set_is_loaded_by_its_name_wherever_it_lies(data_home, shapes, tm
     """Also for training, which a configuration tells the name alone."""
     from captioning.cli.train import dataset_for
     from captioning.config import TrainingConfig
-    from captioning.datasets import load_named
     from captioning.datasets.catalog import remember
     from captioning.errors import ConfigError
 

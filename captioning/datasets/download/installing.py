@@ -126,16 +126,20 @@ def install_zip(
     return _install(archive, Hooks(on_progress, should_stop), limits=limits)
 
 
-def install_folder(path: str | os.PathLike[str]) -> Installed:
+def install_folder(path: str | os.PathLike[str], encoding: str | None = None) -> Installed:
     """Check a folder that holds a data set, and remember it; its files stay where they are.
+
+    Args:
+        path: The folder.
+        encoding: That of its caption files; None to find it out.
 
     Raises:
         DatasetError: It holds no data set that can be read, or none of its photos has a caption.
     """
-    dataset = load(path)
+    dataset = load(path, encoding)
     if not any(photo.captions for photo in dataset.photos):
         raise DatasetError(f"'{dataset.root}' has photos, but none of them has a caption.")
-    remember(dataset.root)
+    remember(dataset.root, encoding)
     return Installed(dataset, tuple(_shortcomings(dataset)))
 
 
