@@ -230,7 +230,7 @@ def extract_features(
         The finished store.
 
     Raises:
-        FeaturesError: asked to stop, or the folder cannot be written.
+        FeaturesError: asked to stop, the folder cannot be written, or a feature is no number.
     """
     try:
         photos = dataset.photos if view.whole else dataset.split("train")
@@ -243,6 +243,11 @@ def extract_features(
         for start, (pixels, reasons) in zip(starts, batches, strict=True):
             with in_turn():
                 encoded = encoder.encode(pixels)
+            if not np.isfinite(encoded).all():
+                raise FeaturesError(
+                    "The encoder gave features that are no numbers (NaN or infinite): its weights "
+                    "are damaged. Copy or fetch the model again."
+                )
             kept = [place for place, reason in enumerate(reasons) if reason is None]
             rows[start : start + len(reasons)][kept] = encoded[kept]
             names = index["names"][start : start + len(reasons)]

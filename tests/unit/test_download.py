@@ -940,3 +940,10 @@ def test_rate_is_bytes_over_the_last_seconds(monkeypatch):
         assert rate == pytest.approx(50)
     now += 10  # a stall
     assert meter.rate(1000 + 50 * 19) < 10
+
+
+@pytest.mark.parametrize("seconds", [3600, 1e9])
+def test_a_clock_set_back_keeps_no_dead_download_running(data, seconds):
+    (data / "downloads").mkdir(parents=True)
+    background._write(background.DownloadState("running", updated=time.time() + seconds))
+    assert download_state().status == "failed"

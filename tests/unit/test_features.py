@@ -316,6 +316,17 @@ def test_a_full_disk_is_told_before_anything_is_encoded(shapes, encoder, tmp_pat
     assert len(extract_features(encoder, shapes, tmp_path / "store").names) == 40
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_not_stored(shapes, tmp_path, odd):
+    class Damaged(SimpleEncoder):
+        def encode(self, pixels):
+            return np.where(np.arange(3) == 1, odd, super().encode(pixels))
+
+    with pytest.raises(FeaturesError, match="NaN"):
+        extract_features(Damaged(), shapes, tmp_path / "store")
+    assert json.loads((tmp_path / "store" / "index.json").read_text())["done"] == 0
+
+
 def test_the_index_is_never_seen_half_written(shapes, tmp_path, monkeypatch):
     """It is moved into place, so a reader at any moment finds the whole of it."""
     seen = []

@@ -661,6 +661,18 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_others(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == [kept]
 
 
+def test_a_checkpoint_is_on_the_disk_before_older_ones_are_removed(tmp_path, monkeypatch):
+    checkpoints, kept = Checkpoints(tmp_path), []
+    monkeypatch.setattr(
+        "captioning.storage.flush_to_disk",
+        lambda path: kept.append((path.suffix, len(list(tmp_path.glob("epoch*.safetensors"))))),
+    )
+    for step in range(4):
+        checkpoints.save(some_arrays(step), Progress(step=step))
+    assert kept[-2:] == [(".part", 2), ("", 3)]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 # Learning from its own captions
 
 

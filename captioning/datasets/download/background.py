@@ -101,7 +101,8 @@ def download_state() -> DownloadState:
     state = _read()
     if state.running and not is_held(_lock_file()):
         state = _read()  # it may have ended between the two looks
-        newborn = state.progress is None and time.time() - state.updated < _BIRTH_SECONDS
+        age = time.time() - state.updated  # below 0 if the clock has been set back
+        newborn = state.progress is None and 0 <= age < _BIRTH_SECONDS
         if state.running and not newborn:
             message = (
                 "The download ended without a word. Start it again; it goes on from there. Its "
