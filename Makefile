@@ -4,7 +4,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run class setup lock fast test test-all check unit wheel browser-test chaos-test benchmark clean
+.PHONY: run class setup lock fast test test-all check unit wheel browser-test chaos-test fuzz load soak benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -45,6 +45,17 @@ browser-test: $(VENV)/.installed-dev
 # Kills training runs and their server at random moments, 20 times; takes some ten minutes.
 chaos-test: setup
 	$(BIN)/python tests/chaos/kill_runs.py --kills 20
+
+# Feeds damaged files to all readers; make fuzz SECONDS=7200 for two hours.
+fuzz: setup
+	$(BIN)/python tests/fuzz/readers.py --seconds $(or $(SECONDS),60)
+
+# Many sessions at once: make load for a minute, make soak for two hours.
+load: setup
+	$(BIN)/python tests/load/sessions.py --sessions $(or $(SESSIONS),30) --seconds $(or $(SECONDS),60)
+
+soak: setup
+	$(BIN)/python tests/load/sessions.py --sessions $(or $(SESSIONS),10) --seconds $(or $(SECONDS),7200)
 
 benchmark: setup
 	$(BIN)/python benchmarks/run.py
