@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.pages_manager import PagesManager
 
+from pages.learn.lesson_state import fills_the_screen
 from pages.learn.lessons import LESSONS
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact
@@ -145,8 +146,10 @@ def main() -> None:
         menu_items={"About": "A CNN looks at your photo, an LSTM writes a sentence about it."},
     )
     st.logo(ICON, size="large")
-    page = st.navigation(sections(), expanded=True)
-    ask_for_key()
+    large = fills_the_screen()
+    page = st.navigation(sections(), position="hidden" if large else "sidebar", expanded=True)
+    if not large:
+        ask_for_key()
     page.run()
 
 

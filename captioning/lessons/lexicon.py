@@ -4,7 +4,17 @@ Small on purpose, and written by hand for photos like Flickr8k's and for the gen
 lesson needs an example in the sentence at hand, not a dictionary.
 """
 
-__all__ = ["CONTRADICTIONS", "SMALL_WORDS", "SYNONYMS", "THINGS", "thing_of"]
+from collections.abc import Sequence
+
+__all__ = [
+    "CONTRADICTIONS",
+    "SMALL_WORDS",
+    "SYNONYMS",
+    "THINGS",
+    "are_related",
+    "content_places",
+    "thing_of",
+]
 
 THINGS: dict[str, frozenset[str]] = {
     group.split()[0]: frozenset(group.split())
@@ -81,6 +91,10 @@ SMALL_WORDS = frozenset(
 )
 """Words that name nothing by themselves."""
 
+_COLOURS = frozenset(
+    "red blue green yellow black white brown orange purple pink grey gray tan".split()
+)
+
 _KIND = {word: kind for kind, words in THINGS.items() for word in words}
 
 
@@ -91,3 +105,31 @@ def thing_of(word: str) -> str | None:
     ('dog', None)
     """
     return _KIND.get(word)
+
+
+def are_related(one: str, other: str) -> bool:
+    """Tell whether two cleaned words name the same kind of thing, mean the same or the opposite.
+
+    >>> are_related("dog", "puppy"), are_related("red", "blue"), are_related("dog", "kite")
+    (True, True, False)
+    """
+    if one == other or (thing_of(one) is not None and thing_of(one) == thing_of(other)):
+        return True
+    colours = {one, other} <= _COLOURS
+    pairs = (SYNONYMS.get(one), CONTRADICTIONS.get(one))
+    back = (SYNONYMS.get(other), CONTRADICTIONS.get(other))
+    return colours or other in pairs or one in back
+
+
+def content_places(words: Sequence[str]) -> list[int]:
+    """Return the places of a caption's content words: those that are worth guessing.
+
+    These are the nouns listed here; where there is none, all words but articles and the like; and
+    where there is none of those either, all words.
+
+    >>> content_places("a red circle and a star".split())
+    [2, 5]
+    """
+    nouns = [place for place, word in enumerate(words) if thing_of(word)]
+    others = [place for place, word in enumerate(words) if word not in SMALL_WORDS]
+    return nouns or others or list(range(len(words)))

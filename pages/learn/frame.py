@@ -82,9 +82,9 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
                 "For a projector",
                 key=link.PROJECTOR,
                 bind="query-params",
-                help="Larger headings, pictures and formulas at full contrast, without side notes. "
-                "Tables and controls grow with the browser's zoom (Ctrl and +), or for everybody "
-                "where the app is started by `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
+                help="No sidebar and no side notes; larger headings, text, pictures and formulas "
+                "at full contrast. Tables and controls grow with the browser's zoom (Ctrl and +), "
+                "or for everybody with `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
             )
     return LessonPage(this, subject, idea, look(large=large), hidden=hidden)
 
@@ -178,7 +178,13 @@ class LessonPage:
         self.keep(worksheet.Ask(f"Guess first: {question.replace('*', '')}", lines=1))
         place = (self.subject.key, about)
         key = f"{self.lesson.key}.{name}"
-        return guessing.ask(key, question, find, about=place, options=options)
+        return guessing.ask(key, question, find, about=place, options=options, large=self.large)
+
+    def say_more_follows(self) -> None:
+        """Say that parts of the lesson are hidden because they show the answer of the guess."""
+        st.caption(
+            ":material/lock: Guess first: the parts of this lesson that show the answer follow."
+        )
 
     def picture(
         self,
@@ -201,10 +207,14 @@ class LessonPage:
         whole = (self.lesson.key, *self.subject.key, *key)
         show_image(drawn(whole, self.look, draw), alt=alt, width=None if self.large else width)
         if caption:
-            st.caption(plain(caption))
+            self._below(caption)
         self._parts.append(
             lambda: worksheet.Picture(drawn(whole, PAPER, draw), alt, caption, DOTS_PER_INCH)
         )
+
+    def _below(self, text: str) -> None:
+        """Write the line below a picture; people in the last row read it too."""
+        (st.markdown if self.large else st.caption)(plain(text))
 
     def photo(self, width: int) -> None:
         """Show the photo at hand, `width` pixels wide at most; the worksheet has it anyway."""

@@ -63,6 +63,7 @@ def ask(
     *,
     about: Hashable,
     options: Sequence[str] = (),
+    large: bool = False,
 ) -> Answer | None:
     """Ask for a guess, and return the answer once one was given.
 
@@ -72,10 +73,12 @@ def ask(
         find: works the answer out; called when the guess is given.
         about: what the guess depends on, such as `subject.key`: with another, it is asked anew.
         options: to pick from; without them the guess is typed.
+        large: whether it is shown on a projector.
     """
     counts, place = tally(), (key, about)
+    size = "### " if large else ""
     with st.container(border=True):
-        st.markdown(f":material/psychology_alt: **First guess.** {question}")
+        st.markdown(f"{size}:material/psychology_alt: **First guess.** {question}")
         if place not in counts.given:
             form = st.empty()
             guess = _take(form, key, options)
@@ -86,7 +89,7 @@ def ask(
             _score(counts, place, guess, answer)
         else:
             answer = find()
-        _tell(counts, counts.given[place], answer)
+        _tell(counts, counts.given[place], answer, size)
     return answer
 
 
@@ -121,7 +124,7 @@ def _score(counts: Tally, place: Hashable, guess: str, answer: Answer) -> None:
         counts.model += is_right(answer.model, answer)
 
 
-def _tell(counts: Tally, guess: str, answer: Answer) -> None:
+def _tell(counts: Tally, guess: str, answer: Answer, size: str) -> None:
     lines = []
     if guess != NO_GUESS:
         mark = "check_circle" if is_right(guess, answer) else "cancel"
@@ -130,7 +133,7 @@ def _tell(counts: Tally, guess: str, answer: Answer) -> None:
     if answer.model is not None:
         lines.append(f"The model said **{plain(answer.model)}**.")
     lines.append(answer.because if isinstance(answer.because, str) else answer.because(guess))
-    st.markdown(" ".join(filter(None, lines)))
+    st.markdown(size + " ".join(filter(None, lines)))
     if not counts.asked:
         return
     score = f"So far you were right {counts.student} of {counts.asked} times"

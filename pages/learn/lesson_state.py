@@ -9,10 +9,21 @@ from typing import Any
 
 import streamlit as st
 
+from pages.learn.lessons import LESSONS
 from pages.ui import state
 
-__all__ = ["arrive", "arriving", "forget", "recall", "remember", "remembered"]
+__all__ = [
+    "PROJECTOR",
+    "arrive",
+    "arriving",
+    "fills_the_screen",
+    "forget",
+    "recall",
+    "remember",
+    "remembered",
+]
 
+PROJECTOR = "learn.projector"
 _MEMORY, _LESSON, _ARRIVING = "learn.memory", "learn.lesson", "learn.arriving"
 
 
@@ -25,6 +36,14 @@ def arrive(lesson: str) -> None:
 def arriving() -> bool:
     """Whether the lesson is drawn for the first time since it was opened."""
     return bool(st.session_state.get(_ARRIVING))
+
+
+def fills_the_screen() -> bool:
+    """Whether the page is a lesson on a projector, which needs the width of the sidebar too."""
+    page = (st.context.url or "").split("?")[0].rstrip("/").rpartition("/")[2]
+    asked = (state.linked(PROJECTOR) or "").lower() in ("1", "true")
+    on_projector = bool(st.session_state.get(PROJECTOR, asked))
+    return on_projector and page in {lesson.key for lesson in LESSONS}
 
 
 def remember(key: str, value: Any) -> None:

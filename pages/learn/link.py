@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.learn.lesson_state import arriving, remembered
+from pages.learn.lesson_state import PROJECTOR, arriving, remembered
 from pages.learn.subject import MODEL, OWN, PHOTO, Subject
 from pages.ui import state
 
 __all__ = ["HIDE", "PROJECTOR", "STEP", "controls_hidden", "in_projector", "link_to", "parameters"]
 
-STEP, HIDE, PROJECTOR = "learn.step", "learn.hide", "learn.projector"
+STEP, HIDE = "learn.step", "learn.hide"
 
 
 def controls_hidden() -> bool:

@@ -18,10 +18,10 @@ def test_the_lesson_opens_on_the_shapes_model(lesson):
     assert "28 blind and low-vision people" in shown(app)
 
 
-def test_a_word_is_seen_or_counted(lesson):
+def test_a_word_comes_from_the_photo_or_from_habit(lesson):
     app = lesson.open(**{"learn.step": "1"})
     assert "begins the sentence" in shown(app)
-    app.radio(key="limits.seen.guess").set_value("counted")
+    app.radio(key="limits.seen.guess").set_value("habit")
     lesson.look("limits.seen")
     assert "times as likely" in shown(app)
     assert any(r"\ln" in formula for formula in formulas(app))

@@ -273,7 +273,7 @@ def test_the_next_word_is_guessed_and_then_cut(shipped):
 
 
 def test_sentences_drawn_follow_number_and_temperature(shipped):
-    app = open_lesson("decoding")
+    app = press(open_lesson("decoding"), "decoding.next.show")
     drawn = list(app.table[0].value["drawn"])
     assert len(drawn) == 5
     app.number_input("decoding.seed").set_value(2).run()
@@ -283,7 +283,7 @@ def test_sentences_drawn_follow_number_and_temperature(shipped):
 
 
 def test_the_beam_ends_with_as_many_sentences_as_it_is_wide(shipped):
-    app = open_lesson("decoding")
+    app = press(open_lesson("decoding"), "decoding.next.show")
     for width in (1, 3, 5):
         app.slider("decoding.width").set_value(width).run()
         ranked = app.table[1].value
@@ -297,7 +297,7 @@ def test_the_best_of_the_beam_is_the_caption(shipped):
     from captioning.bundle import read_bundle
 
     usual = read_bundle(ROOT / "models" / "shapes").decoding
-    app = open_lesson("decoding")
+    app = press(open_lesson("decoding"), "decoding.next.show")
     app.slider("decoding.width").set_value(usual.beam_width).run()
     best = app.table[1].value["sentence"][0]
     lstm = open_lesson("lstm")

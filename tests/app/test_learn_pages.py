@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import captioning.captioner
 from captioning.errors import WeightsError
+from captioning.lessons.lexicon import thing_of
 from pages.learn import guessing
 from pages.learn.figures import roomy
 from pages.learn.guessing import Answer
@@ -160,7 +161,7 @@ def test_a_link_to_an_unknown_model_is_said_and_the_lesson_goes_on(open_lesson):
 
 
 def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
-    app = open_lesson("overview")
+    app = open_lesson("overview", step="1")
     assert "The answer is" not in all_text(app)
     app.text_input(key="overview.next.guess").input("zebra")
     app.button(key="overview.next.look").click().run()
@@ -176,6 +177,13 @@ def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
     assert "you were right 0 of 1 times" in all_text(app)
     app.slider(key="learn.step").set_value(1).run()
     assert "You said **zebra**" in all_text(app)
+
+
+def test_the_overview_opens_on_a_content_word(open_lesson):
+    app = open_lesson("overview")
+    app.button(key="overview.next.show").click().run()
+    answer = all_text(sound(app)).split("The answer is **")[1].split("**")[0]
+    assert thing_of(answer)
 
 
 def test_a_right_guess_counts_for_the_student(open_lesson):

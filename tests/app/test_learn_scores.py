@@ -44,6 +44,7 @@ def test_every_way_of_changing_the_sentence_works(lesson):
     for number, title in enumerate(app.selectbox(key="scores.edit").options):
         app.selectbox(key="scores.edit").select_index(number).run()
         assert not app.exception
+        lesson.show("scores.direction")
         assert title in lesson.tables()
 
 
@@ -60,6 +61,7 @@ def test_the_duel_and_the_slips_are_there(lesson):
     app.radio(key="scores.duel.guess").set_value("A")
     lesson.look("scores.duel")
     assert "nobody: one word is made false" in lesson.tables()
+    lesson.show("scores.direction")
     assert "Start and end marks counted" in lesson.tables()
     for method in ("epsilon", "add one"):
         app.segmented_control(key="scores.smoothing").set_value(method).run()

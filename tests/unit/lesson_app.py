@@ -37,7 +37,7 @@ class LessonApp:
         (shipped / "shapes").symlink_to(ROOT / "models" / "shapes")
         monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: shipped)
         monkeypatch.setattr(Captioner, "load", lambda folder: _load(ROOT / "models" / "shapes"))
-        self._open, self._key, self.app = open_page, key, None
+        self._open, self.key, self.app = open_page, key, None
 
     def open(self, upload=None, **query):
         """Open the lesson as a link would."""
@@ -47,7 +47,7 @@ class LessonApp:
             app.query_params["learn.photo"] = "your photo"
         for name, value in query.items():
             app.query_params[name] = value
-        app.switch_page(f"pages/learn/{self._key}/page.py")
+        app.switch_page(f"pages/learn/{self.key}/page.py")
         app.default_timeout = 120
         self.app = app.run()
         assert not app.exception, app.exception
@@ -56,14 +56,20 @@ class LessonApp:
 
     def look(self, key):
         """Press the button of a guess."""
-        buttons = [b for b in self.app.button if b.key and b.key.endswith(f"{key}.look")]
-        buttons[0].click().run()
+        self._press(f"{key}.look")
+
+    def show(self, key):
+        """Ask for the answer without a guess."""
+        self._press(f"{key}.show")
+
+    def _press(self, key):
+        self.app.button(key=key).click().run()
         assert not self.app.exception, self.app.exception
         assert not self.app.error, self.app.error
 
     def ask(self, number):
         """Open one of the questions."""
-        self.app.session_state[f"{self._key}.question{number}"] = True
+        self.app.session_state[f"{self.key}.question{number}"] = True
         self.app.run()
         assert not self.app.exception, self.app.exception
         assert not self.app.error, self.app.error

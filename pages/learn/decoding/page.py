@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from captioning.errors import CaptioningError
+from captioning.lessons.lexicon import content_places
 from captioning.text import tokenize
 from captioning.vocabulary import EOS
 from pages.learn import inspector
@@ -56,10 +57,12 @@ def _show_parts(page: LessonPage) -> None:
             lambda: _next_word(subject, place),
             about=place,
         )
-    if answer is not None:
+    if answer is None:
+        page.say_more_follows()
+    else:
         show_chances(page, place)
-    show_draws(page)
-    show_beam(page)
+        show_draws(page)
+        show_beam(page)
     show_duel(page)
     page.questions(_questions(subject))
 
@@ -80,8 +83,9 @@ def _next_word(subject: Subject, place: int) -> Answer:
 
 
 def _least_sure_place(subject: Subject) -> int:
-    """Return the place of the word that had the least probability: there is most to guess."""
-    return int(np.argmin(inspector.reading(subject).log_probs[: len(subject.words)]))
+    """Return the place of the least probable content word: there is most to guess."""
+    log_probs = inspector.reading(subject).log_probs
+    return min(content_places(subject.words), key=lambda place: float(log_probs[place]))
 
 
 def continuations(references: tuple[str, ...], before: list[str]) -> list[str]:

@@ -34,8 +34,8 @@ def draw_scaled(pixels: np.ndarray, scaled: np.ndarray, look: Look) -> Figure:
         scaled: float32 `(S, S, 3)`.
         look: colours and sizes.
     """
-    made = figure(look, 9, 2.7)
-    photo, *others = made.subplots(1, 4)
+    made = figure(look, 5, 4.8)
+    photo, *others = made.subplots(2, 2).ravel()
     photo.imshow(pixels)
     photo.set_title(f"{pixels.shape[0]} × {pixels.shape[1]} pixels")
     limit = float(np.abs(scaled).max()) or 1.0
@@ -57,8 +57,8 @@ def draw_product(product: "Product", names: Sequence[str], look: Look) -> Figure
     """
     parts = (product.patch, product.kernel, product.products)
     side, _, rows = product.patch.shape
-    high = 0.5 + 1.8 * rows
-    made = figure(look, 7.2, high, tight=False)
+    high = 0.5 + 1.45 * rows
+    made = figure(look, 5.4, high, tight=False)
     # One pair of axes for all grids: a pair for each takes as long as the numbers in it.
     axes = made.add_axes((0.05, 0.02, 0.94, 0.98 - 0.4 / high))
     far = side * (1 + _GAP)
@@ -119,9 +119,9 @@ def draw_channels(values: np.ndarray, channels: Sequence[int], look: Look) -> Fi
         channels: which.
         look: colours and sizes.
     """
-    columns, (height, width) = 6, values.shape[:2]
+    columns, (height, width) = 4, values.shape[:2]
     rows = -(-len(channels) // columns)
-    made = figure(look, 7, 1.45 * rows, tight=False)
+    made = figure(look, 5, 1.55 * rows, tight=False)
     axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
     across, down = width + ceil(_GAP * width), height + ceil(2.2 * _GAP * height)
     # One picture of all maps, coloured before it is enlarged: one for each takes twice as long.
@@ -174,7 +174,7 @@ def _numbers(
             ha="center",
             va="center",
             color="#000000" if bright[row, column] else "#ffffff",
-            fontsize=look.font_size * (0.55 if small else 0.95),
+            fontsize=min(look.font_size, 10.5) * (0.55 if small else 0.95),
         )
 
 

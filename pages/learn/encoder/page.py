@@ -34,11 +34,11 @@ def show() -> None:
     """Show the lesson."""
     page = open_lesson("encoder", IDEA)
     opened = open_up(page.subject)
-    _guess_field(page, opened)
+    answer = _guess_field(page, opened)
     _pixels(page, opened)
     _by_hand(page, opened)
     _separable(page, opened)
-    _maps(page, opened)
+    _maps(page, opened, told=answer is not None)
     _channel(page)
     page.code("captioning.lessons.convolution", "convolve_at")
     page.questions(questions(opened))
@@ -49,9 +49,9 @@ def show() -> None:
 _SHARES = ("about 1/50 of the photo", "about 1/4 of the photo", "nearly all of the photo")
 
 
-def _guess_field(page: LessonPage, opened: Opened) -> None:
+def _guess_field(page: LessonPage, opened: Opened) -> Answer | None:
     last = opened.maps[-1]
-    page.guess(
+    return page.guess(
         "field",
         f"The last map has {last.height} × {last.width} places. How much of the photo can change "
         "the numbers at the place in its middle?",
@@ -86,6 +86,7 @@ def _pixels(page: LessonPage, opened: Opened) -> None:
         key=("scaled",),
         alt=f"The photo at {size} by {size} pixels and its red, green and blue after scaling, "
         f"from {low:.2f} to {high:.2f}.",
+        width=560,
     )
 
 
@@ -226,7 +227,8 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
     )
 
 
-def _maps(page: LessonPage, opened: Opened) -> None:
+def _maps(page: LessonPage, opened: Opened, *, told: bool) -> None:
+    """Show channels of a map, and what one of its places sees once the guess was given."""
     page.heading("Maps, and what a place sees")
     names = list(range(len(opened.maps)))
     number = st.segmented_control(
@@ -238,44 +240,57 @@ def _maps(page: LessonPage, opened: Opened) -> None:
         key=f"encoder.map.{len(names)}",
         bind="query-params",
     )
-    spec = opened.maps[number]
-    values, field = opened.values[spec.name], opened.fields[spec.name]
-    best = liveliest(page.subject, spec.name, values, _SHOWN)
     left, right = st.columns([1, 2], gap="large")
     with left:
-        row = st.slider(
-            "Row of the place",
-            0,
-            spec.height - 1,
-            spec.height // 2,
-            key=f"encoder.place_row.{spec.height}",
-        )
-        column = st.slider(
-            "Column of the place",
-            0,
-            spec.width - 1,
-            spec.width // 2,
-            key=f"encoder.place_column.{spec.width}",
-        )
-        box = field.at(row, column)
-        page.picture(
-            lambda look: draw_field(
-                opened.pixels, box, (spec.height, spec.width), (row, column), look
-            ),
-            key=("field", spec.name, row, column),
-            alt=f"The photo, bright in rows {box.top} to {box.bottom} and columns {box.left} to "
-            f"{box.right}: the receptive field.",
-            caption="Bright: pixels that can change this place. Solid box: the place itself.",
-        )
+        if told:
+            _place(page, opened, number)
+        else:
+            page.say_more_follows()
     with right:
-        page.picture(
-            lambda look: draw_channels(values, best, look),
-            key=("channels", spec.name),
-            alt=f"The {len(best)} channels of the map that differ most over the photo: "
-            f"{', '.join(map(str, best))}.",
-            caption=f"{len(best)} of {spec.channels} channels, those that differ most here.",
-        )
-        page.text(_field_text(opened, number))
+        _channels(page, opened, number)
+        if told:
+            page.text(_field_text(opened, number))
+
+
+def _place(page: LessonPage, opened: Opened, number: int) -> None:
+    """Show which pixels can change one place of a map."""
+    spec = opened.maps[number]
+    row = st.slider(
+        "Row of the place",
+        0,
+        spec.height - 1,
+        spec.height // 2,
+        key=f"encoder.place_row.{spec.height}",
+    )
+    column = st.slider(
+        "Column of the place",
+        0,
+        spec.width - 1,
+        spec.width // 2,
+        key=f"encoder.place_column.{spec.width}",
+    )
+    box = opened.fields[spec.name].at(row, column)
+    page.picture(
+        lambda look: draw_field(opened.pixels, box, (spec.height, spec.width), (row, column), look),
+        key=("field", spec.name, row, column),
+        alt=f"The photo, bright in rows {box.top} to {box.bottom} and columns {box.left} to "
+        f"{box.right}: the receptive field.",
+        caption="Bright: pixels that can change this place. Solid box: the place itself.",
+    )
+
+
+def _channels(page: LessonPage, opened: Opened, number: int) -> None:
+    """Show the channels of a map that differ most over the photo."""
+    spec = opened.maps[number]
+    values = opened.values[spec.name]
+    best = liveliest(page.subject, spec.name, values, _SHOWN)
+    page.picture(
+        lambda look: draw_channels(values, best, look),
+        key=("channels", spec.name),
+        alt=f"The {len(best)} channels of the map that differ most over the photo: "
+        f"{', '.join(map(str, best))}.",
+        caption=f"{len(best)} of {spec.channels} channels, those that differ most here.",
+    )
 
 
 def _field_text(opened: Opened, number: int) -> str:
@@ -287,8 +302,8 @@ def _field_text(opened: Opened, number: int) -> str:
             "came before it (squeeze and excitation)."
         )
     return (
-        f"From one place to the next are {field.rows.jump} pixels, and each sees "
-        f"{field.rows.size:.0f} × {field.columns.size:.0f} pixels, where the photo reaches so far."
+        f"From one place to the next are {field.rows.jump} pixels, and each sees up to "
+        f"{field.rows.size:.0f} × {field.columns.size:.0f} pixels; less at the edge of the photo."
     )
 
 

@@ -19,7 +19,7 @@ END = "(end)"
 
 def draw_evidence(words: "Sequence[Evidence]", look: Look) -> Figure:
     """Draw each word's probability with the photo and without it."""
-    made = figure(look, 7, 0.6 + 0.5 * len(words))
+    made = figure(look, 5.4, 0.6 + 0.5 * len(words))
     axes = made.subplots()
     rows = range(len(words))
     seen = [100 * math.exp(word.seen) for word in words]

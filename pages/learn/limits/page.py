@@ -1,4 +1,4 @@
-"""Lesson 9: what the model counted rather than saw, and what it does with what it never saw."""
+"""Lesson 9: which words come from habit, and what the model does with what it never saw."""
 
 import math
 from typing import TYPE_CHECKING
@@ -28,9 +28,9 @@ __all__ = ["show"]
 
 IDEA = (
     "The model always writes a sentence, whatever you show it, and partly from habit: some words "
-    "it saw, others it only counted in training. Find out which, and what nobody should trust."
+    "come from the photo, rightly or wrongly, others from training. Find out which."
 )
-SEEN, COUNTED = "seen", "counted"
+PHOTO, HABIT = "the photo", "habit"
 _PAPERS = (
     Paper(
         "Understanding Blind People's Experiences with Computer-Generated Captions of Social "
@@ -60,7 +60,7 @@ _PAPERS = (
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("limits", IDEA)
-    for part in (_seen_or_counted, _odd_pictures, show_changes, show_bias):
+    for part in (_photo_or_habit, _odd_pictures, show_changes, show_bias):
         try:
             part(page)
         except CaptioningError as error:
@@ -73,9 +73,9 @@ def show() -> None:
     page.close()
 
 
-def _seen_or_counted(page: LessonPage) -> None:
+def _photo_or_habit(page: LessonPage) -> None:
     """Ask of one word whether the photo or habit brought it."""
-    page.heading("Seen, or counted")
+    page.heading("From the photo, or from habit")
     subject = page.subject
     copy, width = cache.preview(subject.picture.data, subject.picture.name)
     blank = data.said_of_blank(subject)
@@ -97,10 +97,11 @@ def _seen_or_counted(page: LessonPage) -> None:
     found = data.evidence(subject, " ".join(words))
     answer = page.guess(
         "seen",
-        f"**{plain(words[place])}** {_after(words[:place])}. Was it seen, or would habit alone "
-        "say it? Seen means: the photo makes it at least twice as likely as a grey picture does.",
+        f"**{plain(words[place])}** {_after(words[:place])}. Did the photo bring the word, or "
+        "habit? The photo did if it makes the word at least twice as likely as a grey picture "
+        "does. That does not mean that the thing is there.",
         lambda: _origin(found, place),
-        options=(SEEN, COUNTED),
+        options=(PHOTO, HABIT),
         about=place,
     )
     if answer is not None:
@@ -126,12 +127,12 @@ def _origin(found: "list[Evidence]", place: int) -> Answer:
     """Say where a word comes from; the model's guess is what it says without the photo."""
     word = found[place]
     times = math.exp(word.gain)
-    right = SEEN if times >= 2 else COUNTED
+    right = PHOTO if times >= 2 else HABIT
     # Without the photo it can only ask whether the word was to be expected anyway.
-    model = COUNTED if word.blank > math.log(0.5) else SEEN
+    model = HABIT if word.blank > math.log(0.5) else PHOTO
     because = (
         f"With the photo it has {percent(word.seen)}, with a grey picture {percent(word.blank)}: "
-        f"{times:.1f} times as much. The model's guess is 'counted' where the grey picture alone "
+        f"{times:.1f} times as much. The model's guess is 'habit' where the grey picture alone "
         "gives the word more than half."
     )
     return Answer((right,), model=model, because=because)

@@ -1,4 +1,8 @@
-"""One picture of the whole model: the photo above, the sentence below, the word in the middle."""
+"""Pictures of the whole model: the photo's regions, the half that sees, and the half that writes.
+
+Each is drawn five inches wide, so that its type can be read on a phone; where there is room the two
+halves stand side by side.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +19,12 @@ from pages.ui.theme import Look
 if TYPE_CHECKING:
     from captioning.lessons.tensor_shapes import Anatomy
 
-__all__ = ["Moment", "draw_model"]
+__all__ = ["Moment", "draw_decoder", "draw_encoder", "draw_regions"]
 
-_WIDE, _HIGH = 100.0, 54.0
-_INCHES = 10.0
+_SIDE = 100.0
+_INCHES = 5.0
 _EM = 0.58  # width of a letter, in sizes of its type
+_MOST_MAPS = 4
 
 
 @dataclass(frozen=True)
@@ -39,158 +44,142 @@ class Moment:
     attention: np.ndarray | None
 
 
-def draw_model(
-    anatomy: "Anatomy",
-    photo: np.ndarray,
-    maps: Sequence[np.ndarray],
-    moment: Moment,
-    look: Look,
+def draw_regions(anatomy: "Anatomy", photo: np.ndarray, moment: Moment, look: Look) -> Figure:
+    """Draw the photo cut into its regions, bright where the model looks for this word.
+
+    Args:
+        anatomy: the model's parts and shapes.
+        photo: as the encoder sees it, uint8 `(S, S, 3)`.
+        moment: what is being written.
+        look: colours and sizes.
+    """
+    made, axes = _empty(look, 4.0)
+    _show(axes, photo, 0, 0, _SIDE)
+    if len(anatomy.tensor("features").shape) == 2:
+        _cut(axes, anatomy, moment, 0, 0, _SIDE)
+    return made
+
+
+def draw_encoder(
+    anatomy: "Anatomy", photo: np.ndarray, maps: Sequence[np.ndarray], look: Look
 ) -> Figure:
-    """Draw the model at one word.
+    """Draw the photo on its way through the encoder, in two rows.
 
     Args:
         anatomy: the model's parts and shapes.
         photo: as the encoder sees it, uint8 `(S, S, 3)`.
         maps: the mean over channels of each of `anatomy.maps`, `(H, W)`.
-        moment: what is being written.
         look: colours and sizes.
     """
-    made = figure(look, _INCHES, 5.4, tight=False)
-    axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set(xlim=(0, _WIDE), ylim=(0, _HIGH), aspect="equal")
-    axes.axis("off")
-    end = _draw_encoder(axes, anatomy, photo, maps, moment, look)
-    _draw_decoder(axes, anatomy, moment, end, look)
+    made, axes = _empty(look, _INCHES)
+    shown = list(zip(anatomy.maps, maps, strict=True))[-_MOST_MAPS:]
+    features = anatomy.tensor("features")
+    steps: list[tuple[str, str, np.ndarray | None]] = [
+        ("photo", anatomy.tensor("pixels").size, photo),
+        *(("map", f"{s.height}×{s.width}×{s.channels}", values) for s, values in shown),
+        ("regions" if len(features.shape) == 2 else "features", features.size, photo),
+    ]
+    places = [(16.0, 69.0), (50.0, 69.0), (84.0, 69.0), (16.0, 18.0), (50.0, 18.0), (84.0, 18.0)]
+    places = [*places[: len(steps) - 1], places[-1]]
+    ended = 0.0  # where the step before ends
+    for number, ((name, size, values), (x, y)) in enumerate(zip(steps, places, strict=True)):
+        side = 30.0 if name != "map" else 26.0 - 3 * number
+        _label(axes, x, y + 20, name, size, look)
+        if name == "map":
+            _show(axes, _clipped(values), x - side / 2, y - side / 2, side, cmap=look.heat)
+        elif name == "features":
+            axes.add_patch(_box(x - 3, y - side / 2, 6, side, look, look.accent))
+        else:
+            _show(axes, photo, x - side / 2, y - side / 2, side)
+        if name == "regions":
+            _cut(axes, anatomy, Moment((), None, 0.0, None), x - side / 2, y - side / 2, side)
+        if number and places[number - 1][1] == y:
+            _arrow(axes, (ended + 0.6, y), (x - side / 2 - 0.6, y), look)
+        elif number:
+            _bent(axes, [(84, 53), (84, 46.5), (x, 46.5), (x, y + 25)], look)
+        ended = x + side / 2
     return made
 
 
-def _draw_encoder(
-    axes: Axes,
-    anatomy: "Anatomy",
-    photo: np.ndarray,
-    maps: Sequence[np.ndarray],
-    moment: Moment,
-    look: Look,
-) -> float:
-    """Draw the upper row; return where the regions stand."""
-    floor, side = 31.0, 17.0
-    _show(axes, photo, 2, floor, side)
-    _label(axes, 2 + side / 2, floor + side + 2.6, "photo", anatomy.tensor("pixels").size, look)
-    shown = list(zip(anatomy.maps, maps, strict=True))[-4:]
-    places = np.linspace(29, 67, len(shown))
-    sizes = np.linspace(11, 6, len(shown))
-    _arrow(axes, (2 + side + 0.6, floor + 8), (places[0] - sizes[0] / 2 - 0.8, floor + 8), look)
-    for number, ((spec, values), x, size) in enumerate(zip(shown, places, sizes, strict=True)):
-        clipped = np.clip(values, *np.percentile(values, (2, 98)))
-        _show(axes, clipped, x - size / 2, floor + 8 - size / 2, size, cmap=look.heat)
-        text = f"{spec.height}×{spec.width}\n×{spec.channels}"
-        axes.text(x, floor + 8 - size / 2 - 1, text, ha="center", va="top", color=look.muted)
-        if number:
-            left = places[number - 1] + sizes[number - 1] / 2 + 0.8
-            _arrow(axes, (left, floor + 8), (x - size / 2 - 0.8, floor + 8), look)
-    _label(axes, 48, floor + side + 2.6, f"CNN encoder: {anatomy.encoder}", "", look)
-    x = 79.0
-    _arrow(axes, (places[-1] + sizes[-1] / 2 + 0.8, floor + 8), (x - 0.8, floor + 8), look)
-    features = anatomy.tensor("features")
-    name = "regions" if len(features.shape) == 2 else "features"
-    _label(axes, x + 8, floor + side + 2.6, name, features.size, look)
-    _show_regions(axes, anatomy, photo, moment, x, floor, look)
-    return x + 8
+def draw_decoder(anatomy: "Anatomy", photo: np.ndarray, moment: Moment, look: Look) -> Figure:
+    """Draw the decoder at one word: what it reads, how the photo comes in, and what it says.
 
-
-def _show_regions(
-    axes: Axes,
-    anatomy: "Anatomy",
-    photo: np.ndarray,
-    moment: Moment,
-    x: float,
-    floor: float,
-    look: Look,
-) -> None:
-    """Draw the photo cut into regions, bright where the model looks for this word."""
-    side = 16.0
-    shape = anatomy.tensor("features").shape
-    if len(shape) == 1:
-        axes.add_patch(_box(x + 6, floor, 4, side, look, look.accent))
-        return
-    rows = round(shape[0] ** 0.5)
-    _show(axes, photo, x, floor, side)
-    if moment.attention is not None:
-        veil = 1 - moment.attention / max(float(moment.attention.max()), 1e-9)
-        cover = np.zeros((*veil.shape, 4))
-        cover[..., 3] = 0.78 * veil
-        _show(axes, cover, x, floor, side)
-    step = side / rows
-    for n in range(rows + 1):
-        axes.plot([x, x + side], [floor + n * step] * 2, color="#808080", lw=0.5)
-        axes.plot([x + n * step] * 2, [floor, floor + side], color="#808080", lw=0.5)
-
-
-def _draw_decoder(
-    axes: Axes, anatomy: "Anatomy", moment: Moment, regions: float, look: Look
-) -> None:
-    """Draw the lower row, and how the photo comes into it."""
-    floor, high = 6.0, 11.0
-    middle = floor + high / 2
+    Args:
+        anatomy: the model's parts and shapes.
+        photo: as the encoder sees it, uint8 `(S, S, 3)`.
+        moment: what is being written.
+        look: colours and sizes.
+    """
+    made, axes = _empty(look, _INCHES)
     last = moment.before[-1] if moment.before else "(begin)"
     boxes = [
-        (2.0, "word before", f"“{last}”", anatomy.tensor("word vector").size),
-        (25.0, "LSTM", "reads, keeps, says", anatomy.tensor("LSTM state").size),
+        ("word before", f"“{last}”", anatomy.tensor("word vector").size),
+        ("LSTM", "reads, keeps, says", anatomy.tensor("LSTM state").size),
         *_meeting(anatomy),
-        (79.0, "next word", _said(moment), f"1 of {anatomy.tensor('word scores').size}"),
+        ("next word", _said(moment), f"1 of {anatomy.tensor('word scores').size}"),
     ]
-    wide = 18.0
-    for number, (x, name, inside, size) in enumerate(boxes):
+    left, wide, high = 38.0, 46.0, 15.0
+    floors = [float(floor) for floor in np.linspace(83, 2, len(boxes))]
+    for number, ((name, inside, size), floor) in enumerate(zip(boxes, floors, strict=True)):
         edge = look.accent if name in ("LSTM", "next word") else look.border
-        axes.add_patch(_box(x, floor, wide, high, look, edge))
-        axes.text(x + wide / 2, middle + 2.6, name, ha="center", va="center", fontweight="bold")
-        size_of_type = _fitting(inside, wide, look)
-        axes.text(
-            x + wide / 2, middle - 0.4, inside, ha="center", va="center", fontsize=size_of_type
-        )
-        axes.text(x + wide / 2, middle - 3.4, size, ha="center", va="center", color=look.muted)
+        axes.add_patch(_box(left, floor, wide, high, look, edge))
+        x, middle = left + wide / 2, floor + high / 2
+        axes.text(x, middle + 4.2, name, ha="center", va="center", fontweight="bold")
+        fitting = _fitting(inside, wide, look)
+        axes.text(x, middle, inside, ha="center", va="center", fontsize=fitting)
+        axes.text(x, middle - 4.2, size, ha="center", va="center", color=look.muted)
         if number:
-            _arrow(axes, (boxes[number - 1][0] + wide + 0.7, middle), (x - 0.7, middle), look)
-    _enter(axes, anatomy.kind, boxes, wide, floor + high, regions, look)
-    way = [(88, floor - 0.6), (88, 2.6), (11, 2.6), (11, floor - 0.8)]
-    _bent(axes, way, look)
-    axes.text(49.5, 4.3, "the word said is read next", ha="center", va="center", color=look.muted)
+            _arrow(axes, (x, floors[number - 1] - 0.8), (x, floor + high + 0.8), look)
+    right, first, end = left + wide, floors[0] + high / 2, floors[-1] + high / 2
+    _bent(axes, [(right + 0.8, end), (93, end), (93, first), (right + 0.8, first)], look)
+    axes.text(96.5, (first + end) / 2, "is read next", rotation=270, ha="center", va="center",
+              color=look.muted)  # fmt: skip
+    _photo_in(axes, anatomy, photo, moment, floors, look)
+    return made
 
 
-def _meeting(anatomy: "Anatomy") -> list[tuple[float, str, str, str]]:
+def _photo_in(
+    axes: Axes,
+    anatomy: "Anatomy",
+    photo: np.ndarray,
+    moment: Moment,
+    floors: Sequence[float],
+    look: Look,
+) -> None:
+    """Draw the photo's regions at the left, and where they come to the words."""
+    side, x, edge = 24.0, 2.0, 38.0 - 0.8
+    lstm, meeting = floors[1] + 7.5, floors[2] + 7.5
+    y = (meeting if anatomy.kind != "inject" else lstm) - side / 2
+    features = anatomy.tensor("features")
+    if len(features.shape) == 2:
+        _show(axes, photo, x, y, side)
+        _cut(axes, anatomy, moment, x, y, side)
+    else:
+        axes.add_patch(_box(x + side / 2 - 3, y, 6, side, look, look.accent))
+    name = "regions" if len(features.shape) == 2 else "features"
+    axes.text(x + side / 2, y - 3, name, ha="center", va="center", fontweight="bold")
+    axes.text(x + side / 2, y - 7, features.size, ha="center", va="center", color=look.muted)
+    _arrow(axes, (x + side + 0.6, y + side / 2), (edge, y + side / 2), look)
+    if anatomy.kind == "attention":
+        _bent(axes, [(x + side / 2, y + side + 0.6), (x + side / 2, lstm), (edge, lstm)], look)
+        axes.text(x, lstm + 2.5, "mean of regions", ha="left", va="center", color=look.muted)
+    elif anatomy.kind == "inject":
+        axes.text(x, y + side + 2.5, "as first state", ha="left", va="center", color=look.muted)
+
+
+def _meeting(anatomy: "Anatomy") -> list[tuple[str, str, str]]:
     """Return the box in which photo and words meet after the LSTM, if this kind has one."""
     if anatomy.kind == "attention":
         size = anatomy.tensor("attention weights").size
-        return [(52.0, "attention", "looks at regions", f"{size} weights")]
+        return [("attention", "looks at regions", f"{size} weights")]
     if anatomy.kind == "merge":
-        return [(52.0, "merge", "adds the photo", anatomy.tensor("photo memory").size)]
+        return [("merge", "adds the photo", anatomy.tensor("photo memory").size)]
     return []
-
-
-def _enter(
-    axes: Axes,
-    kind: str,
-    boxes: list[tuple[float, str, str, str]],
-    wide: float,
-    top: float,
-    regions: float,
-    look: Look,
-) -> None:
-    """Draw how the photo comes to the words."""
-    turn = 24.0
-    lstm, meeting = boxes[1][0] + wide / 2, boxes[2][0] + wide / 2
-    if kind in ("attention", "merge"):
-        _bent(axes, [(regions, 30.4), (regions, turn), (meeting, turn), (meeting, top + 0.8)], look)
-    if kind in ("attention", "inject"):
-        start = (regions, 30.4) if kind == "inject" else (meeting, turn)
-        _bent(axes, [start, (start[0], turn), (lstm, turn), (lstm, top + 0.8)], look)
-        text = "mean of the regions" if kind == "attention" else "the photo as first state"
-        axes.text(lstm + 1, turn + 1.2, text, ha="left", va="center", color=look.muted)
 
 
 def _fitting(text: str, wide: float, look: Look) -> float:
     """Return the size in points at which `text` fits into a box, at most the usual one."""
-    room = 0.94 * wide / _WIDE * _INCHES * 72
+    room = 0.94 * wide / _SIDE * _INCHES * 72
     return min(look.font_size, room / (_EM * max(len(text), 1)))
 
 
@@ -200,18 +189,47 @@ def _said(moment: Moment) -> str:
     return f"“{moment.word}” {100 * moment.share:.0f}%"
 
 
+def _clipped(values: np.ndarray | None) -> np.ndarray:
+    """Return a map without its outliers, which would rule its colours."""
+    values = np.zeros((1, 1)) if values is None else values
+    clipped: np.ndarray = np.clip(values, *np.percentile(values, (2, 98)))
+    return clipped
+
+
+def _cut(axes: Axes, anatomy: "Anatomy", moment: Moment, x: float, y: float, side: float) -> None:
+    """Cut a photo into regions by lines, and darken those that were not looked at."""
+    if moment.attention is not None:
+        veil = 1 - moment.attention / max(float(moment.attention.max()), 1e-9)
+        cover = np.zeros((*veil.shape, 4))
+        cover[..., 3] = 0.78 * veil
+        _show(axes, cover, x, y, side)
+    rows = round(anatomy.tensor("features").shape[0] ** 0.5)
+    for n in range(rows + 1):
+        place = n * side / rows
+        axes.plot([x, x + side], [y + place] * 2, color="#808080", lw=0.5)
+        axes.plot([x + place] * 2, [y, y + side], color="#808080", lw=0.5)
+
+
+def _empty(look: Look, inches: float) -> tuple[Figure, Axes]:
+    made = figure(look, inches, inches, tight=False)
+    axes = made.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set(xlim=(0, _SIDE), ylim=(0, _SIDE), aspect="equal")
+    axes.axis("off")
+    return made, axes
+
+
 def _show(
     axes: Axes, values: np.ndarray, x: float, y: float, side: float, cmap: str | None = None
 ) -> None:
     axes.imshow(
         values, extent=(x, x + side, y, y + side), cmap=cmap, aspect="auto", interpolation="nearest"
     )
-    axes.set(xlim=(0, _WIDE), ylim=(0, _HIGH), aspect="equal")
+    axes.set(xlim=(0, _SIDE), ylim=(0, _SIDE), aspect="equal")
 
 
 def _label(axes: Axes, x: float, y: float, name: str, size: str, look: Look) -> None:
-    axes.text(x, y + 0.6, name, ha="center", va="center", fontweight="bold")
-    axes.text(x, y - 1.6, size, ha="center", va="center", color=look.muted)
+    axes.text(x, y + 2, name, ha="center", va="center", fontweight="bold")
+    axes.text(x, y - 2, size, ha="center", va="center", color=look.muted)
 
 
 def _box(x: float, y: float, wide: float, high: float, look: Look, edge: str) -> FancyBboxPatch:

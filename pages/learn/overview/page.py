@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from captioning.lessons.lexicon import content_places
 from captioning.vocabulary import EOS
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.overview.drawing import Moment, draw_model
+from pages.learn.overview.drawing import Moment, draw_decoder, draw_encoder, draw_regions
 from pages.learn.subject import Subject
 from pages.ui.captions import word_chart
 from pages.ui.wording import percent, plain
@@ -34,18 +35,15 @@ def show() -> None:
     page = open_lesson("overview", IDEA)
     subject = page.subject
     words = [*subject.words, END]
-    place = page.step("Word to write", words)
-    _sentence(page, words[:place])
-    answer = page.guess(
-        "next",
-        "Which word comes next?" if place else "With which word will the model begin?",
-        lambda: _next(subject, words, place),
-        about=place,
-    )
-    _model(page, words, place, told=answer is not None)
-    if answer is not None:
+    scene = st.container()  # the photo first, and below it the slider that it depends on
+    usual = content_places(subject.words)
+    place = page.step("Word to write", words, first=usual[0] if usual else 0)
+    with scene:
+        told = _scene(page, words, place)
+    if told:
         _rivals(page, place)
-    _product(page, words, place, told=answer is not None)
+    _model(page, words, place, told=told)
+    _product(page, words, place, told=told)
     _parts(page)
     page.code("captioning.captioner", "Captioner.caption")
     page.questions(
@@ -89,9 +87,48 @@ def show() -> None:
     page.close()
 
 
-def _sentence(page: LessonPage, before: list[str]) -> None:
-    text = f"{plain(' '.join(before))} …" if before else "…"
-    (st.title if page.large else st.header)(text, anchor=False)
+def _scene(page: LessonPage, words: list[str], place: int) -> bool:
+    """Show photo, regions and sentence, and ask for the next word; say whether it is known."""
+    subject, before = page.subject, words[:place]
+    left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with right:
+        text = f"{plain(' '.join(before))} …" if before else "…"
+        (st.title if page.large else st.header)(text, anchor=False)
+        answer = page.guess(
+            "next",
+            "Which word does the model write next?"
+            if before
+            else "With which word does the model begin?",
+            lambda: _next(subject, words, place),
+            about=place,
+        )
+    with left:
+        _regions(page, words, place, told=answer is not None)
+    return answer is not None
+
+
+def _regions(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
+    anatomy, moment = _anatomy(page.subject.key, page.subject), _moment(page, words, place, told)
+    pixels, _ = _seen(page.subject.key, page.subject)
+    cut = len(anatomy.tensor("features").shape) == 2
+    regions = f"{anatomy.tensor('features').shape[0]} regions" if cut else "one piece"
+    page.picture(
+        lambda look: draw_regions(anatomy, pixels, moment, look),
+        key=("regions", place, told),
+        alt=f"The photo {page.subject.picture.name} as the model reads it, in {regions}.",
+        caption=f"The model reads the photo in {regions}. {_below(anatomy, moment)}",
+        width=460,
+    )
+
+
+def _moment(page: LessonPage, words: list[str], place: int, told: bool) -> Moment:
+    """Return the word being written, hidden until it is told."""
+    reading, grid = page.subject.reading, page.subject.captioner.encoder.grid
+    looked = None
+    if told and reading.attention is not None and grid:
+        looked = reading.attention[0, place].reshape(grid)
+    share = math.exp(float(reading.of_words[0, place]))
+    return Moment(words[:place], words[place] if told else None, share, looked)
 
 
 def _next(subject: Subject, words: list[str], place: int) -> Answer:
@@ -111,39 +148,48 @@ def _next(subject: Subject, words: list[str], place: int) -> Answer:
 
 
 def _model(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
-    subject = page.subject
-    anatomy = _anatomy(subject.key, subject)
-    pixels, maps = _seen(subject.key, subject)
-    reading, grid = subject.reading, subject.captioner.encoder.grid
-    looked = None
-    if told and reading.attention is not None and grid:
-        looked = reading.attention[0, place].reshape(grid)
-    word = words[place] if told else None
-    share = math.exp(float(reading.of_words[0, place]))
-    moment = Moment(words[:place], word, share, looked)
-    page.picture(
-        lambda look: draw_model(anatomy, pixels, maps, moment, look),
-        key=("model", place, told),
-        alt=_spoken(anatomy, moment),
-        caption=_below(anatomy, looked is not None),
-    )
+    """Show both halves of the model at this word, side by side where there is room."""
+    anatomy, moment = _anatomy(page.subject.key, page.subject), _moment(page, words, place, told)
+    pixels, maps = _seen(page.subject.key, page.subject)
+    page.heading("The whole model at this word")
+    with st.grid(2, min_column_width=320):
+        with st.container():
+            page.picture(
+                lambda look: draw_encoder(anatomy, pixels, maps, look),
+                key=("encoder",),
+                alt=_spoken(anatomy, slice(0, 2)),
+                caption=f"The CNN encoder ({anatomy.encoder}) makes the photo smaller and its "
+                "numbers richer.",
+            )
+        with st.container():
+            page.picture(
+                lambda look: draw_decoder(anatomy, pixels, moment, look),
+                key=("decoder", place, told),
+                alt=f"{_spoken(anatomy, slice(1, None))} The next word: "
+                f"{moment.word or 'to be guessed'}.",
+                caption=f"The decoder writes a word from the words before. "
+                f"{_WAYS[anatomy.kind]} The sizes are those of this model.",
+            )
 
 
-def _spoken(anatomy: "Anatomy", moment: Moment) -> str:
-    way = ", then ".join(f"{tensor.name} {tensor.size}" for tensor in anatomy.tensors)
-    said = moment.word or "to be guessed"
-    return f"The model as a chain of boxes: {way}. The next word: {said}."
+def _spoken(anatomy: "Anatomy", part: slice) -> str:
+    way = ", then ".join(f"{tensor.name} {tensor.size}" for tensor in anatomy.tensors[part])
+    return f"The model as a chain of boxes: {way}."
 
 
-def _below(anatomy: "Anatomy", lit: bool) -> str:
-    ways = {
-        "attention": "Bright regions counted most for this word."
-        if lit
-        else "Guess, and the regions that counted for the word light up.",
-        "inject": "This model reads the photo once, before the first word.",
-        "merge": "In this model the LSTM reads words alone; the photo is added afterwards.",
-    }
-    return f"The sizes are those of the model at hand. {ways[anatomy.kind]}"
+_WAYS = {
+    "attention": "It looks at the regions again for every word.",
+    "inject": "It reads the photo once, before the first word.",
+    "merge": "The LSTM reads words alone; the photo is added afterwards.",
+}
+
+
+def _below(anatomy: "Anatomy", moment: Moment) -> str:
+    if anatomy.kind != "attention":
+        return _WAYS[anatomy.kind]
+    if moment.attention is not None:
+        return "Bright regions counted most for this word."
+    return "Guess, and the regions that counted for the word light up."
 
 
 def _rivals(page: LessonPage, place: int) -> None:

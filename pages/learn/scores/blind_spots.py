@@ -12,16 +12,16 @@ from pages.learn.guessing import Answer
 from pages.learn.scores.data import Crowd, duel_in, slips_in
 from pages.ui.wording import plain
 
-__all__ = ["show_blind_spots", "show_slips"]
+__all__ = ["show_blind_spots", "show_duel", "show_slips"]
 
 
 def show_blind_spots(
     page: LessonPage, base: str, references: tuple[str, ...], crowd: Crowd, order: int
 ) -> None:
-    """Put every change of the sentence under both scores, and show a duel BLEU gets wrong."""
-    page.heading("Blind spots")
+    """Put every change of the sentence under both scores."""
     edits = edits_of(base)
     if edits:
+        page.heading("Blind spots")
         start = sentence_scores(base, references)[order - 1]
         first = 100 * draw_cider(base, references, crowd.frequencies).cider
         bleus = [sentence_scores(edit.text, references)[order - 1] for edit in edits]
@@ -36,13 +36,14 @@ def show_blind_spots(
             caption=f"In brackets: against the model's sentence, which has {start:.1f} and "
             f"{first:.1f}. A score that understood would punish every 'yes' more than any 'no'.",
         )
-    _duel(page, crowd)
 
 
-def _duel(page: LessonPage, crowd: Crowd) -> None:
+def show_duel(page: LessonPage, crowd: Crowd) -> None:
+    """Show two sentences of which BLEU prefers the wrong one."""
     duel = duel_in(crowd.name, crowd)
     if duel is None:
         return
+    page.heading("Where BLEU prefers the wrong sentence")
     right, wrong = duel.right, duel.wrong
     page.text("Two sentences about another photo. People who saw it wrote these about it:")
     st.markdown("\n".join(f"- {plain(text)}" for text in duel.references))

@@ -23,7 +23,7 @@ _DASHES = ("-", "--", ":", "-.", (0, (1, 1)))
 
 def draw_words(words: "Sequence[LearnedWord]", look: Look) -> Figure:
     """Draw the probability of each word before and after, from 0 to 100%."""
-    made = figure(look, 7, 0.6 + 0.42 * len(words))
+    made = figure(look, 5.4, 0.6 + 0.42 * len(words))
     axes = made.subplots()
     for row, word in enumerate(words):
         axes.plot([100 * word.before, 100 * word.after], [row, row], color=look.border, zorder=1)
@@ -43,7 +43,7 @@ def draw_words(words: "Sequence[LearnedWord]", look: Look) -> Figure:
 
 def draw_curve(curve: Curve, names: tuple[str, str], look: Look) -> Figure:
     """Draw both losses over the epochs, and mark where the second one is lowest."""
-    made = figure(look, 7, 3.4)
+    made = figure(look, 5.4, 3.4)
     axes = made.subplots()
     epochs = [epoch.epoch for epoch in curve.epochs]
     lines = ([e.train for e in curve.epochs], [e.dev for e in curve.epochs])
@@ -65,8 +65,8 @@ def draw_curve(curve: Curve, names: tuple[str, str], look: Look) -> Figure:
 
 def draw_runs(runs: "Sequence[SeedRun]", spread: Spread, look: Look) -> Figure:
     """Draw the loss on held-out photos of several runs, and their BLEU-4 with mean and spread."""
-    made = figure(look, 8, 3.4)
-    left, right = made.subplots(1, 2, width_ratios=[3, 2])
+    made = figure(look, 5.4, 6.0)
+    left, right = made.subplots(2, 1, height_ratios=[3, 2])
     for place, run in enumerate(runs):
         epochs = range(1, len(run.held_out_losses) + 1)
         color = look.series[place % len(look.series)]
@@ -91,4 +91,4 @@ def _label(made: Figure, axes, title: str) -> None:  # type: ignore[no-untyped-d
     axes.set_ylabel(title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
-    made.legend(loc="outside upper left", ncols=5, frameon=False)
+    made.legend(loc="outside upper left", ncols=3, frameon=False)

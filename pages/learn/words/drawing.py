@@ -30,9 +30,9 @@ def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
         marked: the first is the word asked for, the others its neighbours.
         look: colours and sizes.
     """
-    wide, high, big = 8.0, 5.8, look.font_size
+    wide, high, big = 5.6, 5.6, look.font_size
     made = figure(look, wide, high, tight=False)
-    left, below = 0.0075 * big, 0.009 * big
+    left, below = 0.0107 * big, 0.009 * big
     axes = made.add_axes((left, below, 0.99 - left, 0.98 - below))
     axes.set_xlabel(f"first direction: {100 * found.shares[0]:.0f}% of all differences")
     axes.set_ylabel(f"second: {100 * found.shares[1]:.0f}%")
@@ -107,9 +107,9 @@ def draw_vector(words: Sequence[str], vectors: np.ndarray, look: Look) -> Figure
         look: colours and sizes.
     """
     high = 0.8 + 0.3 * len(words)
-    made = figure(look, 8, high, tight=False)
-    label = 0.012 * max(map(len, words)) * look.font_size / 10
-    scale = 0.0055 * look.font_size  # room for the numbers beside the scale
+    made = figure(look, 5.6, high, tight=False)
+    label = 0.017 * max(map(len, words)) * look.font_size / 10
+    scale = 0.0079 * look.font_size  # room for the numbers beside the scale
     axes = made.add_axes((label + 0.02, 0.6 / high, 0.95 - scale - label, 1 - 0.7 / high))
     beside = made.add_axes((0.985 - scale, 0.6 / high, 0.012, 1 - 0.7 / high))
     limit = float(np.abs(vectors).max()) or 1.0

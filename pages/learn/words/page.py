@@ -8,6 +8,7 @@ import streamlit as st
 
 from captioning.analysis.text_pipeline import Journey, follow
 from captioning.errors import CaptioningError
+from captioning.lessons.lexicon import are_related, content_places
 from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
@@ -31,7 +32,7 @@ IDEA = (
 _NEAREST = 8
 _ON_MAP = 40
 _ENDS = 6
-_SMALL_WORDS = 10
+_FIRST_WORDS = ("red", "man", "girl", "boys", "beach", "big")
 _SHOWN_NUMBERS = 4
 
 
@@ -40,9 +41,11 @@ def show() -> None:
     page = open_lesson("words", IDEA)
     try:
         word = _choose_word(page.subject)
-        _guess_neighbour(page, word)
-        _vectors(page, word)
-        _map(page, word)
+        if _guess_neighbour(page, word) is None:
+            page.say_more_follows()
+        else:
+            _vectors(page, word)
+            _map(page, word)
         _vocabulary(page)
         _rows(page)
     except CaptioningError as error:
@@ -93,11 +96,7 @@ _PAPERS = [
 
 def _choose_word(subject: Subject) -> str:
     words = list(subject.vocabulary.words[len(SPECIAL) :])
-    # The commonest word of the caption that is no "a" or "in".
-    usual = min(
-        subject.words or words[:1],
-        key=lambda word: (subject.vocabulary.id(word) < _SMALL_WORDS, subject.vocabulary.id(word)),
-    )
+    usual = _clear_word(subject)
     chosen: str = st.selectbox(
         "A word of the vocabulary",
         words,
@@ -109,14 +108,27 @@ def _choose_word(subject: Subject) -> str:
     return chosen
 
 
-def _guess_neighbour(page: LessonPage, word: str) -> None:
+def _clear_word(subject: Subject) -> str:
+    """Return a word whose nearest neighbour is easy to understand, from the caption if it has one.
+
+    A noun may lie next to another one that only does the same things in captions; a lesson does not
+    begin with that.
+    """
+    own = [subject.words[place] for place in content_places(subject.words)]
+    tried = [*own, *subject.words, *(word for word in _FIRST_WORDS if word in subject.vocabulary)]
+    words = subject.vocabulary.words[len(SPECIAL) :]
+    clear = (w for w in tried if are_related(w, _neighbours(subject, w)[0].word))
+    return next(clear, (own or list(words))[0])
+
+
+def _guess_neighbour(page: LessonPage, word: str) -> Answer | None:
     nearest = _neighbours(page.subject, word)[0].word
     others = [w for w in page.subject.vocabulary.words[len(SPECIAL) :] if w not in (word, nearest)]
     # The same options whenever the page is drawn again.
     lot = random.Random(word)  # noqa: S311 (no secret)
     options = [nearest, *lot.sample(others[:400], k=min(3, len(others)))]
     lot.shuffle(options)
-    page.guess(
+    return page.guess(
         "neighbour",
         f"Which of these words has the vector most like that of **{plain(word)}**?",
         lambda: _neighbour_answer(page.subject, word, nearest),
@@ -154,6 +166,7 @@ def _vectors(page: LessonPage, word: str) -> None:
         key=("vectors", word),
         alt=f"The vectors of {', '.join(shown)} as rows of {rows.shape[1]} coloured cells.",
         caption=f"Each word is {rows.shape[1]} numbers. Blue is below zero, red above.",
+        width=720,
     )
     page.table(
         {
@@ -161,6 +174,11 @@ def _vectors(page: LessonPage, word: str) -> None:
             "cosine": [f"{near.cosine:.3f}" for near in found],
             "number in the vocabulary": [f"{subject.vocabulary.id(n.word)}" for n in found],
         }
+    )
+    page.text(
+        "Vectors are near when words are used in the same places of sentences, not when they mean "
+        "the same. That is why opposites such as red and blue are near, and why a dog may be near "
+        "a snowboarder: both jump and run in captions."
     )
     one, other = rows[0].astype(np.float64), rows[1].astype(np.float64)
     terms = " ".join(f"{value:+.3f}" for value in (one * other)[:_SHOWN_NUMBERS])
@@ -188,6 +206,7 @@ def _map(page: LessonPage, word: str) -> None:
         caption=f"The {len(words)} words that are commonest or near, along the two directions in "
         f"which they differ most. The map shows {100 * sum(found.shares):.0f}% of all differences, "
         "so neighbours in the table may stand apart here.",
+        width=720,
     )
 
 
