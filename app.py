@@ -88,7 +88,10 @@ PAGES = {
         ),
         ("explore/data.py", "Get data", "download", "Fetch Flickr8k, or name a folder."),
     ],
-    "Learn": [(lesson.file, lesson.title, lesson.icon, lesson.purpose) for lesson in LESSONS],
+    "Learn": [
+        *((lesson.file, lesson.title, lesson.icon, lesson.purpose) for lesson in LESSONS),
+        ("play/play.py", "Class game", "groups", "A class and two models caption the same photo."),
+    ],
     "Train": [
         ("train/new.py", "New run", "add_circle", "Choose what to train and how, and start it."),
         ("train/watch.py", "Watch", "monitoring", "Curves, captions after each epoch, time left."),

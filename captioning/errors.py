@@ -12,6 +12,7 @@
     +-- TrainingError      training cannot start or go on
     +-- RunError           a run cannot be found, made, or told what to do
     +-- QueryError         a search cannot be understood
+    +-- PlayError          a round of a class cannot be found, or refuses a caption or vote
     +-- StorageError       a file of the program's own is missing or damaged
 
 The text of each is written for the person who reads it: the page and the command line show it as
@@ -27,6 +28,7 @@ __all__ = [
     "DownloadStopped",
     "FeaturesError",
     "ImageError",
+    "PlayError",
     "QueryError",
     "RunError",
     "StorageError",
@@ -81,6 +83,10 @@ class RunError(CaptioningError):
 
 class QueryError(CaptioningError):
     """A search cannot be understood."""
+
+
+class PlayError(CaptioningError):
+    """A round of a class cannot be found, or refuses a caption or a vote."""
 
 
 class StorageError(CaptioningError):

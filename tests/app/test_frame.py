@@ -24,7 +24,7 @@ print(*(name for name in ("keras", "tensorflow") if name in sys.modules))
 
 
 def test_the_sidebar_lists_the_pages():
-    assert len(PAGES) == 27 and all((ROOT / page).is_file() for page in PAGES)
+    assert len(PAGES) == 28 and all((ROOT / page).is_file() for page in PAGES)
     assert Path("pages/home/home.py") in PAGES
     assert Path("pages/caption/caption.py") in PAGES
 

@@ -1,0 +1,328 @@
+"""A round on disk: its photo, its captions, and who voted for what."""
+
+import hashlib
+import re
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from captioning.errors import PlayError
+from captioning.storage import (
+    append_json_line,
+    data_folder,
+    lock,
+    read_json,
+    read_json_lines,
+    write_json,
+)
+from captioning.text import clean
+
+__all__ = ["PHASES", "Entry", "Pair", "Round", "Rounds", "State"]
+
+PHASES = ("write", "vote", "results")
+MOST_PLAYERS = 200
+LONGEST_NAME, LONGEST_CAPTION = 30, 200
+PLAYERS_GUESSED = 3
+"""Captions of other players among those that a player takes for a person's or a machine's."""
+VOTES_EACH = 8
+"""Pairs that a player compares; enough for intervals, few enough for one lesson."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A caption of the round.
+
+    Attributes:
+        id: names it without telling whose it is.
+        kind: "person" (who described the photo in the data set), "model" or "player".
+        author: whose it is, as the results show it.
+        text: the caption.
+        player: the token of the player who wrote it; empty for the others.
+    """
+
+    id: str
+    kind: str
+    author: str
+    text: str
+    player: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two captions to compare, in the order in which they are shown."""
+
+    first: Entry
+    second: Entry
+
+
+@dataclass
+class State:
+    """Where a round stands.
+
+    Attributes:
+        phase: one of `PHASES`.
+        entries: the captions by id.
+        votes: (player, winner's id, loser's id), one for each pair that a player compared.
+        guesses: whether a player took an entry for a machine's, by (player, entry's id).
+    """
+
+    phase: str = PHASES[0]
+    entries: dict[str, Entry] = field(default_factory=dict)
+    votes: list[tuple[str, str, str]] = field(default_factory=list)
+    guesses: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def entry_of(self, player: str) -> Entry | None:
+        """Return what a player wrote; None as long as nothing was written."""
+        return next((e for e in self.entries.values() if player and e.player == player), None)
+
+    def votes_of(self, player: str) -> int:
+        """Return how many pairs a player has compared."""
+        return sum(voter == player for voter, _, _ in self.votes)
+
+
+class Rounds:
+    """The rounds of a data folder."""
+
+    def __init__(self, data: Path | None = None) -> None:
+        """Look at `data`, by default the program's data folder."""
+        self.folder = (data or data_folder()) / "play"
+
+    def create(
+        self,
+        photo: bytes,
+        entries: Sequence[tuple[str, str, str]],
+        *,
+        references: Sequence[str] = (),
+    ) -> "Round":
+        """Begin a round.
+
+        Args:
+            photo: a JPEG or PNG that all players see.
+            entries: kind, author and text of the captions that are there from the beginning.
+            references: what people wrote about the photo, besides the entry of a person.
+
+        Raises:
+            PlayError: a caption is empty or too long.
+            OSError: the round cannot be written.
+        """
+        name = secrets.token_hex(4)
+        found = Round(self.folder / name)
+        content = {
+            "teacher": secrets.token_urlsafe(12),
+            "references": list(references),
+            "entries": [
+                asdict(Entry(secrets.token_hex(4), kind, author, _caption(text)))
+                for kind, author, text in entries
+            ],
+        }
+        found.folder.mkdir(parents=True)
+        (found.folder / "photo").write_bytes(photo)
+        write_json(found.folder / "round.json", content)
+        return found
+
+    def get(self, name: str) -> "Round":
+        """Return the round of this name.
+
+        Raises:
+            PlayError: there is none.
+        """
+        folder = self.folder / name
+        if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "round.json").is_file():
+            raise PlayError("There is no such round. Ask your teacher for the link.")
+        return Round(folder)
+
+
+class Round:
+    """One round.
+
+    Attributes:
+        folder: where it lies; its name is the round's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the round in `folder`."""
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        """What a link calls it."""
+        return self.folder.name
+
+    @property
+    def photo(self) -> bytes:
+        """The photo's file."""
+        return (self.folder / "photo").read_bytes()
+
+    @property
+    def teacher(self) -> str:
+        """The key that lets the teacher lead the round."""
+        return str(self._content()["teacher"])
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What people wrote about the photo in the data set."""
+        return tuple(self._content()["references"])
+
+    def state(self) -> State:
+        """Read where the round stands."""
+        state = State()
+        for row in self._content()["entries"]:
+            state.entries[row["id"]] = Entry(**row)
+        for event in read_json_lines(self.folder / "events.jsonl"):
+            _apply(state, event)
+        return state
+
+    def write(self, player: str, author: str, text: str) -> Entry:
+        """Keep a player's caption; a second one takes the place of the first.
+
+        Raises:
+            PlayError: writing is over, or name or caption is empty, too long, or taken.
+        """
+        author, text = " ".join(author.split()), _caption(text)
+        if not 1 <= len(author) <= LONGEST_NAME:
+            raise PlayError(f"Write a name of at most {LONGEST_NAME} letters.")
+        with lock(self.folder / ".lock"):
+            state = self._in_phase("write")
+            own = state.entry_of(player)
+            others = [e for e in state.entries.values() if e is not own]
+            if any(e.author.casefold() == author.casefold() for e in others):
+                raise PlayError(f"Somebody is already called {author}. Choose another name.")
+            if sum(e.kind == "player" for e in others) >= MOST_PLAYERS:
+                raise PlayError(f"A round has room for {MOST_PLAYERS} players.")
+            entry = Entry(own.id if own else secrets.token_hex(4), "player", author, text, player)
+            self._tell("entry", **asdict(entry))
+        return entry
+
+    def vote(self, player: str, winner: str, loser: str) -> None:
+        """Keep which of two captions a player found better; a pair counts once for each player.
+
+        Raises:
+            PlayError: voting is over or has not begun, or one of the captions is the player's own.
+        """
+        with lock(self.folder / ".lock"):
+            state = self._in_phase("vote")
+            for entry in (winner, loser):
+                if entry not in state.entries or state.entries[entry].player == player:
+                    raise PlayError("Vote for captions of this round that are not your own.")
+            asked = {frozenset(pair) for voter, *pair in state.votes if voter == player}
+            if winner == loser or frozenset((winner, loser)) in asked:
+                return
+            self._tell("vote", player=player, winner=winner, loser=loser)
+
+    def guess(self, player: str, entry: str, *, machine: bool) -> None:
+        """Keep whether a player takes a caption for a machine's.
+
+        Raises:
+            PlayError: voting is over or has not begun, or there is no such caption.
+        """
+        with lock(self.folder / ".lock"):
+            if entry not in self._in_phase("vote").entries:
+                raise PlayError("There is no such caption in this round.")
+            self._tell("guess", player=player, entry=entry, machine=machine)
+
+    def move_to(self, phase: str, key: str) -> None:
+        """Let the teacher begin a phase.
+
+        Raises:
+            PlayError: the key is not the teacher's, or there are fewer than two captions.
+        """
+        self.check(key)
+        if phase not in PHASES:
+            raise PlayError(f"A round has the phases {', '.join(PHASES)}.")
+        with lock(self.folder / ".lock"):
+            if len(self.state().entries) < 2:
+                raise PlayError("Wait for captions: there must be at least two to compare.")
+            self._tell("phase", phase=phase)
+
+    def check(self, key: str) -> None:
+        """Refuse who is not the teacher.
+
+        Raises:
+            PlayError: the key is not the teacher's.
+        """
+        if not secrets.compare_digest(key.encode(), self.teacher.encode()):
+            raise PlayError("Only the teacher's link can lead the round.")
+
+    def next_guess(self, player: str, state: State | None = None) -> Entry | None:
+        """Return the next caption of which a player says who wrote it; None after the last one.
+
+        These are the captions of the person and the models, and a few of other players, by lot.
+        """
+        state = state or self.state()
+        others = [e for e in state.entries.values() if e.player != player]
+        given = [e for e in others if e.kind != "player"]
+        players = sorted(
+            (e for e in others if e.kind == "player"), key=lambda e: _lot(player, e.id)
+        )
+        asked = sorted([*given, *players[:PLAYERS_GUESSED]], key=lambda e: _lot(e.id, player))
+        return next((e for e in asked if (player, e.id) not in state.guesses), None)
+
+    def next_pair(self, player: str, state: State | None = None) -> Pair | None:
+        """Return the next two captions for a player; None when enough were compared.
+
+        Pairs that few have compared come first, those with a person's or a model's caption before
+        others, so that all intervals get narrower together.
+        """
+        state = state or self.state()
+        votes = [(voter, frozenset((winner, loser))) for voter, winner, loser in state.votes]
+        asked = {pair for voter, pair in votes if voter == player}
+        if len(asked) >= VOTES_EACH:
+            return None
+        often = Counter(pair for _, pair in votes)
+        open_ = [
+            pair
+            for pair in combinations([e for e in state.entries.values() if e.player != player], 2)
+            if frozenset(e.id for e in pair) not in asked
+        ]
+
+        def order(pair: tuple[Entry, Entry]) -> tuple[int, bool, str]:
+            ids = frozenset(e.id for e in pair)
+            return often[ids], all(e.kind == "player" for e in pair), _lot(player, *sorted(ids))
+
+        if not open_:
+            return None
+        one, two = min(open_, key=order)
+        return Pair(one, two) if _lot(player, one.id, two.id) < "8" else Pair(two, one)
+
+    def _content(self) -> dict[str, Any]:
+        return read_json(self.folder / "round.json", dict)
+
+    def _in_phase(self, phase: str) -> State:
+        state = self.state()
+        if state.phase != phase:
+            raise PlayError(f"The round is in the phase '{state.phase}'. Reload the page.")
+        return state
+
+    def _tell(self, event: str, **content: Any) -> None:
+        append_json_line(self.folder / "events.jsonl", {"event": event, **content})
+
+
+_ENTRY = ("id", "kind", "author", "text", "player")
+
+
+def _apply(state: State, event: dict[str, Any]) -> None:
+    match event:
+        case {"event": "phase", "phase": str(phase)}:
+            state.phase = phase
+        case {"event": "entry"}:
+            entry = Entry(**{key: str(event.get(key, "")) for key in _ENTRY})
+            state.entries[entry.id] = entry
+        case {"event": "vote", "player": str(player), "winner": str(won), "loser": str(lost)}:
+            state.votes.append((player, won, lost))
+        case {"event": "guess", "player": str(player), "entry": str(name), "machine": bool(said)}:
+            state.guesses[player, name] = said
+
+
+def _caption(text: str) -> str:
+    text = " ".join(text.split())
+    if not clean(text) or len(text) > LONGEST_CAPTION:
+        raise PlayError(f"Write a caption of at most {LONGEST_CAPTION} letters.")
+    return text
+
+
+def _lot(*parts: str) -> str:
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The class game: a round that a teacher leads and pupils play on their phones."""

@@ -1,0 +1,105 @@
+"""A player's side of a round: write, compare pairs, tell people from machines, see the results."""
+
+import secrets
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.play import Entry, Round, State
+from pages.play.table import show_results
+from pages.ui.components import main_button, problem
+from pages.ui.state import linked
+from pages.ui.wording import plain
+
+__all__ = ["play"]
+
+ME = "play.me"
+_EVERY_SECONDS = 2.0
+
+
+def play(round_: Round) -> None:
+    """Show what a player has to do now; the page follows the teacher by itself."""
+    me = linked(ME)
+    if me is None:
+        # In the address, so that a reload finds the player again.
+        st.query_params[ME] = me = secrets.token_urlsafe(9)
+    state = round_.state()
+    _follow(round_, state.phase)
+    st.image(round_.photo, width=520, alt="The photo of this round")
+    match state.phase:
+        case "write":
+            _write(round_, state, me)
+        case "vote":
+            _judge(round_, state, me)
+        case _:
+            show_results(round_, state, me=me)
+
+
+@st.fragment(run_every=_EVERY_SECONDS)
+def _follow(round_: Round, phase: str) -> None:
+    """Draw the whole page anew as soon as the teacher has begun another phase."""
+    if round_.state().phase != phase:
+        st.rerun()
+
+
+def _write(round_: Round, state: State, me: str) -> None:
+    own = state.entry_of(me)
+    with st.form("play.write", border=False):
+        name = st.text_input(
+            "Your name, or a nickname", own.author if own else "", max_chars=30, key="play.name"
+        )
+        text = st.text_input(
+            "What does the photo show? One sentence.",
+            own.text if own else "",
+            max_chars=200,
+            key="play.text",
+        )
+        sent = st.form_submit_button(
+            **main_button("Change my caption" if own else "Send my caption"), key="play.send"
+        )
+    if sent:
+        try:
+            own = round_.write(me, name, text)
+        except CaptioningError as error:
+            problem(error)
+    if own is not None:
+        st.success(f"Your caption: {plain(own.text)}. The teacher begins the voting.")
+
+
+def _judge(round_: Round, state: State, me: str) -> None:
+    """Ask for the better of two captions until enough were compared, then for machines."""
+    pair = round_.next_pair(me, state)
+    if pair is not None:
+        st.subheader("Which caption is better?", anchor=False)
+        for entry, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            _choice(
+                entry.text, f"play.vote.{entry.id}", partial(round_.vote, me, entry.id, other.id)
+            )
+        st.caption(f"Comparison {state.votes_of(me) + 1}. You see no names, and never your own.")
+        return
+    asked = round_.next_guess(me, state)
+    if asked is not None:
+        _tell_apart(round_, asked, me)
+        return
+    st.success("That was all. The teacher shows the results to everybody.")
+
+
+def _tell_apart(round_: Round, entry: Entry, me: str) -> None:
+    st.subheader("A person or a machine?", anchor=False)
+    st.markdown(f"#### {plain(entry.text)}")
+    for label, machine in (("A person wrote this", False), ("A machine wrote this", True)):
+        guess = partial(round_.guess, me, entry.id, machine=machine)
+        _choice(label, f"play.guess.{entry.id}.{machine}", guess)
+
+
+def _choice(label: str, key: str, act: Callable[[], object]) -> None:
+    st.button(plain(label), key=key, width="stretch", on_click=_do, args=(act,))
+
+
+def _do(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except CaptioningError as error:
+        st.toast(plain(str(error)), icon=":material/error:")

@@ -1,0 +1,121 @@
+"""What came of a round: how well machines passed, a chart of ratings, and the whole table."""
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from captioning.errors import CaptioningError
+from captioning.metrics import DocumentFrequencies
+from captioning.play import Round, Standing, State, results_csv, standings, turing_rate
+from captioning.text import tokenize
+from pages.ui import cache
+from pages.ui.wording import plain
+
+__all__ = ["show_results"]
+
+_KINDS = {"person": "a person", "model": "a model", "player": "the class"}
+
+
+def show_results(round_: Round, state: State, *, me: str = "") -> None:
+    """Show everything about a round that has ended.
+
+    Args:
+        round_: the round.
+        state: where it stands.
+        me: the token of the player who looks, whose row is marked.
+    """
+    try:
+        frequencies = _frequencies()
+    except CaptioningError:
+        frequencies = None
+    found = standings(state, references=round_.references, frequencies=frequencies)
+    best = found[0]
+    st.subheader(f"Best: {plain(best.entry.text)}", anchor=False)
+    st.markdown(f"by **{plain(best.entry.author)}**")
+    rate = turing_rate(state)
+    if rate is not None:
+        st.metric("Machine taken for a person", f"{100 * rate:.0f}%")
+        st.caption("Of all guesses about the models' captions. At 50% nobody can tell them apart.")
+    st.altair_chart(_chart(found), alt=_spoken(found))
+    st.caption(
+        "Elo rating of each caption and its 95% interval: 1000 is the average, and 400 more wins "
+        "ten times as often as it loses. Where intervals overlap, the votes do not decide."
+    )
+    _table(found, me)
+    st.download_button(
+        "Results (CSV)",
+        results_csv(found),
+        f"round-{round_.name}.csv",
+        "text/csv",
+        icon=":material/table:",
+        key="play.csv",
+        on_click="ignore",
+    )
+
+
+def _table(found: list[Standing], me: str) -> None:
+    def name(one: Standing) -> str:
+        you = " (you)" if me and one.entry.player == me else ""
+        return plain(f"{one.entry.author}{you}")
+
+    st.table(
+        {
+            "author": [name(one) for one in found],
+            "caption": [plain(one.entry.text) for one in found],
+            "Elo": [f"{one.rating.elo:.0f}" for one in found],
+            "BLEU-4": [_figure(one.bleu_4) for one in found],
+            "CIDEr": [_figure(one.cider) for one in found],
+            "taken for a machine": [_share(one.taken_for_machine) for one in found],
+        },
+        hide_index=True,
+        border="horizontal",
+    )
+    st.caption(
+        "BLEU-4 and CIDEr compare each caption with what the others in the class wrote: the class "
+        "is the references. A caption that nobody else would write scores low, even if it is good."
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f}%"
+
+
+def _spoken(found: list[Standing]) -> str:
+    return "Elo ratings: " + ", ".join(f"{one.entry.author} {one.rating.elo:.0f}" for one in found)
+
+
+def _chart(found: list[Standing]) -> alt.LayerChart:
+    rows = pd.DataFrame(
+        {
+            "author": one.entry.author,
+            "who": _KINDS[one.entry.kind],
+            "Elo": one.rating.elo,
+            "low": one.rating.low,
+            "high": one.rating.high,
+        }
+        for one in found
+    )
+    shared = alt.Chart(rows).encode(
+        y=alt.Y("author:N", sort=None, title=None),
+        color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top")),
+    )
+    axis = alt.X("low:Q", title="Elo", scale=alt.Scale(zero=False))
+    points = shared.mark_point(filled=True, size=90).encode(x="Elo:Q", shape="who:N")
+    return alt.layer(
+        shared.mark_rule(strokeWidth=3, opacity=0.5).encode(x=axis, x2="high:Q"), points
+    )
+
+
+@st.cache_resource(max_entries=1, ttl=3600, show_spinner="Counting people's words…")
+def _frequencies() -> DocumentFrequencies:
+    """Count n-grams in the captions of the data set at hand.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    photos = [photo.captions for photo in cache.gallery().photos if photo.captions]
+    return DocumentFrequencies.from_references([[tokenize(t) for t in texts] for texts in photos])

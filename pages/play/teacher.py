@@ -1,0 +1,157 @@
+"""The teacher's side of a round: open it, lead it through its phases, show what came of it."""
+
+from functools import partial
+
+import streamlit as st
+
+from captioning.bundle import Bundle
+from captioning.errors import CaptioningError
+from captioning.play import PHASES, Round, Rounds, State
+from pages.play.table import show_results
+from pages.ui import cache
+from pages.ui.components import main_button, problem
+from pages.ui.photos import bring_photos, choose_source
+from pages.ui.pictures import Picture
+from pages.ui.rights import is_teacher
+from pages.ui.samples import true_sentences
+from pages.ui.wording import counted, plain
+
+__all__ = ["begin", "lead"]
+
+_EVERY_SECONDS = 2.0
+_MODELS = 2
+_NEXT = {"write": "Begin voting", "vote": "Show the results"}
+
+
+def begin() -> None:
+    """Ask for a photo, a person's caption and two models, and open a round."""
+    if not is_teacher():
+        st.info("The teacher opens a round. Ask for its link.", icon=":material/key:")
+        return
+    models = cache.models()
+    pictures = bring_photos("play", choose_source("play"))
+    if not pictures:
+        return
+    picture = pictures[0]
+    copy, width = cache.preview(picture.data, picture.name)
+    known = _references(picture)
+    left, right = st.columns([2, 3], gap="medium")
+    left.image(copy, width=width, alt=f"The photo {picture.name}")
+    with right:
+        person = st.text_input(
+            "A person's caption, hidden among the others",
+            known[0] if known else "",
+            max_chars=200,
+            key=f"play.person.{picture.name}",
+        )
+        chosen = st.pills(
+            f"Models that play (at most {_MODELS})",
+            list(models),
+            selection_mode="multi",
+            default=list(models)[:_MODELS],
+            key="play.models",
+        )
+        if st.button(
+            **main_button("Open the round"),
+            icon=":material/play_arrow:",
+            disabled=not person.strip(),
+            key="play.open",
+        ):
+            _open(picture, copy, person, [models[name] for name in chosen[:_MODELS]], known[1:])
+
+
+def lead(round_: Round, key: str) -> None:
+    """Show the link for the class, how far it is, and the way to the next phase.
+
+    Raises:
+        PlayError: the key is not this round's.
+    """
+    round_.check(key)
+    state = round_.state()
+    st.image(round_.photo, width=420, alt="The photo of this round")
+    if state.phase != "results":
+        st.markdown("**The link for the class.** Players open it on their own devices:")
+        address = (st.context.url or "").split("?")[0]
+        st.code(f"{address}?play.round={round_.name}", language=None, wrap_lines=True)
+        if "//127.0.0.1" in address or "//localhost" in address:
+            st.warning(
+                "This link works on this computer only. Start the app by `make class` and open "
+                "this page by the address that it prints.",
+                icon=":material/wifi_off:",
+            )
+        st.caption("Keep the address of this page for yourself: it leads the round, and a reload "
+                   "brings you back here.")  # fmt: skip
+        _progress(round_)
+    label = _NEXT.get(state.phase)
+    if label is not None:
+        st.button(
+            **main_button(label),
+            icon=":material/arrow_forward:",
+            key="play.next",
+            on_click=partial(_move, round_, PHASES[PHASES.index(state.phase) + 1], key),
+        )
+    else:
+        show_results(round_, state)
+        st.button("New round", icon=":material/add:", key="play.again", on_click=_leave)
+
+
+@st.fragment(run_every=_EVERY_SECONDS)
+def _progress(round_: Round) -> None:
+    """Count captions and votes; only this part is drawn again."""
+    state = round_.state()
+    with st.container(horizontal=True):
+        st.metric("Captions of the class", len(_players(state)))
+        if state.phase == "vote":
+            voters = {voter for voter, _, _ in state.votes}
+            st.metric("Votes", len(state.votes))
+            st.metric("Players who voted", len(voters))
+    names = ", ".join(plain(name) for name in _players(state))
+    st.caption(f"{counted(len(_players(state)), 'player')}: {names}" if names else "Nobody yet.")
+
+
+def _players(state: State) -> list[str]:
+    return [entry.author for entry in state.entries.values() if entry.kind == "player"]
+
+
+def _references(picture: Picture) -> tuple[str, ...]:
+    """Return what people wrote about a photo of the app or of the data set at hand."""
+    sample = true_sentences(picture.name.removesuffix(".jpg"))
+    if sample:
+        return sample
+    try:
+        dataset = cache.gallery()
+        return dataset[picture.name].captions if picture.name in dataset else ()
+    except CaptioningError:
+        return ()
+
+
+def _open(
+    picture: Picture,
+    photo: bytes,
+    person: str,
+    models: list[Bundle],
+    references: tuple[str, ...],
+) -> None:
+    try:
+        entries = [("person", "a person", person)]
+        for bundle in models:
+            said = cache.caption(bundle, picture.data, picture.name, bundle.decoding)
+            entries.append(("model", bundle.name, said.text))
+        round_ = Rounds().create(photo, entries, references=references)
+    except CaptioningError as error:
+        problem(error)
+        return
+    st.query_params.clear()
+    st.query_params.update({"play.round": round_.name, "play.teacher": round_.teacher})
+    st.rerun()
+
+
+def _move(round_: Round, phase: str, key: str) -> None:
+    try:
+        round_.move_to(phase, key)
+    except CaptioningError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _leave() -> None:
+    st.query_params.clear()
