@@ -16,6 +16,7 @@ from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.metrics import CaptionScores, score_captions
+from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
 from captioning.training.batches import Batch, CaptionRows, PhotoSource, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress, check_settings
@@ -270,6 +271,7 @@ class Trainer:
                 "learning_rate": self.learning_rate(),
                 **scores.as_dict(),
                 "forced_bleu_4": self.forced_scores().bleu_4,
+                "exact_match": 100 * exact_match(said, self.dev_data.captions[: len(said)]),
             }
             chosen_by = scores.cider
             if by_source:

@@ -5,16 +5,26 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from captioning.bundle import Bundle, read_bundle
+from captioning.bundle import Bundle, default_model, read_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, available_datasets, load_named
 from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.paths import data_folder
-from captioning.runs import DataSizes, Preset, Run, Runs, data_sizes, estimate_run, presets
+from captioning.runs import (
+    DataSizes,
+    Preset,
+    Run,
+    Runs,
+    data_sizes,
+    estimate_run,
+    fine_tuning,
+    presets,
+)
 from pages.ui.components import main_button, prose
 from pages.ui.rights import is_teacher, origin, require_quota
 from pages.ui.wording import plain
@@ -24,9 +34,11 @@ __all__ = [
     "all_runs",
     "choose_run",
     "choose_runs",
+    "data_of",
     "data_sets",
     "model_of",
     "no_runs",
+    "own_presets",
     "sizes_of",
     "small_photos",
     "start_again",
@@ -40,6 +52,15 @@ _SMALL_SIDE = 320
 def all_presets() -> list[Preset]:
     """Return the configurations that come with the program."""
     return presets()
+
+
+def own_presets() -> list[Preset]:
+    """Return a preset for each data set of people's own: fine-tuning the default model on it."""
+    own = [found.name for found in available_datasets() if found.kind == "captioned folder"]
+    if not own:
+        return []
+    bundle = read_bundle(default_model())
+    return [fine_tuning(bundle, name) for name in own]
 
 
 @st.cache_data(ttl=5, show_spinner="Looking for data sets…")
@@ -84,15 +105,24 @@ def _dataset(name: str) -> CaptionDataset:
 
 def small_photos(run: Run, names: list[str]) -> dict[str, bytes]:
     """Return small copies of photos of a run's data set; those that have gone are left out."""
-    config = run.config
-    shapes = f"shapes-{config.shapes_count}-{config.seed}"
     found = {}
     for name in names:
         # One photo that has gone, or a whole data set, must not take the run's page with it.
         with contextlib.suppress(CaptioningError):
-            dataset = _dataset(shapes if config.data == "shapes" else config.data)
+            dataset = data_of(run)
             found[name] = _small(str(dataset.path(dataset[name])))
     return found
+
+
+def data_of(run: Run) -> CaptionDataset:
+    """Return the data set that a run learns from.
+
+    Raises:
+        DatasetError: it has gone.
+    """
+    config = run.config
+    shapes = f"shapes-{config.shapes_count}-{config.seed}"
+    return _dataset(shapes if config.data == "shapes" else config.data)
 
 
 def model_of(run: Run) -> Bundle:
@@ -101,7 +131,8 @@ def model_of(run: Run) -> Bundle:
     Raises:
         BundleError: it is damaged.
     """
-    return _model(str(run.bundle_folder), os.stat(run.bundle_folder).st_mtime_ns)
+    bundle = _model(str(run.bundle_folder), os.stat(run.bundle_folder).st_mtime_ns)
+    return replace(bundle, name=run.id)  # its folder is called "bundle" in every run
 
 
 def start_run(config: TrainingConfig, note: str) -> Run:

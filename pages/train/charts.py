@@ -32,7 +32,13 @@ def loss_chart(curves: Curves) -> alt.LayerChart:
             x="epoch:Q", tooltip=[alt.Tooltip("epoch:Q", title="resumed at epoch", format=".2f")]
         )
     )
-    return alt.layer(noise, _lines(epochs, "loss, nats a word"), marks).properties(height=_HEIGHT)
+    # A layer without rows has no extent, of which Vega warns in the browser's console.
+    layers = [
+        *([noise] if len(steps) else []),
+        *([_lines(epochs, "loss, nats a word")] if len(epochs) else []),
+        *([marks] if curves.resumed else []),
+    ]
+    return alt.layer(*layers).properties(height=_HEIGHT)
 
 
 def score_chart(curves: Curves) -> alt.Chart:

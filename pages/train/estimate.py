@@ -6,11 +6,19 @@ from captioning.runs import Estimate
 from pages.train.run_view import clock
 from pages.ui.wording import plain
 
-__all__ = ["show_needs"]
+__all__ = ["show_needs", "show_time"]
+
+
+def show_time(needs: Estimate) -> None:
+    """Say how long it will take, and what stands in the way of starting."""
+    photos = f", on {needs.photos:,} training photos" if needs.photos else ""
+    st.caption(f"About {clock(needs.seconds)} (minutes:seconds){photos}. It goes on by itself.")
+    for text in needs.problems:
+        st.error(plain(text), icon=":material/error:")
 
 
 def show_needs(needs: Estimate) -> None:
-    """Show time, photos, memory and disk, and what stands in the way."""
+    """Show time, photos, memory and disk."""
     st.subheader("What it will need", anchor=False)
     figures = {
         "Time, about": clock(needs.seconds),
@@ -25,5 +33,3 @@ def show_needs(needs: Estimate) -> None:
             st.metric(name, value)
     basis = "runs on this machine" if needs.measured else "what one core of a laptop does"
     st.caption(f"The time is worked out from {basis}. One run trains at a time; others wait.")
-    for text in needs.problems:
-        st.error(plain(text), icon=":material/error:")

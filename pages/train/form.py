@@ -2,13 +2,16 @@
 
 import dataclasses
 import typing
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from captioning.bundle import find_bundles
 from captioning.config import Config, TrainingConfig
-from captioning.runs import Runs
+from captioning.runs import Preset, Runs
 from pages.train.cache import all_presets, data_sets
 from pages.ui.state import linked
 from pages.ui.wording import plain
@@ -60,11 +63,58 @@ _GROUPS = {
         "decoding.length_penalty",
     ),
 }
-_OPEN = ("Photos", "Learning")
+_SHOWN = ("data", "start_from", "epochs", "learning_rate")
+"""With the name, the five settings in view; all others are folded away."""
+
+_LABELS = {
+    "data": "Data set",
+    "shapes_count": "Drawn pictures",
+    "limit_images": "Most training photos",
+    "min_count": "Rarest word known",
+    "seed": "Random seed",
+    "encoder.name": "Network that reads photos",
+    "encoder.layer": "Layer used",
+    "encoder.input_size": "Side of the photo in pixels",
+    "encoder.width": "Channels of the first stage",
+    "train_encoder": "Train the encoder too",
+    "encoder_from": "Encoder of a model",
+    "decoder.kind": "How the photo comes in",
+    "decoder.embedding_size": "Numbers a word",
+    "decoder.units": "Units of memory",
+    "decoder.heads": "Attention heads",
+    "decoder.max_length": "Longest caption",
+    "start_from": "Begin with",
+    "start_temperature": "Temperature at the start",
+    "images_per_batch": "Photos a step",
+    "schedule": "Learning rate over time",
+    "warmup_steps": "Warm-up steps",
+    "clip_norm": "Longest gradient",
+    "teachers": "Models to learn from",
+    "teacher_share": "Weight of these models",
+    "horizontal_flip": "Mirror photos",
+    "crops": "Random crops a photo",
+    "ema_momentum": "Weight averaging",
+    "objective": "What is rewarded",
+    "samples": "Captions drawn a photo",
+    "critical_dropout": "Dropout while rewarding",
+    "score_images": "Dev photos scored",
+    "decoding.strategy": "How captions are chosen",
+}
+"""What the settings are called; others by their own name."""
+
+_ANSWERS = {
+    "start_from": {None: "fresh weights"},
+    "encoder_from": {None: "none"},
+    "encoder.layer": {None: "the usual one"},
+}
 
 
-def choose_base(page: str) -> tuple[TrainingConfig, str]:
+def choose_base(page: str, more: Sequence[Preset] = ()) -> tuple[TrainingConfig, str]:
     """Ask for a preset, or take the run that the link names.
+
+    Args:
+        page: its widgets' keys begin so.
+        more: presets to offer besides those that come with the program.
 
     Returns:
         The settings to begin with, and the name of what they are from.
@@ -78,12 +128,13 @@ def choose_base(page: str) -> tuple[TrainingConfig, str]:
         run = Runs().get(cloned)
         st.caption(f"These are the settings of {plain(run.id)}. Change what you like.")
         return run.config, run.id
-    found = {preset.title: preset for preset in all_presets()}
+    found = {preset.title: preset for preset in (*more, *all_presets())}
     title = st.pills(
-        "Begin with",
+        "Preset",
         list(found),
         default=next(iter(found)),
         required=True,
+        label_visibility="collapsed",
         key=f"{page}.preset",
         bind="query-params",
     )
@@ -92,29 +143,34 @@ def choose_base(page: str) -> tuple[TrainingConfig, str]:
     return preset.config, preset.path.stem
 
 
-def edit_config(page: str, base: TrainingConfig, origin: str) -> TrainingConfig:
+def edit_config(
+    page: str, base: TrainingConfig, origin: str, folded: DeltaGenerator
+) -> TrainingConfig:
     """Let a person change the settings of `base`.
 
     Args:
         page: its widgets' keys begin so.
         base: what the form shows at first.
         origin: what `base` is, a preset or a run; each has a form of its own.
+        folded: where all but five settings go, folded away.
 
     Raises:
         ConfigError: what was entered is refused, by the same code as on the command line.
     """
     values = base.to_dict()
     key = f"{page}.{origin}"
-    values["name"] = st.text_input(
-        "Name", base.name, key=f"{key}.name", help=question(TrainingConfig, "name")
-    )
-    for group, names in _GROUPS.items():
-        with (
-            st.expander(group, expanded=group in _OPEN),
-            st.grid(3, min_column_width=190),
-        ):
-            for name in names:
-                _ask(f"{key}.{name}", name, values)
+    with st.grid(len(_SHOWN) + 1, min_column_width=150):
+        values["name"] = st.text_input(
+            "Name", base.name, key=f"{key}.name", help=question(TrainingConfig, "name")
+        )
+        for name in _SHOWN:
+            _ask(f"{key}.{name}", name, values)
+    with folded, st.expander("All other settings", icon=":material/tune:"):
+        for tab, names in zip(st.tabs(list(_GROUPS)), _GROUPS.values(), strict=True):
+            with tab, st.grid(3, min_column_width=190):
+                for name in names:
+                    if name not in _SHOWN:
+                        _ask(f"{key}.{name}", name, values)
     return TrainingConfig.from_dict(values)
 
 
@@ -154,14 +210,15 @@ def _owner(name: str) -> tuple[type[Config], str]:
 def _answer(
     key: str, name: str, owner: type[Config], field: str, value: Any, values: dict[str, Any]
 ) -> Any:
-    label = field.replace("_", " ").capitalize()
+    label = _LABELS.get(name, field.replace("_", " ").capitalize())
     help_text = question(owner, field)
     options = _options(name, owner, field, values)
     if options is not None:
         place = options.index(value) if value in options else 0
         # The layers are those of the encoder just chosen, so each encoder has a list of its own.
         key = f"{key}.{values['encoder']['name']}" if name == "encoder.layer" else key
-        return st.selectbox(label, options, place, format_func=_shown, key=key, help=help_text)
+        shown = partial(_shown, name)
+        return st.selectbox(label, options, place, format_func=shown, key=key, help=help_text)
     if isinstance(value, (list, tuple)):
         names = sorted({*value, *(bundle.name for bundle in find_bundles())})
         return st.pills(
@@ -198,8 +255,9 @@ def _options(
     return list(choices) if choices else None
 
 
-def _shown(value: Any) -> str:
-    return "none" if value is None else str(value).replace("_", " ")
+def _shown(name: str, value: Any) -> str:
+    answers = _ANSWERS.get(name, {})
+    return answers.get(value) or ("none" if value is None else str(value).replace("_", " "))
 
 
 def _plain(number: float) -> str:

@@ -5,8 +5,8 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.paths import data_folder
 from captioning.runs import estimate_run
-from pages.train.cache import sizes_of, start_run
-from pages.train.estimate import show_needs
+from pages.train.cache import own_presets, sizes_of, start_run
+from pages.train.estimate import show_needs, show_time
 from pages.train.form import choose_base, edit_config
 from pages.train.tutorial_files import bring_files
 from pages.ui.components import main_button, problem, prose, show_source
@@ -14,23 +14,38 @@ from pages.ui.components import main_button, problem, prose, show_source
 st.header("New run", anchor=False)
 prose("train-new")
 
-bring_files("new")
+shown, start, rest = st.container(), st.container(), st.container()
 try:
-    base, origin = choose_base("new")
-    config = edit_config("new", base, origin)
+    with shown:
+        base, origin = choose_base("new", own_presets())
+        config = edit_config("new", base, origin, rest)
     needs = estimate_run(config, sizes_of(config), data_folder())
 except CaptioningError as error:
-    problem(error)
+    with start:
+        problem(error)
+    bring_files("new")
     st.stop()
 
-show_needs(needs)
-note = st.text_input("Why this run", key="new.note", placeholder="What is different this time?")
-if st.button(
-    **main_button("Start training"),
-    icon=":material/play_arrow:",
-    disabled=bool(needs.problems),
-    key="new.start",
-):
+with start, st.container(horizontal=True, vertical_alignment="bottom"):
+    asked = st.button(
+        **main_button("Start training"),
+        icon=":material/play_arrow:",
+        disabled=bool(needs.problems),
+        key="new.start",
+    )
+    note = st.text_input(
+        "Why this run",
+        key="new.note",
+        placeholder="What is different this time?",
+        label_visibility="collapsed",
+        width=320,
+    )
+with start:
+    show_time(needs)
+with rest:
+    show_needs(needs)
+    bring_files("new")
+if asked:
     try:
         run = start_run(config, note)
     except CaptioningError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -39,14 +39,22 @@ _COLOURS: dict[str, Colour] = {
 }
 
 
-def show_run(page: str, name: str) -> None:
+def show_run(page: str, name: str, *, was_live: bool) -> None:
     """Show a run as it is now: standing, buttons, alarms, curves, photos, queue, log.
+
+    Args:
+        page: its widgets' keys begin so.
+        name: of the run.
+        was_live: whether it had a process when the page around this part was drawn; the page is
+            drawn anew as soon as the run has ended, to show what came of it.
 
     Raises:
         RunError: it has been deleted.
     """
     runs = all_runs()
     run = runs.get(name)
+    if was_live and not run.live:
+        st.rerun()
     curves = read_curves(run)
     show_standing(run, curves)
     show_controls(page, runs, run)
@@ -103,12 +111,20 @@ def show_standing(run: Run, curves: Curves) -> None:
         "Loss": f"{status.loss:.3f}" if status.loss is not None else "–",
         "BLEU-4": f"{last['bleu_4']:.1f}" if last else "–",
         "CIDEr": f"{last['cider']:.1f}" if last else "–",
+        **_exact(run, last),
         "Steps a second": f"{status.rate:.1f}" if run.live and status.rate else "–",
         "Time left": clock(status.seconds_left if run.live else None),
     }
-    with st.grid(6, min_column_width=120):
+    with st.grid(len(figures), min_column_width=120):
         for name, value in figures.items():
             st.metric(name, value)
+
+
+def _exact(run: Run, last: dict[str, Any] | None) -> dict[str, str]:
+    """Return the share of exactly right captions, where a program wrote the references."""
+    if run.config.data != "shapes" or last is None or "exact_match" not in last:
+        return {}
+    return {"Exactly right": f"{last['exact_match']:.0f}%"}
 
 
 def show_controls(page: str, runs: Runs, run: Run) -> None:
@@ -155,6 +171,9 @@ def show_curves(page: str, curves: Curves) -> None:
     with left:
         st.subheader("Loss", anchor=False)
         st.altair_chart(charts.loss_chart(curves), key=f"{page}.loss", alt=_spoken(curves))
+    if not curves.epochs:
+        right.caption("The scores begin with the end of the first epoch.")
+        return
     with right:
         topic = st.segmented_control(
             "Which curve",

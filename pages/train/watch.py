@@ -3,7 +3,7 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.train import run_view
+from pages.train import finished, run_view
 from pages.train.cache import all_runs, choose_run, no_runs
 from pages.ui.components import problem, prose, show_source
 
@@ -11,10 +11,10 @@ EVERY_SECONDS = 1.5
 
 
 @st.fragment(run_every=EVERY_SECONDS)
-def watch(name: str) -> None:
+def watch(name: str, *, live: bool) -> None:
     """Show how the run stands; only this part is drawn again, in this session alone."""
     try:
-        run_view.show_run("watch", name)
+        run_view.show_run("watch", name, was_live=live)
     except CaptioningError as error:
         problem(error)
 
@@ -28,6 +28,9 @@ if not runs.all():
     st.stop()
 
 name = choose_run("watch", runs)
-watch(name)
+run = runs.get(name)
+if run.has_model and not run.live:
+    finished.show_result("watch", runs, run)
+watch(name, live=run.live)
 run_view.show_note("watch", runs, name)
 show_source("captioning.runs.curves", "read_curves")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -110,7 +111,8 @@ def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
     found, spent = trace(bundle, photo, name, decoding)
-    return captioner(bundle).rank(found, decoding, seconds=spent)[0]
+    best = captioner(bundle).rank(found, decoding, seconds=spent)[0]
+    return replace(best, model=bundle.name)  # a run's model lies in a folder called "bundle"
 
 
 def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":

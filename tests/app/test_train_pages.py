@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from captioning.runs import Runs, presets, read_curves
+from captioning.bundle import read_bundle
+from captioning.config import TrainingConfig
+from captioning.datasets.shapes import generate_shapes
+from captioning.runs import Runs, presets, published_model, read_curves
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +43,9 @@ def finished(home, write_tiny_bundle):
     for number, loss in ((1, 3.0), (2, 2.0)):
         captions = [f"caption {number}"]
         strip = {"photos": ["shapes_00008.png"], "captions": captions}
-        figures = {"loss": loss, "dev_loss": loss, "cider": 12.3, "bleu_4": 45.6, "n": 10}
+        figures = {"loss": loss, "dev_loss": loss, "cider": 10 + number, "bleu_4": 45.6, "n": 10}
         more = {"forced_bleu_4": 50.0, "learning_rate": 0.01, "seconds": 9.0, "time": 1e9}
+        more |= {"exact_match": 25.0}
         told += [
             {"event": "filmstrip", "epoch": number, **strip},
             {"event": "epoch", "epoch": number, **figures, **more},
@@ -80,6 +84,35 @@ def test_a_run_is_started_from_the_form_and_watched_to_its_end(train, home):
     app = train("watch", watch_run=run.id)
     assert {m.label: m.value for m in app.metric}["Epoch"] == "2 of 2"
     assert len(app.get("vega_lite_chart")) == 2
+
+
+def test_a_preset_shows_five_settings_and_folds_the_rest_away(train):
+    app = train("new")
+    fields = [*app.text_input, *app.selectbox, *app.number_input]
+    folded = app.expander[0]
+    inside = {f.key for kind in ("selectbox", "number_input") for f in folded.get(kind)}
+    shown = [f.label for f in fields if f.key.startswith("new.shapes") and f.key not in inside]
+    assert sorted(shown) == ["Begin with", "Data set", "Epochs", "Learning rate", "Name"]
+    assert folded.label == "All other settings"
+    labels = {f.label for kind in ("selectbox", "number_input") for f in folded.get(kind)}
+    assert "Weight averaging" in labels and "Ema momentum" not in labels
+
+
+def test_photos_of_ones_own_begin_with_the_default_model(train, home, write_tiny_bundle, jpeg):
+    write_tiny_bundle(home / "models" / "tiny")
+    folder = home / "holiday"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"{number}.jpg").write_bytes(jpeg("red"))
+    (folder / "captions.csv").write_text(
+        "image,caption\n" + "".join(f"{n}.jpg,a red square\n" for n in range(10))
+    )
+    app = train("new")
+    assert app.pills(key="new.preset").value == "Your photos: holiday"
+    app.button(key="new.start").click().run()
+    (run,) = Runs(home).all()
+    assert (run.config.data, run.config.start_from) == ("holiday", "tiny")
+    assert run.config.decoder == read_bundle("tiny").decoder
 
 
 def test_a_wrong_value_is_refused_by_the_library_itself(train, home):
@@ -155,6 +188,25 @@ def test_a_dead_run_says_so(train, home, finished):
     finished.write_status(finished.status.replace(state="running"))
     app = train("watch", watch_run=finished.id)
     assert "ended without a word" in visible(app)
+
+
+def test_a_finished_run_shows_what_came_of_it(train, home, finished, captioner):
+    generate_shapes(home / "shapes-40-0", count=40, seed=0)
+    app = train("watch", watch_run=finished.id)
+    text = visible(app)
+    assert "What it learned" in text and "**caption 2**" in text
+    assert "Nearest reference" in text
+    assert "Word for word right: **25%**" in app.info[0].value
+    app.button(key="watch.try.shapes_00009.png").click().run()
+    assert not app.exception and captioner.captions[-1][0] == "bundle"
+    app.button(key="watch.use").click().run()
+    assert not app.exception
+    assert published_model(finished).name == "first"
+
+
+def test_a_run_without_a_model_shows_no_result(train, home):
+    run = Runs(home).create(TrainingConfig(data="shapes"))
+    assert "What it learned" not in visible(train("watch", watch_run=run.id))
 
 
 def test_the_filmstrip_can_be_wound_back(train, finished):

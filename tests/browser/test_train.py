@@ -28,12 +28,15 @@ def fill(tab, label, value):
 
 def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab, server = lesson
+    tab.set_viewport_size({"width": 1366, "height": 768})
     tab.goto(f"{server}/new")
-    fill(tab, "Shapes count", 60)
     fill(tab, "Epochs", 200)
-    tab.get_by_text("Encoder", exact=True).click()
-    fill(tab, "Input size", 32)
-    fill(tab, "Width", 4)
+    assert tab.get_by_role("button", name="Start training").bounding_box()["y"] < 768
+    tab.get_by_text("All other settings").click()
+    fill(tab, "Drawn pictures", 60)
+    tab.get_by_role("tab", name="Encoder").click()
+    fill(tab, "Side of the photo in pixels", 32)
+    fill(tab, "Channels of the first stage", 4)
     tab.get_by_test_id("stMetricValue").get_by_text("48", exact=True).wait_for()
     tab.get_by_role("button", name="Start training").click()
     tab.wait_for_url("**/watch**")
@@ -50,3 +53,11 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     assert Runs(home).get(run.id).status.state == "stopped"
     assert Runs(home).get(run.id).has_model
     tab.get_by_role("button", name="Resume").wait_for()
+
+    # What came of it stands on the same page: its captions, a photo to try, and the ways on.
+    tab.get_by_role("heading", name="What it learned").wait_for()
+    tab.get_by_role("button", name="Caption photo 1").click()
+    tab.get_by_text(f"Written by {run.id}").wait_for()
+    tab.get_by_role("button", name="Use it in Caption").click()
+    tab.wait_for_url("**/caption?**")
+    tab.get_by_role("combobox", name=re.compile("Model")).wait_for()

@@ -1,0 +1,41 @@
+"""Exact match: captions that equal a reference word for word."""
+
+from collections.abc import Sequence
+
+from captioning.errors import ConfigError
+from captioning.text import tokenize
+
+__all__ = ["exact_match", "is_exact"]
+
+
+def is_exact(hypothesis: str, references: Sequence[str]) -> bool:
+    """Tell whether a caption equals one of the references, whatever its capitals and punctuation.
+
+    >>> is_exact("a red star", ["A red star.", "One star."])
+    True
+    """
+    words = tokenize(hypothesis)
+    return any(tokenize(reference) == words for reference in references)
+
+
+def exact_match(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Return the share of captions that equal one of their references, 0 to 1.
+
+    It says little about photos, which nobody describes twice in the same words.  Where a program
+    writes the references, an n-gram score is high as soon as the phrases are right, and this is
+    the figure that tells whether the facts are.
+
+    Args:
+        hypotheses: one caption an image.
+        references: for each image its references.
+
+    Raises:
+        ConfigError: there is nothing to score, or the two differ in number.
+    """
+    if not hypotheses or len(hypotheses) != len(references):
+        raise ConfigError(
+            f"Give as many hypotheses as images, and at least one, got {len(hypotheses)} "
+            f"hypotheses of {len(references)} images."
+        )
+    pairs = zip(hypotheses, references, strict=True)
+    return sum(is_exact(said, truth) for said, truth in pairs) / len(hypotheses)
