@@ -14,6 +14,7 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
 from captioning.text import sentence
+from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
 from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
@@ -57,16 +58,20 @@ def check_link(page: str, models: Mapping[str, Bundle]) -> None:
 def show_model(bundle: Bundle) -> None:
     """Say in a dialog what a model is, how it scored, and what its card says."""
     st.markdown(
-        f"**{plain(bundle.name)}** reads photos with the encoder {plain(bundle.encoder.name)} and "
-        f"writes with an LSTM ({bundle.decoder.kind}) that knows {len(bundle.vocabulary):,} words."
+        f"**{plain(bundle.name)}** looks at a photo and writes one English sentence about it. It "
+        f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and has none for anything else. "
+        "It always writes a sentence, so it is often partly wrong: check what matters."
+    )
+    for score in bundle.scores():
+        st.caption(_score(score))
+    st.caption(
+        f"Inside: the encoder {plain(bundle.encoder.name)} turns the photo into numbers, and an "
+        f"LSTM ({bundle.decoder.kind}) writes the words."
     )
     card = _COMMENT.sub("", bundle.card)
-    # A card shows the scores itself; a model without one has at least its figures.
     if card.strip():
-        st.markdown(card)
-    else:
-        for score in bundle.scores():
-            st.caption(_score(score))
+        with st.expander("Model card: data, training, results, limits"):
+            st.markdown(card)
 
 
 def show_captions(

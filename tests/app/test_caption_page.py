@@ -211,7 +211,7 @@ def test_about_the_model_shows_its_card(page):
     page.button(key="caption.about").click().run()
     assert not page.exception
     shown = visible(page)
-    assert "# tiny" in shown and "21 words" in shown
+    assert "# tiny" in shown and "17 words" in shown
     assert "<!--" not in shown
 
 

@@ -117,10 +117,11 @@ def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
 
 
 def _evidence(found: "list[Evidence]") -> None:
-    st.subheader("Seen, or guessed from the words before", anchor=False)
+    st.subheader("From the photo, or from habit", anchor=False)
     st.caption(
-        "Each word's probability with your photo against that with an evenly grey one. "
-        "A long bar was seen; one near zero would have been said without looking."
+        "Each word's probability with your photo against that with an evenly grey one. A long bar: "
+        "the photo made the model say this word, rightly or wrongly; the thing need not be there. "
+        "Near zero: it would have said the word without the photo."
     )
     spoken = ", ".join(f"{e.word or END} {e.gain / math.log(2):+.1f}" for e in found)
     st.altair_chart(evidence_chart(found), alt=f"Doublings by the photo: {spoken}.")
