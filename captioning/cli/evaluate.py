@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_ONE_PHOTO = (
-    "One photo was scored: its CIDEr is always 0, since CIDEr weighs words by how few photos' "
-    "references have them."
-)
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
@@ -45,21 +40,23 @@ def add_to(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score the model and print its scores, x100."""
-    from captioning.bundle import add_scores
+    from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
-    with quietly():
-        from captioning.captioner import Captioner
+    read_bundle(arguments.model)  # mistakes are told before Keras is imported
     dataset = load(arguments.data, arguments.encoding)
     if not arguments.allow_missing:
         dataset.check_complete(arguments.split)
     print(dataset.summary(), file=sys.stderr)
+    with quietly():
+        from captioning.captioner import Captioner
+        from captioning.evaluation.scoring import ONE_PHOTO
     captioner = Captioner.load(arguments.model, with_encoder=False)
     evaluation = _evaluate(captioner, dataset, arguments)
     report = _report(captioner, dataset, evaluation, arguments)
     report["data_summary"] = dataset.summary()
     if len(evaluation.captions) == 1:
-        print(_ONE_PHOTO, file=sys.stderr)
+        print(ONE_PHOTO, file=sys.stderr)
     if arguments.out:
         _write(Path(arguments.out), dataset, evaluation, report)
     if arguments.save:

@@ -188,7 +188,8 @@ def _columns_by_content(first: str, second: str) -> _Columns | None:
             sorted((i for i in others if i != split), key=lambda i: -len(cells[i]))[:1]
         )
         if captions:
-            return _Columns(delimiter, len(names), image, captions, split)
+            named = not is_photo(_cells(first, delimiter)[image].strip())
+            return _Columns(delimiter, len(names), image, captions, split, in_first_line=named)
     return None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a page reads kept results without Keras
     from captioning.captioner import Captioner
 
 __all__ = [
+    "ONE_PHOTO",
     "PROTOCOL",
     "Evaluation",
     "caption_photos",
@@ -28,6 +29,10 @@ __all__ = [
 PROTOCOL = (
     "all references of each photo; lower-case, ASCII punctuation stripped; "
     "corpus BLEU without smoothing, ROUGE-L, CIDEr-D as pycocoevalcap computes them; x100"
+)
+ONE_PHOTO = (
+    "One photo was scored: its CIDEr is always 0, since CIDEr weighs words by how few photos' "
+    "references have them."
 )
 BATCH = 25
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
+from captioning.evaluation.scoring import ONE_PHOTO
 from pages.caption.evaluation.baselines import compare_with, show_baselines
 from pages.caption.evaluation.hypotheses import Judged, Task, judge, written
 from pages.caption.evaluation.photos import show_extremes, show_harder
@@ -12,6 +13,7 @@ from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import problem, prose, show_source
 from pages.ui.datasets import choose_data, choose_split
+from pages.ui.wording import plain
 
 PARTS = {
     "Baselines": ("captioning.evaluation.baselines", "make_baselines"),
@@ -53,6 +55,12 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 if split is None:
     st.info("This data set has no split with captions, so nothing can be scored on it.")
     st.stop()
+try:
+    explored.dataset.check_complete(split)
+except CaptioningError as error:
+    st.warning(plain(str(error)), icon=":material/warning:")
+if len(explored.dataset.split(split)) == 1:
+    st.caption(ONE_PHOTO)
 task = Task(explored, split, bundle, decoding)
 source = ("captioning.evaluation.scoring", "evaluate")
 try:

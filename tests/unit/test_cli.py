@@ -13,7 +13,7 @@ import pytest
 from captioning.__main__ import main
 from captioning.bundle import read_bundle
 from captioning.config import TrainingConfig
-from captioning.datasets import load
+from captioning.datasets import generate_shapes, load
 from captioning.runs import Runs
 
 ROOT = Path(__file__).parents[2]
@@ -210,6 +210,13 @@ def test_evaluate_prints_scores_with_their_protocol(command, shapes, models):
     assert (found["images"], found["beam_width"]) == (4, 3)
     assert 0 < found["bleu_1"] <= 100
     assert read_bundle("tiny").scores() == []
+
+
+def test_evaluate_says_that_the_cider_of_one_photo_is_zero(command, models, tmp_path):
+    generate_shapes(tmp_path / "ten", count=10, seed=0)
+    status, _, err = command("evaluate", "--model", "tiny", "--data", tmp_path / "ten")
+    assert status == 0
+    assert "its CIDEr is always 0" in err
 
 
 def test_evaluate_keeps_scores_when_asked_to(command, shapes, models):

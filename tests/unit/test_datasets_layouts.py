@@ -105,6 +105,7 @@ ONE_FILE = {
         "my.csv",
         "sep=;\nimage;caption\n" + "".join(f"{n};{t}\n" for n, t, _ in ROWS),
     ),
+    "no names of columns": ("my.csv", "".join(f"{n},{t}\n" for n, t, _ in ROWS)),
     "caption first, unquoted": (
         "my.csv",
         "caption,image\n" + "".join(f"{t},{n}\n" for n, t, _ in ROWS),
@@ -187,6 +188,24 @@ def test_a_caption_file_a_split_gives_the_splits(tmp_path, stem, form):
     dataset = load(tmp_path)
     assert sizes(dataset) == [6, 2, 2]
     assert captions_by_file(dataset) == CAPTIONS
+
+
+def test_a_table_without_names_of_columns_loses_no_row(tmp_path):
+    write_photos(tmp_path)
+    write(tmp_path / "my.tsv", "".join(f"a dog runs\t{name}\n" for name in NAMES))
+    assert captions_by_file(load(tmp_path)) == dict.fromkeys(NAMES, ("a dog runs",))
+
+
+def test_a_test_split_without_captions_is_left_out_and_told(tmp_path):
+    write_photos(tmp_path / "photos")
+    for split in ("train", "val", "test"):
+        content = coco([row for row in ROWS if row[2] == split])
+        if split == "test":
+            del content["annotations"]
+        write(tmp_path / "annotations" / f"{split}.json", content)
+    dataset = load(tmp_path)
+    assert sizes(dataset) == [6, 2, 0]
+    assert "'test.json' is left out" in dataset.summary()
 
 
 def test_folders_of_photos_named_after_splits_give_the_splits(tmp_path):
