@@ -51,6 +51,40 @@ def test_whoever_runs_the_app_alone_is_asked_for_no_key(monkeypatch):
     assert not page.text_input
 
 
+PARTS = """
+import streamlit as st
+from captioning.config import TrainingConfig
+from captioning.runs import Runs
+from pages.explore.download import fetch, folder_form, list_data
+from pages.train.run_view import show_controls
+from pages.train.tutorial_files import bring_files
+from pages.ui.rights import origin
+folder_form("data"), fetch("data"), list_data(), bring_files("new")
+runs, config = Runs(), TrainingConfig(name="try", data="shapes")
+show_controls("mine", runs, runs.create(config, origin=origin()))
+show_controls("theirs", runs, runs.create(config, origin={"visitor": "10.9.9.9"}))
+show_controls("teachers", runs, runs.create(config))
+"""
+OF_THE_TEACHER = {
+    *("data.use", "data.fetch", "theirs.start", "theirs.delete_this_run"),
+    *("teachers.start", "teachers.delete_this_run"),
+}
+
+
+@pytest.mark.parametrize("key", ["a-key", None])
+def test_a_visitor_names_no_folder_and_touches_no_run_of_others(monkeypatch, tmp_path, key):
+    monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path))
+    monkeypatch.setattr("pages.ui.rights._visitor", lambda: "10.0.0.1")
+    if key:
+        monkeypatch.setenv("CAPTIONING_TEACHER_KEY", key)
+    page = AppTest.from_string(PARTS, default_timeout=120).run()
+    assert not page.exception
+    shown = {button.key for button in page.button}
+    assert {"mine.start", "mine.delete_this_run", "theirs.clone"} <= shown
+    assert shown & OF_THE_TEACHER == (set() if key else OF_THE_TEACHER)
+    assert len(page.text_input) == (0 if key else 1)
+
+
 def status_of(method, path, **headers):
     """Let the guard answer a request, or pass it on to an app that answers 200."""
     sent = []
