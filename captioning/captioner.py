@@ -13,7 +13,7 @@ from PIL import Image
 
 from captioning.arrays import assign_weights
 from captioning.bundle import Bundle, read_bundle
-from captioning.calibration import Calibration, Level
+from captioning.calibration import Calibration, Familiarity, Judgement, Level, Observation
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import Decoder, build_decoder
@@ -300,7 +300,7 @@ class Captioner:
     def rank(
         self, trace: Trace, decoding: DecodingConfig | None = None, *, seconds: float = 0.0
     ) -> list[Caption]:
-        """Read the sentences of a search, one `Caption` a photo.  The model is not asked.
+        """Read the sentences of a search, one `Caption` a photo; only confidence asks the model.
 
         Args:
             trace: what `trace` returned.
@@ -309,11 +309,28 @@ class Captioner:
         """
         decoding = decoding or self.bundle.decoding
         found = read_hypotheses(trace, length_penalty=decoding.length_penalty)
-        strange = trace.strangeness if trace.strangeness is not None else [None] * len(found)
+        judgements = self._judge([best for best, *_ in found], trace.strangeness)
         return [
-            self._caption(hypotheses, decoding, seconds, strangeness)
-            for hypotheses, strangeness in zip(found, strange, strict=True)
+            self._caption(hypotheses, decoding, seconds, judgement)
+            for hypotheses, judgement in zip(found, judgements, strict=True)
         ]
+
+    def observe(
+        self, features: np.ndarray, familiarity: Familiarity
+    ) -> list[tuple[str, Observation]]:
+        """Write a caption about each photo and return it with what its confidence is read from.
+
+        Args:
+            features: `(B, R, D)` or `(B, D)`.
+            familiarity: which photos are like those of training.
+        """
+        found = read_hypotheses(
+            self.trace(features), length_penalty=self.bundle.decoding.length_penalty
+        )
+        best = [hypotheses[0] for hypotheses in found]
+        strangeness = familiarity.strangeness(features)
+        observed = self._observations(best, strangeness, self.blank_features)
+        return [(self._text(h), seen) for h, seen in zip(best, observed, strict=True)]
 
     def read(self, features: np.ndarray, sentence: str) -> Reading:
         """Read a given sentence with each photo: how likely was each word, where was looked.
@@ -382,13 +399,9 @@ class Captioner:
         hypotheses: Sequence[Hypothesis],
         decoding: DecodingConfig,
         seconds: float,
-        strangeness: float | None,
+        judgement: Judgement | None,
     ) -> Caption:
         best, *others = hypotheses
-        confidence, familiar, level = None, None, None
-        if self.calibration is not None and strangeness is not None:
-            log_probs = np.asarray(best.log_probs)
-            confidence, familiar, level = self.calibration.judge(log_probs, float(strangeness))
         words = self.bundle.vocabulary.words
         return Caption(
             text=self._text(best),
@@ -401,10 +414,33 @@ class Captioner:
             model=self.name,
             seconds=seconds,
             decoding=decoding,
-            confidence=confidence,
-            familiar=familiar,
-            level=level,
+            **(judgement._asdict() if judgement else {}),
         )
+
+    def _judge(
+        self, best: Sequence[Hypothesis], strangeness: np.ndarray | None
+    ) -> Sequence[Judgement | None]:
+        if self.calibration is None or strangeness is None:
+            return [None] * len(best)
+        observed = self._observations(best, strangeness, self.calibration.blank)
+        return [self.calibration.judge(seen) for seen in observed]
+
+    def _observations(
+        self, found: Sequence[Hypothesis], strangeness: np.ndarray, blank: np.ndarray | None
+    ) -> list[Observation]:
+        """Return what is known of each caption; with features of a blank photo, what they add."""
+        blind: list[np.ndarray | None] = [None] * len(found)
+        if blank is not None:
+            blind = list(self.likelihoods(blank, [self._text(h) for h in found])[0])
+        return [
+            Observation(
+                log_probs=np.asarray(h.log_probs),
+                strangeness=float(strange),
+                distinct=len(set(h.ids)) / max(len(h.ids), 1),
+                blind=None if unseen is None else unseen[: len(h.ids)],
+            )
+            for h, strange, unseen in zip(found, strangeness, blind, strict=True)
+        ]
 
     def _text(self, hypothesis: Hypothesis) -> str:
         return self.bundle.vocabulary.decode(hypothesis.ids)

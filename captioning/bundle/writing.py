@@ -104,7 +104,7 @@ def keep_calibration(bundle: Bundle, calibration: Calibration) -> None:
         BundleError: the folder cannot be written.
     """
     try:
-        write_arrays(bundle.folder / "calibration.safetensors", calibration.familiarity.arrays())
+        write_arrays(bundle.folder / "calibration.safetensors", calibration.arrays())
         write_json(bundle.folder / "calibration.json", calibration.to_dict(), durable=True)
     except (OSError, SafetensorError) as error:
         raise BundleError(

@@ -3,6 +3,13 @@
 `captioning.calibration.fitting` fits both; reading them needs NumPy alone.
 """
 
-from captioning.calibration.confidence import Calibration, Confidence, Familiarity, Level
+from captioning.calibration.confidence import (
+    Calibration,
+    Confidence,
+    Judgement,
+    Level,
+    Observation,
+)
+from captioning.calibration.familiarity import Familiarity
 
-__all__ = ["Calibration", "Confidence", "Familiarity", "Level"]
+__all__ = ["Calibration", "Confidence", "Familiarity", "Judgement", "Level", "Observation"]

@@ -1,7 +1,4 @@
-"""What a model knows of itself: how like its training a photo is, and how sure it may be.
-
-NumPy alone, so that it can be read and tested without a network.
-"""
+"""How sure a model may be of a caption.  NumPy alone, so that no network is needed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +6,18 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
+from captioning.calibration.familiarity import Familiarity
 from captioning.errors import BundleError
 
-__all__ = ["Calibration", "Confidence", "Familiarity", "Judgement", "Level"]
+__all__ = [
+    "PREDICTORS",
+    "Calibration",
+    "Confidence",
+    "Judgement",
+    "Level",
+    "Observation",
+    "predictors_of",
+]
 
 Level = Literal["sure", "fairly sure", "not sure"]
 """What people read instead of a number."""
@@ -19,167 +25,115 @@ Level = Literal["sure", "fairly sure", "not sure"]
 USUAL_LEVELS = (0.35, 0.65)
 """Of a calibration that has none: below the first "not sure", from the second on "sure"."""
 
-COMPONENTS = 64
-REGIONS = 12_000
-"""Regions from which the directions of largest variation are computed."""
+STRANGEST = 3.0
+"""No usual photo is stranger; beyond it the logistic curve has nothing to go by."""
+
 TINY = 1e-6
 
 
 @dataclass(frozen=True)
-class Familiarity:
-    """How far photos lie from those of training, measured on the encoder's features.
-
-    Each region is compared with the regions of training photos: its distance along the directions
-    in which those vary most, in units of that variation, and the rest, outside of them (Ndiour et
-    al. 2020, https://arxiv.org/abs/2012.04250).  A photo is then five figures: the mean and the
-    spread of both over its regions, and how like its regions are to each other (a blank page is
-    the same everywhere).  How unusual these figures are together is Mahalanobis'
-    distance (Lee et al. 2018, https://arxiv.org/abs/1807.03888).
+class Observation:
+    """A caption as it is judged.
 
     Attributes:
-        mean: `(D,)`, of the regions of training photos.
-        scale: `(D,)`, their standard deviation.
-        components: `(D, C)`, directions of largest variation, of length 1.
-        variances: `(C,)`, along them.
-        usual: `(F,)`, the mean of each figure over training photos.
-        precision: `(F, F)`, the inverse of the figures' covariance.
+        log_probs: `(T,)`, of its words given the photo, natural logarithms.
+        strangeness: of the photo, as `Familiarity.strangeness` returns it.
+        distinct: the share of its words that do not repeat an earlier one.
+        blind: `(T,)`, of the same words given an evenly grey photo; None if that was not read.
     """
 
-    mean: np.ndarray
-    scale: np.ndarray
-    components: np.ndarray
-    variances: np.ndarray
-    usual: np.ndarray
-    precision: np.ndarray
-
-    @classmethod
-    def fit(cls, batches: Sequence[np.ndarray]) -> Self:
-        """Learn what is usual.
-
-        Args:
-            batches: features of training photos, each `(B, R, D)` or `(B, D)`.
-        """
-        regions = np.concatenate([as_regions(b).reshape(-1, b.shape[-1]) for b in batches])
-        sample = regions[:: max(1, len(regions) // REGIONS)].astype(np.float32)
-        mean, scale = sample.mean(axis=0), sample.std(axis=0) + TINY
-        standard = (sample - mean) / scale
-        values, directions = np.linalg.eigh(standard.T @ standard / len(sample))
-        kept = np.argsort(values)[::-1][: min(COMPONENTS, max(1, len(values) // 2))]
-        new = cls(mean, scale, directions[:, kept], values[kept] + TINY, mean[:0], mean[:0])
-        figures = np.concatenate([new.figures(batch) for batch in batches])
-        covariance = np.atleast_2d(np.cov(figures.T)) + TINY * np.eye(figures.shape[1])
-        learned = {"usual": figures.mean(axis=0), "precision": np.linalg.inv(covariance)}
-        arrays = {**new.arrays(), **learned}
-        return cls(**{name: value.astype(np.float32) for name, value in arrays.items()})
-
-    def strangeness(self, features: np.ndarray) -> np.ndarray:
-        """Tell how unusual photos are; photos like those of training lie around 1.
-
-        Args:
-            features: `(B, R, D)` or `(B, D)`.
-
-        Returns:
-            float32 `(B,)`.
-        """
-        off = self.figures(features) - self.usual
-        squared = np.einsum("bi,ij,bj->b", off, self.precision, off) / len(self.usual)
-        strange: np.ndarray = np.sqrt(np.maximum(squared, 0.0)).astype(np.float32)
-        return strange
-
-    def figures(self, features: np.ndarray) -> np.ndarray:
-        """Sum photos up in a few figures, float64 `(B, 5)`, or `(B, 2)` for pooled features."""
-        regions = as_regions(features).astype(np.float64)
-        standard = (regions - self.mean) / self.scale
-        along = standard @ self.components
-        within = np.log((np.square(along) / self.variances).mean(axis=2) + TINY)
-        rest = np.square(standard).sum(axis=2) - np.square(along).sum(axis=2)
-        outside = np.log(np.maximum(rest, TINY))
-        means = [within.mean(axis=1), outside.mean(axis=1)]
-        if regions.shape[1] == 1:
-            return np.stack(means, axis=1)
-        spreads = [within.std(axis=1), outside.std(axis=1)]
-        return np.stack([*means, *spreads, np.log(1.001 - _kin(regions))], axis=1)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays by their names."""
-        return dict(vars(self))
+    log_probs: np.ndarray
+    strangeness: float
+    distinct: float = 1.0
+    blind: np.ndarray | None = None
 
 
-def as_regions(features: np.ndarray) -> np.ndarray:
-    """Return features `(B, R, D)`; pooled ones `(B, D)` become a single region."""
-    return features[:, None] if features.ndim == 2 else features
+def _gain(seen: Observation) -> np.ndarray:
+    """Return how much likelier the photo makes each word, `(T,)`."""
+    blind = seen.log_probs if seen.blind is None else seen.blind
+    return np.asarray(seen.log_probs - blind)
 
 
-def _kin(regions: np.ndarray) -> np.ndarray:
-    """Return the mean cosine `(B,)` of each region with the third most like it of its photo."""
-    directions = regions / (np.linalg.norm(regions, axis=2, keepdims=True) + TINY)
-    cosines = np.einsum("brd,bsd->brs", directions, directions, optimize=True)
-    itself = np.arange(cosines.shape[1])
-    cosines[:, itself, itself] = -1.0
-    third: np.ndarray = np.sort(cosines, axis=2)[:, :, -min(3, len(itself) - 1)].mean(axis=1)
-    return third
+PREDICTORS = {
+    "mean_log_prob": lambda seen: np.mean(seen.log_probs),
+    "least_log_prob": lambda seen: np.min(seen.log_probs),
+    "strangeness": lambda seen: min(seen.strangeness, STRANGEST),
+    "mean_gain": lambda seen: np.mean(_gain(seen)),
+    "largest_gain": lambda seen: np.max(_gain(seen)),
+    "distinct": lambda seen: seen.distinct,
+}
+"""What confidence can be read from, by name.  The gains compare seeing with guessing: a caption
+whose words are as likely without the photo says little about it."""
+
+_GAINS = {"mean_gain", "largest_gain"}
+
+FIRST_PREDICTORS = ("mean_log_prob", "least_log_prob", "strangeness")
+"""Of calibrations that do not name theirs."""
+
+_OF_NO_WORDS = {"mean_log_prob": -10.0, "least_log_prob": -10.0, "strangeness": STRANGEST}
+
+
+def predictors_of(seen: Observation, names: Sequence[str] = tuple(PREDICTORS)) -> np.ndarray:
+    """Return the named predictors of a caption, float64 `(P,)`."""
+    if not len(seen.log_probs):
+        return np.array([_OF_NO_WORDS.get(name, 0.0) for name in names])
+    return np.array([float(PREDICTORS[name](seen)) for name in names])
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """How often sentences were good of which the model was so sure, a logistic curve.
+    """How likely a caption is good, a logistic curve.
 
     Attributes:
-        weights: `(4,)`; a constant, and what multiplies each sign of `signs`.
-        doubt: the most that an unfamiliar photo's sentence is given.
+        weights: `(1 + P,)`; a constant, and a factor for each predictor.
+        doubt: the most that a caption of an unfamiliar photo is given.
+        predictors: their names, of `PREDICTORS`.
     """
 
     weights: tuple[float, ...]
     doubt: float
+    predictors: tuple[str, ...] = FIRST_PREDICTORS
 
     @classmethod
-    def fit(cls, signs: np.ndarray, good: np.ndarray, *, penalty: float = 1.0) -> Self:
+    def fit(
+        cls,
+        values: np.ndarray,
+        good: np.ndarray,
+        *,
+        predictors: Sequence[str] = FIRST_PREDICTORS,
+        sample_weight: np.ndarray | None = None,
+        penalty: float = 1.0,
+    ) -> Self:
         """Fit by Newton's method.
 
         Args:
-            signs: `(N, 3)`, as `signs_of` returns for each sentence.
+            values: `(N, P)`, as `predictors_of` returns for each caption.
             good: `(N,)`, whether it was.
-            penalty: of large weights; keeps them finite where signs tell the two apart wholly.
+            predictors: the names of the columns of `values`.
+            sample_weight: `(N,)`, how much each caption counts; by default 1.
+            penalty: of large weights; keeps them finite where the predictors separate the good
+                from the others completely.
         """
-        inputs = np.concatenate([np.ones((len(signs), 1)), signs], axis=1)
+        counts = np.ones(len(values)) if sample_weight is None else sample_weight
+        inputs = np.concatenate([np.ones((len(values), 1)), values], axis=1)
         weights = np.zeros(inputs.shape[1])
         ridge = penalty * np.eye(inputs.shape[1])
         ridge[0, 0] = 0.0
         for _ in range(50):
             share = _logistic(inputs @ weights)
-            slope = inputs.T @ (good - share) - ridge @ weights
-            curve = (inputs * (share * (1 - share))[:, None]).T @ inputs + ridge
+            slope = inputs.T @ (counts * (good - share)) - ridge @ weights
+            curve = (inputs * (counts * share * (1 - share))[:, None]).T @ inputs + ridge
             step = np.linalg.solve(curve + TINY * np.eye(len(curve)), slope)
             weights += step
             if np.abs(step).max() < 1e-9:
                 break
         least = np.quantile(_logistic(inputs @ weights), 0.1)
-        return cls(tuple(float(weight) for weight in weights), float(least))
+        return cls(tuple(float(weight) for weight in weights), float(least), tuple(predictors))
 
-    def __call__(self, signs: np.ndarray, familiar: bool = True) -> float:
-        """Return the share of sentences with such signs that were good, 0 to 1."""
-        share = float(_logistic(self.weights[0] + np.asarray(signs) @ self.weights[1:]))
+    def __call__(self, values: np.ndarray, familiar: bool = True) -> float:
+        """Return how likely a caption with such predictors is good, 0 to 1."""
+        share = float(_logistic(self.weights[0] + np.asarray(values) @ self.weights[1:]))
         return share if familiar else min(share, self.doubt)
-
-
-STRANGEST = 3.0
-"""No usual photo is stranger; beyond it the logistic curve has nothing to go by."""
-
-
-def signs_of(log_probs: np.ndarray, strangeness: float) -> np.ndarray:
-    """Return what confidence is read from, `(3,)`.
-
-    Args:
-        log_probs: of a sentence's words, natural logarithms.
-        strangeness: of its photo.
-
-    Returns:
-        Mean log-probability of its words, that of the least likely one, and strangeness, kept
-        within the range of usual photos.
-    """
-    if not len(log_probs):
-        return np.array([-10.0, -10.0, STRANGEST])
-    return np.array([np.mean(log_probs), np.min(log_probs), min(strangeness, STRANGEST)])
 
 
 class Judgement(NamedTuple):
@@ -198,14 +152,16 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """All that a bundle stores to judge its own sentences.
+    """All that a bundle stores to judge its own captions.
 
     Attributes:
         familiarity: of photos.
-        confidence: in sentences.
+        confidence: in captions.
         limit: a stranger photo is unfamiliar.
         facts: what it was fitted on, and what it does there.
         levels: confidence below the first is "not sure", from the second on "sure".
+        blank: features of an evenly grey photo, `(1, R, D)` or `(1, D)`, for `Observation.blind`;
+            None if no predictor needs it.
     """
 
     familiarity: Familiarity
@@ -213,11 +169,13 @@ class Calibration:
     limit: float
     facts: Mapping[str, Any]
     levels: tuple[float, float] = USUAL_LEVELS
+    blank: np.ndarray | None = None
 
-    def judge(self, log_probs: np.ndarray, strangeness: float) -> Judgement:
-        """Judge a caption by its words' log-probabilities and its photo's strangeness."""
-        familiar = bool(strangeness <= self.limit)
-        confidence = self.confidence(signs_of(log_probs, strangeness), familiar)
+    def judge(self, seen: Observation) -> Judgement:
+        """Judge a caption."""
+        familiar = bool(seen.strangeness <= self.limit)
+        values = predictors_of(seen, self.confidence.predictors)
+        confidence = self.confidence(values, familiar)
         return Judgement(confidence, familiar, self.level(confidence, familiar))
 
     def level(self, confidence: float, familiar: bool = True) -> Level:
@@ -227,10 +185,16 @@ class Calibration:
             return "not sure"
         return "sure" if confidence >= high else "fairly sure"
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays by their names."""
+        blank = {} if self.blank is None else {"blank": self.blank.astype(np.float16)}
+        return {**self.familiarity.arrays(), **blank}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, all but the arrays."""
         return {
             "limit": self.limit,
+            "predictors": list(self.confidence.predictors),
             "weights": list(self.confidence.weights),
             "doubt": self.confidence.doubt,
             "levels": list(self.levels),
@@ -244,32 +208,33 @@ class Calibration:
         """Put together what a bundle stored.
 
         Raises:
-            BundleError: something is missing, of another shape, or not a finite number.
+            BundleError: something is missing, of another shape, unknown, or not a finite number.
         """
         facts = dict(content)
         try:
             weights = tuple(float(weight) for weight in facts.pop("weights"))
             limit, doubt = float(facts.pop("limit")), float(facts.pop("doubt"))
             low, high = (float(level) for level in facts.pop("levels", USUAL_LEVELS))
+            predictors = tuple(str(name) for name in facts.pop("predictors", FIRST_PREDICTORS))
             found = {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+            blank = found.pop("blank", None)
             familiarity = Familiarity(**found)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{source}: {error!s} is missing or wrong.") from error
+        if unknown := set(predictors) - set(PREDICTORS):
+            raise BundleError(f"{source} needs the unknown predictor {unknown.pop()!r}.")
         numbers = [np.array([limit, doubt, low, high, *weights]), *found.values()]
-        channels, *rest = familiarity.components.shape
-        kept = rest[0] if len(rest) == 1 else -1
-        figures = familiarity.usual.shape
-        shapes = [familiarity.mean.shape, familiarity.scale.shape, familiarity.variances.shape]
-        shapes.append(familiarity.precision.shape)
         if not all(np.isfinite(value).all() for value in numbers):
             raise BundleError(f"{source} holds numbers that are not finite.")
-        if (
-            len(weights) != 4
-            or figures not in ((2,), (5,))
-            or shapes != [(channels,), (channels,), (kept,), figures * 2]
-        ):
+        channels = len(familiarity.mean) if familiarity.fits_together else -1
+        if len(weights) != 1 + len(predictors) or channels < 0:
             raise BundleError(f"{source}: the arrays do not fit together.")
-        return cls(familiarity, Confidence(weights, doubt), limit, facts, (low, high))
+        if blank is None and _GAINS & set(predictors):
+            raise BundleError(f"{source}: the features of a blank photo are missing.")
+        if blank is not None and (blank.ndim not in (2, 3) or blank.shape[-1] != channels):
+            raise BundleError(f"{source}: the features of a blank photo have another shape.")
+        confidence = Confidence(weights, doubt, predictors)
+        return cls(familiarity, confidence, limit, facts, (low, high), blank)
 
 
 def _logistic(value: Any) -> Any:

@@ -14,7 +14,13 @@ def add_to(subparsers: Any) -> None:
         "calibrate", help="fit how sure a model may be, and which photos are familiar to it"
     )
     parser.add_argument("--model", required=True, help="a bundle's name or folder")
-    parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="DIR",
+        action="append",
+        help="a data set's folder; may be repeated",
+    )
     add_encoding(parser)
     parser.add_argument("--save", action="store_true", help="keep it in the bundle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -32,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     captioner = Captioner.load(arguments.model)
     report = calibrate(
         captioner,
-        load(arguments.data, arguments.encoding),
+        [load(folder, arguments.encoding) for folder in arguments.data],
         on_progress=lambda done, total: progress_line(
             f"{done:,} of {total:,} photos", done=done == total
         ),

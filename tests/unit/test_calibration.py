@@ -9,8 +9,15 @@ import pytest
 from PIL import Image
 
 from captioning.bundle import keep_calibration, read_bundle
-from captioning.calibration.confidence import Calibration, Confidence, Familiarity, signs_of
+from captioning.calibration import Confidence, Familiarity, Observation
+from captioning.calibration.confidence import FIRST_PREDICTORS, PREDICTORS, predictors_of
 from captioning.calibration.fitting import calibrate
+from captioning.calibration.levels import (
+    area_under_risk_coverage,
+    cross_fitted,
+    fit_levels,
+    level_report,
+)
 from captioning.calibration.out_of_distribution import ODDITIES, draw_oddities
 from captioning.captioner import Captioner
 from captioning.datasets import generate_shapes
@@ -90,14 +97,64 @@ def test_confidence_stays_finite_where_the_good_are_told_apart_wholly():
 
 def test_an_unfamiliar_photo_is_given_no_more_than_doubt():
     curve = Confidence(weights=(2.0, 1.0, 0.0, 0.0), doubt=0.15)
-    sure = signs_of(np.log([0.9, 0.9]), 0.5)
+    sure = predictors_of(Observation(np.log([0.9, 0.9]), 0.5), FIRST_PREDICTORS)
     assert curve(sure) > 0.8
     assert curve(sure, familiar=False) == 0.15
 
 
 def test_no_words_are_nothing_to_be_sure_of():
     curve = Confidence(weights=(2.0, 1.0, 0.5, 0.0), doubt=0.1)
-    assert curve(signs_of(np.array([]), 1.0)) < 0.01
+    assert curve(predictors_of(Observation(np.array([]), 1.0), FIRST_PREDICTORS)) < 0.01
+
+
+def test_predictors_tell_seeing_from_guessing():
+    seen = Observation(np.array([-0.5, -2.0]), 0.9, distinct=0.5, blind=np.array([-0.5, -6.0]))
+    assert dict(zip(PREDICTORS, predictors_of(seen), strict=True)) == {
+        "mean_log_prob": -1.25,
+        "least_log_prob": -2.0,
+        "strangeness": 0.9,
+        "mean_gain": 2.0,
+        "largest_gain": 4.0,
+        "distinct": 0.5,
+    }
+
+
+def captions(count, seed):
+    """Predictors of captions that are good with a probability one can compute, and which are."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(count, 1))
+    return values, random.random(count) < 1 / (1 + np.exp(-2.5 * values[:, 0]))
+
+
+def test_levels_hold_what_they_promise_on_captions_they_were_not_fitted_on():
+    values, good = captions(4000, 0)
+    once = np.ones(4000)
+    report = level_report(values, good, np.full(4000, True), once, seed=0)
+    assert report.sure[1] >= 0.72 and report.not_sure[1] <= 0.28
+    assert min(report.sure[0], report.fairly_sure[0], report.not_sure[0]) > 0.12
+    assert report.sure[0] + report.fairly_sure[0] + report.not_sure[0] == pytest.approx(1)
+    unfamiliar = level_report(values, good, np.full(4000, False), once, seed=0)
+    assert unfamiliar.not_sure[0] == 1
+
+
+def test_levels_that_cannot_reach_their_share_hold_the_nearest_captions():
+    confidence = np.linspace(0.3, 0.4, 100)
+    low, high = fit_levels(confidence, np.arange(100) % 2 == 0, np.ones(100))
+    assert np.mean(confidence < low) == pytest.approx(0.15, abs=0.02)
+    assert np.mean(confidence >= high) == pytest.approx(0.15, abs=0.02)
+
+
+def test_a_caption_that_counts_more_moves_the_curve():
+    values, good = captions(2000, 1)
+    counts = np.where(good, 3.0, 1.0)
+    even, more = (cross_fitted(values, good, c, seed=0) for c in (np.ones(2000), counts))
+    assert more.mean() > even.mean() + 0.1
+
+
+def test_the_area_under_the_risk_coverage_curve():
+    good = np.array([True, False])
+    assert area_under_risk_coverage(np.array([0.9, 0.1]), good, np.ones(2)) == 0.25
+    assert area_under_risk_coverage(np.array([0.1, 0.9]), good, np.ones(2)) == 0.75
 
 
 def test_every_kind_of_oddity_is_drawn_anew_and_again_the_same():
@@ -175,6 +232,8 @@ def test_what_is_kept_reads_back(calibrated):
     kept = read_bundle(folder).calibration()
     assert kept.limit == report.calibration.limit
     assert kept.confidence == report.calibration.confidence
+    assert kept.levels == report.calibration.levels
+    assert np.array_equal(kept.blank, report.calibration.blank.astype(np.float16))
     assert kept.facts["odd_unfamiliar"] == round(report.all_odd_flagged, 3)
     json.dumps(kept.to_dict())
 
@@ -186,6 +245,8 @@ def test_what_is_kept_reads_back(calibrated):
         lambda facts: facts.update(weights=[1.0]),
         lambda facts: facts.update(doubt="x"),
         lambda facts: facts.update(levels=[0.3]),
+        lambda facts: facts.update(predictors=["the_weather"] * 6),
+        lambda facts: facts.pop("predictors"),
         lambda facts: facts.update(limit=float("nan")),
     ],
 )
@@ -204,9 +265,8 @@ def test_a_calibration_of_another_model_is_told(calibrated, tmp_path):
     shutil.copytree(calibrated[0], folder)
     other = Familiarity.fit([photos(50, 0)])
     kept = read_bundle(folder).calibration()
-    keep_calibration(
-        read_bundle(folder), Calibration(other, kept.confidence, kept.limit, kept.facts)
-    )
+    blank = np.zeros((1, R, D), np.float32)
+    keep_calibration(read_bundle(folder), replace(kept, familiarity=other, blank=blank))
     with pytest.raises(BundleError, match="channels"):
         _ = Captioner.load(folder).calibration
 
