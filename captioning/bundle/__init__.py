@@ -23,7 +23,7 @@ from captioning.bundle.reading import (
     model_folders,
     read_bundle,
 )
-from captioning.bundle.scores import MEASURES, SCORES_BEGIN, SCORES_END, score_table
+from captioning.bundle.scores import SCORES_BEGIN, SCORES_END, score_table
 from captioning.bundle.writing import (
     add_scores,
     check_bundle_folder,
@@ -33,7 +33,6 @@ from captioning.bundle.writing import (
 )
 
 __all__ = [
-    "MEASURES",
     "SCORES_BEGIN",
     "SCORES_END",
     "Bundle",

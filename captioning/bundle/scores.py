@@ -6,11 +6,9 @@ from typing import Any
 
 from captioning.bundle.files import read_json
 from captioning.errors import BundleError
+from captioning.metrics import METRICS, Metric
 
-__all__ = ["MEASURES", "SCORES_BEGIN", "SCORES_END", "read_metrics", "score_table"]
-
-MEASURES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider")
-"""The scores of an evaluation, x100."""
+__all__ = ["SCORES_BEGIN", "SCORES_END", "read_metrics", "score_table"]
 
 SCORES_BEGIN, SCORES_END = "<!-- scores -->", "<!-- end of scores -->"
 """Between these lines of a card stands its table of scores."""
@@ -22,8 +20,8 @@ _EVALUATION: dict[str, Any] = {
     "images": int,
     "beam_width": int,
     "length_penalty": _NUMBER,
-    **dict.fromkeys(MEASURES, _NUMBER),
 }
+"""What stands beside the scores.  The metrics differ from version to version: see `METRICS`."""
 
 
 def read_metrics(path: Path) -> dict[str, Any] | None:
@@ -43,6 +41,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
         wrong = [
             name for name, kind in _EVALUATION.items() if not isinstance(found.get(name), kind)
         ]
+        wrong += [name for name in METRICS if not isinstance(found.get(name, 0.0), _NUMBER)]
         if not _are_intervals(found.get("intervals", {})):
             wrong.append("intervals")
         if wrong:
@@ -56,28 +55,28 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
 def score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
     """Write evaluations as a Markdown table; the empty string if there are none.
 
-    Beside BLEU-4 and CIDEr stand the edges of their intervals, where an evaluation has them.
+    Each metric that one of them has is a column; a headline metric stands with its interval.
     """
     if not evaluations:
         return ""
-    lines = [
-        "| data | split | photos | beam | length penalty | BLEU-1 | BLEU-2 | BLEU-3 | BLEU-4 "
-        "| ROUGE-L | CIDEr |",
-        "| --- " * 11 + "|",
-    ]
+    metrics = [m for m in METRICS.values() if any(m.name in found for found in evaluations)]
+    titles = ["data", "split", "photos", "beam", "length penalty", *(m.label for m in metrics)]
+    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
     for evaluation in evaluations:
         cells = [str(evaluation[k]) for k in ("data", "split", "images", "beam_width")]
         cells += [f"{evaluation['length_penalty']:g}"]
-        cells += [f"{evaluation[name]:.1f}{_edges(evaluation, name)}" for name in MEASURES]
+        cells += [_cell(evaluation, metric) for metric in metrics]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _edges(evaluation: Mapping[str, Any], name: str) -> str:
-    intervals = evaluation.get("intervals", {})
-    if name not in ("bleu_4", "cider") or name not in intervals:
-        return ""
-    return " ({:.1f} to {:.1f})".format(*intervals[name])
+def _cell(evaluation: Mapping[str, Any], metric: Metric) -> str:
+    if metric.name not in evaluation:
+        return "–"
+    score, intervals = f"{evaluation[metric.name]:.1f}", evaluation.get("intervals", {})
+    if not metric.headline or metric.name not in intervals:
+        return score
+    return score + " ({:.1f} to {:.1f})".format(*intervals[metric.name])
 
 
 def _are_intervals(found: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from captioning.cli.terminal import add_encoding, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError
+from captioning.metrics import format_headline
 
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
@@ -171,7 +172,7 @@ def _print(report: dict[str, Any]) -> None:
     for name, value in report["captions"].items():
         print(f"{name:>18}  {value}")
     for name, figures in report.get("baselines", {}).items():
-        print(f"{name:>36}  BLEU-4 {figures['bleu_4']:5.1f}  CIDEr {figures['cider']:5.1f}")
+        print(f"{name:>36}  {format_headline(figures)}")
     for name, bleu in report.get("other_ways_of_scoring", {}).items():
         print(f"{name:>36}  BLEU-4 {bleu[3]:5.1f}")
     for comparison in report.get("compared_with", {}).values():

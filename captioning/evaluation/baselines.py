@@ -201,7 +201,7 @@ def nearest_captions(
 def human_scores(names: Sequence[str], references: Sequence[Sequence[str]]) -> PhotoScores:
     """Score each reference as if it were a caption, against the photo's other references.
 
-    A photo's counts are the sums and its ROUGE-L and CIDEr-D the means over its references.
+    Each photo counts once: its statistics are the mean over its references.
     Photos with a single reference are left out.
 
     Raises:
@@ -229,8 +229,8 @@ def _left_out(
     """Score round after round, in which each photo's reference of that number is left out."""
     kept = [photo for photo, texts in enumerate(references) if len(texts) > 1]
     place = {photo: row for row, photo in enumerate(kept)}
-    counts = np.zeros((len(kept), 10), np.int64)
-    rouge_l, cider, rounds = np.zeros(len(kept)), np.zeros(len(kept)), np.zeros(len(kept))
+    sums: dict[str, np.ndarray] = {}
+    rounds = np.zeros((len(kept), 1))
     for number in range(max((len(references[photo]) for photo in kept), default=1)):
         having = [photo for photo in kept if number < len(references[photo])]
         others = [
@@ -239,11 +239,9 @@ def _left_out(
         scores = score_photos(
             [names[photo] for photo in having], [said(photo, number) for photo in having], others
         )
-        rows = [place[photo] for photo in having]
-        counts[rows] += scores.counts
-        rouge_l[rows] += scores.rouge_l
-        cider[rows] += scores.cider
-        rounds[rows] += 1
-    return PhotoScores(
-        tuple(names[photo] for photo in kept), counts, rouge_l / rounds, cider / rounds
-    )
+        photos = [place[photo] for photo in having]
+        for name, rows in scores.rows.items():
+            sums.setdefault(name, np.zeros((len(kept), rows.shape[1])))[photos] += rows
+        rounds[photos] += 1
+    averages = {name: rows / rounds for name, rows in sums.items()}
+    return PhotoScores(tuple(names[photo] for photo in kept), averages)

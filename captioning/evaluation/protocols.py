@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.evaluation.photo_scores import bleu_of_counts
-from captioning.metrics import bleu_statistics
+from captioning.metrics import bleu_of_counts, bleu_statistics
 from captioning.text import tokenize
 
 __all__ = ["MISTAKES", "Mistake", "MistakenScore", "score_wrongly"]
@@ -122,7 +121,7 @@ def _one_by_one(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
 
 
 def _corpus(counts: np.ndarray) -> np.ndarray:
-    bleu: np.ndarray = bleu_of_counts(counts.sum(axis=0, keepdims=True))[0]
+    bleu: np.ndarray = 100 * bleu_of_counts(counts.sum(axis=0, keepdims=True))[0]
     return bleu
 
 
@@ -138,7 +137,7 @@ def _three_tenths(counts: np.ndarray) -> np.ndarray:
 
 
 def _mean(counts: np.ndarray) -> np.ndarray:
-    mean: np.ndarray = bleu_of_counts(counts).mean(axis=0)
+    mean: np.ndarray = 100 * bleu_of_counts(counts).mean(axis=0)
     return mean
 
 

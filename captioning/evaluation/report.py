@@ -7,7 +7,7 @@ from typing import Any
 
 from captioning.csv_text import BOM, guarded
 from captioning.evaluation.baselines import Baseline
-from captioning.evaluation.photo_scores import MEASURES, PhotoScores
+from captioning.evaluation.photo_scores import PhotoScores
 from captioning.evaluation.protocols import MistakenScore
 from captioning.evaluation.resampling import SAMPLES, Comparison, intervals
 from captioning.evaluation.variety import Variety
@@ -64,11 +64,11 @@ def captions_csv(captions: Sequence[str], scores: PhotoScores, training: Collect
     table = io.StringIO()
     table.write(BOM)
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["photo", "caption", *MEASURES, "words", "in_training"])
+    rows.writerow(["photo", "caption", *scores.rows, "words", "in_training"])
+    columns = [scores.per_photo(name) for name in scores.rows]
     for place, (name, caption) in enumerate(zip(scores.names, captions, strict=True)):
-        own = [*scores.sentence_bleu[place], scores.rouge_l[place], scores.cider[place]]
         text = clean(caption)
-        figures = [f"{value:.2f}" for value in own]
+        figures = [f"{column[place]:.2f}" for column in columns]
         rows.writerow(
             [guarded(name), guarded(caption), *figures, len(text.split()), int(text in training)]
         )

@@ -3,7 +3,7 @@
 Both draw photos, since another thousand photos would have given another score.  Reference: Koehn,
 "Statistical Significance Tests for Machine Translation Evaluation", EMNLP 2004; Riezler and
 Maxwell, "On Some Pitfalls in Automatic Evaluation", 2005, for why the test shuffles and does not
-draw; Holm, 1979, for looking at six measures at once.
+draw; Holm, 1979, for looking at several metrics at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioning.errors import ConfigError
-from captioning.evaluation.photo_scores import MEASURES, PhotoScores
+from captioning.evaluation.photo_scores import PhotoScores
 
 __all__ = ["Comparison", "Difference", "Interval", "compare", "intervals"]
 
@@ -108,7 +108,7 @@ def intervals(scores: PhotoScores, *, samples: int = SAMPLES, seed: int = 0) -> 
         seed: of the draws.
     """
     drawn = [scores.weighted(weights) for weights in _draws(len(scores), samples, seed)]
-    return {name: _interval(np.concatenate([d[name] for d in drawn])) for name in MEASURES}
+    return {name: _interval(np.concatenate([d[name] for d in drawn])) for name in scores.rows}
 
 
 def compare(
@@ -126,9 +126,9 @@ def compare(
     if first.names != second.names:
         raise ConfigError("The two models were scored on different photos, so they do not compare.")
     gains = _bootstrap_gains(first, second, samples, seed)
-    found = {name: second.figures[name] - first.figures[name] for name in MEASURES}
+    found = {name: second.figures[name] - first.figures[name] for name in first.rows}
     p_values = _randomised(first, second, found, samples, seed + 1)
-    corrected = holm([p_values[name] for name in MEASURES])
+    corrected = holm([p_values[name] for name in first.rows])
     differences = tuple(
         Difference(
             measure=name,
@@ -138,7 +138,7 @@ def compare(
             p_value=p_values[name],
             corrected=corrected[place],
         )
-        for place, name in enumerate(MEASURES)
+        for place, name in enumerate(first.rows)
     )
     return Comparison(differences, photos=len(first))
 
@@ -162,7 +162,7 @@ def _bootstrap_gains(
     pairs = [(first.weighted(w), second.weighted(w)) for w in _draws(len(first), samples, seed)]
     return {
         name: _interval(np.concatenate([two[name] - one[name] for one, two in pairs]))
-        for name in MEASURES
+        for name in first.rows
     }
 
 
@@ -174,7 +174,7 @@ def _randomised(
     seed: int,
 ) -> dict[str, float]:
     random, photos = np.random.default_rng(seed), len(first)
-    as_large = dict.fromkeys(MEASURES, 0)
+    as_large = dict.fromkeys(found, 0)
     for start in range(0, samples, _AT_ONCE):
         size = (min(_AT_ONCE, samples - start), photos)
         swapped = random.integers(0, 2, size).astype(np.float64)
@@ -183,7 +183,7 @@ def _randomised(
             _mixed(first, second, kept, swapped),
             _mixed(first, second, swapped, kept),
         )
-        for name in MEASURES:
+        for name in found:
             # What is equal but for rounding is as large.
             made = np.abs(two[name] - one[name]) >= abs(found[name]) - 1e-9
             as_large[name] += int(made.sum())
@@ -196,9 +196,7 @@ def _mixed(
     """Score collections that take each photo's caption from one of two models, `(S,)` each."""
     both = PhotoScores(
         names=first.names + second.names,
-        counts=np.concatenate([first.counts, second.counts]),
-        rouge_l=np.concatenate([first.rouge_l, second.rouge_l]),
-        cider=np.concatenate([first.cider, second.cider]),
+        rows={name: np.concatenate([first.rows[name], second.rows[name]]) for name in first.rows},
     )
     return both.weighted(np.concatenate([of_first, of_second], axis=1))
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioning.bundle.scores import MEASURES
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError
-from captioning.metrics import CaptionScores, score_captions
+from captioning.metrics import METRICS, CaptionScores, score_captions
 
 if TYPE_CHECKING:  # a page reads kept results without Keras
     from captioning.captioner import Captioner
@@ -69,7 +68,7 @@ class Evaluation:
             "images": scores["n"],
             "beam_width": self.decoding.beam_width,
             "length_penalty": self.decoding.length_penalty,
-            **{name: round(float(scores[name]), 2) for name in MEASURES},
+            **{name: round(float(scores[name]), 2) for name in METRICS if name in scores},
             "protocol": PROTOCOL,
             "seconds": round(self.seconds, 1),
         }

@@ -2,11 +2,13 @@
 
 `score_captions` takes captions as people write them and gives the figures that are reported, on
 the scale of 100.  The functions beneath it take lists of words and keep each metric's own scale.
-METEOR and SPICE are left out: both need Java.
+METEOR and SPICE are left out: both need Java.  `register_metric` adds further ones.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from captioning.errors import ConfigError
 from captioning.metrics.bleu import (
@@ -14,29 +16,45 @@ from captioning.metrics.bleu import (
     NgramCount,
     Precision,
     bleu_from_statistics,
+    bleu_of_counts,
     bleu_statistics,
     clip_ngrams,
     corpus_bleu,
 )
 from captioning.metrics.cider import CiderD, CiderScore, DocumentFrequencies, cider
+from captioning.metrics.ngrams import Tokens, check_captions
+from captioning.metrics.registry import (
+    METRICS,
+    Metric,
+    format_headline,
+    headline_metrics,
+    register_metric,
+)
 from captioning.metrics.rouge import RougeScore, longest_common_subsequence, rouge_l
 from captioning.text import tokenize
 
 __all__ = [
+    "METRICS",
     "BleuScore",
     "CaptionScores",
     "CiderD",
     "CiderScore",
     "DocumentFrequencies",
+    "Metric",
     "NgramCount",
     "Precision",
     "RougeScore",
     "bleu_from_statistics",
+    "bleu_of_counts",
     "bleu_statistics",
     "cider",
     "clip_ngrams",
     "corpus_bleu",
+    "format_headline",
+    "headline_metrics",
     "longest_common_subsequence",
+    "metric_rows",
+    "register_metric",
     "rouge_l",
     "score_captions",
 ]
@@ -44,30 +62,34 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CaptionScores:
-    """The reported figures, all x100.
+    """The reported figures.
 
     Attributes:
-        bleu_1: corpus BLEU-1 without smoothing, 0 to 100; BLEU-2 to BLEU-4 likewise.
-        rouge_l: mean ROUGE-L, 0 to 100.
-        cider: mean CIDEr-D, 0 to 1000, with n-gram frequencies from the scored references.
+        values: each metric of `METRICS` by name, x100; also attributes, such as `scores.bleu_4`.
         n: images scored.
         hypothesis_length: words in all hypotheses.
         reference_length: words in the references nearest in length to the hypotheses.
     """
 
-    bleu_1: float
-    bleu_2: float
-    bleu_3: float
-    bleu_4: float
-    rouge_l: float
-    cider: float
+    values: Mapping[str, float]
     n: int
     hypothesis_length: int
     reference_length: int
 
+    def __getattr__(self, name: str) -> float:
+        """Return a metric by its name."""
+        if name == "values" or name.startswith("__") or name not in self.values:
+            raise AttributeError(f"There is no metric '{name}'.")
+        return self.values[name]
+
     def as_dict(self) -> dict[str, float | int]:
-        """Return the fields by name, for JSON."""
-        return asdict(self)
+        """Return all figures by name, for JSON."""
+        return {
+            **self.values,
+            "n": self.n,
+            "hypothesis_length": self.hypothesis_length,
+            "reference_length": self.reference_length,
+        }
 
 
 def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
@@ -84,24 +106,47 @@ def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]
     >>> score_captions(["A red kite.", "Two dogs run"], [["a red kite"], ["two dogs run ."]]).bleu_3
     100.0
     """
-    said = _tokenize_each(hypotheses, "The hypotheses")
-    truth = [
+    hypothesis_words = _tokenize_each(hypotheses, "The hypotheses")
+    reference_words = [
         _tokenize_each(captions, f"The references of image {image}")
         for image, captions in enumerate(references)
     ]
-    bleu = corpus_bleu(said, truth)
-    bleu_1, bleu_2, bleu_3, bleu_4 = (100 * value for value in bleu.bleu)
+    rows = metric_rows(hypothesis_words, reference_words)
+    photos = np.array([len(hypothesis_words)])
+    lengths = corpus_bleu(hypothesis_words, reference_words, max_order=1)
     return CaptionScores(
-        bleu_1=bleu_1,
-        bleu_2=bleu_2,
-        bleu_3=bleu_3,
-        bleu_4=bleu_4,
-        rouge_l=100 * rouge_l(said, truth).mean,
-        cider=100 * cider(said, truth).mean,
-        n=len(said),
-        hypothesis_length=bleu.hypothesis_length,
-        reference_length=bleu.reference_length,
+        values={
+            name: float(metric.of_sums(rows[name].sum(axis=0, keepdims=True), photos)[0])
+            for name, metric in METRICS.items()
+        },
+        n=len(hypothesis_words),
+        hypothesis_length=lengths.hypothesis_length,
+        reference_length=lengths.reference_length,
     )
+
+
+def metric_rows(
+    hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+) -> dict[str, np.ndarray]:
+    """Return the statistics of each metric, one row a photo.
+
+    Args:
+        hypotheses: for each photo, one list of words.
+        references: for each photo, at least one list of words.
+
+    Returns:
+        By metric, `(N, C)`; metrics that share a function share the array.
+
+    Raises:
+        ConfigError: a caption is a string, a photo has no reference, there is no photo, or the two
+            arguments differ in length.
+    """
+    check_captions(hypotheses, references)
+    computed = {
+        function: function(hypotheses, references)
+        for function in {metric.statistics for metric in METRICS.values()}
+    }
+    return {name: computed[metric.statistics] for name, metric in METRICS.items()}
 
 
 def _tokenize_each(captions: Sequence[str], what: str) -> list[list[str]]:

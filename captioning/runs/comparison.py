@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from captioning.config import TrainingConfig, flattened
+from captioning.metrics import headline_metrics
 from captioning.runs.curves import Curves, read_curves
 from captioning.runs.record import Run
 
@@ -18,8 +19,8 @@ class Comparison:
     Attributes:
         runs: what is compared.
         settings: those in which the runs differ, by name, one value a run.
-        results: for each run `state`, `epochs`, `best_epoch`, `bleu_4`, `cider`, `dev_loss` of its
-            best epoch (None before the first), and `seconds` of training.
+        results: for each run `state`, `epochs`, `best_epoch`, the headline metrics and `dev_loss`
+            of its best epoch (None before the first), and `seconds` of training.
         curves: of each run.
     """
 
@@ -56,7 +57,8 @@ def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, 
 
 def _result(run: Run, curves: Curves) -> dict[str, Any]:
     best = max(curves.epochs, key=lambda row: row["cider"], default=None)
-    figures = {key: best[key] if best else None for key in ("bleu_4", "cider", "dev_loss")}
+    names = (*(metric.name for metric in headline_metrics()), "dev_loss")
+    figures = {name: best.get(name) if best else None for name in names}
     return {
         "state": run.status.state,
         "epochs": len(curves.epochs),

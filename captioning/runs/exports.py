@@ -10,40 +10,17 @@ import io
 import struct
 from collections.abc import Iterator
 
+from captioning.metrics import METRICS, headline_metrics
 from captioning.runs.curves import Curves
 
 __all__ = ["crc32c", "epochs_csv", "tensorboard_events"]
 
-COLUMNS = (
-    "epoch",
-    "loss",
-    "dev_loss",
-    "bleu_1",
-    "bleu_2",
-    "bleu_3",
-    "bleu_4",
-    "rouge_l",
-    "cider",
-    "forced_bleu_4",
-    "learning_rate",
-    "n",
-    "seconds",
-)
-
-_TAGS = {
-    "loss/train": "loss",
-    "loss/dev": "dev_loss",
-    "dev/bleu_4": "bleu_4",
-    "dev/cider": "cider",
-    "dev/forced_bleu_4": "forced_bleu_4",
-    "learning_rate": "learning_rate",
-}
-
 
 def epochs_csv(curves: Curves) -> str:
     """Write one line for each finished epoch, under a line of names."""
+    columns = ("epoch", "loss", "dev_loss", *METRICS, "forced_bleu_4", "learning_rate", "n")
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    table = csv.DictWriter(text, (*columns, "seconds"), extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(curves.epochs)
     return text.getvalue()
@@ -52,9 +29,16 @@ def epochs_csv(curves: Curves) -> str:
 def tensorboard_events(curves: Curves) -> bytes:
     """Return the bytes of an `events.out.tfevents...` file: one point an epoch for each curve."""
     begun = curves.epochs[0]["time"] if curves.epochs else 0.0
+    tags = {
+        "loss/train": "loss",
+        "loss/dev": "dev_loss",
+        **{f"dev/{metric.name}": metric.name for metric in headline_metrics()},
+        "dev/forced_bleu_4": "forced_bleu_4",
+        "learning_rate": "learning_rate",
+    }
     records = [_double(1, begun) + _bytes(3, b"brain.Event:2")]
     for row in curves.epochs:
-        values = [_value(tag, row[key]) for tag, key in _TAGS.items() if key in row]
+        values = [_value(tag, row[key]) for tag, key in tags.items() if key in row]
         head = _double(1, row["time"]) + _integer(2, row["epoch"])
         records.append(head + _bytes(5, b"".join(values)))
     return b"".join(_framed(record) for record in records)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from captioning.metrics import format_headline
 from captioning.runs.comparison import flat_settings
 from captioning.runs.curves import Curves, read_curves
 from captioning.runs.record import Run
@@ -75,8 +76,8 @@ def _sentence(run: Run, curves: Curves) -> str:
         return text
     best = max(curves.epochs, key=lambda row: row["cider"])
     return (
-        f"{text} Epoch {best['epoch']} of {len(curves.epochs)} was the best: BLEU-4 "
-        f"{best['bleu_4']:.1f} and CIDEr {best['cider']:.1f} on {best['n']:,} dev photos, beam "
+        f"{text} Epoch {best['epoch']} of {len(curves.epochs)} was the best: "
+        f"{format_headline(best)} on {best['n']:,} dev photos, beam "
         f"{run.config.decoding.beam_width}, after {curves.epochs[-1]['seconds'] / 60:.1f} minutes "
         "in all."
     )

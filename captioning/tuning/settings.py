@@ -9,11 +9,12 @@ from typing import Any
 
 from captioning.config import Config, TrainingConfig, setting
 from captioning.errors import ConfigError
+from captioning.metrics import headline_metrics
 from captioning.tuning.search_space import SearchField, parse_field, value_of
 
 __all__ = ["SCORES", "StudyConfig"]
 
-SCORES = {"cider": "CIDEr", "bleu_4": "BLEU-4"}
+SCORES = {metric.name: metric.label for metric in headline_metrics()}
 """What a study can look for more of, on dev, and its name for people."""
 
 

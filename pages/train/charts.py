@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from captioning.metrics import headline_metrics
 from captioning.runs import Curves
 
 __all__ = ["compare_chart", "forced_chart", "loss_chart", "rate_chart", "score_chart"]
@@ -42,8 +43,8 @@ def loss_chart(curves: Curves) -> alt.LayerChart:
 
 
 def score_chart(curves: Curves) -> alt.Chart:
-    """Draw BLEU-4 and CIDEr on dev, epoch by epoch."""
-    rows = _long(curves.epochs, {"BLEU-4": "bleu_4", "CIDEr": "cider"})
+    """Draw the headline metrics on dev, epoch by epoch."""
+    rows = _long(curves.epochs, {metric.label: metric.name for metric in headline_metrics()})
     return _lines(rows, "score on dev, x100").properties(height=_HEIGHT)
 
 
@@ -75,6 +76,7 @@ def compare_chart(curves: Mapping[str, Curves], figure: str, title: str) -> alt.
             {"epoch": row["epoch"], "value": row[figure], "line": name}
             for name, told in curves.items()
             for row in told.epochs
+            if figure in row
         ],
         columns=["epoch", "value", "line"],
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from captioning.bundle import Bundle, find_bundles, is_reserved, unpublish_bundle
 from captioning.errors import CaptioningError
+from captioning.metrics import headline_metrics
 from captioning.runs import (
     Comparison,
     Run,
@@ -25,8 +26,7 @@ from pages.ui.wording import plain
 __all__ = ["show_chart", "show_downloads", "show_model", "show_table"]
 
 _FIGURES = {
-    "CIDEr on dev": "cider",
-    "BLEU-4 on dev": "bleu_4",
+    **{f"{metric.label} on dev": metric.name for metric in headline_metrics()},
     "Dev loss": "dev_loss",
     "Training loss": "loss",
 }
@@ -37,11 +37,8 @@ def show_table(found: Comparison) -> None:
     rows = {plain(name): [_setting(v) for v in values] for name, values in found.settings.items()}
     for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
         rows[name] = [str(result[key] or "–") for result in found.results]
-    for name, key, digits in (
-        ("BLEU-4", "bleu_4", 1),
-        ("CIDEr", "cider", 1),
-        ("Dev loss", "dev_loss", 3),
-    ):
+    scores = [(metric.label, metric.name, 1) for metric in headline_metrics()]
+    for name, key, digits in (*scores, ("Dev loss", "dev_loss", 3)):
         rows[name] = [_figure(result[key], digits) for result in found.results]
     rows["State"] = [run.status.state for run in found.runs]
     rows["Training time"] = [clock(result["seconds"]) for result in found.results]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from captioning.errors import CaptioningError
+from captioning.metrics import headline_metrics
 from captioning.runs import STARTABLE, Curves, Run, Runs, alarms_of, read_curves
 from pages.train import charts
 from pages.train.cache import all_runs, small_photos, start_again
@@ -109,8 +110,10 @@ def show_standing(run: Run, curves: Curves) -> None:
     figures = {
         "Epoch": f"{min(status.epoch, status.epochs)} of {status.epochs}",
         "Loss": f"{status.loss:.3f}" if status.loss is not None else "–",
-        "BLEU-4": f"{last['bleu_4']:.1f}" if last else "–",
-        "CIDEr": f"{last['cider']:.1f}" if last else "–",
+        **{
+            metric.label: f"{last[metric.name]:.1f}" if last and metric.name in last else "–"
+            for metric in headline_metrics()
+        },
         **_exact(run, last),
         "Steps a second": f"{status.rate:.1f}" if run.live and status.rate else "–",
         "Time left": clock(status.seconds_left if run.live else None),

@@ -5,9 +5,8 @@ import pytest
 
 from captioning.errors import ConfigError
 from captioning.evaluation import PhotoScores, compare, intervals, score_photos
-from captioning.evaluation.photo_scores import MEASURES, bleu_of_counts
 from captioning.evaluation.resampling import holm
-from captioning.metrics import bleu_from_statistics, score_captions
+from captioning.metrics import METRICS, bleu_from_statistics, bleu_of_counts, score_captions
 
 WORDS = "a the red blue dog cat runs sits on grass sand big small and".split()
 
@@ -33,17 +32,17 @@ def scores():
 def test_the_photos_together_score_what_the_corpus_does(scores):
     _, said, references = corpus(30)
     expected = score_captions(said, references).as_dict()
-    for name in MEASURES:
+    for name in METRICS:
         assert scores.figures[name] == pytest.approx(expected[name], abs=1e-9)
 
 
 def test_bleu_of_many_sums_is_that_of_each_sum():
     random = np.random.default_rng(3)
-    rows = score_photos(*corpus(12)).counts
+    rows = score_photos(*corpus(12)).rows["bleu_4"]
     counts = random.integers(0, 3, (40, 12)) @ rows
     counts = np.concatenate([counts, [[0, 0, 0, 0, 1, 1, 1, 1, 0, 5]], rows])
     for row, found in zip(counts, bleu_of_counts(counts), strict=True):
-        assert found == pytest.approx(100 * np.array(bleu_from_statistics(row).bleu))
+        assert found == pytest.approx(np.array(bleu_from_statistics(row).bleu))
 
 
 def test_photos_drawn_twice_count_twice(scores):
@@ -56,13 +55,13 @@ def test_photos_drawn_twice_count_twice(scores):
         assert found["bleu_2"][draw] == pytest.approx(bleu.bleu_2)
         assert found["rouge_l"][draw] == pytest.approx(bleu.rouge_l)
         # CIDEr-D keeps the rarity of n-grams in all the photos, so it is the mean of these.
-        assert found["cider"][draw] == pytest.approx(scores.cider[chosen].mean())
+        assert found["cider"][draw] == pytest.approx(scores.per_photo("cider")[chosen].mean())
 
 
 def test_intervals_equal_those_of_a_plain_loop(scores):
     found = intervals(scores, samples=60, seed=5)
     draws = np.random.default_rng(5).multinomial(30, [1 / 30] * 30, 60)
-    for name in MEASURES:
+    for name in METRICS:
         values = [scores.weighted(row[None].astype(float))[name][0] for row in draws]
         assert found[name] == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
         assert found[name].low <= scores.figures[name] <= found[name].high or name == "bleu_4"
@@ -113,8 +112,11 @@ def test_a_better_model_is_told():
 def test_swapping_equals_a_plain_loop(scores):
     """The p-value by hand: captions swapped photo by photo, ROUGE-L compared as a mean."""
     other = score_photos(corpus(30)[0], sentences(np.random.default_rng(9), 30), corpus(30)[2])
-    found = compare(scores, other, samples=100, seed=4).differences[MEASURES.index("rouge_l")]
-    random, difference = np.random.default_rng(5), other.rouge_l - scores.rouge_l
+    found = compare(scores, other, samples=100, seed=4).differences[list(METRICS).index("rouge_l")]
+    random, difference = (
+        np.random.default_rng(5),
+        other.per_photo("rouge_l") - scores.per_photo("rouge_l"),
+    )
     swapped = random.integers(0, 2, (100, 30))
     made = np.abs(((1 - 2 * swapped) * difference).mean(axis=1))
     expected = ((made >= abs(difference.mean()) - 1e-9).sum() + 1) / 101
@@ -133,13 +135,14 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order():
 
 
 def test_other_photos_do_not_compare(scores):
-    fewer = PhotoScores(scores.names[1:], scores.counts[1:], scores.rouge_l[1:], scores.cider[1:])
+    fewer = PhotoScores(scores.names[1:], {name: rows[1:] for name, rows in scores.rows.items()})
     with pytest.raises(ConfigError, match="different photos"):
         compare(scores, fewer)
 
 
 def test_best_first_orders_by_cider_and_then_rouge():
     scores = PhotoScores(
-        tuple("abcd"), np.zeros((4, 10), int), np.array([1.0, 9, 5, 7]), np.array([2.0, 0, 3, 0])
+        tuple("abcd"),
+        {"rouge_l": np.array([[1.0], [9], [5], [7]]), "cider": np.array([[2.0], [0], [3], [0]])},
     )
     assert scores.best_first().tolist() == [2, 0, 1, 3]

@@ -5,10 +5,24 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from captioning.bundle import score_table
 from captioning.errors import ConfigError
-from captioning.metrics import cider, corpus_bleu, rouge_l, score_captions
+from captioning.evaluation import captions_csv, compare, intervals, score_photos
+from captioning.metrics import (
+    METRICS,
+    Metric,
+    cider,
+    corpus_bleu,
+    format_headline,
+    register_metric,
+    rouge_l,
+    score_captions,
+)
+from captioning.runs.curves import Curves
+from captioning.runs.exports import epochs_csv
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/coco_scores.json"
@@ -156,3 +170,60 @@ def test_a_person_scored_against_four_others_on_flickr8k():
     assert scores.n == 1000
     assert ours == pytest.approx([63.6413, 44.5778, 30.5490, 20.9457], abs=0.05)
     assert [scores.rouge_l, scores.cider] == pytest.approx([48.7592, 78.8743], abs=0.05)
+
+
+@pytest.fixture
+def word_share():
+    """A metric from outside the package: the share of the hypothesis' words in the references."""
+
+    def statistics(hypotheses, references):
+        pairs = zip(hypotheses, references, strict=True)
+        shares = [
+            np.mean([word in set().union(*texts) for word in words]) for words, texts in pairs
+        ]
+        return np.array(shares)[:, None]
+
+    metric = Metric(
+        name="word_share",
+        label="Word share",
+        help="Words that occur in a reference.",
+        order=55,
+        statistics=statistics,
+        headline=True,
+    )
+    register_metric(metric)
+    yield metric
+    del METRICS["word_share"]
+
+
+def test_a_registered_metric_is_scored_compared_and_shown_everywhere(word_share):
+    names, texts, references = ["a", "b"], ["a dog runs", "two cats"], [["a dog"], ["two cats sit"]]
+    scores = score_photos(names, texts, references)
+    assert list(METRICS) == [
+        "bleu_1",
+        "bleu_2",
+        "bleu_3",
+        "bleu_4",
+        "rouge_l",
+        "word_share",
+        "cider",
+    ]
+    assert scores.figures["word_share"] == pytest.approx(100 * (2 / 3 + 1) / 2)
+    assert score_captions(texts, references).word_share == pytest.approx(
+        scores.figures["word_share"]
+    )
+    assert intervals(scores)["word_share"].high == pytest.approx(100)
+    assert [d.measure for d in compare(scores, scores).differences] == list(METRICS)
+    assert captions_csv(texts, scores, set()).decode("utf-8-sig").startswith(
+        "photo,caption,bleu_1,bleu_2,bleu_3,bleu_4,rouge_l,word_share,cider,words"
+    )
+    evaluation = {"data": "d", "split": "dev", "images": 2, "beam_width": 1, "length_penalty": 0}
+    table = score_table([{**evaluation, **scores.figures}])
+    assert "| ROUGE-L | Word share | CIDEr |" in table and "| 83.3 |" in table
+    assert "Word share 83.3" in format_headline(scores.figures)
+    assert "word_share" in epochs_csv(Curves()).split(",")
+
+
+def test_a_metric_is_registered_once(word_share):
+    with pytest.raises(ConfigError, match="word_share"):
+        register_metric(word_share)

@@ -14,8 +14,9 @@ from captioning.evaluation import (
     make_baselines,
 )
 from captioning.evaluation.baselines import NEAREST
+from captioning.metrics import METRICS
 from pages.caption.evaluation.hypotheses import Judged, Key, Task, judge, written
-from pages.caption.evaluation.scores import MEASURE_NAMES, choose_measure, interval_chart
+from pages.caption.evaluation.scores import choose_measure, interval_chart
 from pages.ui import cache
 from pages.ui.progress import features_of, stoppable
 from pages.ui.queue import Memory
@@ -81,7 +82,7 @@ def compare_with(page: str, task: Task, judged: Judged, models: Mapping[str, Bun
     st.subheader(plain(found.verdict(other, own)), anchor=False)
     st.table(
         {
-            "Measure": [MEASURE_NAMES[d.measure] for d in found.differences],
+            "Measure": [METRICS[d.measure].label for d in found.differences],
             plain(other): [f"{d.first:.1f}" for d in found.differences],
             plain(own): [f"{d.second:.1f}" for d in found.differences],
             "Gain": [f"{d.gain:+.1f}" for d in found.differences],
@@ -95,7 +96,7 @@ def compare_with(page: str, task: Task, judged: Judged, models: Mapping[str, Bun
     )
     st.caption(
         "By chance: how often swapping the two models' captions, photo by photo at random, makes "
-        "a difference at least this large in 1,000 tries, corrected for looking at six measures "
+        "a difference at least this large in 1,000 tries, corrected for looking at several metrics "
         "(approximate randomisation, Holm). Below 5% a difference counts as real."
     )
 
@@ -128,7 +129,7 @@ def _draw(measure: str, own: str, judged: Judged, made: list[Baseline]) -> None:
         edges[baseline.name] = intervals(baseline.scores)[measure]
     chart = interval_chart(list(figures), figures, edges, own)
     spoken = ", ".join(f"{name} {score:.1f}" for name, score in figures.items())
-    st.altair_chart(chart, alt=f"{MEASURE_NAMES[measure]}: {spoken}.")
+    st.altair_chart(chart, alt=f"{METRICS[measure].label}: {spoken}.")
 
 
 @st.cache_data(max_entries=12, show_spinner="Swapping captions at random…")

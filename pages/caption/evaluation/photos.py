@@ -15,6 +15,7 @@ from captioning.evaluation import (
     score_photos,
 )
 from captioning.images import read_image
+from captioning.metrics import METRICS
 from captioning.text import clean
 from pages.caption.evaluation.hypotheses import Judged, Task
 from pages.ui import cache
@@ -47,7 +48,7 @@ def show_extremes(page: str, task: Task, judged: Judged) -> None:
 
     def note(place: int) -> str:
         number = shown[place]
-        figure = judged.scores.cider[number]
+        figure = judged.scores.per_photo("cider")[number]
         return f"**{plain(judged.captions[number])}**  \nCIDEr-D {figure:.0f}"
 
     st.caption(
@@ -119,9 +120,10 @@ def _show_table(task: Task, done: Sequence[Altered]) -> None:
     st.table(
         {
             "The photo": list(ALTERATIONS),
-            "BLEU-4": [f"{scores[name].figures['bleu_4']:.1f}" for name in ALTERATIONS],
-            "ROUGE-L": [f"{scores[name].figures['rouge_l']:.1f}" for name in ALTERATIONS],
-            "CIDEr-D": [f"{scores[name].figures['cider']:.1f}" for name in ALTERATIONS],
+            **{
+                metric.label: [f"{scores[name].figures[key]:.1f}" for name in ALTERATIONS]
+                for key, metric in METRICS.items()
+            },
             "same caption": [f"{same[name]:.0%}" for name in ALTERATIONS],
             "a real difference": [verdict(name) for name in ALTERATIONS],
         },

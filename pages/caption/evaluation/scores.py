@@ -6,32 +6,23 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from captioning.bundle.scores import MEASURES
 from captioning.evaluation import Interval
+from captioning.metrics import METRICS
 from pages.caption.evaluation.hypotheses import Judged, Task
 from pages.ui.decoding_settings import how_chosen
 from pages.ui.wording import plain
 
-__all__ = ["MEASURE_NAMES", "choose_measure", "interval_chart", "show_scores"]
-
-MEASURE_NAMES = {
-    "bleu_1": "BLEU-1",
-    "bleu_2": "BLEU-2",
-    "bleu_3": "BLEU-3",
-    "bleu_4": "BLEU-4",
-    "rouge_l": "ROUGE-L",
-    "cider": "CIDEr-D",
-}
+__all__ = ["choose_measure", "interval_chart", "show_scores"]
 
 
 def show_scores(task: Task, judged: Judged) -> None:
-    """Show the six scores with their intervals, and what the sentences are like."""
+    """Show the scores with their intervals, and what the sentences are like."""
     figures = judged.scores.figures
-    with st.grid(6, min_column_width=120):
-        for name in MEASURES:
+    with st.grid(len(METRICS), min_column_width=120):
+        for name, metric in METRICS.items():
             low, high = judged.intervals[name]
             with st.container(gap="xsmall"):
-                st.metric(MEASURE_NAMES[name], f"{figures[name]:.1f}")
+                st.metric(metric.label, f"{figures[name]:.1f}", help=metric.help)
                 st.caption(f"{low:.1f} to {high:.1f}")
     st.caption(
         f"**{plain(task.bundle.name)}** on the {len(judged.captions):,} {task.split} photos of "
@@ -43,13 +34,13 @@ def show_scores(task: Task, judged: Judged) -> None:
 
 
 def choose_measure(page: str) -> str:
-    """Ask which of the six measures to look at."""
+    """Ask which metric to look at."""
     return st.segmented_control(
         "Measure",
-        MEASURES,
+        list(METRICS),
         default="cider",
         required=True,
-        format_func=MEASURE_NAMES.__getitem__,
+        format_func=lambda name: METRICS[name].label,
         label_visibility="collapsed",
         key=f"{page}.measure",
         bind="query-params",
