@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from captioning import __version__, cli
 from captioning.errors import CaptioningError
+from captioning.plugins import load_plugins
 
 # TensorFlow reads this when it is imported; its notes to developers are nothing for a terminal.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
     )
     parser.add_argument("--version", action="version", version=f"captioning {__version__}")
+    try:
+        load_plugins()  # their metrics and kinds are choices of the commands
+    except CaptioningError as error:
+        print(error, file=sys.stderr)
+        return 1
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in cli.ALL:
         command.add_to(subparsers)

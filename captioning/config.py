@@ -35,6 +35,12 @@ __all__ = [
 MAX_BYTES = 10_000_000
 """Of a file of settings."""
 
+DECODER_KINDS = ["merge", "inject", "attention"]
+"""`captioning.decoders.register_decoder` adds to them."""
+
+STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
+"""What each recurrent cell carries from word to word."""
+
 MOST_REQUIRED_WORDS = 4
 """The search keeps a beam for each number of required words said so far, so they are few."""
 
@@ -144,14 +150,15 @@ class EncoderConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig(Config):
-    """The LSTM that writes the sentence."""
+    """The recurrent network that writes the sentence."""
 
     kind: str = setting(
         "attention",
         "how the photo reaches the LSTM: merged after it, injected as its first state, "
         "or looked at again for every word",
-        choices=("merge", "inject", "attention"),
+        choices=DECODER_KINDS,
     )
+    cell: str = setting("lstm", "the recurrent cell that reads the words", choices=tuple(STATES))
     embedding_size: int = setting(256, "numbers that stand for a word", at_least=4, at_most=2048)
     units: int = setting(384, "size of the LSTM's memory", at_least=4, at_most=2048)
     heads: int = setting(4, "attention heads (attention only)", at_least=1, at_most=16)
@@ -169,6 +176,16 @@ class DecoderConfig(Config):
             raise ConfigError(
                 f"units must be a multiple of heads, got {self.units} units and {self.heads} heads."
             )
+
+    @property
+    def cell_name(self) -> str:
+        """The cell with its article, such as "an LSTM"."""
+        return f"an {self.cell.upper()}" if self.cell == "lstm" else f"a {self.cell.upper()}"
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """What the cell carries from word to word: "hidden" and, for an LSTM, "cell"."""
+        return STATES[self.cell]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from captioning.bundle import Bundle, find_bundles, rename_bundle, unpublish_bundle
 from captioning.cli.terminal import print_json
+from captioning.metrics import format_headline
 
 __all__ = ["add_to"]
 
@@ -44,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         for score in bundle.scores():
             print(
                 f"  {score['data']} {score['split']}, {score['images']:,} photos, "
-                f"beam {score['beam_width']}: BLEU-4 {score['bleu_4']:.1f}, "
-                f"CIDEr {score['cider']:.1f}"
+                f"beam {score['beam_width']}: {format_headline(score)}"
             )
     return 0
 
@@ -80,6 +80,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "encoder": bundle.encoder.name,
         "layer": bundle.encoder.layer,
         "decoder": bundle.decoder.kind,
+        "cell": bundle.decoder.cell,
         "words": len(bundle.vocabulary),
         "folder": str(bundle.folder),
         "published": None if bundle.published is None else vars(bundle.published),

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from captioning.config import DecoderConfig
-from captioning.decoders.base import Decoder, FeatureShape, Memory, State
+from captioning.decoders.base import Decoder, FeatureShape, Memory
 from captioning.errors import ConfigError
 
 __all__ = ["AttentionDecoder"]
@@ -39,8 +39,7 @@ class AttentionDecoder(Decoder):
         units = config.units
         self.region_dropout = keras.layers.Dropout(config.dropout, name="region_dropout")
         self.regions = keras.layers.Dense(units, activation="relu", name="regions")
-        self.photo_hidden = keras.layers.Dense(units, activation="tanh", name="photo_hidden")
-        self.photo_cell = keras.layers.Dense(units, name="photo_cell")
+        self.make_first_state()
         self.query = keras.layers.Dense(units, use_bias=False, name="query")
         self.key = keras.layers.Dense(units, use_bias=False, name="key")
         self.value = keras.layers.Dense(units, name="value")
@@ -55,15 +54,10 @@ class AttentionDecoder(Decoder):
             "keys": self._split(self.key(regions)),
             "values": self._split(self.value(regions)),
             "mean": mean,
-            "hidden": self.photo_hidden(mean),
-            "cell": self.photo_cell(mean),
+            **self.first_state(mean),
         }
 
-    def initial_state(self, memory: Memory, copies: int) -> State:
-        """Begin with the mean of the regions."""
-        return self.repeated(memory["hidden"], copies), self.repeated(memory["cell"], copies)
-
-    def lstm_inputs(self, words: Any, memory: Memory) -> Any:
+    def cell_inputs(self, words: Any, memory: Memory) -> Any:
         """Put the mean of the regions beside every word."""
         shape = (*ops.shape(words)[:3], self.config.units)
         mean = ops.broadcast_to(memory["mean"][:, None, None], shape)

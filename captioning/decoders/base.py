@@ -1,4 +1,4 @@
-"""What all decoders share: word embedding, the LSTM, and the face that training and search use.
+"""What all decoders share: word embedding, recurrent cell, and what training and search call.
 
 Shapes: B photos, N captions of each photo (its references in training, its beams in search),
 T steps, R regions, D feature, U units, V vocabulary.  Keeping N beside B lets a photo be projected
@@ -18,8 +18,11 @@ __all__ = ["Decoder", "FeatureScaling", "FeatureShape", "Memory", "State"]
 FeatureShape = tuple[int, ...]
 Memory = dict[str, Any]
 """What a decoder keeps of a photo; every tensor's first axis is B."""
-State = tuple[Any, Any]
-"""The LSTM's output and cell state, each float32 `(B, N, U)`."""
+State = tuple[Any, ...]
+"""What the cell carries on, each float32 `(B, N, U)`: an LSTM's output and cell state, a GRU's
+output."""
+
+_CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
 class FeatureScaling(keras.layers.Layer):
@@ -51,10 +54,10 @@ class FeatureScaling(keras.layers.Layer):
 
 
 class Decoder(keras.Model):
-    """An LSTM that reads a caption's words so far and gives the logits of the next one.
+    """A recurrent network that reads a caption's words so far and gives the next one's logits.
 
-    A kind of decoder says what it keeps of a photo (`remember`), how the LSTM begins
-    (`initial_state`), what it reads at each step (`lstm_inputs`) and what it answers (`answer`).
+    A kind of decoder says what it keeps of a photo (`remember`), how the cell begins
+    (`initial_state`), what it reads at each step (`cell_inputs`) and what it answers (`answer`).
     """
 
     def __init__(
@@ -68,8 +71,8 @@ class Decoder(keras.Model):
         self.embedding = keras.layers.Embedding(
             vocabulary_size, config.embedding_size, name="embedding"
         )
-        self.lstm = keras.layers.LSTM(
-            config.units, return_sequences=True, return_state=True, name="lstm"
+        self.recurrent = _CELLS[config.cell](
+            config.units, return_sequences=True, return_state=True, name=config.cell
         )
         self.word_dropout = keras.layers.Dropout(config.dropout, name="word_dropout")
         self.output_dropout = keras.layers.Dropout(config.dropout, name="output_dropout")
@@ -81,14 +84,14 @@ class Decoder(keras.Model):
 
     def initial_state(self, memory: Memory, copies: int) -> State:
         """Return the state before the first word, for `copies` captions of each photo."""
-        raise NotImplementedError
+        return tuple(self.repeated(memory[name], copies) for name in self.config.state_names)
 
-    def lstm_inputs(self, words: Any, memory: Memory) -> Any:
-        """Return what the LSTM reads, `(B, N, T, ...)`, from embedded `words` `(B, N, T, E)`."""
+    def cell_inputs(self, words: Any, memory: Memory) -> Any:
+        """Return what the cell reads, `(B, N, T, ...)`, from embedded `words` `(B, N, T, E)`."""
         return words
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
-        """Combine the LSTM's outputs `(B, N, T, U)` with the photo.
+        """Combine the cell's outputs `(B, N, T, U)` with the photo.
 
         Returns:
             What the vocabulary layer reads, `(B, N, T, H)`, and the attention weights
@@ -100,9 +103,7 @@ class Decoder(keras.Model):
         """Return the unnormalised scores `(..., V)` of all words, from answers `(..., H)`."""
         return self.vocabulary(answers)
 
-    def read(
-        self, memory: Memory, tokens: Any, training: bool = False
-    ) -> tuple[Any, Any, tuple[Any, Any]]:
+    def read(self, memory: Memory, tokens: Any, training: bool = False) -> tuple[Any, Any, State]:
         """Run over whole captions under teacher forcing.
 
         Args:
@@ -111,24 +112,25 @@ class Decoder(keras.Model):
             training: whether to drop numbers at random.
 
         Returns:
-            answers `(B, N, T, H)`, attention weights or None, and the LSTM's last state.
+            answers `(B, N, T, H)`, attention weights or None, and the cell's last state,
+            each part `(B * N, U)`.
         """
         batch, copies, steps = ops.shape(tokens)
         words = self.word_dropout(self.embedding(tokens), training=training)
-        inputs = self.lstm_inputs(words, memory)
+        inputs = self.cell_inputs(words, memory)
         state = [
             ops.reshape(part, (-1, self.config.units))
             for part in self.initial_state(memory, copies)
         ]
-        # Padding stands on the right and the loss leaves it out, so the LSTM needs no mask.
-        outputs, hidden, cell = self.lstm(
+        # Padding stands on the right and the loss leaves it out, so the cell needs no mask.
+        outputs, *last = self.recurrent(
             ops.reshape(inputs, (-1, steps, inputs.shape[-1])),
             initial_state=state,
             training=training,
         )
         outputs = ops.reshape(outputs, (batch, copies, steps, self.config.units))
         answers, attention = self.answer(outputs, memory, training=training)
-        return answers, attention, (hidden, cell)
+        return answers, attention, tuple(last)
 
     def call(self, features: Any, tokens: Any, training: bool = False) -> Any:
         """Return logits `(B, N, T, V)` for teacher-forced `tokens` `(B, N, T)`."""
@@ -140,22 +142,36 @@ class Decoder(keras.Model):
 
         Args:
             tokens: int32 `(B, N)`.
-            state: the LSTM's state before them.
+            state: the cell's state before them.
             memory: what `remember` returned.
 
         Returns:
             logits `(B, N, V)`, the state after them, and attention weights `(B, N, R)` or None.
         """
-        inputs = self.lstm_inputs(self.embedding(tokens[:, :, None]), memory)
+        inputs = self.cell_inputs(self.embedding(tokens[:, :, None]), memory)
         flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        hidden, (_, cell) = self.lstm.cell(
+        _, after = self.recurrent.cell(
             flat, [ops.reshape(part, (-1, self.config.units)) for part in state]
         )
         shape = (*ops.shape(tokens), self.config.units)
-        hidden, cell = ops.reshape(hidden, shape), ops.reshape(cell, shape)
-        answers, attention = self.answer(hidden[:, :, None], memory)
+        state = tuple(ops.reshape(part, shape) for part in after)
+        answers, attention = self.answer(state[0][:, :, None], memory)
         weights = None if attention is None else attention[:, :, 0]
-        return self.logits(answers[:, :, 0]), (hidden, cell), weights
+        return self.logits(answers[:, :, 0]), state, weights
+
+    def make_first_state(self) -> None:
+        """Add the layers that turn the photo into the state before the first word."""
+        units = self.config.units
+        self.photo_hidden = keras.layers.Dense(units, activation="tanh", name="photo_hidden")
+        if "cell" in self.config.state_names:
+            self.photo_cell = keras.layers.Dense(units, name="photo_cell")
+
+    def first_state(self, photo: Any) -> Memory:
+        """Return the state before the first word by name, from the photo's vector `(B, D)`."""
+        state = {"hidden": self.photo_hidden(photo)}
+        if "cell" in self.config.state_names:
+            state["cell"] = self.photo_cell(photo)
+        return state
 
     def build_all(self) -> None:
         """Make every weight, by reading one caption of one blank photo."""

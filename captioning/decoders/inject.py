@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from captioning.config import DecoderConfig
-from captioning.decoders.base import Decoder, FeatureShape, Memory, State
+from captioning.decoders.base import Decoder, FeatureShape, Memory
 
 __all__ = ["InjectDecoder"]
 
@@ -23,17 +23,11 @@ class InjectDecoder(Decoder):
     ) -> None:
         super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
         self.photo_dropout = keras.layers.Dropout(config.dropout, name="photo_dropout")
-        self.photo_hidden = keras.layers.Dense(config.units, activation="tanh", name="photo_hidden")
-        self.photo_cell = keras.layers.Dense(config.units, name="photo_cell")
+        self.make_first_state()
 
     def remember(self, features: Any, training: bool = False) -> Memory:
-        """Keep the LSTM's first state, `(B, U)` twice."""
-        pooled = self.photo_dropout(self.pooled(features), training=training)
-        return {"hidden": self.photo_hidden(pooled), "cell": self.photo_cell(pooled)}
-
-    def initial_state(self, memory: Memory, copies: int) -> State:
-        """Begin with the photo."""
-        return self.repeated(memory["hidden"], copies), self.repeated(memory["cell"], copies)
+        """Keep the cell's first state, each part `(B, U)`."""
+        return self.first_state(self.photo_dropout(self.pooled(features), training=training))
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
         """Answer with the LSTM's output as it is."""

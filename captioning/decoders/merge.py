@@ -35,7 +35,7 @@ class MergeDecoder(Decoder):
     def initial_state(self, memory: Memory, copies: int) -> State:
         """Begin with zeros: the LSTM knows nothing of the photo."""
         zeros = ops.zeros_like(self.repeated(memory["photo"], copies))
-        return zeros, zeros
+        return (zeros,) * len(self.config.state_names)
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
         """Add the photo to the LSTM's output, then mix the two by a dense layer."""

@@ -61,8 +61,7 @@ def search_loop(
         return ops.logical_and(beams["t"] < steps, ops.any(beams["scores"] > DEAD / 2))
 
     def advance(beams: Beams) -> Beams:
-        state = beams["hidden"], beams["cell"]
-        logits, state, _ = decoder.step(beams["tokens"], state, memory)
+        logits, state, _ = decoder.step(beams["tokens"], beams["state"], memory)
         # The model's own probabilities of all that can be said at all: steering comes after.
         log_probs = ops.log_softmax(logits + mask, axis=-1)
         choice = choose(
@@ -88,8 +87,8 @@ def search_loop(
 def _start(decoder: Decoder, memory: Any, width: int, wanted: int, *, first_alone: bool) -> Beams:
     """Return the beams before the first word."""
     beams, steps = width * (wanted + 1), decoder.config.max_length
-    hidden, cell = decoder.initial_state(memory, beams)
-    photos = ops.shape(hidden)[0]
+    state = decoder.initial_state(memory, beams)
+    photos = ops.shape(state[0])[0]
     scores = ops.zeros((photos, beams))
     if first_alone:
         scores = scores + ops.where(ops.arange(beams) == 0, 0.0, DEAD)
@@ -100,8 +99,7 @@ def _start(decoder: Decoder, memory: Any, width: int, wanted: int, *, first_alon
     start: Beams = {
         "t": ops.convert_to_tensor(0, "int32"),
         "tokens": ops.full((photos, beams), BOS, dtype="int32"),
-        "hidden": hidden,
-        "cell": cell,
+        "state": state,
         "scores": scores,
         "room": ops.full((photos,), width, dtype="int32"),
         "record": tuple(record),
@@ -111,7 +109,7 @@ def _start(decoder: Decoder, memory: Any, width: int, wanted: int, *, first_alon
     return start
 
 
-def _continued(beams: Beams, state: tuple[Any, Any], choice: Choice, required: Any) -> Beams:
+def _continued(beams: Beams, state: tuple[Any, ...], choice: Choice, required: Any) -> Beams:
     """Return the beams after a choice: ended ones leave, the others take over their parents'."""
     parents, tokens = ops.cast(choice.parents, "int32"), ops.cast(choice.tokens, "int32")
     alive = choice.scores > DEAD / 2
@@ -125,8 +123,7 @@ def _continued(beams: Beams, state: tuple[Any, Any], choice: Choice, required: A
     following: Beams = {
         "t": beams["t"] + 1,
         "tokens": tokens,
-        "hidden": inherited(state[0]),
-        "cell": inherited(state[1]),
+        "state": tuple(inherited(part) for part in state),
         "scores": ops.where(done, DEAD, choice.scores),
         "room": room,
         "record": _written(beams, choice, parents, tokens),

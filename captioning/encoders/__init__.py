@@ -15,6 +15,10 @@ from captioning.encoders.registry import (
     EncoderSpec,
     LayerSpec,
     encoder_key,
+    feature_shape,
+    pooled,
+    regions,
+    register_encoder,
     resolve,
 )
 
@@ -29,7 +33,11 @@ __all__ = [
     "LayerSpec",
     "PhotoEncoder",
     "encoder_key",
+    "feature_shape",
     "load_encoder",
+    "pooled",
+    "regions",
+    "register_encoder",
     "resolve",
 ]
 

@@ -49,6 +49,11 @@ def build_compact(config: EncoderConfig) -> keras.Model:
     return keras.Model(pixels, regions, name="compact")
 
 
+def build_encoder(config: EncoderConfig, random_weights: bool) -> keras.Model:
+    """Build the network as the registry asks for it; its weights come from a model."""
+    return build_compact(config)
+
+
 def _separable(x: Any, channels: int, stride: int, name: str) -> Any:
     """ReLU, a 3x3 depthwise and a 1x1 pointwise convolution, batch normalisation."""
     x = layers.Activation("relu", name=f"{name}_relu")(x)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from captioning.config import EncoderConfig
 from captioning.encoders.torch_file import read_state_dict
 from captioning.errors import WeightsError
 
@@ -116,6 +117,16 @@ def load_lite2(size: int) -> keras.Model:
     for variable in network.weights:
         variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
     return network
+
+
+def build_encoder(config: EncoderConfig, random_weights: bool) -> keras.Model:
+    """Build the network as the registry asks for it.
+
+    Raises:
+        WeightsError: as `load_lite2`.
+    """
+    size = int(config.input_size or 224)
+    return build_lite2(size) if random_weights else load_lite2(size)
 
 
 def lite2_arrays() -> dict[str, np.ndarray]:

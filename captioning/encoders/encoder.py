@@ -1,6 +1,7 @@
 """An encoder at work: pixels in, features out, compiled once."""
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 import keras
@@ -10,8 +11,6 @@ from keras import layers, ops
 from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.config import EncoderConfig
-from captioning.encoders.compact import build_compact
-from captioning.encoders.efficientnetlite2 import build_lite2, load_lite2
 from captioning.encoders.photo_encoder import PhotoEncoder
 from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
@@ -63,18 +62,17 @@ def load_encoder(
     """
     config, spec = resolve(config)
     layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
-    if spec.in_bundle:
-        if arrays is None and not random_weights:
-            raise WeightsError(
-                f"The {config.name} encoder has no weights of its own: they come with a model. "
-                "Name a model that has them, or train one."
-            )
-        network = build_compact(config)
+    if spec.in_bundle and arrays is None and not random_weights:
+        raise WeightsError(
+            f"The {config.name} encoder has no weights of its own: they come with a model. "
+            "Name a model that has them, or train one."
+        )
+    if spec.build is not None:
+        build = resolve_name(spec.build) if isinstance(spec.build, str) else spec.build
+        network = build(config, random_weights)
         if arrays is not None:
             assign_weights(network, arrays, source=source)
-        return Encoder(config, network)
-    if config.name == "efficientnetlite2":
-        return Encoder(config, build_lite2(size) if random_weights else load_lite2(size))
+        return Encoder(config, _in_rows(network))
     if random_weights:
         inner = cut_at(build_application(spec, layer, size), layer)
     else:
@@ -98,7 +96,13 @@ def _from_pixels(inner: keras.Model, module: str | None, size: int) -> keras.Mod
     """Put preprocessing before a network, and lay a map out as a row of regions after it."""
     pixels = keras.Input((size, size, 3), name="pixels")
     x = Preprocessing(module)(pixels) if module else pixels
-    x = inner(x)
-    if len(x.shape) == 4:
-        x = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
-    return keras.Model(pixels, x, name=inner.name)
+    return _in_rows(keras.Model(pixels, inner(x), name=inner.name))
+
+
+def _in_rows(network: keras.Model) -> keras.Model:
+    """Lay a map `(B, S, S, D)` out as a row of regions `(B, R, D)`."""
+    x = network.output
+    if len(x.shape) != 4:
+        return network
+    rows = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
+    return keras.Model(network.input, rows, name=network.name)

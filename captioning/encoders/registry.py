@@ -5,15 +5,27 @@ Nothing here imports Keras, so pages can list encoders at no cost.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from captioning.config import EncoderConfig
 from captioning.errors import ConfigError
 
-__all__ = ["COMPACT_BLOCKS", "ENCODERS", "EncoderSpec", "LayerSpec", "encoder_key", "resolve"]
+__all__ = [
+    "COMPACT_BLOCKS",
+    "ENCODERS",
+    "EncoderSpec",
+    "LayerSpec",
+    "encoder_key",
+    "feature_shape",
+    "pooled",
+    "regions",
+    "register_encoder",
+    "resolve",
+]
 
 PREPROCESSING = "squash-bicubic"
 """How a photo becomes a square: squashed, not cropped, as the training photos were."""
@@ -22,18 +34,58 @@ COMPACT_BLOCKS = (1, 2, 3, 2)
 """Residual convolutions in each stage of the compact encoder, after the one that halves the map."""
 
 
+Shape = Callable[[EncoderConfig, int], tuple[int, ...]]
+"""Takes the settings and the input size in pixels; returns `(R, D)`, or `(D,)` if pooled."""
+
+
+def regions(side: Callable[[int], int], channels: int) -> Shape:
+    """Describe a map: `side` returns how many regions stand in a row for an input size."""
+    return lambda config, size: (side(size) ** 2, channels)
+
+
+def pooled(channels: int) -> Shape:
+    """Describe a layer that gives one vector."""
+    return lambda config, size: (channels,)
+
+
+def _halved(times: int) -> Callable[[int], int]:
+    """Return what is left of a side that is halved with padding."""
+    return lambda size: -(-size // 2**times)
+
+
+def _compact(config: EncoderConfig, size: int) -> tuple[int, ...]:
+    side = -(-size // 2)
+    for _ in COMPACT_BLOCKS:
+        side = -(-side // 2) if side > 8 else side
+    return side * side, 16 * config.width
+
+
+def _xception_side(size: int) -> int:
+    return _halved(4)((size - 1) // 2 - 2)
+
+
+def _inception_side(size: int) -> int:
+    side = (size - 1) // 2 - 2
+    side = (side - 1) // 2 - 2
+    for _ in range(3):
+        side = (side - 1) // 2
+    return side
+
+
 @dataclass(frozen=True)
 class LayerSpec:
     """A layer whose output serves as features.
 
     Attributes:
         keras_name: the layer in the Keras model.
+        shape: of the features; see `regions` and `pooled`.
         top: whether it needs the model with its fully connected layers.
         partial: a weight file that holds only the layers up to this one.
         takes_input: use what enters the layer and not what leaves it.
     """
 
     keras_name: str
+    shape: Shape
     top: bool = False
     partial: str | None = None
     takes_input: bool = False
@@ -52,6 +104,12 @@ class EncoderSpec:
         reference: the paper.
         smallest: side of the smallest square it can read, in pixels.
         in_bundle: whether a model brings the weights along, because this project trained them.
+        build: for a network from outside `keras.applications`, a function or its address
+            ("package.module:function") that takes the settings and whether to take random weights,
+            and returns a Keras model from pixels 0 to 255, `(B, S, S, 3)`, to features.
+        photos_per_second: that one core encodes; estimates use it until it is measured.
+        tutorial_template: the template with which the tutorials' script rebuilds the network; None
+            if there is none.
     """
 
     application: str | None
@@ -62,6 +120,9 @@ class EncoderSpec:
     reference: str
     smallest: int = 32
     in_bundle: bool = False
+    build: str | Callable[[EncoderConfig, bool], Any] | None = None
+    photos_per_second: float = 7.0
+    tutorial_template: str | None = None
 
     @property
     def default_layer(self) -> str:
@@ -76,18 +137,23 @@ ENCODERS: dict[str, EncoderSpec] = {
         application=None,
         module=None,
         input_size=224,
-        layers={"map": LayerSpec("map")},
+        layers={"map": LayerSpec("map", _compact)},
         files=None,
         reference="in the manner of Xception; trained by this project",
         in_bundle=True,
+        build="captioning.encoders.compact:build_encoder",
+        photos_per_second=60.0,
+        tutorial_template="compact",
     ),
     "efficientnetlite2": EncoderSpec(
         application=None,
         module=None,
         input_size=224,
-        layers={"map": LayerSpec("map")},
+        layers={"map": LayerSpec("map", regions(_halved(5), 1280))},
         files=None,
         reference="Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite2, 2020",
+        build="captioning.encoders.efficientnetlite2:build_encoder",
+        photos_per_second=30.0,
     ),
     "xception": EncoderSpec(
         application="Xception",
@@ -97,10 +163,11 @@ ENCODERS: dict[str, EncoderSpec] = {
             # The last residual sum: what enters block 14 has no name of its own in Keras.
             "block13": LayerSpec(
                 "block14_sepconv1",
+                regions(_xception_side, 1024),
                 takes_input=True,
                 partial="xception_imagenet_upto_block13.weights.h5",
             ),
-            "avg_pool": LayerSpec("avg_pool"),
+            "avg_pool": LayerSpec("avg_pool", pooled(2048)),
         },
         files=(
             (f"xception_{_KERNELS}_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
@@ -108,57 +175,103 @@ ENCODERS: dict[str, EncoderSpec] = {
         ),
         reference="Chollet 2017, https://arxiv.org/abs/1610.02357",
         smallest=71,
+        photos_per_second=6.0,
+        tutorial_template="application",
     ),
     "vgg16": EncoderSpec(
         application="VGG16",
         module="vgg16",
         input_size=224,
         layers={
-            "block5_conv3": LayerSpec("block5_conv3"),
-            "block5_pool": LayerSpec("block5_pool"),
-            "fc2": LayerSpec("fc2", top=True),
+            "block5_conv3": LayerSpec("block5_conv3", regions(lambda size: size // 16, 512)),
+            "block5_pool": LayerSpec("block5_pool", regions(lambda size: size // 32, 512)),
+            "fc2": LayerSpec("fc2", pooled(4096), top=True),
         },
         files=(
             (f"vgg16_{_KERNELS}_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
             (f"vgg16_{_KERNELS}.h5", "64373286793e3c8b2b4e3219cbf3544b"),
         ),
         reference="Simonyan and Zisserman 2015, https://arxiv.org/abs/1409.1556",
+        photos_per_second=3.0,
+        tutorial_template="application",
     ),
     "efficientnetv2b0": EncoderSpec(
         application="EfficientNetV2B0",
         module=None,
         input_size=224,
-        layers={"map": LayerSpec("top_activation")},
+        layers={"map": LayerSpec("top_activation", regions(_halved(5), 1280))},
         files=(
             ("efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
             ("efficientnetv2-b0.h5", "21ecbf6da12460d5c40bb2f29ceb2188"),
         ),
         reference="Tan and Le 2021, https://arxiv.org/abs/2104.00298",
+        photos_per_second=30.0,
+        tutorial_template="application",
     ),
     "resnet50": EncoderSpec(
         application="ResNet50",
         module="resnet50",
         input_size=224,
-        layers={"map": LayerSpec("conv5_block3_out")},
+        layers={"map": LayerSpec("conv5_block3_out", regions(_halved(5), 2048))},
         files=(
             (f"resnet50_{_KERNELS}_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
             (f"resnet50_{_KERNELS}.h5", "2cb95161c43110f7111970584f804107"),
         ),
         reference="He et al. 2016, https://arxiv.org/abs/1512.03385",
+        tutorial_template="application",
     ),
     "inceptionv3": EncoderSpec(
         application="InceptionV3",
         module="inception_v3",
         input_size=299,
-        layers={"map": LayerSpec("mixed10")},
+        layers={"map": LayerSpec("mixed10", regions(_inception_side, 2048))},
         files=(
             (f"inception_v3_{_KERNELS}_notop.h5", "bcbd6486424b2319ff4ef7d526e38f63"),
             (f"inception_v3_{_KERNELS}.h5", "9a0d58056eeedaa3f26cb7ebd46da564"),
         ),
         reference="Szegedy et al. 2016, https://arxiv.org/abs/1512.00567",
         smallest=75,
+        tutorial_template="application",
     ),
 }
+"""All encoders by name; `register_encoder` adds to them."""
+
+
+def register_encoder(name: str, spec: EncoderSpec) -> None:
+    """Add an encoder, so that settings, commands and pages offer it from now on.
+
+    >>> def build(config, random_weights):
+    ...     pixels = keras.Input((config.input_size, config.input_size, 3))
+    ...     return keras.Model(pixels, keras.layers.AveragePooling2D(32)(pixels))
+    >>> tiny = EncoderSpec(
+    ...     None, None, 224, {"map": LayerSpec("map", regions(lambda size: size // 32, 3))}, None,
+    ...     reference="the mean colour of each square", build=build)
+    >>> register_encoder("colours", tiny)
+    >>> feature_shape(EncoderConfig(name="colours"))
+    (49, 3)
+    >>> del ENCODERS["colours"]
+
+    Raises:
+        ConfigError: there is an encoder of that name, or it has no layer.
+    """
+    if name in ENCODERS:
+        raise ConfigError(f"There is an encoder '{name}' already. Choose another name.")
+    if not spec.layers:
+        raise ConfigError(f"The encoder '{name}' has no layer. Name at least one.")
+    ENCODERS[name] = spec
+
+
+def feature_shape(config: EncoderConfig) -> tuple[int, ...]:
+    """Return the shape of a photo's features without building the network.
+
+    Returns:
+        `(R, D)` for a map of R regions, `(D,)` if pooled.
+
+    Raises:
+        ConfigError: the encoder, its layer or its size is unknown.
+    """
+    config, spec = resolve(config)
+    return spec.layers[str(config.layer)].shape(config, int(config.input_size or 0))
 
 
 def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:

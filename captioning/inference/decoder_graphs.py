@@ -30,6 +30,10 @@ class _Sketch:
     def array(self, path: str) -> np.ndarray:
         return np.asarray(self.arrays[f"decoder/{path}"], np.float32)
 
+    def cell(self, name: str) -> np.ndarray:
+        """Return a weight of the recurrent cell: kernel, recurrent_kernel or bias."""
+        return self.array(f"{self.config.cell}/{self.config.cell}_cell/{name}")
+
     def dense(self, layer: str, values: str, activation: str | None = None) -> str:
         bias = f"decoder/{layer}/bias" in self.arrays
         product = self.graph.dense(
@@ -49,8 +53,8 @@ def memory_graph(
 ) -> bytes:
     """Write what a decoder keeps of a photo, and the state before the first word.
 
-    Input: `features`, `(B, R, D)` or `(B, D)`.  Outputs: `hidden` and `cell`, `(B, U)`, and the
-    memory under the names that the step reads.
+    Input: `features`, `(B, R, D)` or `(B, D)`.  Outputs: `hidden` and, for an LSTM, `cell`,
+    `(B, U)`, and the memory under the names that the step reads.
     """
     sketch = _Sketch(Graph("memory"), config, arrays)
     graph = sketch.graph
@@ -68,14 +72,14 @@ def step_graph(config: DecoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes
     """Write how a decoder reads one word of each caption.
 
     Inputs: `tokens` int64 `(B, K)`; `rows` int64 `(N,)`, which caption of the state before each one
-    continues; `hidden` and `cell` `(M, U)`; `top` int64 `(1,)`; and the memory.  Outputs:
-    `log_probs` `(B, K, V)`; of the `top` likeliest words the `top_log_probs` and `top_words`,
-    `(B, K, top)`; `attention` `(B, K, R)` where there is any; `next_hidden` and `next_cell`
-    `(N, U)`.
+    continues; `hidden` and, for an LSTM, `cell` `(M, U)`; `top` int64 `(1,)`; and the memory.
+    Outputs: `log_probs` `(B, K, V)`; of the `top` likeliest words the `top_log_probs` and
+    `top_words`, `(B, K, top)`; `attention` `(B, K, R)` where there is any; `next_hidden` and
+    `next_cell`, `(N, U)`.
     """
     sketch = _Sketch(Graph("step"), config, arrays)
     graph = sketch.graph
-    outputs = _lstm(sketch)
+    outputs = _CELLS[config.cell](sketch)
     answers, attention = _KINDS[config.kind].answer(sketch, outputs)
     kernel, bias = sketch.array("vocabulary/kernel"), sketch.array("vocabulary/bias")
     logits = graph.dense(answers, kernel, bias + unsayable(len(bias)))
@@ -92,6 +96,45 @@ def step_graph(config: DecoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes
 
 def _lstm(sketch: _Sketch) -> str:
     """Write the LSTM; returns its output `(B, K, U)`."""
+    graph = sketch.graph
+    words, (before, kept_before) = _read(sketch)
+    read = graph.add("Concat", words, before, axis=-1)
+    kernel = np.concatenate([_word_kernel(sketch), sketch.cell("recurrent_kernel")])
+    gates = graph.dense(read, kernel, sketch.cell("bias"))
+    if sketch.config.kind == "attention":
+        gates = graph.add("Add", gates, graph.input("photo_gates"))
+    into, keep, new, out = graph.add_many("Split", 4, gates, axis=-1)
+    kept = graph.add("Mul", graph.add("Sigmoid", keep), kept_before)
+    added = graph.add("Mul", graph.add("Sigmoid", into), graph.add("Tanh", new))
+    cell = graph.add("Add", kept, added)
+    hidden = graph.add("Mul", graph.add("Sigmoid", out), graph.add("Tanh", cell))
+    _hand_on(sketch, hidden, cell)
+    return hidden
+
+
+def _gru(sketch: _Sketch) -> str:
+    """Write the GRU; returns its output `(B, K, U)`."""
+    graph = sketch.graph
+    words, (before,) = _read(sketch)
+    for_read, for_before = sketch.cell("bias")
+    read = graph.dense(words, _word_kernel(sketch), for_read)
+    if sketch.config.kind == "attention":
+        read = graph.add("Add", read, graph.input("photo_gates"))
+    remembered = graph.dense(before, sketch.cell("recurrent_kernel"), for_before)
+    read_keep, read_reset, read_new = graph.add_many("Split", 3, read, axis=-1)
+    old_keep, old_reset, old_new = graph.add_many("Split", 3, remembered, axis=-1)
+    keep = graph.add("Sigmoid", graph.add("Add", read_keep, old_keep))
+    reset = graph.add("Sigmoid", graph.add("Add", read_reset, old_reset))
+    new = graph.add("Tanh", graph.add("Add", read_new, graph.add("Mul", reset, old_new)))
+    # keep * before + (1 - keep) * new
+    difference = graph.add("Sub", before, new)
+    hidden = graph.add("Add", new, graph.add("Mul", keep, difference))
+    _hand_on(sketch, hidden)
+    return hidden
+
+
+def _read(sketch: _Sketch) -> tuple[str, list[str]]:
+    """Return the embedded words `(B, K, E)` and the state that each goes on from, `(B, K, U)`."""
     graph, units = sketch.graph, sketch.config.units
     tokens = graph.input("tokens", "B", "K", dtype="int64")
     rows = graph.input("rows", "N", dtype="int64")
@@ -101,29 +144,31 @@ def _lstm(sketch: _Sketch) -> str:
         own = graph.add("Gather", graph.input(name, "M", units), rows, axis=0)
         return graph.add("Reshape", own, shape)
 
-    embeddings = sketch.array("embedding/embeddings")
-    words = graph.add("Gather", graph.weight(embeddings), tokens, axis=0)
-    read = graph.add("Concat", words, inherited("hidden"), axis=-1)
-    # The rows of the kernel that read the photo are the same at every word: the memory's affair.
-    kernel = sketch.array("lstm/lstm_cell/kernel")[: embeddings.shape[1]]
-    kernel = np.concatenate([kernel, sketch.array("lstm/lstm_cell/recurrent_kernel")])
-    gates = graph.dense(read, kernel, sketch.array("lstm/lstm_cell/bias"))
-    if sketch.config.kind == "attention":
-        gates = graph.add("Add", gates, graph.input("photo_gates"))
-    into, keep, new, out = graph.add_many("Split", 4, gates, axis=-1)
-    kept = graph.add("Mul", graph.add("Sigmoid", keep), inherited("cell"))
-    added = graph.add("Mul", graph.add("Sigmoid", into), graph.add("Tanh", new))
-    cell = graph.add("Add", kept, added)
-    hidden = graph.add("Mul", graph.add("Sigmoid", out), graph.add("Tanh", cell))
-    for name, result in (("next_hidden", hidden), ("next_cell", cell)):
-        graph.output(name, graph.add("Reshape", result, graph.shape(-1, units)))
-    return hidden
+    embeddings = graph.weight(sketch.array("embedding/embeddings"))
+    words = graph.add("Gather", embeddings, tokens, axis=0)
+    return words, [inherited(name) for name in sketch.config.state_names]
+
+
+def _word_kernel(sketch: _Sketch) -> np.ndarray:
+    """Return the rows of the kernel that read words.
+
+    Those that read the photo give the same at every word, so the memory has their product.
+    """
+    return sketch.cell("kernel")[: sketch.config.embedding_size]
+
+
+def _hand_on(sketch: _Sketch, *state: str) -> None:
+    graph = sketch.graph
+    for name, result in zip(sketch.config.state_names, state, strict=True):
+        flat = graph.add("Reshape", result, graph.shape(-1, sketch.config.units))
+        graph.output(f"next_{name}", flat)
 
 
 def _remember_merge(sketch: _Sketch, pooled: str) -> dict[str, str]:
     photo = sketch.dense("photo", pooled, "Relu")
     zeros = sketch.graph.add("ConstantOfShape", sketch.graph.add("Shape", photo))
-    return {"hidden": zeros, "cell": zeros, "photo": _one_for_all(sketch.graph, photo)}
+    state = dict.fromkeys(sketch.config.state_names, zeros)
+    return {**state, "photo": _one_for_all(sketch.graph, photo)}
 
 
 def _answer_merge(sketch: _Sketch, outputs: str) -> tuple[str, None]:
@@ -132,10 +177,14 @@ def _answer_merge(sketch: _Sketch, outputs: str) -> tuple[str, None]:
 
 
 def _remember_inject(sketch: _Sketch, pooled: str) -> dict[str, str]:
-    return {
-        "hidden": sketch.dense("photo_hidden", pooled, "Tanh"),
-        "cell": sketch.dense("photo_cell", pooled),
-    }
+    return _first_state(sketch, pooled)
+
+
+def _first_state(sketch: _Sketch, photo: str) -> dict[str, str]:
+    state = {"hidden": sketch.dense("photo_hidden", photo, "Tanh")}
+    if "cell" in sketch.config.state_names:
+        state["cell"] = sketch.dense("photo_cell", photo)
+    return state
 
 
 def _answer_inject(sketch: _Sketch, outputs: str) -> tuple[str, None]:
@@ -146,11 +195,9 @@ def _remember_attention(sketch: _Sketch, scaled: str) -> dict[str, str]:
     graph = sketch.graph
     regions = sketch.dense("regions", scaled, "Relu")
     mean = graph.add("ReduceMean", regions, axes=[1], keepdims=0)
-    words = sketch.array("embedding/embeddings").shape[1]
-    gates = graph.dense(mean, sketch.array("lstm/lstm_cell/kernel")[words:])
+    gates = graph.dense(mean, sketch.cell("kernel")[sketch.config.embedding_size :])
     return {
-        "hidden": sketch.dense("photo_hidden", mean, "Tanh"),
-        "cell": sketch.dense("photo_cell", mean),
+        **_first_state(sketch, mean),
         "photo_gates": _one_for_all(graph, gates),
         "keys": sketch.heads(sketch.dense("key", regions), (0, 2, 3, 1)),
         "values": sketch.heads(sketch.dense("value", regions), (0, 2, 1, 3)),
@@ -173,6 +220,9 @@ def _answer_attention(sketch: _Sketch, outputs: str) -> tuple[str, str]:
 def _one_for_all(graph: Graph, values: str) -> str:
     """Give `(B, U)` an axis for the captions, `(B, 1, U)`."""
     return graph.add("Unsqueeze", values, graph.shape(1))
+
+
+_CELLS = {"lstm": _lstm, "gru": _gru}
 
 
 @dataclass(frozen=True)

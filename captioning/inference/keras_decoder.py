@@ -60,8 +60,8 @@ class KerasDecoder:
     ) -> tuple[Any, ...]:
         units = self.network.config.units
         shape = (*ops.shape(tokens), units)
-        hidden, cell = (ops.reshape(ops.take(part, rows, axis=0), shape) for part in state)
-        logits, after, attention = self.network.step(tokens, (hidden, cell), memory)
+        before = tuple(ops.reshape(ops.take(part, rows, axis=0), shape) for part in state)
+        logits, after, attention = self.network.step(tokens, before, memory)
         after = tuple(ops.reshape(part, (-1, units)) for part in after)
         log_probs = ops.log_softmax(logits + unsayable(self.vocabulary_size), axis=-1)
         if top is not None:

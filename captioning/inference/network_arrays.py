@@ -18,21 +18,29 @@ def decoder_shapes(
     if config.kind == "merge":
         shapes |= _dense("photo", channels, units) | _dense("merge", units, units)
     elif config.kind == "inject":
-        shapes |= _dense("photo_hidden", channels, units) | _dense("photo_cell", channels, units)
+        shapes |= _first_state(config, channels)
     else:
         reads += units
         shapes |= _dense("regions", channels, units) | _dense("mix", 2 * units, units)
-        for layer in ("photo_hidden", "photo_cell", "value"):
-            shapes |= _dense(layer, units, units)
+        shapes |= _first_state(config, units) | _dense("value", units, units)
         shapes |= {"query/kernel": (units, units), "key/kernel": (units, units)}
+    cell, gates = f"{config.cell}/{config.cell}_cell", (3 if config.cell == "gru" else 4) * units
     shapes |= {
         "embedding/embeddings": (vocabulary_size, words),
-        "lstm/lstm_cell/kernel": (reads, 4 * units),
-        "lstm/lstm_cell/recurrent_kernel": (units, 4 * units),
-        "lstm/lstm_cell/bias": (4 * units,),
+        f"{cell}/kernel": (reads, gates),
+        f"{cell}/recurrent_kernel": (units, gates),
+        # Keras' GRU has a bias for what it reads and another for what it remembers.
+        f"{cell}/bias": (2, gates) if config.cell == "gru" else (gates,),
     }
     shapes |= _dense("vocabulary", units, vocabulary_size)
     return {f"decoder/{path}": shape for path, shape in shapes.items()}
+
+
+def _first_state(config: DecoderConfig, reads: int) -> Shapes:
+    shapes: Shapes = {}
+    for name in config.state_names:
+        shapes |= _dense(f"photo_{name}", reads, config.units)
+    return shapes
 
 
 def compact_shapes(config: EncoderConfig) -> Shapes:

@@ -9,9 +9,6 @@ from captioning.decoding import Beginning, Step
 
 __all__ = ["OnnxDecoder"]
 
-_STATE = ("hidden", "cell")
-_NEXT_STATE = ("next_hidden", "next_cell")
-
 
 class OnnxDecoder:
     """Answers a search from the two graphs of a decoder.
@@ -35,13 +32,14 @@ class OnnxDecoder:
         self.vocabulary_size = vocabulary_size
         self._memory, self._step = memory, step
         self._kept = [output.name for output in memory.get_outputs()]
+        self._state = [name for name in ("hidden", "cell") if name in self._kept]
         self._attends = any(output.name == "attention" for output in step.get_outputs())
 
     def begin(self, features: np.ndarray) -> Beginning:
         """Look at photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
         found = self._memory.run(self._kept, {"features": np.asarray(features, np.float32)})
         memory = dict(zip(self._kept, found, strict=True))
-        return Beginning(memory, [memory.pop(part) for part in _STATE])
+        return Beginning(memory, [memory.pop(part) for part in self._state])
 
     def step(
         self, memory: Any, state: Any, rows: np.ndarray, tokens: np.ndarray, *, top: int | None
@@ -50,18 +48,24 @@ class OnnxDecoder:
         likeliest, attends = top is not None, top is None and self._attends
         wanted = ["top_log_probs", "top_words"] if likeliest else ["log_probs"]
         found = self._step.run(
-            [*_NEXT_STATE, *wanted, *(["attention"] if attends else [])],
+            [
+                *(f"next_{name}" for name in self._state),
+                *wanted,
+                *(["attention"] if attends else []),
+            ],
             {
                 "rows": np.asarray(rows, np.int64),
                 "tokens": np.asarray(tokens, np.int64),
                 "top": np.array([top or 1], np.int64),
-                **dict(zip(_STATE, state, strict=True)),
+                **dict(zip(self._state, state, strict=True)),
                 **memory,
             },
         )
+        parts = len(self._state)
+        log_probs, *rest = found[parts:]
         return Step(
-            log_probs=found[2],
-            words=found[3] if likeliest else None,
-            state=found[:2],
-            attention=found[3] if attends else None,
+            log_probs=log_probs,
+            words=rest[0] if likeliest else None,
+            state=found[:parts],
+            attention=rest[0] if attends else None,
         )

@@ -54,7 +54,7 @@ def _as_keras_has_it(
         logits, state, attention = decoder.step(np.array([[token]], np.int32), state, memory)
         step = {
             "hidden": to_numpy(state[0])[0, 0],
-            "cell": to_numpy(state[1])[0, 0],
+            "cell": to_numpy(state[-1])[0, 0],
             "probability": _shares(to_numpy(logits)[0, 0]),
         }
         if attention is not None:

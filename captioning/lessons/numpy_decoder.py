@@ -16,13 +16,20 @@ import numpy as np
 from captioning.bundle import Bundle
 from captioning.config import DecoderConfig
 from captioning.errors import BundleError
-from captioning.lessons.numpy_lstm import FREE_GATES, CellStep, CellWeights, Switches, lstm_cell
+from captioning.lessons.numpy_lstm import (
+    FREE_GATES,
+    CellStep,
+    CellWeights,
+    Switches,
+    gru_cell,
+    lstm_cell,
+)
 from captioning.vocabulary import BOS, PAD, UNK
 
 __all__ = ["NEVER", "Look", "Memory", "PlainDecoder", "State", "WordStep", "log_softmax", "softmax"]
 
 State = tuple[np.ndarray, np.ndarray]
-"""Hidden and cell state, each float64 `(N, U)`."""
+"""Hidden and cell state, each float64 `(N, U)`; a GRU has one state, which stands for both."""
 
 NEVER = -1e9
 """Added to the logits of marks that are no words: low enough for a probability of 0."""
@@ -114,7 +121,8 @@ class PlainDecoder:
             for path, array in arrays.items()
         }
         names = ("kernel", "recurrent_kernel", "bias")
-        self.weights = CellWeights(*(self._array(f"lstm/lstm_cell/{name}") for name in names))
+        cell = f"{config.cell}/{config.cell}_cell"
+        self.weights = CellWeights(*(self._array(f"{cell}/{name}") for name in names))
         self.embeddings = self._array("embedding/embeddings")
 
     @classmethod
@@ -165,6 +173,8 @@ class PlainDecoder:
         if memory.mean is not None:
             mean = np.broadcast_to(memory.mean, (len(inputs), self.config.units))
             inputs = np.concatenate([inputs, mean], axis=-1)
+        if self.config.cell == "gru":
+            return inputs, gru_cell(inputs, state[0], self.weights)
         return inputs, lstm_cell(inputs, *state, self.weights, switches)
 
     def step(
@@ -182,7 +192,7 @@ class PlainDecoder:
             tokens: int `(N,)`.
             state: before them.
             memory: of the photo.
-            switches: gates to hold.
+            switches: gates of an LSTM to hold.
             force: weights of the regions to look with instead of the model's own, `(R,)` or
                 anything that broadcasts to `(N, H, R)`; of no effect without attention.
         """
@@ -235,7 +245,8 @@ class PlainDecoder:
         return Memory(*self._first_state(mean), mean=mean, keys=keys, values=values)
 
     def _first_state(self, photo: np.ndarray) -> State:
-        return np.tanh(self._dense("photo_hidden", photo)), self._dense("photo_cell", photo)
+        hidden = np.tanh(self._dense("photo_hidden", photo))
+        return hidden, hidden if self.config.cell == "gru" else self._dense("photo_cell", photo)
 
     def _heads(self, values: np.ndarray) -> np.ndarray:
         """Cut the last axis into heads."""

@@ -1,7 +1,7 @@
-"""One step of an LSTM cell in NumPy, with every number on the way kept for looking at.
+"""One step of an LSTM or GRU cell in NumPy, with every number on the way kept for looking at.
 
 Shapes: N sentences, I inputs, U units.  The order of the gates in the weights is Keras': input,
-forget, candidate, output.
+forget, candidate, output; for a GRU update, reset, candidate.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,22 @@ import numpy as np
 
 from captioning.errors import ConfigError
 
-__all__ = ["FREE_GATES", "GATES", "CellStep", "CellWeights", "Switches", "lstm_cell"]
+__all__ = [
+    "FREE_GATES",
+    "GATES",
+    "GRU_GATES",
+    "CellStep",
+    "CellWeights",
+    "Switches",
+    "gru_cell",
+    "lstm_cell",
+]
 
 GATES = ("input", "forget", "candidate", "output")
-"""The four dense layers of a cell, in the order of its weights."""
+"""The four dense layers of an LSTM cell, in the order of its weights."""
+
+GRU_GATES = ("update", "reset", "candidate")
+"""The three dense layers of a GRU cell, in the order of its weights."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,32 @@ def lstm_cell(
     new_cell = values["forget"] * cell + values["input"] * values["candidate"]
     new_hidden = values["output"] * np.tanh(new_cell)
     return CellStep(read, remembered, biases, values, hidden, cell, new_hidden, new_cell, switches)
+
+
+def gru_cell(inputs: np.ndarray, hidden: np.ndarray, weights: CellWeights) -> CellStep:
+    """Read one input; a GRU has no cell state, so its hidden state stands for both.
+
+    Args:
+        inputs: `(N, I)`.
+        hidden: `(N, U)`.
+        weights: kernel `(I, 3U)`, recurrent `(U, 3U)`, and biases `(2, 3U)`: the first for the
+            input, the second for the hidden state.
+
+    Reference:
+        Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP 2014,
+        https://arxiv.org/abs/1406.1078; the reset after the product, as Keras computes it.
+    """
+    for_input, for_hidden = weights.bias
+    parts = (
+        np.split(values, len(GRU_GATES), axis=-1)
+        for values in (inputs @ weights.kernel + for_input, hidden @ weights.recurrent + for_hidden)
+    )
+    read, remembered = (dict(zip(GRU_GATES, part, strict=True)) for part in parts)
+    values = {gate: sigmoid(read[gate] + remembered[gate]) for gate in ("update", "reset")}
+    values["candidate"] = np.tanh(read["candidate"] + values["reset"] * remembered["candidate"])
+    new = values["update"] * hidden + (1 - values["update"]) * values["candidate"]
+    biases = dict(zip(GRU_GATES, np.split(for_input + for_hidden, len(GRU_GATES)), strict=True))
+    return CellStep(read, remembered, biases, values, hidden, hidden, new, new)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from keras import ops
 
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
+from captioning.decoders import DECODERS
 from captioning.lessons.inspector import MapSpec, OpenedEncoder
 from captioning.vocabulary import BOS
 
@@ -78,8 +79,12 @@ _SAYS = {
         "What the encoder found: a row of numbers for each region of the photo.",
     ),
     "word vector": ("numbers", "words", "The word before, as the numbers learned for it."),
-    "LSTM input": ("numbers", "lstm", "What the LSTM reads at one step."),
-    "LSTM state": ("numbers", "lstm", "What the LSTM says and keeps; it has two of these."),
+    "LSTM input": ("numbers", "lstm", "What the cell reads at one step."),
+    "LSTM state": (
+        "numbers",
+        "lstm",
+        "What the cell says and keeps; an LSTM has two of these, a GRU one.",
+    ),
     "attention weights": (
         "regions",
         "attention",
@@ -88,11 +93,6 @@ _SAYS = {
     "word scores": ("words", "decoding", "One score for each word of the vocabulary."),
 }
 _POOLED = ("numbers", "encoder", "What the encoder found in the photo as a whole.")
-_REMEMBERED = {
-    "attention": ("keys", "attention", "What each region answers to when the LSTM asks."),
-    "inject": ("hidden", "lstm", "The photo as the first state of the LSTM."),
-    "merge": ("photo", "attention", "The photo, added to what the LSTM says."),
-}
 
 
 def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
@@ -108,8 +108,8 @@ def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
     state = decoder.initial_state(memory, 1)
     token = np.array([[BOS]], np.int32)
     word = decoder.embedding(token[:, :, None])
-    read = decoder.lstm_inputs(word, memory)
-    logits, (hidden, _), looked = decoder.step(token, state, memory)
+    read = decoder.cell_inputs(word, memory)
+    logits, (hidden, *_), looked = decoder.step(token, state, memory)
     shapes = {
         "pixels": (side, side, 3),
         "features": features.shape[1:],
@@ -139,7 +139,10 @@ def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
 
 def _remembered(kind: str, memory: dict[str, Any]) -> list[Tensor]:
     """Return what the decoder keeps of the photo, in the one tensor that matters most."""
-    name, lesson, meaning = _REMEMBERED[kind]
+    told = DECODERS[kind].memory
+    if told is None:
+        return []
+    name, lesson, meaning = told
     shape = to_numpy(memory[name]).shape[1:]
     axes = "regions × heads × numbers" if len(shape) == 3 else "numbers"
     return [Tensor("photo memory", tuple(map(int, shape)), axes, lesson, meaning)]

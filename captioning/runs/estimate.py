@@ -16,7 +16,7 @@ from captioning.augmentation import views
 from captioning.bundle import lent_encoder
 from captioning.config import TrainingConfig
 from captioning.datasets import load_folder, load_named
-from captioning.encoders.registry import resolve
+from captioning.encoders.registry import feature_shape, resolve
 from captioning.features import fitted, store_progress
 from captioning.runs.record import Run
 from captioning.storage import read_json_lines, write_json
@@ -31,27 +31,7 @@ __all__ = [
     "remember_rates",
 ]
 
-# Side of the map in pixels of the photo (0: pooled) and channels, for each layer.
-_LAYERS = {
-    ("xception", "block13"): (32, 1024),
-    ("xception", "avg_pool"): (0, 2048),
-    ("vgg16", "block5_conv3"): (16, 512),
-    ("vgg16", "block5_pool"): (32, 512),
-    ("vgg16", "fc2"): (0, 4096),
-    ("efficientnetv2b0", "map"): (32, 1280),
-    ("resnet50", "map"): (32, 2048),
-    ("inceptionv3", "map"): (32, 2048),
-}
-
-# Until measured: photos one core encodes in a second, and multiplications in a training step.
-_ENCODING = {
-    "compact": 60.0,
-    "xception": 6.0,
-    "vgg16": 3.0,
-    "efficientnetv2b0": 30.0,
-    "efficientnetlite2": 30.0,
-}
-_OTHER_ENCODING = 7.0
+# Until measured: multiplications in a training step.
 _MULTIPLICATIONS = {"with encoder": 1.2e10, "features": 3e10}
 _SCORING = 60.0
 START_SECONDS = 15.0
@@ -167,7 +147,7 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
     Raises:
         ConfigError: the encoder or its layer is unknown.
     """
-    encoder, _ = resolve(config.encoder)
+    encoder, spec = resolve(config.encoder)
     config = config.replace(encoder=encoder)
     words, rates = sizes.words, _read_rates(data)
     regions, channels = _shape(config)
@@ -182,13 +162,12 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
     steps = -(-sizes.train // config.images_per_batch) * config.epochs
     scored = min(config.score_images or sizes.dev, sizes.dev)
     encoding = rates.get(f"encode {encoder.name} {encoder.layer}")
-    usual = _ENCODING.get(encoder.name, _OTHER_ENCODING)
     in_memory = sizes.train + sizes.dev
     estimate = Estimate(
         photos=sizes.train,
         to_encode=to_encode,
         parameters=_parameters(config, words),
-        encoding_seconds=to_encode / (encoding or usual),
+        encoding_seconds=to_encode / (encoding or spec.photos_per_second),
         training_seconds=steps * _step_seconds(config, words, rates)
         + config.epochs * scored / rates.get("scoring", _SCORING),
         memory_bytes=PROGRAM_BYTES + COPIES * weights + _photo_bytes(config, in_memory, words),
@@ -261,22 +240,16 @@ def _judged(estimate: Estimate, data: Path) -> Estimate:
 
 def _shape(config: TrainingConfig) -> tuple[int, int]:
     """Return regions (0 if pooled) and channels of the features."""
-    encoder = config.encoder
-    size = int(encoder.input_size or 224)
-    if encoder.name == "compact":
-        side = -(-size // 2)
-        for _ in range(4):
-            side = -(-side // 2) if side > 8 else side
-        return side * side, 16 * encoder.width
-    stride, channels = _LAYERS[encoder.name, str(encoder.layer)]
-    return (-(-size // stride)) ** 2 if stride else 0, channels
+    *regions, channels = feature_shape(config.encoder)
+    return (regions[0] if regions else 0), channels
 
 
 def _parameters(config: TrainingConfig, words: int) -> int:
     decoder, (_, channels) = config.decoder, _shape(config)
     units, embedding = decoder.units, decoder.embedding_size
     inputs = embedding + (units if decoder.kind == "attention" else 0)
-    count = words * (embedding + units) + 4 * units * (inputs + units) + 2 * channels * units
+    gates = 3 if decoder.cell == "gru" else 4
+    count = words * (embedding + units) + gates * units * (inputs + units) + 2 * channels * units
     if decoder.kind == "attention":
         count += channels * units + 5 * units * units
     encoder = 140 * config.encoder.width**2 * 4 if config.train_encoder else 0
@@ -308,7 +281,9 @@ def _step_seconds(config: TrainingConfig, words: int, rates: dict[str, float]) -
 
 def _kind(config: TrainingConfig) -> str:
     """Name what the speed of a step depends on besides its size."""
-    return f"step {config.decoder.kind} {_learning(config)} {config.objective}"
+    decoder = config.decoder
+    kind = decoder.kind if decoder.cell == "lstm" else f"{decoder.kind} {decoder.cell}"
+    return f"step {kind} {_learning(config)} {config.objective}"
 
 
 def _learning(config: TrainingConfig) -> str:

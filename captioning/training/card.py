@@ -7,6 +7,7 @@ from typing import Any
 from captioning.bundle import SCORES_BEGIN, SCORES_END
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
+from captioning.metrics import format_headline
 from captioning.training.checkpoints import Progress
 
 __all__ = ["training_card"]
@@ -47,7 +48,8 @@ def training_card(
         progress: its epochs.
         facts: the `training` of its `metrics.json`.
     """
-    kind, encoder = config.decoder.kind, config.encoder
+    decoder, encoder = config.decoder, config.encoder
+    network = f"{decoder.cell_name} of {decoder.units} units ({decoder.kind})"
     best = progress.history[progress.best_epoch]
     licence = _LICENCES.get(dataset.name, "See the data set's own terms.")
     limits = _LIMITS.get(dataset.name, "It knows what its training photos showed and little else.")
@@ -56,8 +58,8 @@ def training_card(
     decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
     return f"""# {config.name}
 
-{encoder.name} ({encoder.layer}, {encoder.input_size} pixels) reads a photo, and an LSTM of
-{config.decoder.units} units ({kind}) writes a sentence about it.
+{encoder.name} ({encoder.layer}, {encoder.input_size} pixels) reads a photo, and
+{network} writes a sentence about it.
 
 ## Training
 
@@ -69,7 +71,7 @@ def training_card(
 
 ## Results
 
-On dev, which chose the epoch: BLEU-4 {best["bleu_4"]:.1f}, CIDEr {best["cider"]:.1f} ({decoding}).
+On dev, which chose the epoch: {format_headline(best)} ({decoding}).
 Measured afterwards by `python -m captioning evaluate --save`:
 
 {SCORES_BEGIN}

@@ -176,7 +176,7 @@ def _fresh(variable: keras.Variable, random: np.random.Generator) -> np.ndarray:
     others may be training too.
     """
     shape = tuple(variable.shape)
-    if len(shape) < 2:
+    if len(shape) < 2 or variable.path.endswith("/bias"):  # a GRU's bias has two rows
         begin = np.zeros(shape, np.float32)
         if "lstm" in variable.path:  # the forget gate begins open (Jozefowicz et al. 2015)
             begin[shape[0] // 4 : shape[0] // 2] = 1.0

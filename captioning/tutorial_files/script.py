@@ -7,6 +7,7 @@ from types import ModuleType
 
 from captioning.bundle import Bundle
 from captioning.encoders.registry import resolve
+from captioning.errors import ConfigError
 from captioning.images import COPY_QUALITY
 
 __all__ = ["SCRIPT", "load_script", "write_script"]
@@ -22,12 +23,23 @@ def write_script(bundle: Bundle, path: Path) -> None:
     """Write a script that captions a photo with this model and needs nothing of this program.
 
     Raises:
+        ConfigError: the script has no code for the model's encoder or cell.
         OSError: it cannot be written.
     """
     encoder, spec = resolve(bundle.encoder)
     decoder, shape = bundle.decoder, bundle.feature_shape
     regions = len(shape) == 2
-    own = spec.application is None
+    if spec.tutorial_template is None:
+        raise ConfigError(
+            f"The tutorials' script cannot rebuild the encoder {encoder.name}. Choose a model with "
+            "another encoder."
+        )
+    if bundle.decoder.cell != "lstm":
+        raise ConfigError(
+            "The tutorials' script writes with an LSTM and this model has a "
+            f"{bundle.decoder.cell.upper()}. Choose a model with an LSTM."
+        )
+    own = spec.tutorial_template == "compact"
     values = {
         "FILES": "tokenizer.p, model.weights.h5" + " and encoder.weights.h5" * own,
         "PHOTO_SIZE": encoder.input_size,
@@ -47,7 +59,7 @@ def write_script(bundle: Bundle, path: Path) -> None:
         "BLOCKS": _BLOCKS,
         **({} if own else _application(bundle)),
     }
-    parts = ("head", decoder.kind, "compact" if own else "application", "tail")
+    parts = ("head", decoder.kind, spec.tutorial_template, "tail")
     text = "".join(_template(part) for part in parts)
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))

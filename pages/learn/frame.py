@@ -277,9 +277,9 @@ class LessonPage:
         """Put something on the worksheet without showing it."""
         self._parts.append(lambda: part)
 
-    def code(self, module: str, name: str) -> None:
-        """Offer the code of the library's function that just ran."""
-        show_source(module, name)
+    def code(self, module: str, *names: str) -> None:
+        """Offer the code of the library's functions that just ran."""
+        show_source(module, *names)
 
     def questions(self, questions: Sequence[Question]) -> None:
         """Ask questions; the live model answers each when the student opens it."""

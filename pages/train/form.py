@@ -30,6 +30,7 @@ _GROUPS = {
     ),
     "Decoder": (
         "decoder.kind",
+        "decoder.cell",
         "decoder.embedding_size",
         "decoder.units",
         "decoder.heads",

@@ -26,6 +26,7 @@ from captioning.errors import (
 )
 from captioning.images import read_image
 from captioning.paths import data_folder
+from captioning.plugins import load_plugins
 from pages.ui import pictures
 from pages.ui.memory import settle
 from pages.ui.queue import Memory, in_line
@@ -52,6 +53,8 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+load_plugins()  # their encoders, decoders and metrics are choices of the pages
 
 _SHAPES = "shapes-200-0"
 

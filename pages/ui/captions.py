@@ -13,6 +13,7 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
+from captioning.metrics import format_headline
 from captioning.text import sentence
 from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
@@ -65,8 +66,8 @@ def show_model(bundle: Bundle) -> None:
     for score in bundle.scores():
         st.caption(_score(score))
     st.caption(
-        f"Inside: the encoder {plain(bundle.encoder.name)} turns the photo into numbers, and an "
-        f"LSTM ({bundle.decoder.kind}) writes the words."
+        f"Inside: the encoder {plain(bundle.encoder.name)} turns the photo into numbers, and "
+        f"{bundle.decoder.cell_name} ({bundle.decoder.kind}) writes the words."
     )
     card = _COMMENT.sub("", bundle.card)
     if card.strip():
@@ -199,7 +200,7 @@ def _alternatives(caption: "Caption") -> None:
 
 def _score(score: Mapping[str, Any]) -> str:
     return (
-        f"BLEU-4 {score['bleu_4']:.1f}, CIDEr {score['cider']:.1f} on the {score['images']:,} "
+        f"{format_headline(score)} on the {score['images']:,} "
         f"photos of {plain(str(score['data']))}, {plain(str(score['split']))} split, "
         f"with beam width {score['beam_width']}."
     )

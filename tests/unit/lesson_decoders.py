@@ -14,10 +14,16 @@ R, D, E, U, V, LENGTH = 6, 5, 8, 16, 20, 9
 GRID = (2, 3)
 
 
-def make(kind, *, shape=(R, D), seed=3, heads=2):
+def make(kind, *, shape=(R, D), seed=3, heads=2, cell="lstm"):
     """A decoder whose weights are far from zero, so that everything matters."""
     config = DecoderConfig(
-        kind=kind, embedding_size=E, units=U, heads=heads, dropout=0.0, max_length=LENGTH
+        kind=kind,
+        cell=cell,
+        embedding_size=E,
+        units=U,
+        heads=heads,
+        dropout=0.0,
+        max_length=LENGTH,
     )
     decoder = build_decoder(config, vocabulary_size=V, feature_shape=shape)
     random = np.random.default_rng(seed)

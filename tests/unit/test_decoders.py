@@ -7,14 +7,16 @@ from keras import ops
 
 from captioning.arrays import assign_weights, weights_of
 from captioning.backend import to_numpy
-from captioning.config import DecoderConfig, TrainingConfig
-from captioning.decoders import build_decoder
+from captioning.config import DECODER_KINDS, DecoderConfig, TrainingConfig
+from captioning.decoders import DECODERS, DecoderSpec, build_decoder, register_decoder
+from captioning.decoders.inject import InjectDecoder
 from captioning.errors import BundleError, ConfigError
 from captioning.training.batches import make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
 from captioning.vocabulary import BOS, EOS, PAD
 
 KINDS = ("merge", "inject", "attention")
+CELLS = ("lstm", "gru")
 B, N, T, R, D, E, U, V = 3, 2, 5, 4, 6, 8, 16, 20
 
 
@@ -30,9 +32,12 @@ def make(kind, *, shape=(R, D), seed=0, **settings):
     return decoder
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(
+    scope="module", params=[(kind, cell) for kind in KINDS for cell in CELLS], ids="-".join
+)
 def decoder(request):
-    return make(request.param)
+    kind, cell = request.param
+    return make(kind, cell=cell)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +80,11 @@ def test_step_by_step_says_the_same_as_teacher_forcing(decoder, features, tokens
 
 
 def test_the_state_after_the_last_step_is_the_one_that_read_returns(decoder, features, tokens):
-    _, _, (hidden, cell) = step_through(decoder, features, tokens)
+    _, _, state = step_through(decoder, features, tokens)
     _, _, last = decoder.read(decoder.remember(features), ops.convert_to_tensor(tokens))
-    np.testing.assert_allclose(to_numpy(last[0]), hidden.reshape(-1, U), atol=1e-5)
-    np.testing.assert_allclose(to_numpy(last[1]), cell.reshape(-1, U), atol=1e-5)
+    assert len(state) == len(last) == len(decoder.config.state_names)
+    for stepped, read in zip(state, last, strict=True):
+        np.testing.assert_allclose(to_numpy(read), stepped.reshape(-1, U), atol=1e-5)
 
 
 @pytest.mark.parametrize("extra", [1, 4])
@@ -148,21 +154,49 @@ def test_the_figures_of_scaling_travel_with_the_decoder_but_are_not_trained(deco
     assert not figures & trained
 
 
-EXPECTED = {
-    "merge": 4 * ((E + U) * U + U) + (D * U + U) + (U * U + U),
-    "inject": 4 * ((E + U) * U + U) + 2 * (D * U + U),
-    "attention": 4 * ((E + U + U) * U + U)
-    + (D * U + U)  # regions
-    + 2 * (U * U + U)  # first state
-    + 2 * U * U  # query, key
-    + (U * U + U)  # value
-    + (2 * U * U + U),  # mix
-}
+def expected_weights(kind, cell):
+    gates, biases, states = (4, 1, 2) if cell == "lstm" else (3, 2, 1)
+    reads = E + U if kind == "attention" else E
+    recurrent = gates * ((reads + U) * U + biases * U)
+    return {
+        "merge": recurrent + (D * U + U) + (U * U + U),
+        "inject": recurrent + states * (D * U + U),
+        "attention": recurrent
+        + (D * U + U)  # regions
+        + states * (U * U + U)  # first state
+        + 2 * U * U  # query, key
+        + (U * U + U)  # value
+        + (2 * U * U + U),  # mix
+    }[kind]
 
 
 def test_the_number_of_weights_is_the_closed_form(decoder):
-    words = V * E + (U * V + V)
-    assert decoder.count_params() == EXPECTED[decoder.config.kind] + words + 2 * D
+    words, config = V * E + (U * V + V), decoder.config
+    assert decoder.count_params() == expected_weights(config.kind, config.cell) + words + 2 * D
+
+
+def test_settings_without_a_cell_are_those_of_an_lstm():
+    settings = DecoderConfig(kind="inject").to_dict()
+    del settings["cell"]
+    assert DecoderConfig.from_dict(settings).cell == "lstm"
+
+
+def test_a_decoder_from_outside_is_built_by_its_kind(features, tokens):
+    class Doubled(InjectDecoder):
+        def answer(self, outputs, memory, training=False):
+            return 2.0 * outputs, None
+
+    register_decoder("doubled", DecoderSpec(network=Doubled, summary="As inject, but doubled."))
+    try:
+        doubled, inject = make("doubled"), make("inject")
+        spoken = logits_of(doubled, features, tokens) - to_numpy(doubled.vocabulary.bias)
+        plain = logits_of(inject, features, tokens) - to_numpy(inject.vocabulary.bias)
+        np.testing.assert_allclose(spoken, 2 * plain, atol=1e-4)
+        with pytest.raises(ConfigError, match="'doubled' already"):
+            register_decoder("doubled", DECODERS["doubled"])
+    finally:
+        del DECODERS["doubled"]
+        DECODER_KINDS.remove("doubled")
 
 
 @pytest.mark.parametrize("kind", ["merge", "inject"])
@@ -223,7 +257,7 @@ def test_in_merge_the_lstm_never_sees_the_photo(features, tokens):
 
 
 def test_two_decoders_of_one_kind_name_their_weights_alike(decoder):
-    other = make(decoder.config.kind, seed=9)
+    other = make(decoder.config.kind, cell=decoder.config.cell, seed=9)
     arrays = weights_of(decoder)
     assert list(weights_of(other)) == list(arrays)
     assign_weights(other, arrays, source="here")
@@ -245,15 +279,19 @@ def test_arrays_that_do_not_fit_are_named(decoder, change, told):
     path = next(path for path in arrays if "embedding" in path)
     change(arrays, path)
     with pytest.raises(BundleError, match=told) as caught:
-        assign_weights(make(decoder.config.kind), arrays, source="some file")
+        assign_weights(
+            make(decoder.config.kind, cell=decoder.config.cell), arrays, source="some file"
+        )
     assert "some file" in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_one_batch_can_be_learnt_by_heart(kind, features):
+@pytest.mark.parametrize(("kind", "cell"), [*((k, "lstm") for k in KINDS), ("attention", "gru")])
+def test_one_batch_can_be_learnt_by_heart(kind, cell, features):
     keras.utils.set_random_seed(0)
     config = TrainingConfig(
-        decoder=DecoderConfig(kind=kind, embedding_size=E, units=U, heads=2, dropout=0.0),
+        decoder=DecoderConfig(
+            kind=kind, cell=cell, embedding_size=E, units=U, heads=2, dropout=0.0
+        ),
         learning_rate=0.03,
         warmup_steps=0,
         label_smoothing=0.0,

@@ -14,7 +14,18 @@ from PIL import Image
 from captioning.arrays import weights_of
 from captioning.backend import to_numpy
 from captioning.config import EncoderConfig
-from captioning.encoders import ENCODERS, encoder_key, load_encoder, resolve
+from captioning.encoders import (
+    ENCODERS,
+    EncoderSpec,
+    LayerSpec,
+    encoder_key,
+    feature_shape,
+    load_encoder,
+    regions,
+    register_encoder,
+    registry,
+    resolve,
+)
 from captioning.encoders.encoder import Preprocessing
 from captioning.errors import BundleError, ConfigError, WeightsError
 from captioning.images import as_small_copy, to_square
@@ -127,6 +138,7 @@ def test_the_compact_encoder_gives_a_map_of_regions(size, width, shape):
     assert encoder.feature_shape == shape
     assert encoder.grid == (int(shape[0] ** 0.5),) * 2
     assert encoder.network.output.shape[1:] == shape
+    assert feature_shape(encoder.config) == shape
 
 
 @pytest.mark.parametrize(
@@ -142,12 +154,45 @@ def test_the_layers_give_what_the_design_says(name, layer, shape):
     encoder = load_encoder(EncoderConfig(name=name, layer=layer), random_weights=True)
     assert encoder.grid == shape[:2]
     assert encoder.feature_shape == (shape[0] * shape[1], shape[2])
+    assert feature_shape(encoder.config) == encoder.feature_shape
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "size", "shape"),
+    [
+        ("xception", "block13", 100, (9, 1024)),
+        ("vgg16", "fc2", 224, (4096,)),
+        ("inceptionv3", "map", 299, (64, 2048)),
+        ("inceptionv3", "map", 75, (1, 2048)),
+        ("efficientnetv2b0", "map", 225, (64, 1280)),
+        ("efficientnetlite2", "map", 224, (49, 1280)),
+    ],
+)
+def test_the_registry_knows_shapes_without_a_network(name, layer, size, shape):
+    assert feature_shape(EncoderConfig(name=name, layer=layer, input_size=size)) == shape
+
+
+def test_an_encoder_from_outside_is_built_and_used(monkeypatch):
+    def build(config, random_weights):
+        pixels = keras.Input((config.input_size, config.input_size, 3))
+        return keras.Model(pixels, keras.layers.AveragePooling2D(16)(pixels))
+
+    monkeypatch.setattr(registry, "ENCODERS", dict(ENCODERS))
+    layer = LayerSpec("map", regions(lambda size: size // 16, 3))
+    spec = EncoderSpec(None, None, 64, {"map": layer}, None, reference="colours", build=build)
+    register_encoder("colours", spec)
+    encoder = load_encoder(EncoderConfig(name="colours"))
+    pixels = np.full((1, 64, 64, 3), 7, np.uint8)
+    assert encoder.feature_shape == feature_shape(EncoderConfig(name="colours")) == (16, 3)
+    assert (encoder.encode(pixels) == 7).all()
+    with pytest.raises(ConfigError, match="'colours' already"):
+        register_encoder("colours", spec)
 
 
 def test_pooled_xception_is_one_vector():
     config = EncoderConfig(name="xception", layer="avg_pool", input_size=71)
     encoder = load_encoder(config, random_weights=True)
-    assert encoder.feature_shape == (2048,)
+    assert encoder.feature_shape == feature_shape(config) == (2048,)
     assert encoder.grid is None
     assert encoder.encode(some_pixels(1, 71)).shape == (1, 2048)
 

@@ -152,7 +152,7 @@ def test_the_check_against_keras_would_tell(tiny_captioner, photo):
 
 def random_cell(decoder, rows=2, seed=0):
     random = np.random.default_rng(seed)
-    inputs = decoder.lstm.cell.kernel.shape[0]
+    inputs = decoder.recurrent.cell.kernel.shape[0]
     return random.normal(size=(rows, inputs)), *random.normal(size=(2, rows, U))
 
 
@@ -160,9 +160,19 @@ def test_the_cell_equals_keras(decoder, ours):
     x, hidden, cell = random_cell(decoder)
     step = lstm_cell(x, hidden, cell, ours.weights)
     as_tensors = [ops.convert_to_tensor(part.astype(np.float32)) for part in (x, hidden, cell)]
-    shown, (_, kept) = decoder.lstm.cell(as_tensors[0], as_tensors[1:])
+    shown, (_, kept) = decoder.recurrent.cell(as_tensors[0], as_tensors[1:])
     np.testing.assert_allclose(step.hidden, to_numpy(shown), atol=1e-5)
     np.testing.assert_allclose(step.cell, to_numpy(kept), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["merge", "inject", "attention"])
+def test_a_gru_equals_keras(kind, features):
+    decoder = make(kind, cell="gru")
+    ours = plain(decoder)
+    written = write_greedily(ours, ours.remember(features[:1]))
+    best = CaptionSearch(decoder).search(features[:1], DecodingConfig(beam_width=1))[0][0]
+    assert written.ids == best.ids
+    assert written.log_prob == pytest.approx(best.log_prob + (best.end_log_prob or 0), abs=1e-4)
 
 
 def test_the_parts_of_a_gate_add_up_to_it(decoder, ours):
@@ -297,8 +307,8 @@ def test_keras_own_gradient_agrees(decoder, ours, features):
     words = tf.convert_to_tensor(to_numpy(decoder.embedding(tokens)))
     with tf.GradientTape() as tape:
         tape.watch(words)
-        inputs = decoder.lstm_inputs(words, memory)
-        outputs, _, _ = decoder.lstm(inputs[0], initial_state=state)
+        inputs = decoder.cell_inputs(words, memory)
+        outputs, _, _ = decoder.recurrent(inputs[0], initial_state=state)
         last = outputs[0, -1]
     jacobian = to_numpy(tape.jacobian(last, words))[:, 0, 0]
     theirs = np.linalg.norm(jacobian.transpose(1, 0, 2).reshape(len(WORDS) + 1, -1), axis=-1)

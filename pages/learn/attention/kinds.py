@@ -3,6 +3,7 @@
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.decoders import DECODERS
 from captioning.errors import CaptioningError
 from captioning.lessons.worksheet import Table
 from pages.learn import inspector
@@ -14,19 +15,15 @@ from pages.ui.wording import percent, plain
 
 __all__ = ["diagram", "show_kinds"]
 
-_KINDS = {
-    "merge": "The LSTM reads words alone. One vector of the whole photo is added after it.",
-    "inject": "One vector of the whole photo is the LSTM's first memory. It is seen once.",
-    "attention": "The regions are looked at anew for every word, after the LSTM.",
-}
-
 
 def show_kinds(page: LessonPage) -> None:
-    """Show the three kinds of decoder, with a model of each where one is at hand."""
-    page.heading("Three ways to bring the photo in")
+    """Show the kinds of decoder, with a model of each where there is one."""
+    page.heading("Ways to bring the photo in")
     asked = st.toggle("Let each model at hand write about this photo", key="attention.kinds")
     rows: list[list[str]] = []
-    for column, (kind, about) in zip(st.columns(3, gap="medium"), _KINDS.items(), strict=True):
+    columns = st.columns(len(DECODERS), gap="medium")
+    for column, (kind, spec) in zip(columns, DECODERS.items(), strict=True):
+        about = spec.summary
         with column.container(border=True):
             st.markdown(f"**{kind.capitalize()}**")
             st.graphviz_chart(diagram(kind, page.look), width="stretch")
@@ -42,20 +39,14 @@ def show_kinds(page: LessonPage) -> None:
 
 def diagram(kind: str, look: Look) -> str:
     """Draw where the photo enters, in the language of Graphviz, in the colours of `look`."""
-    edges = {
-        "merge": "word -> lstm -> add -> next; photo -> add",
-        "inject": 'word -> lstm -> next; photo -> lstm [label="once"]',
-        "attention": 'word -> lstm -> look -> next; photo -> look [label="each word"]',
-    }[kind]
     grey = f'color="{look.border}" fontcolor="{look.muted}"'
     green = f'color="{look.accent}" fontcolor="{look.accent}"'
-    names = {"merge": 'add [label="add and mix"]', "attention": 'look [label="attention"]'}
     return (
         'digraph { rankdir=TB bgcolor="transparent" nodesep=0.25 ranksep=0.25 '
         f'node [shape=box fontname="sans-serif" fontsize=12 height=0.3 {grey}] '
         f'edge [arrowsize=0.5 fontname="sans-serif" fontsize=10 {grey}] '
-        f'photo [label="photo" {green}] word [label="word"] lstm [label="LSTM"] '
-        f'next [label="next word"] {names.get(kind, "")} {edges} }}'
+        f'photo [label="photo" {green}] word [label="word"] cell [label="LSTM"] '
+        f'next [label="next word"] {DECODERS[kind].diagram} }}'
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.decoders import DECODERS
 from captioning.errors import CaptioningError
 from pages.learn import inspector
 from pages.learn.attention.chosen_region import show_own_look
@@ -26,12 +27,6 @@ IDEA = (
     "anew for every word how much each region counts. What it decides can be seen, and you can "
     "decide in its place."
 )
-_INSTEAD = {
-    "merge": "it makes one vector of the whole photo and adds it to what the LSTM shows, the same "
-    "for every word",
-    "inject": "it puts one vector of the whole photo into the LSTM's memory before the first word, "
-    "and never looks again",
-}
 
 
 def show() -> None:
@@ -81,7 +76,7 @@ def _with_attention(page: LessonPage) -> Subject | None:
         return subject
     page.text(
         f"The model {subject.bundle.name} is of the kind {kind} and has no attention: "
-        f"{_INSTEAD[kind]}."
+        f"{DECODERS[kind].without_attention}."
     )
     other = _another_with_attention(subject.bundle)
     if other is None:

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from captioning.decoders import DECODERS
 from captioning.errors import CaptioningError
 from captioning.lessons.numpy_lstm import Switches
 from pages.learn import inspector
@@ -22,23 +23,19 @@ IDEA = (
     "memory. Three gates decide, for each of these numbers, how much is kept, how much is written "
     "anew, and how much is shown."
 )
-_SIZES = {
-    "merge": "The photo is kept out of this LSTM: it reads words alone, and the photo is added to "
-    "what it shows.",
-    "inject": "This LSTM begins with the photo in its memory and reads words alone from there on.",
-    "attention": "This LSTM begins with the photo in its memory, and beside each word it reads the "
-    "mean of the photo's regions.",
-}
 
 
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("lstm", IDEA)
     try:
-        if page.subject.words:
+        if page.subject.bundle.decoder.cell == "gru":
+            st.info("This model has a GRU. Choose a model with an LSTM to open its cell.")
+        elif page.subject.words:
             _show_parts(page)
         else:
             st.info("The model wrote no word about this photo. Choose another photo.")
+        _show_gru(page)
     except CaptioningError as error:
         problem(error)
     page.close()
@@ -129,7 +126,25 @@ def _weights(subject: Subject) -> str:
         f"Four dense layers, one a gate and one for what is written. Each has a weight from each "
         f"of the {inputs:,} numbers read and {units:,} numbers shown to each of its {units:,} "
         f"units, and a bias a unit: 4 x (({inputs:,} + {units:,}) x {units:,} + {units:,}) = "
-        f"**{count:,}**. {_SIZES[subject.bundle.decoder.kind]}"
+        f"**{count:,}**. {DECODERS[subject.bundle.decoder.kind].cell_note}"
+    )
+
+
+def _show_gru(page: LessonPage) -> None:
+    """Show the formulas of a GRU beside what they save."""
+    page.heading("The GRU: two gates instead of three")
+    page.text(
+        "A GRU (gated recurrent unit) has one state instead of two. The update gate z decides how "
+        "much of the state is kept; the rest is replaced by the candidate. The reset gate r "
+        "decides how much of the old state the candidate uses."
+    )
+    page.formula(r"z = \sigma(x W_z + h U_z + b_z)")
+    page.formula(r"r = \sigma(x W_r + h U_r + b_r)")
+    page.formula(r"\tilde{h} = \tanh(x W + b + r \odot (h U + c))")
+    page.formula(r"h_{new} = z \odot h + (1 - z) \odot \tilde{h}")
+    page.text(
+        "It needs three dense layers where the LSTM needs four, so a quarter fewer weights. To "
+        "compare the two, train one model of each on the page New run (cell: gru or lstm)."
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from captioning.decoders import DECODERS
 from captioning.lessons.lexicon import content_places
 from captioning.vocabulary import EOS
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
@@ -45,7 +46,7 @@ def show() -> None:
     _model(page, words, place, told=told)
     _product(page, words, place, told=told)
     _parts(page)
-    page.code("captioning.captioner", "Captioner.caption")
+    page.code("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")
     page.questions(
         [
             Question(
@@ -168,7 +169,7 @@ def _model(page: LessonPage, words: list[str], place: int, *, told: bool) -> Non
                 alt=f"{_spoken(anatomy, slice(1, None))} The next word: "
                 f"{moment.word or 'to be guessed'}.",
                 caption=f"The decoder writes a word from the words before. "
-                f"{_WAYS[anatomy.kind]} The sizes are those of this model.",
+                f"{DECODERS[anatomy.kind].summary} The sizes are those of this model.",
             )
 
 
@@ -177,16 +178,9 @@ def _spoken(anatomy: "Anatomy", part: slice) -> str:
     return f"The model as a chain of boxes: {way}."
 
 
-_WAYS = {
-    "attention": "It looks at the regions again for every word.",
-    "inject": "It reads the photo once, before the first word.",
-    "merge": "The LSTM reads words alone; the photo is added afterwards.",
-}
-
-
 def _below(anatomy: "Anatomy", moment: Moment) -> str:
     if anatomy.kind != "attention":
-        return _WAYS[anatomy.kind]
+        return DECODERS[anatomy.kind].summary
     if moment.attention is not None:
         return "Bright regions counted most for this word."
     return "Guess, and the regions that counted for the word light up."
