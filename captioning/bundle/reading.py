@@ -4,9 +4,11 @@ import hashlib
 import json
 import math
 import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,11 @@ MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 
 
 MAX_HISTORY_BYTES = 50_000_000
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+_KNOWN: dict[Path, tuple[Fingerprint, "Bundle"]] = {}
+_LOCK = Lock()
+_MOST_KNOWN, _SETTLED_NS = 256, 2_000_000_000
 
 PUBLICATION = "published.json"
 """The file of a published model that says who published it."""
@@ -188,16 +195,55 @@ def model_folders() -> list[Path]:
 
 
 def find_bundles() -> list[Bundle]:
-    """List the bundles at hand by name; a damaged one is left out."""
+    """List the bundles by name; a damaged one is left out.
+
+    Files that have not changed since the last call are not read again.
+    """
     found: dict[str, Bundle] = {}
     for place in model_folders():
         for folder in bundle_folders(place):
             if folder.name not in found:
                 try:
-                    found[folder.name] = read_bundle(folder)
+                    found[folder.name] = _read_if_changed(folder)
                 except BundleError:
                     continue  # naming it (`--model`, a link) tells what is wrong
     return sorted(found.values(), key=lambda bundle: bundle.name)
+
+
+def _read_if_changed(folder: Path) -> Bundle:
+    """Read a bundle, or return what was read of the same files before.
+
+    Raises:
+        BundleError: as `read_bundle`.
+    """
+    fingerprint = _fingerprint(folder)
+    with _LOCK:
+        known = _KNOWN.get(folder)
+    if known is not None and known[0] == fingerprint:
+        return known[1]
+    bundle = read_bundle(folder)
+    # A file written in this very moment can change again without a later time.
+    newest = max((changed for _, changed, *_ in fingerprint), default=0)
+    with _LOCK:
+        if time.time_ns() - newest > _SETTLED_NS:
+            while len(_KNOWN) >= _MOST_KNOWN:
+                del _KNOWN[next(iter(_KNOWN))]
+            _KNOWN[folder] = (fingerprint, bundle)
+        else:
+            _KNOWN.pop(folder, None)
+    return bundle
+
+
+def _fingerprint(folder: Path) -> Fingerprint:
+    """Return for each file of a bundle its name, time of change in ns, size and number."""
+    try:
+        with os.scandir(folder) as entries:
+            stats = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:
+        return ()
+    return tuple(
+        sorted((name, max(s.st_mtime_ns, s.st_ctime_ns), s.st_size, s.st_ino) for name, s in stats)
+    )
 
 
 def default_model() -> str:

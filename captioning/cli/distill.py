@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
-from captioning.cli.train import dataset_for
+from captioning.cli.training_data import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
 if TYPE_CHECKING:

@@ -31,4 +31,4 @@ written = show_captions(pictures, bundle, decoding)
 if len(pictures) == len(written) == 1:
     look_closer("caption", pictures[0], models, bundle, written[0])
 if written:
-    show_source("captioning.captioner", "Captioner.caption")
+    show_source("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")

@@ -62,7 +62,7 @@ except CaptioningError as error:
 if len(explored.dataset.split(split)) == 1:
     st.caption(ONE_PHOTO)
 task = Task(explored, split, bundle, decoding)
-source = ("captioning.evaluation.scoring", "evaluate")
+source = None
 try:
     kept = written("evaluate", task)
     if kept is not None:
@@ -72,7 +72,8 @@ try:
             "Look closer", list(PARTS), key="evaluate.part", bind="query-params"
         )
         show_part(part, task, judged)
-        source = PARTS.get(part or "", source)
+        source = PARTS.get(part or "", ("captioning.evaluation.photo_scores", "score_photos"))
 except CaptioningError as error:
     problem(error)
-show_source(*source)
+if source is not None:
+    show_source(*source)

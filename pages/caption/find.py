@@ -19,15 +19,10 @@ from pages.caption.retrieval.recall_at_k import show_recall
 from pages.caption.retrieval.sources import Place, own_photos, photos_of
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
-from pages.ui.components import problem, prose, show_source
+from pages.ui.components import problem, prose
 from pages.ui.datasets import choose_data
 
 DATA, OWN = "A data set", "My photos"
-SOURCES = {
-    HUMAN: ("captioning.analysis.ranking", "PhotoRanking.nearest"),
-    MACHINE: ("captioning.analysis.ranking", "PhotoRanking.nearest"),
-    EXAMPLE: ("captioning.retrieval.examples", "find_alike"),
-}
 
 
 def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> None:
@@ -94,4 +89,3 @@ try:
         show_recall("find", place.split, explored, bundle)
 except CaptioningError as error:
     problem(error)
-show_source(*SOURCES.get(way, ("captioning.retrieval.sentences", "read_sentence")))

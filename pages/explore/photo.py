@@ -74,6 +74,7 @@ def neighbours(explored: Explored, photo: Photo) -> None:
             st.caption(f"By the cosine between {plain(likeness.source)}.")
             near = [pair.other for pair in pairs]
             photo_grid("photo.near", explored, near, note=lambda n: f"{pairs[n].cosine:.2f}")
+            show_source("captioning.analysis.similarity", "Likeness.nearest")
     except CaptioningError as error:
         problem(error)
 
@@ -91,4 +92,3 @@ with right:
     if said is not None and photo.captions:
         compare(explored, photo, said)
 neighbours(explored, photo)
-show_source("captioning.analysis.similarity", "Likeness.nearest")

@@ -57,12 +57,13 @@ query = st.text_input(
 )
 try:
     if query.strip():
-        (by_query if way == CAPTIONS else by_sentence)(explored, query)
+        if way == CAPTIONS:
+            by_query(explored, query)
+            show_source("captioning.analysis.search", "find")
+        else:
+            by_sentence(explored, query)
+            show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
     else:
         prose("explore-search-help")
 except CaptioningError as error:
     problem(error)
-if way == CAPTIONS:
-    show_source("captioning.analysis.search", "find")
-else:
-    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")

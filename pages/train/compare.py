@@ -31,7 +31,6 @@ try:
     comparing.show_downloads("compare", run)
     comparing.show_model("compare", runs, run)
     offer_files("compare", run)
+    show_source("captioning.runs.comparison", "compare_runs")
 except CaptioningError as error:
     problem(error)
-
-show_source("captioning.runs.comparison", "compare_runs")

@@ -44,6 +44,7 @@ with start:
     show_time(needs)
 with rest:
     show_needs(needs)
+    show_source("captioning.runs.estimate", "estimate_run")
     bring_files("new")
 if asked:
     try:
@@ -52,5 +53,3 @@ if asked:
         problem(error)
         st.stop()
     st.switch_page("pages/train/watch.py", query_params={"watch.run": run.id})
-
-show_source("captioning.runs.control", "Runs.start")

@@ -40,4 +40,4 @@ except CaptioningError as error:
 
 if name:
     st.fragment(watch, run_every=tuning.look_again(studies, name))(name)
-show_source("captioning.tuning.proposals", "propose")
+    show_source("captioning.tuning.control", "Studies.get")

@@ -19,7 +19,6 @@ try:
         st.caption("A fresh model finds every word equally likely. Take a step.")
     else:
         stepwise.show_step("step", step)
+        show_source("captioning.training.stepwise", "StepByStep.step")
 except CaptioningError as error:
     problem(error)
-
-show_source("captioning.training.stepwise", "StepByStep.step")

@@ -50,16 +50,20 @@ def problem(error: Exception) -> None:
     st.error(plain(text), icon=":material/error:")
 
 
-def show_source(module: str, name: str) -> None:
-    """Offer the code of the function that did the work, without importing its module.
+def show_source(module: str, *names: str) -> None:
+    """Offer the code of the functions that did the work, without importing their module.
+
+    Call it only where they have run: the page says so.
 
     Args:
         module: such as "captioning.captioner".
-        name: of a function or a method in it, such as "Captioner.caption".
+        names: of functions or methods in it, such as "Captioner.rank", in the order of running.
     """
-    with st.expander(f"The code that just ran: {plain(name)}", icon=":material/code:"):
-        st.caption(f"`{module}.{name}`")
-        st.code(source_of(module, name), language="python")
+    label = ", ".join(plain(name) for name in names)
+    with st.expander(f"The code that just ran: {label}", icon=":material/code:"):
+        for name in names:
+            st.caption(f"`{module}.{name}`")
+            st.code(source_of(module, name), language="python")
 
 
 @cache

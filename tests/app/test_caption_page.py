@@ -34,6 +34,15 @@ def test_a_photo_is_answered_with_its_sentence_as_the_title(page, jpeg):
     assert "0.90%" in shown  # 0.9 x 0.5 x 0.02
 
 
+def test_the_code_shown_is_what_ran_and_none_before_a_photo(page, jpeg, captioner):
+    assert not [box for box in page.expander if "just ran" in box.label]
+    upload(page, ("dog.jpg", jpeg("red")))
+    (label,) = [box.label for box in page.expander if "just ran" in box.label]
+    names = label.replace("\\", "").removeprefix("The code that just ran: ")
+    assert names == "Captioner.encode, Captioner.trace, Captioner.rank"
+    assert (captioner.encoded, captioner.captions) == ([1], [("tiny", 3)])
+
+
 def test_the_other_beams_stand_below_with_their_probabilities(page, jpeg):
     upload(page, ("dog.jpg", jpeg("red")))
     table = page.table[0].value

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from captioning import bundle as bundles
+from captioning.arrays import weights_of
 from captioning.bundle import (
     SCORES_BEGIN,
     SCORES_END,
@@ -23,10 +24,13 @@ from captioning.bundle import (
     default_model,
     find_bundles,
     read_bundle,
+    reading,
     score_table,
 )
+from captioning.bundle.files import read_json
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig, EncoderConfig
+from captioning.decoders import build_decoder
 from captioning.errors import BundleError
 
 EVALUATION = {
@@ -536,6 +540,54 @@ def test_intervals_stand_beside_the_scores_they_belong_to():
     edges = {"bleu_1": [60.0, 62.0], "bleu_4": [20.04, 23.5], "cider": [52.0, 62.96]}
     row = score_table([{**EVALUATION, "intervals": edges}]).splitlines()[-1]
     assert "| 61.2 | 42.0 | 30.0 | 21.8 (20.0 to 23.5) | 45.5 | 57.2 (52.0 to 63.0) |" in row
+
+
+def test_a_model_with_a_gru_comes_back_from_its_folder(write_tiny_bundle, models, bundle, photo):
+    config = bundle.decoder.replace(cell="gru")
+    decoder = build_decoder(
+        config, vocabulary_size=len(bundle.vocabulary), feature_shape=bundle.feature_shape
+    )
+    folder = write_tiny_bundle(
+        models / "gru", decoder=config, decoder_arrays=weights_of(decoder)
+    ).folder
+    loaded = Captioner.load(folder)
+    assert loaded.bundle.decoder.cell == "gru"
+    again = Captioner(loaded.bundle, decoder, loaded.encoder)
+    assert said_of(loaded, photo) == said_of(again, photo)
+
+
+def test_listing_reads_no_file_again_that_has_not_changed(bundle, monkeypatch):
+    monkeypatch.setattr("captioning.bundle.reading._SETTLED_NS", 0)
+    reads = []
+
+    def counted(path):
+        reads.append(path.name)
+        return read_json(path)
+
+    monkeypatch.setattr("captioning.bundle.reading.read_json", counted)
+    (first,) = find_bundles()
+    assert reads == ["config.json"]
+    assert find_bundles() == [first]
+    assert reads == ["config.json"]
+    (bundle.folder / "README.md").write_text("# Another card\n")
+    assert find_bundles()[0].card == "# Another card\n"
+    (bundle.folder / "config.json").write_text("{")
+    assert find_bundles() == []
+
+
+def test_a_file_written_just_now_is_read_again(bundle):
+    find_bundles()
+    assert bundle.folder not in reading._KNOWN
+
+
+def test_unknown_and_missing_metrics_hide_no_model(bundle):
+    without = {name: value for name, value in EVALUATION.items() if name != "cider"}
+    evaluations = [{**EVALUATION, "meteor": 25.0}, {**without, "split": "dev"}]
+    (bundle.folder / "metrics.json").write_text(json.dumps({"evaluations": evaluations}))
+    (found,) = find_bundles()
+    assert found.scores() == evaluations
+    *_, complete, lacking = score_table(found.scores()).splitlines()
+    assert complete.endswith("| 45.5 | 57.2 |") and lacking.endswith("| 45.5 | – |")
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,12 @@ def test_evaluate_keeps_scores_when_asked_to(command, shapes, models):
     assert low <= kept["cider"] <= high
     status, out, _ = command("models")
     assert "shapes dev, 4 photos, beam 1" in out
+    path = read_bundle("tiny").folder / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["evaluations"][0]["meteor"] = metrics["evaluations"][0].pop("cider")
+    path.write_text(json.dumps(metrics))
+    status, out, _ = command("models")
+    assert re.search(r"shapes dev, 4 photos, beam 1: BLEU-4 [0-9.]+\n", out)
 
 
 def test_evaluate_holds_the_scores_against_others(command, shapes, models, tmp_path):

@@ -16,6 +16,7 @@ from captioning.text import tokenize
 from pages.caption.retrieval.hits import EXAMPLE, marked, show_hits, spoken_gains, times
 from pages.caption.retrieval.sources import Place, ranking_of
 from pages.ui import cache
+from pages.ui.components import show_source
 from pages.ui.model_captions import written_about
 from pages.ui.pictures import as_jpeg
 from pages.ui.progress import stoppable
@@ -45,6 +46,7 @@ def by_human(page: str, place: Place, sentence: str) -> None:
         return [marked(best, sentence), _weights(hit)]
 
     show_hits(page, place, [hit.photo for hit in found], why)
+    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
 
 
 def by_machine(
@@ -64,6 +66,7 @@ def by_machine(
         return [marked(found[number].photo.captions[0], sentence), _weights(found[number])]
 
     show_hits(page, place, [own[hit.photo.name] for hit in found], why)
+    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
 
 
 def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
@@ -91,6 +94,7 @@ def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
         return [spoken_gains(hit.words), f"{times(hit.gain)} a word on average; {whole}"]
 
     show_hits(page, place, photos, why)
+    show_source("captioning.retrieval.sentences", "read_sentence")
 
 
 def by_example(page: str, place: Place, bundle: Bundle) -> None:
@@ -125,6 +129,7 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
         return [plain(said[0]), f"Cosine {found[number].cosine:.3f} between the photos' features"]
 
     show_hits(page, place, photos, why)
+    show_source("captioning.retrieval.examples", "find_alike")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

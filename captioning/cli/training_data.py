@@ -1,0 +1,54 @@
+"""The data sets that a configuration of `train` or `distill` names."""
+
+from pathlib import Path
+
+from captioning.config import TrainingConfig
+from captioning.datasets import (
+    CaptionDataset,
+    available_datasets,
+    generate_shapes,
+    load,
+    load_named,
+)
+from captioning.errors import ConfigError, DatasetError
+from captioning.paths import data_folder
+from captioning.training.distillation.settings import DistillationConfig
+
+__all__ = ["dataset_for", "further_datasets"]
+
+
+def dataset_for(
+    config: TrainingConfig | DistillationConfig, folder: str | None, encoding: str | None = None
+) -> CaptionDataset:
+    """Load the data set a run is for; `shapes` is drawn when it is not there yet.
+
+    Args:
+        config: its settings.
+        folder: the data set's folder; None to find it by `config.data`.
+        encoding: that of the caption files in `folder`; None to find it out.
+
+    Raises:
+        ConfigError: the configuration needs a data set and no folder was named.
+        DatasetError: the folder is not a data set.
+    """
+    if folder:
+        return load(folder, encoding)
+    if config.data == "shapes":
+        place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
+        try:
+            return load(place)
+        except DatasetError:  # not there, or left half drawn
+            return generate_shapes(place, count=config.shapes_count, seed=config.seed)
+    named = any(dataset.name == config.data for dataset in available_datasets())
+    if named or (data_folder() / config.data).is_dir():
+        return load_named(config.data)
+    raise ConfigError(f"This configuration is for {config.data}: name its folder with --data.")
+
+
+def further_datasets(config: TrainingConfig) -> list[CaptionDataset]:
+    """Load the data sets that `config.extra_data` names: folders, or names below the data folder.
+
+    Raises:
+        DatasetError: one is not a data set.
+    """
+    return [load(name) if Path(name).is_dir() else load_named(name) for name in config.extra_data]
