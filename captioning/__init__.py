@@ -1,9 +1,9 @@
 """Caption photos with a CNN encoder and an LSTM decoder; train, score and explain such models.
 
-    from captioning import Captioner, read_image
+    from captioning import Captioner
 
     captioner = Captioner.load("flickr8k-compact")
-    print(captioner.caption(read_image("photo.jpg")).text)
+    print(captioner.caption("photo.jpg").text)
 
 Importing this package costs milliseconds: each name is imported when it is first used, and Keras
 only by those that compute with it.

@@ -1,9 +1,10 @@
 """From a photo to a caption: one model, loaded and ready."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,10 +28,11 @@ from captioning.decoding import (
     read_hypotheses,
 )
 from captioning.encoders import Encoder, load_encoder, resolve
-from captioning.errors import BundleError, ConfigError, FeaturesError, QueryError
+from captioning.errors import BundleError, ConfigError, FeaturesError, ImageError, QueryError
 from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, pooled, store_folder
 from captioning.images import read_image
+from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import sentence, tokenize
 
@@ -187,26 +189,60 @@ class Captioner:
 
     def caption(
         self,
-        photo: Image.Image,
+        photo: PhotoInput,
         decoding: DecodingConfig | None = None,
         *,
         on_wait: Callable[[int], None] | None = None,
     ) -> Caption:
-        """Write a sentence about an RGB photo of any size.
+        """Write a sentence about a photo of any size.
 
         Args:
-            photo: as `captioning.images.read_image` returns it.
+            photo: a path, bytes, a binary file, a PIL image of any mode, or an array `(H, W)`,
+                `(H, W, 3)` or `(H, W, 4)`, uint8 or float from 0 to 1.
             decoding: how to choose the sentence; by default as the bundle says.
             on_wait: told how many callers are served before this one.
 
         Raises:
+            ImageError: `photo` is something else, or cannot be read.
             ConfigError: `decoding` asks for a word the model does not know, or for too many.
         """
         begun = time.perf_counter()
-        pixels = self.encoder.pixels(photo)
+        pixels = self.encoder.pixels(to_picture(photo))
         with self.turns.take(on_wait):
             trace = self._trace(self.encoder.encode(pixels[None]), decoding)
         return self.rank(trace, decoding, seconds=time.perf_counter() - begun)[0]
+
+    def caption_many(
+        self,
+        photos: Iterable[PhotoInput],
+        decoding: DecodingConfig | None = None,
+        *,
+        batch: int = 16,
+    ) -> Iterator[Caption]:
+        """Write a sentence about each photo of a stream, in its order.
+
+        Args:
+            photos: in the forms that `caption` takes; at most `batch` of them are read ahead.
+            decoding: how to choose the sentences; by default as the bundle says.
+            batch: photos that are read, encoded and described together.
+
+        Raises:
+            ImageError: a photo cannot be read; those before it have been captioned.
+            ConfigError: as for `caption`.
+        """
+        stream = iter(photos)
+        while some := list(islice(stream, batch)):
+            pixels, fault = [], None
+            for photo in some:
+                try:
+                    pixels.append(self.encoder.pixels(to_picture(photo)))
+                except ImageError as error:
+                    fault = error
+                    break
+            if pixels:
+                yield from self.describe(self.encode_squares(np.stack(pixels)), decoding)
+            if fault is not None:
+                raise fault
 
     def encode(
         self, photos: Sequence[Image.Image], *, on_wait: Callable[[int], None] | None = None
@@ -450,7 +486,7 @@ def _encoder_of(bundle: Bundle) -> Encoder:
     arrays = bundle.encoder_arrays()
     source = f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"
     try:
-        if arrays is None and resolve(bundle.encoder)[1].files is None:
+        if arrays is None and resolve(bundle.encoder)[1].in_bundle:
             raise BundleError(f"{source} is missing; copy the whole folder again.")
         encoder = load_encoder(bundle.encoder, arrays=arrays, source=source)
     except ConfigError as error:

@@ -29,6 +29,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "MAX_SIDE",
+    "as_rgb",
     "as_small_copy",
     "read_image",
     "read_photo_file",
@@ -121,6 +122,24 @@ def read_image(
             f"{label} is damaged or cut short: it begins like a picture but cannot be decoded to "
             "its end. Copy or download it again."
         ) from error
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Turn a picture in memory upright and into RGB, laying transparency on white.
+
+    Raises:
+        ImageError: it has too many pixels, or the file behind it is damaged.
+    """
+    label = _label(image, getattr(image, "filename", None) or None)
+    _check_pixels(image.size, label, MAX_PIXELS)
+    try:
+        orientation = _orientation(image)
+        if image.mode == "RGB" and orientation == 1 and not image.has_transparency_data:
+            image.load()
+            return image
+        return _to_rgb(_upright(image, orientation))
+    except Exception as error:  # a lazily opened file is decoded only here
+        raise ImageError(f"{label} cannot be decoded ({error}). Copy it again.") from error
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:

@@ -101,6 +101,8 @@ class Trainer:
             checkpoint and returns.  It may take its time to answer: that is a pause.
         taught: adds to a batch of some training photos what teachers expect there.
         sentences: read along with a blank photo in each step (cross_entropy only).
+        callbacks: Keras' own; they see the model, the loss of each step, and the figures of each
+            epoch with `val_loss` for the loss on dev.  One may end the run (`EarlyStopping`).
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Trainer:
         should_stop: Callable[[], bool] = lambda: False,
         taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
         sentences: Sentences | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         if not train.captions:
             raise TrainingError("There are no training photos to learn from.")
@@ -149,6 +152,9 @@ class Trainer:
         self.search = CaptionSearch(decoder, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.objective = self._objective()
+        self.callbacks = keras.callbacks.CallbackList(
+            list(callbacks), model=self.model, epochs=config.epochs, steps=self.steps, verbose=0
+        )
         self.progress = Progress()
         self.pace = Pace()
         self._best: list[np.ndarray] = []
@@ -168,9 +174,14 @@ class Trainer:
         self.prepare()
         self._resume()
         self.pace = Pace(self.progress.seconds)
-        while self.progress.epoch < self.config.epochs:
-            if not self._epoch():
-                return False
+        self.model.stop_training = False
+        self.callbacks.on_train_begin()
+        try:
+            while self.progress.epoch < self.config.epochs and not self.model.stop_training:
+                if not self._epoch():
+                    return False
+        finally:
+            self.callbacks.on_train_end()
         for variable, value in zip(self._weights(), self._best, strict=True):
             variable.assign(value)
         self._tell("end", best_epoch=self.progress.best_epoch, seconds=self.progress.seconds)
@@ -214,10 +225,14 @@ class Trainer:
 
     def _epoch(self) -> bool:
         """Run what is left of the epoch under way; returns whether it came to its end."""
-        coming = self.groups(self.progress.epoch)[self.progress.step :]
+        epoch = self.progress.epoch
+        self.callbacks.on_epoch_begin(epoch)
+        coming = self.groups(epoch)[self.progress.step :]
         told = saved = time.monotonic()
         for indices, inputs in zip(coming, ahead(self.train_data.photos, coming), strict=True):
+            self.callbacks.on_train_batch_begin(self.progress.step)
             loss = self._step(indices, inputs)
+            self.callbacks.on_train_batch_end(self.progress.step - 1, {"loss": loss})
             if time.monotonic() - told > STEP_EVENT_SECONDS:
                 self._tell_step(loss)
                 told = time.monotonic()
@@ -232,6 +247,9 @@ class Trainer:
         except _StopAsked:
             self._save()  # all steps of the epoch are done: going on begins with its scores
             return False
+        record = self.progress.history[-1]
+        figures = {n: value for n, value in record.items() if isinstance(value, (int, float))}
+        self.callbacks.on_epoch_end(epoch, {**figures, "val_loss": record["dev_loss"]})
         self._save()
         return True
 

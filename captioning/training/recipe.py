@@ -31,10 +31,11 @@ def train(
     dataset: CaptionDataset,
     *,
     extra: Sequence[CaptionDataset] = (),
-    bundle_folder: Path,
+    bundle_folder: str | Path,
     checkpoint_folder: Path | None = None,
     command: str = "",
     keep_best: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Bundle | None:
@@ -49,6 +50,8 @@ def train(
         checkpoint_folder: where checkpoints go; a run found there is continued.
         command: how the run was started, for the model's card.
         keep_best: write the bundle whenever an epoch was the best so far, and not only at the end.
+        callbacks: Keras' own, such as `keras.callbacks.EarlyStopping("cider", mode="max")`; an
+            epoch's figures are those of `history.jsonl`, and `val_loss` is the loss on dev.
         on_event: told what happens: `TrainingEvent`s, and "features" while photos are encoded.
         should_stop: asked between steps; the run can be continued from its checkpoint.
 
@@ -69,12 +72,13 @@ def train(
         dataset,
         extra=extra,
         checkpoint_folder=checkpoint_folder,
+        callbacks=callbacks,
         on_event=on_event,
         should_stop=should_stop,
     )
 
     def write() -> Bundle:
-        return prepared.write(bundle_folder, command=command)
+        return prepared.write(Path(bundle_folder), command=command)
 
     if keep_best:
         prepared.trainer.on_best = write
@@ -87,6 +91,7 @@ def prepare(
     *,
     extra: Sequence[CaptionDataset] = (),
     checkpoint_folder: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "Prepared":
@@ -152,6 +157,7 @@ def prepare(
         should_stop=should_stop,
         taught=teachers.taught,
         sentences=_sentences(config, sentences, vocabulary) if sentences else None,
+        callbacks=callbacks,
     )
     return Prepared(config, dataset, inputs, trainer, origin, extra, report)
 

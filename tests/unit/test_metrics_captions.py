@@ -214,8 +214,10 @@ def test_a_registered_metric_is_scored_compared_and_shown_everywhere(word_share)
     )
     assert intervals(scores)["word_share"].high == pytest.approx(100)
     assert [d.measure for d in compare(scores, scores).differences] == list(METRICS)
-    assert captions_csv(texts, scores, set()).decode("utf-8-sig").startswith(
-        "photo,caption,bleu_1,bleu_2,bleu_3,bleu_4,rouge_l,word_share,cider,words"
+    assert (
+        captions_csv(texts, scores, set())
+        .decode("utf-8-sig")
+        .startswith("photo,caption,bleu_1,bleu_2,bleu_3,bleu_4,rouge_l,word_share,cider,words")
     )
     evaluation = {"data": "d", "split": "dev", "images": 2, "beam_width": 1, "length_penalty": 0}
     table = score_table([{**evaluation, **scores.figures}])

@@ -563,6 +563,30 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(scripted):
             trainer.run()
 
 
+def test_callbacks_of_keras_see_steps_and_epochs_and_may_end_the_run():
+    seen = []
+
+    class Recorder(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append("begin")
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((batch, logs["loss"] > 0))
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((f"epoch {epoch}", {"val_loss", "bleu_4", "cider", "loss"} <= set(logs)))
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs=None):
+            seen.append("end")
+
+    trainer = make_trainer(CONFIG.replace(epochs=3), callbacks=[Recorder()])
+    assert trainer.run()
+    steps = [(step, True) for step in range(trainer.steps)]
+    assert seen == ["begin", *steps, ("epoch 0", True), *steps, ("epoch 1", True), "end"]
+    assert trainer.progress.epoch == 2
+
+
 def test_a_run_without_photos_does_not_begin():
     with pytest.raises(TrainingError, match="no training photos"):
         Trainer(
@@ -574,7 +598,7 @@ def test_a_run_without_photos_does_not_begin():
         )
 
 
-@pytest.mark.parametrize("changes", [{"kind": "merge"}, {"units": 32}], ids=str)
+@pytest.mark.parametrize("changes", [{"kind": "merge"}, {"units": 32}, {"cell": "gru"}], ids=str)
 def test_a_checkpoint_of_another_model_is_refused(scripted, tmp_path, changes):
     trainer, _ = scripted([["a"] * 4], checkpoints=Checkpoints(tmp_path))
     assert trainer.run()
