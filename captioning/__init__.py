@@ -2,8 +2,8 @@
 
     from captioning import Captioner
 
-    captioner = Captioner.load("flickr8k-compact")
-    print(captioner.caption("photo.jpg").text)
+    captioner = Captioner.load("everyday")
+    print(captioner.caption("photo.jpg").sentence)
 
 Importing this package costs milliseconds: each name is imported when it is first used, and Keras
 only by those that compute with it.

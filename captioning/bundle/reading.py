@@ -36,7 +36,7 @@ __all__ = [
 
 FORMAT_VERSION = 1
 
-PREFERRED = ("flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
+PREFERRED = ("everyday", "flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
 """Which model captions when none is named: the first of these at hand, else any."""
 
 MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096

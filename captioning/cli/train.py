@@ -90,11 +90,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    words = ["python", "-m", "captioning", "train", "--config", arguments.config]
+    # The command stands in the model's card, which should not tell where somebody's files lie.
+    config = Path(arguments.config)
+    written = config.name if config.is_absolute() else arguments.config
+    words = ["python", "-m", "captioning", "train", "--config", written]
     for folder in arguments.data:
         words += ["--data", Path(folder).name]
     for setting in arguments.set:
-        words += ["--set", setting]
+        name, _, value = setting.partition("=")
+        words += ["--set", f"{name}={Path(value).name}" if name == "sentences" else setting]
     return shlex.join(words)
 
 

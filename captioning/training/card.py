@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from captioning.bundle import SCORES_BEGIN, SCORES_END
@@ -22,6 +23,10 @@ _LIMITS = {
         "looks, as the people who wrote its training captions did. Do not rely on it where a wrong "
         "sentence could harm someone."
     ),
+    "everyday": (
+        "It has seen 897 photos of everyday things (food, rooms, animals, streets), so it names "
+        "common things and little else."
+    ),
     "shapes": "It knows drawn shapes and nothing else: a photo gets a sentence about shapes.",
 }
 
@@ -29,6 +34,10 @@ _LICENCES = {
     "flickr8k": (
         "Flickr8k (Hodosh, Young and Hockenmaier 2013), for research and teaching: captions "
         "CC BY 3.0, photos by their owners on Flickr. No photo and no caption is in this folder."
+    ),
+    "everyday": (
+        "everyday: photos of MS-COCO 2014 (Lin et al. 2014) by their owners on Flickr, captions "
+        "CC BY 4.0."
     ),
     "shapes": "Pictures and captions drawn by this project; free of any rights of others.",
 }
@@ -51,8 +60,12 @@ def training_card(
     decoder, encoder = config.decoder, config.encoder
     network = f"{decoder.cell_name} of {decoder.units} units ({decoder.kind})"
     best = progress.history[progress.best_epoch]
-    licence = _LICENCES.get(dataset.name, "See the data set's own terms.")
-    limits = _LIMITS.get(dataset.name, "It knows what its training photos showed and little else.")
+    names = [dataset.name, *facts.get("extra_data", ())]
+    licences = " ".join(_LICENCES.get(name, f"{name}: see its own terms.") for name in names)
+    known = [_LIMITS[name] for name in names if name in _LIMITS]
+    limits = "\n\n".join(known) or "It knows what its training photos showed and little else."
+    extra = _sentences(config) + _summary(facts)
+    splits = "split" if len(names) == 1 else "splits"
     minutes = progress.seconds / 60
     before = _origin(facts.get("began_with")) + _teachers(config)
     decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
@@ -63,8 +76,8 @@ def training_card(
 
 ## Training
 
-- Data: the training split of {dataset.name}, {facts["photos"]:,} photos. {licence}
-{_summary(facts)}{before}- Command: `{facts["command"] or "python -m captioning train"}`
+- Data: the training {splits} of {" and ".join(names)}, {facts["photos"]:,} photos. {licences}
+{extra}{before}- Command: `{facts["command"] or "python -m captioning train"}`
 - Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
   {best["epoch"]} had the best CIDEr on dev and was kept.
 - Every setting stands in `metrics.json`, every epoch in `history.jsonl`.
@@ -84,6 +97,15 @@ without smoothing, ROUGE-L and CIDEr-D as pycocoevalcap computes them, times 100
 
 {limits}
 """
+
+
+def _sentences(config: TrainingConfig) -> str:
+    if not config.sentences:
+        return ""
+    return (
+        f"- It also learned words from the sentences of {Path(config.sentences).name}, which have "
+        "no photos.\n"
+    )
 
 
 def _summary(facts: Mapping[str, Any]) -> str:

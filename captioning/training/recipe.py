@@ -231,10 +231,15 @@ class Prepared:
             **({"extra_data": [d.name for d in self.extra]} if self.extra else {}),
             "best_epoch": progress.history[progress.best_epoch]["epoch"],
             "seconds": round(progress.seconds, 1),
-            "configuration": self.config.to_dict(),
+            "configuration": _without_folders(self.config).to_dict(),
             "command": command,
         }
         if self.origin is not None:
             before = (self.origin.metrics or {}).get("training", {})
             facts["began_with"] = {"model": self.origin.name, **before}
         return facts
+
+
+def _without_folders(config: TrainingConfig) -> TrainingConfig:
+    """Leave out where files lie: a model travels, and a path tells of somebody's machine."""
+    return config.replace(sentences=Path(config.sentences).name) if config.sentences else config

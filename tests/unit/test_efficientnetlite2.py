@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioning.bundle import default_model
+from captioning.captioner import Captioner
 from captioning.config import EncoderConfig
 from captioning.encoders import efficientnetlite2, load_encoder
 from captioning.encoders.torch_file import read_state_dict
@@ -89,3 +91,10 @@ def test_it_recognises_dogs():
     state = read_state_dict(file, efficientnetlite2._SHA256)
     logits = features.mean(axis=0) @ state["_fc.weight"].T + state["_fc.bias"]
     assert int(logits.argmax()) in DOGS
+
+
+def test_the_default_model_captions_a_photo_with_it():
+    assert default_model() == "everyday"
+    caption = Captioner.load("everyday").caption(read_image(PHOTOS / "dogs.jpg"))
+    assert "dog" in caption.text.split()
+    assert caption.level is not None

@@ -174,6 +174,11 @@ def test_the_command_trains_on_two_data_sets_and_sentences(
     assert bundle.feature_shape == (4, 1280)
     assert bundle.metrics["training"]["photos"] == 12
     assert bundle.metrics["training"]["extra_data"] == [further.name]
+    assert f"training splits of {shapes.name} and {further.name}, 12 photos" in bundle.card
+    assert "sentences of sentences.txt" in bundle.card
+    # A model travels; it must not tell where files lie on the machine that trained it.
+    for file in ("README.md", "metrics.json"):
+        assert str(tmp_path) not in (bundle.folder / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("changes", [{"objective": "self_critical"}, {"teachers": ("x",)}])
