@@ -71,6 +71,7 @@ _LABELS = {
     "data": "Data set",
     "shapes_count": "Drawn pictures",
     "limit_images": "Most training photos",
+    "allow_missing": "Train although photos are missing",
     "min_count": "Rarest word known",
     "seed": "Random seed",
     "encoder.name": "Network that reads photos",
