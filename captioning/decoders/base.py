@@ -124,7 +124,8 @@ class Decoder(keras.Model):
         ]
         # Padding stands on the right and the loss leaves it out, so the cell needs no mask.
         outputs, *last = self.recurrent(
-            ops.reshape(inputs, (-1, steps, inputs.shape[-1])),
+            # Not -1: the number of rows must stay known where the state's is.
+            ops.reshape(inputs, (batch * copies, steps, inputs.shape[-1])),
             initial_state=state,
             training=training,
         )

@@ -214,3 +214,11 @@ def test_the_first_caption_after_warming_up_compiles_nothing(tiny_bundle, photo,
     assert compiled > 0
     captioner.caption(photo)
     assert len(traces) == compiled
+
+
+def test_single_sentences_of_several_lengths_are_read_one_after_another(tiny_captioner):
+    features = tiny_captioner.blank_features
+    sentences = ("two", "two red", "two red two", "two red two red two")
+    for sentence in sentences:
+        found = tiny_captioner.likelihoods(features, [sentence])
+        assert found.shape == (1, 1, len(sentence.split()) + 1)
