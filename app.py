@@ -1,4 +1,4 @@
-"""The frame of the app: its pages, grouped into the sections of the sidebar.
+"""The frame of the app: six sections in the sidebar, and the pages of each as tabs.
 
     streamlit run app.py
 
@@ -15,25 +15,25 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from pages.learn.lesson_state import fills_the_screen
-from pages.learn.lessons import LESSONS
+from pages.learn.lessons import LESSONS, TOOLS
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact
 from pages.ui.rights import ask_for_key
 
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
-# The pages by section, in the order of the sidebar: file, title, icon, and what it is for.
+# The pages by section, in the order of the sidebar and of the tabs: file, name of the tab, icon,
+# and what the page is for.  The sidebar shows each section's first page under the section's name.
 PAGES = {
-    "": [
-        ("home/home.py", "Home", "home", "What this is, and where to begin."),
-    ],
     "Caption": [
         (
             "caption/caption.py",
             "Caption a photo",
             "photo_camera",
-            "Bring photos and read what the model says they show.",
+            "Bring a photo and read what the model says it shows.",
         ),
+    ],
+    "Library": [
         (
             "caption/many.py",
             "Many photos",
@@ -46,27 +46,16 @@ PAGES = {
             "image_search",
             "By a sentence, by what a model would say, or by an example photo.",
         ),
-        (
-            "caption/evaluate.py",
-            "Evaluate",
-            "grading",
-            "A model's scores, how far to trust them, and what they stand beside.",
-        ),
     ],
     "Explore": [
         ("explore/gallery.py", "Gallery", "photo_library", "The photos of the data set, by split."),
         (
             "explore/photo.py",
-            "Photo",
+            "One photo",
             "image",
-            "One photo, its captions beside a model's, and photos like it.",
+            "One photo, its captions next to a model's, and photos like it.",
         ),
-        (
-            "explore/search.py",
-            "Search",
-            "search",
-            "Captions by words and phrases, photos by a sentence.",
-        ),
+        ("explore/search.py", "Search", "search", "Captions by words and phrases."),
         (
             "explore/statistics.py",
             "Statistics",
@@ -74,23 +63,17 @@ PAGES = {
             "Lengths, words, vocabulary: each bar opens its photos.",
         ),
         (
-            "explore/journey.py",
-            "A caption's journey",
-            "route",
-            "From text to ids to the rows a decoder learns from.",
-        ),
-        ("explore/bleu.py", "BLEU", "straighten", "The score drawn, and where it misleads."),
-        (
             "explore/character.py",
-            "What it is like",
-            "groups",
+            "Data quality",
+            "fact_check",
             "Agreement, misspellings, near-duplicates, loaded words.",
         ),
-        ("explore/data.py", "Get data", "download", "Fetch Flickr8k, or name a folder."),
+        ("explore/data.py", "Get data", "download", "Download Flickr8k, or name a folder."),
     ],
     "Learn": [
+        ("learn/learn.py", "All lessons", "school", "Nine lessons, from pixels to BLEU."),
         *((lesson.file, lesson.title, lesson.icon, lesson.purpose) for lesson in LESSONS),
-        ("play/play.py", "Class game", "groups", "A class and two models caption the same photo."),
+        *((tool.file, tool.title, tool.icon, tool.purpose) for tool in TOOLS),
     ],
     "Train": [
         ("train/new.py", "New run", "add_circle", "Choose what to train and how, and start it."),
@@ -107,27 +90,71 @@ PAGES = {
             "tune",
             "Short runs try values; the best settings are kept.",
         ),
-        ("train/step.py", "Step by step", "footprint", "One training step, laid open."),
+    ],
+    "Evaluate": [
+        (
+            "caption/evaluate.py",
+            "Evaluate",
+            "grading",
+            "A model's scores, how far to trust them, and baselines to compare them with.",
+        ),
     ],
 }
+SECTION_ICONS = {
+    "Caption": "photo_camera",
+    "Library": "photo_album",
+    "Explore": "travel_explore",
+    "Learn": "school",
+    "Train": "model_training",
+    "Evaluate": "grading",
+}
+START = PAGES["Caption"][0][0]
+# What a tab takes along to the pages next to it.
+CARRIED = ("explore.data",)
 
 
-def sections() -> dict[str, list[st.Page]]:
-    """Return the pages by section, in the order in which the sidebar shows them."""
-    return {
-        section: [
-            st.Page(
-                f"pages/{file}",
-                url_path=address(file),
-                title=title,
-                icon=f":material/{icon}:",
-                help=purpose,
-                default=title == "Home",
-            )
-            for file, title, icon, purpose in pages
-        ]
-        for section, pages in PAGES.items()
-    }
+def all_pages() -> list[st.Page]:
+    """Return the pages, those of the sidebar visible; every address that ever was opens one."""
+    pages = [
+        st.Page(
+            f"pages/{file}",
+            url_path="" if file == START else address(file),
+            title=name if number else section,
+            icon=f":material/{icon if number else SECTION_ICONS[section]}:",
+            help=purpose,
+            default=file == START,
+            visibility="hidden" if number else "visible",
+        )
+        for section, rows in PAGES.items()
+        for number, (file, name, icon, purpose) in enumerate(rows)
+    ]
+    moved = st.Page(to_start, url_path="caption", title="Caption", visibility="hidden")
+    return [*pages, moved]
+
+
+def to_start() -> None:
+    """Open the first page under its other address, as its links ask for it."""
+    st.switch_page(f"pages/{START}", query_params=st.query_params.to_dict())
+
+
+def show_tabs(page: st.Page) -> None:
+    """Show the pages next to this one in its section; a lesson has the way back to all of them."""
+    for section, rows in PAGES.items():
+        places = [address(file) for file, *_ in rows]
+        if len(rows) == 1 or page.url_path not in places:
+            continue
+        if section == "Learn":
+            rows = [] if page.url_path == places[0] else rows[:1]
+        carried = {key: st.query_params[key] for key in CARRIED if key in st.query_params}
+        with st.container(horizontal=True, gap="xsmall"):
+            for file, name, icon, purpose in rows:
+                st.page_link(
+                    f"pages/{file}",
+                    label=name,
+                    icon=f":material/{icon}:",
+                    help=purpose,
+                    query_params=carried,
+                )
 
 
 def address(file: str) -> str:
@@ -150,9 +177,10 @@ def main() -> None:
     )
     st.logo(ICON, size="large")
     large = fills_the_screen()
-    page = st.navigation(sections(), position="hidden" if large else "sidebar", expanded=True)
+    page = st.navigation(all_pages(), position="hidden" if large else "sidebar", expanded=True)
     if not large:
         ask_for_key()
+        show_tabs(page)
     page.run()
 
 

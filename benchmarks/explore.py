@@ -111,10 +111,10 @@ def browsing(home: Path) -> dict[str, float]:
         return {}
     with serve(home) as (url, process), open_tab() as tab:
         tab.goto(url)
-        tab.get_by_role("heading", level=1).wait_for()
+        tab.get_by_role("heading", name="Caption a photo").wait_for()
         before = resident(process.pid)
         begun = time.perf_counter()
-        tab.get_by_role("link", name="Gallery").click()
+        tab.get_by_role("link", name="Explore", exact=True).click()
         tab.wait_for_function(
             "document.querySelectorAll('[data-testid=stImage] img').length >= 24 &&"
             "[...document.querySelectorAll('[data-testid=stImage] img')].every(i => i.complete)"

@@ -67,7 +67,7 @@ def measure(model: str | None) -> Iterator[dict[str, Any]]:
     if model:
         app.query_params["learn.model"] = model
     _draw(app, "pages/learn/overview/page.py")  # loads the model
-    app.switch_page("pages/home/home.py").run()
+    app.switch_page("pages/learn/learn.py").run()
     for lesson in LESSONS:
         seconds = _draw(app, lesson.path)
         yield {

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.serving import open_app, own_data  # noqa: E402
 
-PAGES = ("pages/home/home.py", "pages/caption/caption.py", "pages/train/compare.py")
+PAGES = ("pages/learn/learn.py", "pages/caption/caption.py", "pages/train/compare.py")
 ROUNDS, DRAWS = 8, 6
 
 

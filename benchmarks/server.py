@@ -51,13 +51,13 @@ def main() -> None:
 
 
 def measure(home: Path, *, photos: int, model: str | None) -> dict[str, float]:
-    """Start the server, open Home, caption `photos` photos one after the other."""
+    """Start the server, open the first page, caption `photos` photos one after the other."""
     query = f"?caption.model={model}" if model else ""
     with open_tab() as tab:
         begun = time.perf_counter()
         with serve(home) as (url, process):
             tab.goto(url)
-            tab.get_by_role("heading", level=1).wait_for()
+            tab.get_by_role("heading", name="Caption a photo").wait_for()
             figures = {"home_cold_s": time.perf_counter() - begun}
             figures["memory_idle_mb"] = resident(process.pid)
             tab.goto(f"{url}/caption{query}")

@@ -1,6 +1,7 @@
 """Captioning many photos: where they come from, a row for each, and the files rows are kept in."""
 
 from captioning.batch.captioning import PERSON, Row, caption_album
+from captioning.batch.corrections import Change, Corrections
 from captioning.batch.exports import to_coco, to_csv, to_jsonl, to_texts
 from captioning.batch.log import Journal
 from captioning.batch.sources import (
@@ -16,6 +17,8 @@ __all__ = [
     "PERSON",
     "Album",
     "AlbumPhoto",
+    "Change",
+    "Corrections",
     "Journal",
     "Row",
     "caption_album",

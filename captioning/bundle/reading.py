@@ -17,6 +17,7 @@ from captioning.bundle.files import read_arrays, read_json, read_text
 from captioning.bundle.scores import read_metrics
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
+from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
 from captioning.paths import data_folder, shipped_models
 from captioning.regular_files import read_regular_file
@@ -98,6 +99,11 @@ class Bundle:
     metrics: dict[str, Any] | None = None
     card: str = ""
     published: Publication | None = None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the model can run here without a download, as far as names of files tell."""
+        return has_weights(self.encoder)
 
     @cached_property
     def version(self) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import queue
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 import keras
 
 from captioning.encoders.registry import EncoderSpec, LayerSpec
+from captioning.encoders.weight_files import classroom_files, keras_file, keras_folder
 from captioning.errors import WeightsError
 
 __all__ = ["build_application", "build_with_weights", "cut_at"]
@@ -34,8 +34,7 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
     Raises:
         WeightsError: the weights are nowhere to be had, or a file does not fit the network.
     """
-    folder = _classroom_folder()
-    for path, partial in _candidates(folder, name, spec, layer):
+    for path, partial in classroom_files(name, spec, layer):
         if path.is_file():
             network = build_application(spec, layer, size)
             return _load(cut_at(network, layer) if partial else network, path, layer, partial)
@@ -43,21 +42,6 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
     if cached is not None:
         return _load(build_application(spec, layer, size), cached, layer, partial=False)
     return cut_at(_download(name, spec, layer, size), layer)
-
-
-def _classroom_folder() -> str | None:
-    """Return the folder that `$CAPTIONING_WEIGHTS` names; None if it names none.
-
-    Raises:
-        WeightsError: it is not there, which a slow search elsewhere would only hide.
-    """
-    folder = os.environ.get("CAPTIONING_WEIGHTS")
-    if folder and not Path(folder).expanduser().is_dir():
-        raise WeightsError(
-            f"CAPTIONING_WEIGHTS names {folder}, and there is no such folder. Correct it, or "
-            "unset it to look where Keras keeps weights."
-        )
-    return folder
 
 
 def build_application(
@@ -81,27 +65,6 @@ def cut_at(network: keras.Model, layer: LayerSpec) -> keras.Model:
     return keras.Model(network.input, found.input if layer.takes_input else found.output)
 
 
-def _candidates(
-    folder: str | None, name: str, spec: EncoderSpec, layer: LayerSpec
-) -> list[tuple[Path, bool]]:
-    """Files in the classroom's folder that would serve, and whether each is cut at the layer."""
-    if not folder:
-        return []
-    place = Path(folder).expanduser()
-    names: list[tuple[str, bool]] = []
-    if layer.partial:
-        names.append((layer.partial, True))
-    if not layer.top:
-        names.append((f"{name}_imagenet_notop.weights.h5", False))
-    names.append((_keras_file(spec, layer)[0], False))
-    return [(place / file, partial) for file, partial in names]
-
-
-def _keras_file(spec: EncoderSpec, layer: LayerSpec) -> tuple[str, str]:
-    without_top, with_top = spec.files or (("", ""), ("", ""))
-    return with_top if layer.top else without_top
-
-
 def _load(network: keras.Model, path: Path, layer: LayerSpec, partial: bool) -> keras.Model:
     try:
         network.load_weights(path)
@@ -120,8 +83,8 @@ def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
         WeightsError: the file is there with another hash.  Keras would fetch it anew and delete
             the old one when that fails, so it must not see it.
     """
-    file, md5 = _keras_file(spec, layer)
-    path = _keras_folder() / file
+    file, md5 = keras_file(spec, layer)
+    path = keras_folder() / file
     if not path.is_file():
         return None
     if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
@@ -173,15 +136,10 @@ def _reach(url: str, seconds: float) -> None:
         raise error
 
 
-def _keras_folder() -> Path:
-    """Return where Keras keeps the weights it has downloaded."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
-
-
 def _how_to_get(name: str, spec: EncoderSpec, layer: LayerSpec, error: Any) -> str:
-    file, _ = _keras_file(spec, layer)
+    file, _ = keras_file(spec, layer)
     partial = f" ({layer.partial} will do too)" if layer.partial else ""
-    home = _keras_folder()
+    home = keras_folder()
     return (
         f"The ImageNet weights of {name} are not on this machine, and fetching them failed: "
         f"{error}. There are three ways to get them:\n"

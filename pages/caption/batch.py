@@ -28,6 +28,8 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
 from captioning.image_formats import ENDINGS
+from pages.caption.batch_view import choose_view
+from pages.caption.workspace import Workspace, keep_workspace, start_over
 from pages.ui import cache
 from pages.ui.components import main_button, problem
 from pages.ui.pictures import as_jpeg
@@ -38,6 +40,7 @@ __all__ = ["bring_album", "caption_photos", "correct_rows", "take_along"]
 _ENDINGS = (*ENDINGS, ".zip")
 _THUMBNAIL = (112, 84)
 _LATEST = 6
+_CHANGES = 50
 
 
 def bring_album(page: str) -> list[AlbumPhoto]:
@@ -47,7 +50,7 @@ def bring_album(page: str) -> list[AlbumPhoto]:
         type=_ENDINGS,
         accept_multiple_files=True,
         key=f"{page}.upload",
-        help="They stay in this server's memory until you remove them or leave.",
+        help="They stay in this server's memory until you leave; the captions stay longer.",
     )
     album: list[AlbumPhoto] = []
     for file in files:
@@ -61,43 +64,42 @@ def bring_album(page: str) -> list[AlbumPhoto]:
     return told_apart(album)
 
 
-def caption_photos(page: str, album: Album, bundle: Bundle, decoding: DecodingConfig) -> None:
-    """Offer to caption the photos that have no row yet, and show how far it has come.
+def caption_photos(
+    page: str, album: Album, workspace: Workspace, bundle: Bundle, decoding: DecodingConfig
+) -> None:
+    """Offer to caption the photos that have no row yet, and show the progress.
 
-    Whatever else the person does stops the work; the rows written stay, and it can go on.
+    Whatever else the visitor does stops the work; the rows written stay, and it can go on.
     """
-    rows = _rows(page)
+    rows = workspace.table.rows
     if not album and not rows:
         st.caption("Choose all photos of a folder at once, or the zip of a folder.")
         return
     left = sum(photo.name not in rows for photo in album)
+    start = False
     with st.container(horizontal=True, vertical_alignment="center"):
-        start = st.button(
-            **main_button(f"Caption {counted(left, 'photo')}" if left else "All photos have a row"),
-            disabled=not left,
-            key=f"{page}.start",
-        )
-        if rows and st.button("Begin anew", type="tertiary", key=f"{page}.anew"):
-            rows.clear()
-            st.rerun()
+        if album:
+            label = f"Caption {counted(left, 'photo')}" if left else "All photos have a row"
+            start = st.button(**main_button(label), disabled=not left, key=f"{page}.start")
+        if rows:
+            _offer_to_start_over(page, workspace)
     if not start:
         return
     try:
-        _work(page, album, bundle, decoding)
+        _work(page, album, workspace, bundle, decoding)
     except CaptioningError as error:
         problem(error)
     else:
         st.rerun()
 
 
-def correct_rows(page: str, album: Album) -> list[Row]:
-    """Show the rows of the photos at hand as a table whose captions can be corrected.
+def correct_rows(page: str, workspace: Workspace) -> list[Row]:
+    """Show the rows as a table whose captions can be corrected.
 
     Returns:
-        The rows, in the order of the photos.
+        The rows, in the order in which the photos were captioned.
     """
-    known = _rows(page)
-    rows = [known[photo.name] for photo in album if photo.name in known]
+    rows = list(workspace.table.rows.values())
     if not rows:
         return []
     failed, by_hand = sum(bool(row.error) for row in rows), sum(row.by == PERSON for row in rows)
@@ -105,14 +107,18 @@ def correct_rows(page: str, album: Album) -> list[Row]:
         counted(len(rows) - failed, "caption")
         + (f", {counted(failed, 'file')} that could not be read" if failed else "")
         + (f", {by_hand:,} corrected by hand" if by_hand else "")
-        + ". Click a caption to correct it; it is then marked as a person's."
+        + ". Click a caption to correct it; it is then marked as a person's. The table stays here "
+        "while you visit other pages, and this page's address opens it again."
     )
+    view = choose_view(page, workspace)
+    key = f"{page}.table.{view.key}"
     st.data_editor(
-        _table(page, rows),
+        _table(workspace, view.rows),
         column_config={
             "thumbnail": st.column_config.ImageColumn("", width="small"),
             "photo": st.column_config.TextColumn("Photo", disabled=True),
             "caption": st.column_config.TextColumn("Caption", width="large"),
+            "level": st.column_config.TextColumn("How sure", disabled=True),
             "by": st.column_config.TextColumn("By", disabled=True),
             "probability": st.column_config.TextColumn(
                 "Probability", disabled=True, alignment="right"
@@ -121,10 +127,12 @@ def correct_rows(page: str, album: Album) -> list[Row]:
         },
         row_height=90,
         hide_index=True,
-        key=f"{page}.table",
+        key=key,
         on_change=_correct,
-        args=(page, [row.photo for row in rows]),
+        args=(workspace, key, [row.photo for row in view.rows]),
     )
+    _offer_to_replace(page, workspace)
+    _show_changes(page, workspace)
     return rows
 
 
@@ -148,20 +156,80 @@ def take_along(page: str, rows: Sequence[Row]) -> None:
             )
 
 
-def _work(page: str, album: Album, bundle: Bundle, decoding: DecodingConfig) -> None:
-    captioner, rows, thumbnails = cache.captioner(bundle), _rows(page), _thumbnails(page)
+def _offer_to_start_over(page: str, workspace: Workspace) -> None:
+    """Ask before everything is deleted."""
+    with st.popover("Start over", icon=":material/delete:"):
+        st.markdown(f"Delete all {counted(len(workspace.table.rows), 'row')} and corrections?")
+        st.button(
+            "Delete them",
+            key=f"{page}.anew",
+            on_click=start_over,
+            args=(page, workspace),
+        )
+
+
+def _offer_to_replace(page: str, workspace: Workspace) -> None:
+    """Replace words in all captions at once."""
+    with (
+        st.expander("Find and replace in all captions", icon=":material/find_replace:"),
+        st.form(f"{page}.replace_form", border=False, clear_on_submit=True),
+    ):
+        left, right = st.columns(2)
+        words = left.text_input("Find these words", key=f"{page}.find")
+        by = right.text_input("Replace them by", key=f"{page}.by")
+        if st.form_submit_button("Replace", key=f"{page}.replace") and words.strip():
+            count = workspace.table.replace(words, by)
+            workspace.revision += 1
+            st.toast(f"{counted(count, 'caption')} changed." if count else "No caption has it.")
+            st.rerun()
+
+
+def _show_changes(page: str, workspace: Workspace) -> None:
+    """List the corrections, and offer to undo the last one."""
+    changes = workspace.table.changes
+    if not changes:
+        return
+    with st.expander(counted(len(changes), "correction"), icon=":material/history:"):
+        st.button(
+            "Undo the last one",
+            icon=":material/undo:",
+            key=f"{page}.undo",
+            on_click=_undo,
+            args=(workspace,),
+        )
+        st.table(
+            {
+                "Photo": [plain(change.before.photo) for change in changes[:_CHANGES]],
+                "Before": [plain(change.before.caption) for change in changes[:_CHANGES]],
+                "After": [plain(change.after.caption) for change in changes[:_CHANGES]],
+            },
+            hide_index=True,
+            border="horizontal",
+        )
+
+
+def _undo(workspace: Workspace) -> None:
+    workspace.table.undo()
+    workspace.revision += 1
+
+
+def _work(
+    page: str, album: Album, workspace: Workspace, bundle: Bundle, decoding: DecodingConfig
+) -> None:
+    captioner, rows = cache.captioner(bundle), workspace.table.rows
     bar, latest = st.progress(0.0, "Reading the first photos…"), st.empty()
     total, begun = len(album), time.monotonic()
+    keep_workspace(page, workspace)
 
     def keep_small(name: str, photo: Image.Image) -> None:
         photo = photo.copy()
         photo.thumbnail(_THUMBNAIL)
-        thumbnails[name] = as_jpeg(photo)
+        workspace.thumbnails[name] = as_jpeg(photo)
 
     written: list[Row] = []
     done = {photo.name for photo in album if photo.name in rows}
     for row in caption_album(captioner, album, decoding, done=done, on_read=keep_small):
-        rows[row.photo] = row
+        workspace.table.add(row)
         written.append(row)
         rate = len(written) / max(time.monotonic() - begun, 1e-9)
         left = (total - len(done) - len(written)) / rate
@@ -175,23 +243,20 @@ def _work(page: str, album: Album, bundle: Bundle, decoding: DecodingConfig) -> 
                 st.markdown(f"{plain(shown.photo)}: **{plain(shown.caption or shown.error)}**")
 
 
-def _correct(page: str, photos: list[str]) -> None:
+def _correct(workspace: Workspace, key: str, photos: list[str]) -> None:
     """Take over what was typed into the table."""
-    rows = _rows(page)
-    for place, changes in st.session_state[f"{page}.table"]["edited_rows"].items():
-        caption = (changes.get("caption") or "").strip()
-        row = rows[photos[int(place)]]
-        if caption and caption != row.caption:
-            rows[row.photo] = row.corrected(caption)
+    for place, changes in st.session_state[key]["edited_rows"].items():
+        workspace.table.correct(photos[int(place)], changes.get("caption") or "")
 
 
-def _table(page: str, rows: Sequence[Row]) -> pd.DataFrame:
-    thumbnails = _thumbnails(page)
+def _table(workspace: Workspace, rows: Sequence[Row]) -> pd.DataFrame:
+    small = workspace.thumbnails
     return pd.DataFrame(
         {
-            "thumbnail": [_as_link(thumbnails.get(row.photo)) for row in rows],
+            "thumbnail": [_as_link(small.get(row.photo)) for row in rows],
             "photo": [row.photo for row in rows],
             "caption": [row.caption for row in rows],
+            "level": [row.level for row in rows],
             "by": [row.by for row in rows],
             "probability": ["" if row.log_prob is None else percent(row.log_prob) for row in rows],
             "error": [row.error for row in rows],
@@ -201,11 +266,3 @@ def _table(page: str, rows: Sequence[Row]) -> pd.DataFrame:
 
 def _as_link(jpeg: bytes | None) -> str | None:
     return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-
-
-def _rows(page: str) -> dict[str, Row]:
-    return st.session_state.setdefault(f"{page}.rows", {})  # type: ignore[no-any-return]
-
-
-def _thumbnails(page: str) -> dict[str, bytes]:
-    return st.session_state.setdefault(f"{page}.thumbnails", {})  # type: ignore[no-any-return]

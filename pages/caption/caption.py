@@ -3,32 +3,50 @@
 import streamlit as st
 
 from pages.caption.details.tabs import look_closer
-from pages.ui import cache
+from pages.caption.ways import show_left_out, show_ways
+from pages.ui import cache, state
 from pages.ui.captions import check_link, choose_settings, show_captions, show_model
 from pages.ui.components import prose, show_source
-from pages.ui.photos import bring_photos, choose_source
-
-st.header("Caption a photo", anchor=False)
-prose("caption")
+from pages.ui.photos import (
+    brought_photos,
+    choose_source,
+    name_in_link,
+    offer_photos,
+    offer_samples,
+)
 
 models = cache.models()
 if not models:
+    st.header("Caption a photo", anchor=False)
     prose("no-model")
     st.stop()
 check_link("caption", models)
 
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    source = choose_source("caption")
-    with st.container(horizontal=True, width="content"):
+# What was written stands above the place for the next photo.
+pictures = brought_photos("caption")
+answer, controls = st.container(), st.container()
+with controls:
+    zone = st.container()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        source = choose_source("caption")
         about = st.container(width="content")
         bundle, decoding = choose_settings("caption", models)
         if about.button("About the model", type="tertiary", key="caption.about"):
             show_model(bundle)
+    with zone:
+        offer_photos("caption", source)
+    offer_samples("caption", source)
 
-pictures = bring_photos("caption", source)
-written = show_captions(pictures, bundle, decoding)
-
-if len(pictures) == len(written) == 1:
-    look_closer("caption", pictures[0], models, bundle, written[0])
+with answer:
+    if not pictures:
+        st.header("Caption a photo", anchor=False)
+    written = show_captions(pictures, bundle, decoding)
+    show_left_out("caption")
+    if len(pictures) == len(written) == 1:
+        state.remember_captioned(pictures[0], name_in_link("caption"), bundle.name)
+        look_closer("caption", pictures[0], models, bundle, written[0])
 if written:
     show_source("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")
+if not pictures:
+    show_ways()
+    cache.get_ready(bundle)

@@ -12,7 +12,7 @@ from pages.caption.evaluation.scoring_mistakes import show_mistakes, take_along
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import problem, prose, show_source
-from pages.ui.datasets import choose_data, choose_split
+from pages.ui.datasets import choose_data, choose_split, fitting_models
 from pages.ui.wording import plain
 
 PARTS = {
@@ -51,7 +51,7 @@ check_link("evaluate", models)
 explored = choose_data()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     split = choose_split("evaluate", explored, everything=False)
-    bundle, decoding = choose_settings("evaluate", models)
+    bundle, decoding = choose_settings("evaluate", fitting_models(models, explored))
 if split is None:
     st.info("This data set has no split with captions, so nothing can be scored on it.")
     st.stop()

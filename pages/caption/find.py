@@ -14,13 +14,14 @@ from pages.caption.retrieval.modes import (
     by_human,
     by_machine,
     by_model,
+    way_label,
 )
 from pages.caption.retrieval.recall_at_k import show_recall
 from pages.caption.retrieval.sources import Place, own_photos, photos_of
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import problem, prose
-from pages.ui.datasets import choose_data
+from pages.ui.datasets import choose_data, fitting_models
 
 DATA, OWN = "A data set", "My photos"
 
@@ -58,6 +59,7 @@ if not models:
     prose("no-model")
     st.stop()
 check_link("find", models)
+explored = choose_data()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     where = st.segmented_control(
         "Where to look",
@@ -68,14 +70,14 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         key="find.where",
         bind="query-params",
     )
-    bundle, decoding = choose_settings("find", models)
-explored = choose_data()
+    bundle, decoding = choose_settings("find", fitting_models(models, explored))
 place = photos_of("find", explored) if where == DATA else own_photos("find")
 way = st.segmented_control(
     "How to look",
     WAYS,
     default=HUMAN,
     required=True,
+    format_func=lambda way: way_label(way, explored),
     label_visibility="collapsed",
     key="find.by",
     bind="query-params",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.caption.batch import bring_album, caption_photos, correct_rows, take_along
+from pages.caption.workspace import open_workspace
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import prose, show_source
@@ -17,9 +18,10 @@ if not models:
 check_link("many", models)
 
 bundle, decoding = choose_settings("many", models)
+workspace = open_workspace("many")
 album = bring_album("many")
-caption_photos("many", album, bundle, decoding)
-rows = correct_rows("many", album)
+caption_photos("many", album, workspace, bundle, decoding)
+rows = correct_rows("many", workspace)
 if rows:
     take_along("many", rows)
     show_source("captioning.batch.captioning", "caption_album")

@@ -30,7 +30,7 @@ def references_of(photo: Photo, text: str) -> tuple[str, ...]:
     others = tuple(caption for caption in photo.captions if caption != text)
     if others and len(others) < len(photo.captions):
         st.caption(
-            "A person wrote this about this very photo, so it is scored against the other "
+            "This is one of the captions of this very photo, so it is scored against the other "
             f"{len(others)} captions."
         )
         return others
@@ -49,7 +49,7 @@ def show_misleading(page: str, explored: Explored) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Right, but low**: written by a person who saw the photo")
+        st.markdown("**Right, but low**: written about this very photo")
         for number, example in enumerate(low):
             show_example(f"{page}.low.{number}", explored, example)
     with right:
@@ -65,7 +65,7 @@ def _misleading(
     name: str, _dataset: CaptionDataset
 ) -> tuple[list[MisleadingScore], list[MisleadingScore]]:
     agreement = with_progress(
-        "Scoring what people wrote…",
+        "Scoring the captions…",
         lambda told: open_agreement(_dataset, SPLIT_TO_SEARCH, on_progress=told),
     )
     return right_but_low(_dataset, agreement), wrong_but_high(_dataset, SPLIT_TO_SEARCH)

@@ -12,7 +12,7 @@ from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, co
 from captioning.datasets import CaptionDataset
 from pages.ui import cache
 from pages.ui.captions import choose_settings
-from pages.ui.datasets import Explored, likeness_of, with_progress
+from pages.ui.datasets import Explored, fitting_models, likeness_of, with_progress
 from pages.ui.model_captions import written_about
 from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
 from pages.ui.wording import plain
@@ -39,10 +39,10 @@ def show_agreement(page: str, explored: Explored, split: str) -> None:
     st.caption(
         f"{len(agreement.cider):,} captions of {len(agreement.names):,} {split} photos of "
         f"{plain(dataset.name)}, each scored against the others of its photo; x100. This is what "
-        "people reach. A model is scored against one reference more, which lifts its figures a "
-        "little."
+        f"{explored.authors} reach. A model is scored against one reference more, which lifts its "
+        "figures a little."
     )
-    st.subheader("Photos people describe most differently", anchor=False)
+    st.subheader("Photos described most differently", anchor=False)
     places = agreement.most_disputed(24)
 
     def note(place: int) -> str:
@@ -111,7 +111,7 @@ def show_words(page: str, explored: Explored, split: str) -> None:
     references = [caption for captions in dataset.references(split) for caption in captions]
     said = None if written is None else list(written.captions.values())
     st.caption(
-        f"{len(references):,} captions by people"
+        f"{len(references):,} captions by {explored.authors}"
         + (f", {len(said):,} by the model" if said else "")
         + f", {split} photos of {plain(dataset.name)}. Counted: captions that have the word."
     )
@@ -137,7 +137,7 @@ def _agreement(page: str, dataset: CaptionDataset, split: str) -> Agreement | No
         st.caption("This takes about half a minute, once.")
         return None
     return with_progress(
-        "Scoring what people wrote…",
+        "Scoring the captions…",
         lambda told: open_agreement(dataset, split, on_progress=told),
     )
 
@@ -145,10 +145,10 @@ def _agreement(page: str, dataset: CaptionDataset, split: str) -> Agreement | No
 def _written(page: str, explored: Explored, split: str) -> Written | None:
     models = cache.models()
     if not models:
-        st.caption("With a model at hand, its captions would be counted beside people's.")
+        st.caption("With a model at hand, its captions would be counted next to these.")
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
-        bundle, decoding = choose_settings(page, models)
+        bundle, decoding = choose_settings(page, fitting_models(models, explored))
         return written_about(page, explored, split, bundle, decoding)
 
 
@@ -166,7 +166,7 @@ def _show_pair(explored: Explored, pair: Pair) -> None:
 def _pair_table(pairs: Sequence[PairCount], with_model: bool) -> dict[str, list[str]]:
     table = {
         "pair": [f"{p.one.phrase} / {p.other.phrase}" for p in pairs],
-        "people": [f"{p.one.references:,} / {p.other.references:,}" for p in pairs],
+        "in the data": [f"{p.one.references:,} / {p.other.references:,}" for p in pairs],
         "share of the first": [_percent(p.share_in_references) for p in pairs],
     }
     if with_model:
@@ -178,7 +178,7 @@ def _pair_table(pairs: Sequence[PairCount], with_model: bool) -> dict[str, list[
 def _word_table(words: Sequence[WordCount], with_model: bool) -> dict[str, Sequence[object]]:
     table: dict[str, Sequence[object]] = {
         "word": [word.phrase for word in words],
-        "people": [word.references for word in words],
+        "in the data": [word.references for word in words],
     }
     if with_model:
         table["model"] = [word.written for word in words]

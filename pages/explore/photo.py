@@ -11,7 +11,7 @@ from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
 from pages.ui.captions import choose_settings
 from pages.ui.components import problem, show_source
-from pages.ui.datasets import Explored, choose_data, likeness_of
+from pages.ui.datasets import Explored, choose_data, fitting_models, likeness_of
 from pages.ui.model_captions import said_about
 from pages.ui.photo_grid import photo_grid
 from pages.ui.wording import plain
@@ -28,9 +28,9 @@ def picture(explored: Explored, photo: Photo) -> None:
     st.caption(f"{plain(photo.name)}, {photo.split or 'in no split'}")
 
 
-def people(photo: Photo) -> None:
-    """Show what people wrote."""
-    st.subheader("What people wrote", anchor=False)
+def references(explored: Explored, photo: Photo) -> None:
+    """Show the captions that came with the photo."""
+    st.subheader(f"What {explored.authors} wrote", anchor=False)
     st.markdown("\n".join(f"- {plain(caption)}" for caption in photo.captions))
     if not photo.captions:
         st.caption("Nobody described this photo.")
@@ -44,7 +44,7 @@ def machine(explored: Explored, photo: Photo) -> str | None:
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.toggle("Ask a model too", key="photo.ask", bind="query-params")
-        bundle, decoding = choose_settings("photo", models)
+        bundle, decoding = choose_settings("photo", fitting_models(models, explored))
     return said_about(explored, photo, bundle, decoding) if asked else None
 
 
@@ -87,7 +87,7 @@ left, right = st.columns([1, 1], gap="large")
 with left:
     picture(explored, photo)
 with right:
-    people(photo)
+    references(explored, photo)
     said = machine(explored, photo)
     if said is not None and photo.captions:
         compare(explored, photo, said)

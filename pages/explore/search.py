@@ -1,16 +1,16 @@
-"""Search: captions by words, phrases and forms; photos by a sentence."""
+"""Search: captions by words, phrases and forms."""
 
 import streamlit as st
 
 from captioning.analysis.search import find
 from captioning.errors import CaptioningError
-from pages.explore.search_results import show_hits, spoken, timed
+from pages.explore.search_results import spoken, timed
+from pages.ui import state
 from pages.ui.components import problem, prose, show_source
 from pages.ui.datasets import Explored, choose_data
 from pages.ui.photo_grid import caption_rows
-from pages.ui.wording import plain
 
-CAPTIONS, SENTENCE = "Search captions", "Photos for a sentence"
+SENTENCE = "Photos for a sentence"
 
 
 def by_query(explored: Explored, query: str) -> None:
@@ -26,44 +26,31 @@ def by_query(explored: Explored, query: str) -> None:
     caption_rows("search.page", explored, found)
 
 
-def by_sentence(explored: Explored, sentence: str) -> None:
-    """Show the photos whose captions fit a sentence best."""
-    ranking = explored.ranking
-    hits, duration = timed(lambda: ranking.nearest(sentence))
-    unknown = ranking.unknown(sentence)
-    if unknown:
-        st.caption(f"In no caption: {plain(', '.join(unknown))}.")
-    st.caption(f"The {len(hits)} best of {len(explored.dataset):,} photos in {spoken(duration)}.")
-    show_hits(explored, hits)
+def to_find() -> None:
+    """Open Find photos for a link to what used to be a part of this page."""
+    if state.linked("search.way") == SENTENCE:
+        sentence = state.linked("search.query") or ""
+        st.switch_page("pages/caption/find.py", query_params={"find.sentence": sentence})
 
 
+to_find()
 st.header("Search", anchor=False)
 prose("explore-search")
 explored = choose_data()
-way = st.segmented_control(
-    "What to look for",
-    [CAPTIONS, SENTENCE],
-    default=CAPTIONS,
-    required=True,
-    label_visibility="collapsed",
-    key="search.way",
-    bind="query-params",
-)
 query = st.text_input(
     "Look for",
-    placeholder='"a red" (dog OR ball) NOT grass' if way == CAPTIONS else "a child in the snow",
+    placeholder='"a red" (dog OR ball) NOT grass',
     key="search.query",
     bind="query-params",
 )
 try:
     if query.strip():
-        if way == CAPTIONS:
-            by_query(explored, query)
-            show_source("captioning.analysis.search", "find")
-        else:
-            by_sentence(explored, query)
-            show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
+        by_query(explored, query)
+        show_source("captioning.analysis.search", "find")
     else:
         prose("explore-search-help")
 except CaptioningError as error:
     problem(error)
+st.page_link(
+    "pages/caption/find.py", label="Find photos for a sentence", icon=":material/image_search:"
+)

@@ -1,17 +1,10 @@
-"""Photos found by a sentence, with the words that found them; and how long finding took."""
+"""How long finding took, and how to say it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-import streamlit as st
-
-from captioning.analysis.ranking import Hit
-from pages.ui.datasets import Explored
-from pages.ui.photo_grid import photo_grid
-from pages.ui.wording import plain
-
-__all__ = ["show_hits", "spoken", "timed"]
+__all__ = ["spoken", "timed"]
 
 Result = TypeVar("Result")
 
@@ -30,16 +23,3 @@ def spoken(duration: float) -> str:
     ('under 1 ms', '12 ms')
     """
     return f"{1000 * duration:.0f} ms" if duration >= 0.001 else "under 1 ms"
-
-
-def show_hits(explored: Explored, hits: Sequence[Hit]) -> None:
-    """Show the photos a sentence found, each with the words that speak for it."""
-    if not hits:
-        st.info("No photo shares a word with this sentence. Try commoner words.")
-        return
-
-    def why(place: int) -> str:
-        best = hits[place].words[:3]
-        return ", ".join(f"**{plain(word)}** {added:.1f}" for word, added in best)
-
-    photo_grid("search.hits", explored, [hit.photo for hit in hits], note=why)

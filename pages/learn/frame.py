@@ -25,7 +25,7 @@ from pages.learn.figures import (
 )
 from pages.learn.guessing import Answer
 from pages.learn.lesson_state import arrive, forget, recall, remember
-from pages.learn.lessons import LESSONS, Lesson, lesson
+from pages.learn.lessons import LESSONS, TOOLS, Lesson, lesson
 from pages.learn.subject import PHOTO, Subject, choose_subject
 from pages.ui import cache, state
 from pages.ui.components import problem, show_source
@@ -280,6 +280,12 @@ class LessonPage:
     def code(self, module: str, *names: str) -> None:
         """Offer the code of the library's functions that just ran."""
         show_source(module, *names)
+
+    def tool_link(self) -> None:
+        """Draw a link to the page that does this lesson's work with any photo or sentence."""
+        tool = next(tool for tool in TOOLS if tool.lesson == self.lesson.key)
+        if not self.large:
+            st.page_link(tool.path, label=tool.title, icon=f":material/{tool.icon}:")
 
     def questions(self, questions: Sequence[Question]) -> None:
         """Ask questions; the live model answers each when the student opens it."""

@@ -1,8 +1,8 @@
-"""The nine lessons, in the order in which they tell the story."""
+"""The nine lessons, in the order in which they tell the story, and the tools next to them."""
 
 from dataclasses import dataclass
 
-__all__ = ["LESSONS", "Lesson", "lesson"]
+__all__ = ["LESSONS", "TOOLS", "Lesson", "Tool", "lesson"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,56 @@ LESSONS = tuple(
         ],
         start=1,
     )
+)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A page next to the lessons, such as one that does a lesson's work with any sentence.
+
+    Attributes:
+        file: of the page, as `app.py` lists it.
+        title: what links call it.
+        icon: name of a Material symbol.
+        purpose: what it is for, in one line.
+        lesson: key of the lesson it belongs to, if it belongs to one.
+    """
+
+    file: str
+    title: str
+    icon: str
+    purpose: str
+    lesson: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The page's file, as links name it."""
+        return f"pages/{self.file}"
+
+
+TOOLS = (
+    Tool(
+        "explore/journey.py",
+        "A caption's journey",
+        "route",
+        "Any caption of the data set: clean words, ids, rows to learn from.",
+        "words",
+    ),
+    Tool(
+        "explore/bleu.py",
+        "BLEU of any caption",
+        "calculate",
+        "Change a word and see what the score counts. Where BLEU misleads.",
+        "scores",
+    ),
+    Tool(
+        "train/step.py",
+        "Training step by step",
+        "footprint",
+        "A fresh model takes one step at a time, and you see each number.",
+        "training",
+    ),
+    Tool("play/play.py", "Class game", "groups", "A class and two models caption the same photo."),
 )
 
 

@@ -35,7 +35,7 @@ __all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject"]
 
 MODEL, PHOTO, UPLOAD = "learn.model", "learn.photo", "learn.upload"
 OWN = "your photo"
-_FIRST = "learn.first_model"
+_FIRST, _TAKEN = "learn.first_model", "learn.taken"
 _OFFERED = 24
 
 
@@ -117,6 +117,7 @@ def choose_subject(*, hidden: bool = False) -> Subject:
     if not models:
         prose("no-model")
         st.stop()
+    _take_captioned()
     if hidden:
         bundle = _working(models, state.linked(MODEL) or remembered(MODEL))
         name = state.linked(PHOTO) or remembered(PHOTO)
@@ -133,6 +134,20 @@ def choose_subject(*, hidden: bool = False) -> Subject:
     remember(MODEL, bundle.name)
     remember(PHOTO, name)
     return Subject(bundle, picture, name)
+
+
+def _take_captioned() -> None:
+    """Begin with the photo that was captioned last, and its model, unless the link names others."""
+    found = state.captioned()
+    if found is None or found == st.session_state.get(_TAKEN):
+        return
+    st.session_state[_TAKEN] = found
+    if found.name is None:
+        st.session_state[UPLOAD] = found.picture
+    for key, value in ((PHOTO, found.name or OWN), (MODEL, found.model)):
+        if state.linked(key) is None and (key == PHOTO or value in cache.models()):
+            remember(key, value)
+            st.session_state[key] = value
 
 
 def _choose_model(models: dict[str, Bundle]) -> Bundle:
@@ -167,44 +182,29 @@ def _working(models: dict[str, Bundle], asked: str | None) -> Bundle:
     """Return the model asked for, else the first one that can be loaded; say why if it cannot."""
     wanted = models.get(asked or "")
     if wanted is not None:
-        fault = _fault(wanted)
+        fault = cache.fault(wanted)
         if fault is None:
             return wanted
         problem(CaptioningError(fault))
     for bundle in models.values():
-        if bundle is not wanted and _fault(bundle) is None:
+        if bundle is not wanted and cache.fault(bundle) is None:
             if wanted is not None:
                 st.caption(f"This lesson uses the model **{plain(bundle.name)}** instead.")
             return bundle
-    problem(CaptioningError(_fault(next(iter(models.values()))) or ""))
+    problem(CaptioningError(cache.fault(next(iter(models.values()))) or ""))
     st.stop()
-
-
-def _fault(bundle: Bundle) -> str | None:
-    return _load(str(bundle.folder), cache.version(bundle), bundle)
-
-
-@st.cache_data(ttl=300, max_entries=32, show_spinner=False)
-def _load(folder: str, version: int, _bundle: Bundle) -> str | None:
-    """Try to load a model; return what is wrong with it, kept for five minutes."""
-    try:
-        cache.captioner(_bundle)
-    except CaptioningError as error:
-        return str(error)
-    return None
 
 
 def _choose_photo(bundle: Bundle) -> str:
     usual = best_sample(bundle)
-    names = [usual, *(name for name in SAMPLES if name != usual)]
+    names = [OWN] if UPLOAD in st.session_state else []
+    names += [usual, *(name for name in SAMPLES if name != usual)]
     dataset = _dataset()
     if dataset:
         names += [photo.name for photo in dataset.split("test")[:_OFFERED]]
         asked = state.linked(PHOTO) or remembered(PHOTO)
         if asked and asked in dataset and asked not in names:
             names.append(asked)
-    if UPLOAD in st.session_state:
-        names.append(OWN)
     recall(PHOTO, names)
     chosen: str = st.selectbox("Photo", names, key=PHOTO, bind="query-params", width=260)
     return chosen

@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "caption",
     "captioner",
+    "fault",
     "features",
     "gallery",
+    "get_ready",
     "missing_model",
     "models",
     "photo_file",
@@ -91,6 +93,16 @@ def captioner(bundle: Bundle) -> "Captioner":
         CaptioningError: the bundle is damaged, or its encoder's weights are not to be had.
     """
     return _captioner(str(bundle.folder), version(bundle))
+
+
+def get_ready(bundle: Bundle) -> None:
+    """Load the model before a photo comes; what is wrong with it is said when one does."""
+    fault(bundle)
+
+
+def fault(bundle: Bundle) -> str | None:
+    """Return why a model cannot be loaded, tried again after five minutes; None if it can be."""
+    return _fault(str(bundle.folder), version(bundle), bundle)
 
 
 def writer(bundle: Bundle) -> "Captioner":
@@ -212,6 +224,15 @@ def _captioner(folder: str, version: int) -> "Captioner":
     loaded.warm_up()
     settle()
     return loaded
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner=False)
+def _fault(folder: str, version: int, _bundle: Bundle) -> str | None:
+    try:
+        captioner(_bundle)
+    except CaptioningError as error:
+        return str(error)
+    return None
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model…")

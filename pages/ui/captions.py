@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_link",
     "choose_settings",
+    "say_needs",
     "show_captions",
     "show_model",
     "show_sureness",
@@ -44,8 +45,19 @@ def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, De
         name = next(iter(models))
         if len(models) > 1:
             name = st.selectbox("Model", list(models), key=f"{page}.model", bind="query-params")
+            say_needs(models.values())
         bundle = models[name]
         return bundle, choose_decoding(page, bundle)
+
+
+def say_needs(bundles: Iterable[Bundle]) -> None:
+    """Say which models cannot run here yet, and how to change that."""
+    names = [bundle.name for bundle in bundles if not bundle.has_weights]
+    if names:
+        st.caption(
+            f":material/download: {plain(', '.join(names))}: the ImageNet weights are not on this "
+            "machine. Choose such a model to download them; that needs a network."
+        )
 
 
 def check_link(page: str, models: Mapping[str, Bundle]) -> None:
@@ -131,21 +143,19 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
 def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: bool) -> "Caption":
     """Show one photo and its sentence; beside others, what lies behind it is folded away."""
     copy, width = cache.preview(picture.data, picture.name)
-    left, right = st.container(border=not alone).columns([2, 3], gap="medium")
-    left.image(copy, width=width, alt=f"The photo {picture.name}")
-    with right:
+    with st.container(border=not alone):
+        answer = st.container()
+        left, right = st.columns([2, 3], gap="medium")
+        left.image(copy, width=width, alt=f"The photo {picture.name}")
+    with answer:
         caption = cache.caption(bundle, picture.data, picture.name, decoding)
         write = st.title if alone else st.header
         write(plain(caption.sentence) or "(no words)", anchor=False)
-        st.caption(
-            f"Written by **{plain(caption.model)}** in {seconds(caption.seconds)} "
-            f"{how_chosen(decoding)}. The probabilities of its words multiply to "
-            f"{percent(caption.log_prob)}."
-        )
         show_sureness(caption)
-        with st.container() if alone else st.expander(_DETAILS):
-            _words(caption)
-            _alternatives(caption)
+    with right, st.container() if alone else st.expander(_DETAILS):
+        _words(caption)
+        _alternatives(caption)
+        _how_written(caption, folded=alone)
     return caption
 
 
@@ -159,6 +169,16 @@ _JUDGED = (
     "Measured on photos the model did not learn from. A caption is good if it scores at least 50 "
     "in CIDEr against what people wrote about the photo."
 )
+
+
+def _how_written(caption: "Caption", *, folded: bool) -> None:
+    """Say who wrote the caption, and how; the technical details may be folded."""
+    st.caption(f"Written by **{plain(caption.model)}** in {seconds(caption.seconds)}.")
+    with st.expander("How this sentence was chosen") if folded else st.container():
+        st.caption(
+            f"It was chosen {how_chosen(caption.decoding)}. The probabilities of its words "
+            f"multiply to {percent(caption.log_prob)}."
+        )
 
 
 def show_sureness(caption: "Caption") -> None:

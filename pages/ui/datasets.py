@@ -12,12 +12,15 @@ import streamlit as st
 from captioning.analysis.caption_index import CaptionIndex, open_index
 from captioning.analysis.ranking import PhotoRanking
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
+from captioning.bundle import Bundle
 from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes
 from captioning.datasets.catalog import available_datasets, folder_of, load_folder
+from captioning.datasets.loading import kind_of
 from captioning.errors import CaptioningError
 from captioning.paths import data_folder
 from pages.ui import cache
 from pages.ui.components import problem
+from pages.ui.samples import learned_shapes
 from pages.ui.wording import plain
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "choose_data",
     "choose_split",
     "describe",
+    "fitting_models",
     "forget_data",
     "Told",
     "likeness_of",
@@ -32,7 +36,8 @@ __all__ = [
 ]
 
 DATA = "explore.data"
-SHAPES = "shapes-200-0"
+DATA_PAGE = "pages/explore/data.py"
+SHAPES, SHAPES_KIND = "shapes-200-0", "shapes"
 ALL = "all"
 
 _FEW = 500
@@ -56,6 +61,16 @@ class Explored:
         self.name = name
         self.dataset = dataset
         self.likeness: Likeness | None = None
+
+    @cached_property
+    def generated(self) -> bool:
+        """Whether the app drew the pictures and generated their sentences."""
+        return kind_of(self.dataset.root) == SHAPES_KIND
+
+    @property
+    def authors(self) -> str:
+        """Who wrote the captions: people, or the program that drew the pictures."""
+        return "the generator" if self.generated else "people"
 
     @cached_property
     def index(self) -> CaptionIndex:
@@ -89,17 +104,37 @@ def choose_data(*, here: bool = False) -> Explored:
     names = [data.name for data in available_datasets() if data.has_photos] or [SHAPES]
     name = names[0]
     if len(names) > 1:
-        name = st.sidebar.selectbox("Data set", names, key=DATA, bind="query-params")
+        name = st.selectbox("Data set", names, key=DATA, bind="query-params", width=260)
     try:
         explored = _explored(name)
         if len(explored.dataset):
+            if explored.generated and not here:
+                _say_generated()
             return explored
         st.info(f"The data set {plain(name)} has no photos. Choose or get another.")
     except CaptioningError as error:
         problem(error)
     if not here:
-        st.page_link("pages/explore/data.py", label="Get data", icon=":material/download:")
+        st.page_link(DATA_PAGE, label="Get data", icon=":material/download:")
     st.stop()
+
+
+def _say_generated() -> None:
+    """Say that what follows is no photo and nothing that people wrote, and offer real data."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            ":material/info: **Drawn shapes with generated sentences**, not photos that people "
+            "described. Get Flickr8k to see real ones.",
+            width="stretch",
+        )
+        st.page_link(DATA_PAGE, label="Get Flickr8k", icon=":material/download:")
+
+
+def fitting_models(models: dict[str, Bundle], explored: Explored) -> dict[str, Bundle]:
+    """Return the models with those first that learned from such pictures, in their order else."""
+    return dict(
+        sorted(models.items(), key=lambda item: learned_shapes(item[1]) != explored.generated)
+    )
 
 
 def choose_split(

@@ -10,6 +10,7 @@ from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
 from captioning.text import clean
 from pages.ui import cache
+from pages.ui.captions import say_needs
 from pages.ui.components import problem
 from pages.ui.pictures import Picture
 from pages.ui.wording import percent, plain, seconds
@@ -38,6 +39,7 @@ def compare_models(
         key=f"{page}.others",
         bind="query-params",
     )
+    say_needs(models[name] for name in others)
     if len(asked) > _MOST:
         st.caption(f"At most {_MOST} at once: the first {_MOST} are asked.")
     first = cache.caption(bundle, picture.data, picture.name, decoding)

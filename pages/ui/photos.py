@@ -1,4 +1,8 @@
-"""Bringing photos to a page: from the disk, the camera, the data set at hand, or the app itself."""
+"""Bringing photos to a page: from the disk, the camera, the data set here, or the app itself.
+
+A photo that was brought is kept in the session (`pages.ui.state`), so it is still there after a
+visit to another page.
+"""
 
 import streamlit as st
 
@@ -11,12 +15,57 @@ from pages.ui.pictures import Picture
 from pages.ui.samples import PHOTO_SAMPLES, sample_file
 from pages.ui.wording import plain
 
-__all__ = ["MOST_AT_ONCE", "SOURCES", "bring_photos", "choose_source"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "SOURCES",
+    "bring_photos",
+    "brought_photos",
+    "choose_source",
+    "name_in_link",
+    "offer_photos",
+    "offer_samples",
+]
 
 PHOTO, SAMPLE = "photo", "sample"  # what was chosen stands in the link under these
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24
 _PER_PAGE = 12
+
+# Gives a pasted picture to the uploader, as if its file had been chosen there.
+_PASTE = st.components.v2.component(
+    "paste_photo",
+    html="<span></span>",
+    js="""
+    export default function () {
+      const onPaste = (event) => {
+        const files = event.clipboardData ? event.clipboardData.files : [];
+        const input = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
+        if (!files.length || !input) return;
+        input.files = files;
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+      };
+      document.addEventListener("paste", onPaste);
+      return () => document.removeEventListener("paste", onPaste);
+    }
+    """,
+)
+
+
+def brought_photos(page: str) -> list[Picture]:
+    """Return the photos to look at: those the link names, else those kept in the session."""
+    try:
+        sample, name = state.chosen_photo(page, SAMPLE), state.chosen_photo(page)
+        if sample in PHOTO_SAMPLES:
+            file = sample_file(sample)
+            state.keep_photos(page, [Picture(file.name, file.read_bytes())])
+        elif name is not None:
+            dataset = cache.gallery()
+            photo = cache.photo_file(dataset.path(dataset[name]))
+            state.keep_photos(page, [Picture(name, photo)])
+    except CaptioningError as error:
+        problem(error)
+        return []
+    return state.kept_photos(page)
 
 
 def choose_source(page: str) -> str:
@@ -34,63 +83,86 @@ def choose_source(page: str) -> str:
 
 def bring_photos(page: str, source: str) -> list[Picture]:
     """Let a person bring photos from `source`; none as long as nothing was brought."""
-    match source:
-        case "Camera":
-            return _taken(page)
-        case "Gallery":
-            return _picked(page)
-        case _:
-            return _uploaded(page)
+    offer_photos(page, source)
+    offer_samples(page, source)
+    return brought_photos(page)
 
 
-def _uploaded(page: str) -> list[Picture]:
-    files = st.file_uploader(
-        "Photos from this device",
-        type=ENDINGS,
-        accept_multiple_files=True,
-        key=f"{page}.upload",
-        help="They stay in this server's memory until you remove them or leave.",
-    )
-    if not files:
-        return _sample(page)
-    state.forget_photo(page, SAMPLE)
-    if len(files) > MOST_AT_ONCE:
-        st.caption(f"The first {MOST_AT_ONCE} of {len(files)} photos are captioned here.")
-    return [Picture(file.name, file.getvalue()) for file in files[:MOST_AT_ONCE]]
+def offer_photos(page: str, source: str) -> None:
+    """Show the place where `source` takes photos; `brought_photos` returns what it took."""
+    {UPLOAD: _drop, CAMERA: _take, GALLERY: _pick}[source](page)
 
 
-def _sample(page: str) -> list[Picture]:
-    """Offer the photos that come with the app; return the one chosen, if any."""
-    name = state.chosen_photo(page, SAMPLE)
-    if name in PHOTO_SAMPLES:
-        _way_back(page, "Other photos", SAMPLE)
-        file = sample_file(name)
-        return [Picture(file.name, file.read_bytes())]
-    st.caption("No photo at hand? Try one of these, or the camera, or the gallery.")
-    with st.grid(6, min_column_width=130):
+def name_in_link(page: str) -> str | None:
+    """Return what a link calls the photo looked at; None if it was brought by the visitor."""
+    return state.chosen_photo(page, SAMPLE) or state.chosen_photo(page)
+
+
+def offer_samples(page: str, source: str) -> None:
+    """Offer the app's own photos until there is one to look at; then offer to remove it."""
+    if source != UPLOAD:
+        return
+    if state.kept_photos(page):
+        _start_over(page, "Remove the photo")
+        return
+    st.caption("No photo here? Try one of these.")
+    # Three in a row on a phone too.
+    with st.container(width=560), st.grid(3, min_column_width=100):
+        _offer_last(page)
         for name in PHOTO_SAMPLES:
             _offer(page, name, cache.thumbnail(sample_file(name)), SAMPLE)
-    return []
 
 
-def _taken(page: str) -> list[Picture]:
+def _drop(page: str) -> None:
+    # A new uploader for each photo: what is dropped next takes the place of the last.
+    number = st.session_state.get(_counter(page), 0)
+    key = f"{page}.upload.{number}" if number else f"{page}.upload"
+    st.file_uploader(
+        "Drop a photo, paste one, or take one",
+        type=ENDINGS,
+        accept_multiple_files=True,
+        key=key,
+        help="It stays in this server's memory until you bring another one or leave.",
+        on_change=_keep_uploaded,
+        args=(page, key),
+    )
+    _PASTE(key=f"{page}.paste")
+
+
+def _keep_uploaded(page: str, key: str) -> None:
+    files = st.session_state[key]
+    if not files:
+        return
+    st.session_state[_counter(page)] = st.session_state.get(_counter(page), 0) + 1
+    _keep(page, [Picture(file.name, file.getvalue()) for file in files[:MOST_AT_ONCE]])
+    st.session_state[f"{page}.left_out"] = max(0, len(files) - MOST_AT_ONCE)
+
+
+def _take(page: str) -> None:
     with st.container(width=640):
-        shot = st.camera_input("Take a photo", key=f"{page}.camera")
-    return [Picture("your photo", shot.getvalue())] if shot else []
+        st.camera_input("Take a photo", key=f"{page}.camera", on_change=_keep_shot, args=(page,))
 
 
-def _picked(page: str) -> list[Picture]:
+def _keep_shot(page: str) -> None:
+    shot = st.session_state[f"{page}.camera"]
+    _keep(page, [Picture("your photo", shot.getvalue())] if shot else [])
+
+
+def _keep(page: str, pictures: list[Picture]) -> None:
+    state.keep_photos(page, pictures)
+    st.session_state[f"{page}.left_out"] = 0
+    for part in (SAMPLE, PHOTO):
+        state.forget_photo(page, part)
+
+
+def _pick(page: str) -> None:
     try:
-        dataset = cache.gallery()
-        name = state.chosen_photo(page)
-        if name is None:
-            _thumbnails(page, dataset)
-            return []
-        _way_back(page, "Back to the gallery", PHOTO)
-        return [Picture(name, cache.photo_file(dataset.path(dataset[name])))]
+        if state.chosen_photo(page) is None:
+            _thumbnails(page, cache.gallery())
+        else:
+            _start_over(page, "Back to the gallery")
     except CaptioningError as error:
         problem(error)
-        return []
 
 
 def _thumbnails(page: str, dataset: CaptionDataset) -> None:
@@ -116,17 +188,47 @@ def _offer(page: str, name: str, small: bytes, part: str) -> None:
             type="tertiary",
             width="stretch",
             key=f"{page}.pick.{name}",
-            on_click=state.choose_photo,
+            on_click=_choose,
             args=(page, name, part),
         )
 
 
-def _way_back(page: str, label: str, part: str) -> None:
+def _offer_last(page: str) -> None:
+    """Offer the photo that was captioned last on another page."""
+    last = state.captioned()
+    if last is not None:
+        with st.container(gap="xsmall"):
+            st.image(cache.preview(last.picture.data, last.picture.name)[0], alt="Your last photo")
+            st.button(
+                "Your last photo",
+                type="tertiary",
+                width="stretch",
+                key=f"{page}.pick.last",
+                on_click=_keep,
+                args=(page, [last.picture]),
+            )
+
+
+def _choose(page: str, name: str, part: str) -> None:
+    _keep(page, [])
+    state.choose_photo(page, name, part)
+
+
+def _start_over(page: str, label: str) -> None:
     st.button(
         label,
         icon=":material/arrow_back:",
         type="tertiary",
         key=f"{page}.back",
-        on_click=state.forget_photo,
-        args=(page, part),
+        on_click=_remove,
+        args=(page,),
     )
+
+
+def _remove(page: str) -> None:
+    _keep(page, [])
+    state.forget_captioned()
+
+
+def _counter(page: str) -> str:
+    return f"{page}.uploads"

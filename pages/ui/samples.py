@@ -13,7 +13,15 @@ from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import sentences
 from pages.ui.pictures import Picture
 
-__all__ = ["PHOTO_SAMPLES", "SAMPLES", "best_sample", "sample", "sample_file", "true_sentences"]
+__all__ = [
+    "PHOTO_SAMPLES",
+    "SAMPLES",
+    "best_sample",
+    "learned_shapes",
+    "sample",
+    "sample_file",
+    "true_sentences",
+]
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "photos"
 _SHAPES = {"shapes 1": 11, "shapes 2": 12, "shapes 3": 13}
@@ -60,11 +68,15 @@ def sample_file(name: str) -> Path:
     return _ASSETS / f"{name}.jpg"
 
 
+def learned_shapes(bundle: Bundle) -> bool:
+    """Whether a model learned from drawn shapes, and so knows nothing of photos."""
+    knows = bundle.vocabulary
+    return len(knows) < _SMALL_VOCABULARY and "triangle" in knows
+
+
 def best_sample(bundle: Bundle) -> str:
     """Return the name of the photo that suits a model: drawn shapes only if it learned those."""
-    knows = bundle.vocabulary
-    of_shapes = len(knows) < _SMALL_VOCABULARY and "triangle" in knows
-    return next(iter(_SHAPES if of_shapes else _PHOTOS))
+    return next(iter(_SHAPES if learned_shapes(bundle) else _PHOTOS))
 
 
 def true_sentences(name: str) -> tuple[str, ...]:

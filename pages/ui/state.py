@@ -1,12 +1,46 @@
 """What a page remembers, and under which names: session keys and the parts of a link.
 
 A widget's value is bound to the URL by the widget itself (`bind="query-params"`, its key is the
-name in the link).  What is chosen by a button has no widget to be bound to and is kept here.
+name in the link).  What is chosen by a button has no widget to be bound to and is kept here, and so
+is what a visitor brought: a widget forgets it when another page is opened.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-__all__ = ["choose_photo", "chosen_photo", "forget_photo", "linked"]
+from pages.ui.pictures import Picture
+
+__all__ = [
+    "Captioned",
+    "captioned",
+    "choose_photo",
+    "chosen_photo",
+    "forget_captioned",
+    "forget_photo",
+    "keep_photos",
+    "kept_photos",
+    "linked",
+    "remember_captioned",
+]
+
+_CAPTIONED = "photos.captioned"
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """The photo that was captioned last.
+
+    Attributes:
+        picture: the photo.
+        name: what a link calls it; None for a photo that the visitor brought.
+        model: name of the model that wrote the caption.
+    """
+
+    picture: Picture
+    name: str | None
+    model: str
 
 
 def linked(key: str) -> str | None:
@@ -32,3 +66,38 @@ def choose_photo(page: str, name: str, part: str = "photo") -> None:
 def forget_photo(page: str, part: str = "photo") -> None:
     """Look at no photo on `page`, but at all there are."""
     st.query_params.pop(f"{page}.{part}", None)
+
+
+def keep_photos(page: str, pictures: Sequence[Picture]) -> None:
+    """Keep the photos brought to `page` in place of those kept before."""
+    st.session_state[f"{page}.photos"] = list(pictures)
+
+
+def kept_photos(page: str) -> list[Picture]:
+    """Return the photos brought to `page` in this session."""
+    return list(st.session_state.get(f"{page}.photos", []))
+
+
+def remember_captioned(picture: Picture, name: str | None, model: str) -> None:
+    """Remember which photo was captioned last, so that other pages offer it first.
+
+    Args:
+        picture: the photo.
+        name: what a link calls it, if it has such a name.
+        model: name of the model that wrote the caption.
+    """
+    last = captioned()
+    if name is None and last is not None and last.picture == picture:
+        name = last.name  # shown again without its link
+    st.session_state[_CAPTIONED] = Captioned(picture, name, model)
+
+
+def captioned() -> Captioned | None:
+    """Return the photo that was captioned last in this session."""
+    found: Captioned | None = st.session_state.get(_CAPTIONED)
+    return found
+
+
+def forget_captioned() -> None:
+    """Offer the photo that was captioned last no longer."""
+    st.session_state.pop(_CAPTIONED, None)

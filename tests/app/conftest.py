@@ -139,7 +139,7 @@ def open_page():
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
         for key, value in query.items():
             app.query_params[key] = value
-        if page != "home":
+        if page != "caption":
             app.switch_page(f"pages/{page}/{page}.py")
         return app.run()
 

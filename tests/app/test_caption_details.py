@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,9 +219,7 @@ def test_many_photos_become_a_table_and_a_bad_one_a_reason(many):
 
 def test_a_correction_stays_and_is_a_persons(many):
     many.button(key="many.start").click().run()
-    many.session_state["many.rows"]["one.jpg"] = many.session_state["many.rows"][
-        "one.jpg"
-    ].corrected("a kite")
+    many.session_state["many.session"].table.correct("one.jpg", "a kite")
     many.run()
     table = table_of(many)
     assert (table["caption"][0], table["by"][0], table["probability"][0]) == (
@@ -229,8 +228,56 @@ def test_a_correction_stays_and_is_a_persons(many):
         "",
     )
     many.button(key="many.anew").click().run()
-    assert not many.dataframe
+    assert not many.dataframe and "many.session" not in many.query_params
     assert many.button(key="many.start").label == "Caption 11 photos"
+
+
+def test_the_table_survives_a_visit_to_another_page_and_a_reload(many):
+    many.button(key="many.start").click().run()
+    many.session_state["many.session"].table.correct("one.jpg", "a kite")
+    many.switch_page("pages/explore/gallery.py").run()
+    many.switch_page("pages/caption/many.py").run()
+    assert not many.exception
+    assert table_of(many)["caption"][0] == "a kite"
+    assert len(many.get("download_button")) == 4
+
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again.query_params["many.session"] = many.query_params["many.session"]
+    again.switch_page("pages/caption/many.py").run()
+    assert list(table_of(again)["caption"]) == list(table_of(many)["caption"])
+    other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    other.query_params["many.session"] = "guessed"
+    assert not other.switch_page("pages/caption/many.py").run().dataframe
+
+
+def test_the_least_sure_come_first_and_a_corrected_one_stays_in_its_place(many):
+    many.button(key="many.start").click().run()
+    table = many.session_state["many.session"].table
+    for number, (photo, row) in enumerate(list(table.rows.items())[2:]):
+        level = "not sure" if number < 3 else "sure"
+        table.rows[photo] = replace(row, confidence=0.9 - number / 10, level=level)
+    many.toggle(key="many.least_sure").set_value(True).run()
+    assert list(table_of(many)["photo"])[:2] == ["in/8.jpg", "in/7.jpg"]
+    many.segmented_control(key="many.show").set_value("Not sure").run()
+    assert list(table_of(many)["photo"]) == ["in/2.jpg", "in/1.jpg", "in/0.jpg"]
+    table.correct("in/1.jpg", "a kite")
+    many.run()
+    assert list(table_of(many)["caption"])[1] == "a kite"
+    many.segmented_control(key="many.show").set_value("Not read").run()
+    assert list(table_of(many)["photo"]) == ["notes.jpg"]
+
+
+def test_words_are_replaced_in_all_captions_and_that_is_undone(many):
+    many.button(key="many.start").click().run()
+    before = list(table_of(many)["caption"])
+    word = before[0].split()[0]
+    many.text_input(key="many.find").set_value(word)
+    many.text_input(key="many.by").set_value("Zebra")
+    many.button(key="many.replace").click().run()
+    assert not many.exception
+    assert table_of(many)["caption"][0].startswith("Zebra")
+    many.button(key="many.undo").click().run()
+    assert list(table_of(many)["caption"]) == before
 
 
 def test_photos_brought_later_are_captioned_without_the_others(many, encoded, jpeg):

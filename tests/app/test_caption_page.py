@@ -43,6 +43,37 @@ def test_the_code_shown_is_what_ran_and_none_before_a_photo(page, jpeg, captione
     assert (captioner.encoded, captioner.captions) == ([1], [("tiny", 3)])
 
 
+def test_the_model_is_loaded_before_the_photo_comes(page, captioner):
+    assert captioner.loads == ["tiny"] and not captioner.captions
+
+
+def test_photo_and_caption_are_still_there_after_a_visit_to_another_page(page, jpeg, captioner):
+    upload(page, ("dog.jpg", jpeg("red")))
+    page.switch_page("pages/explore/gallery.py").run()
+    page.switch_page("pages/caption/caption.py").run()
+    assert not page.exception
+    assert page.title[0].value == r"A red a\."
+    assert len(captioner.captions) == 1
+
+    page.button(key="caption.back").click().run()
+    assert not page.title and page.file_uploader
+
+
+def test_the_next_photo_takes_the_place_of_the_last(page, jpeg):
+    upload(page, ("dog.jpg", jpeg("red")))
+    page.file_uploader[0].upload("sky.jpg", jpeg("blue")).run()
+    assert [title.value for title in page.title] == [r"A blue a\."]
+
+
+def test_too_many_photos_are_pointed_to_where_all_are_captioned(page, jpeg):
+    upload(page, *((f"{n}.jpg", jpeg("red")) for n in range(26)))
+    assert len(page.header) == 24
+    assert "2 photos more" in visible(page)
+    assert "Caption all of them in Many photos" in [
+        link.proto.label for link in page.get("page_link")
+    ]
+
+
 def test_the_other_beams_stand_below_with_their_probabilities(page, jpeg):
     upload(page, ("dog.jpg", jpeg("red")))
     table = page.table[0].value
@@ -66,8 +97,7 @@ def test_several_photos_are_captioned_and_a_bad_one_stops_none(page, jpeg):
         ("two.jpg", jpeg("blue")),
     )
     assert not page.exception
-    sentences = [header.value for header in page.header]
-    assert sentences[1:] == [r"A red a\.", r"A blue a\."]
+    assert [header.value for header in page.header] == [r"A red a\.", r"A blue a\."]
     notes, empty = (error.value.replace("\\", "") for error in page.error)
     assert "my_notes_2.jpg" in notes and "not a picture" in notes
     assert "empty.png" in empty and "0 bytes" in empty
@@ -180,8 +210,10 @@ def test_without_a_model_the_page_says_how_to_get_one(captioner, open_page):
         BundleError("models/tiny: decoder.safetensors is damaged."),
     ],
 )
-def test_a_model_that_cannot_be_loaded_says_so_once(page, jpeg, captioner, failure):
+def test_a_model_that_cannot_be_loaded_says_so_once(model, open_page, jpeg, captioner, failure):
     captioner.failure = failure
+    page = open_page()
+    assert not page.exception and not page.error  # until there is something to caption
     upload(page, ("one.jpg", jpeg("red")), ("two.jpg", jpeg("blue")))
     assert not page.exception
     (error,) = page.error

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import app as frame
 from captioning.analysis.bleu_breakdown import draw_bleu
 from captioning.analysis.caption_index import build_index
 from captioning.analysis.search import find
@@ -15,6 +16,7 @@ from pages.ui.wording import plain
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("gallery", "photo", "search", "statistics", "journey", "bleu", "character", "data")
+TABS = frame.PAGES["Explore"]
 TOPICS = {
     "statistics.topic": [
         "Lengths", "Words", "Zipf's line", "Vocabulary", "Splits", "Openings", "Colours", "People",
@@ -48,7 +50,8 @@ def shown(app):
 
 
 def links(app):
-    return [link.proto.label for link in app.get("page_link")]
+    """The links of a page, without the tabs above it and the link to real data."""
+    return [link.proto.label for link in app.get("page_link")][len(TABS) + 1 :]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -94,6 +97,27 @@ def test_photos_that_vanish_after_reading_are_told(open_explore, shapes_here):
 
     assert not app.switch_page("pages/explore/photo.py").run().exception
     assert "has gone" in shown(app) or "not to be had" in shown(app)
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - {"data"}))
+def test_generated_data_are_called_so_and_real_data_are_a_click_away(
+    page, open_explore, shapes_here
+):
+    app = open_explore(page)
+    assert "Drawn shapes with generated sentences" in shown(app)
+    assert "Get Flickr8k" in [link.proto.label for link in app.get("page_link")]
+    assert "people wrote" not in "".join(heading.value for heading in app.subheader)
+
+
+def test_photos_that_people_described_are_not_called_generated(open_explore, home, shapes_here):
+    real = home / "flickr8k"
+    (real / "Images").mkdir(parents=True)
+    photo = shapes_here.photos[0]
+    (real / "Images" / "a.jpg").write_bytes(shapes_here.path(photo).read_bytes())
+    (real / "captions.txt").write_text("image,caption\na.jpg,A dog runs .\n")
+    app = open_explore("photo", explore__data="flickr8k")
+    assert not app.exception
+    assert "Drawn shapes" not in shown(app) and "What people wrote" in shown(app)
 
 
 def test_the_gallery_shows_a_split_page_by_page(open_explore, shapes_here):
@@ -193,7 +217,8 @@ def test_a_search_shows_what_the_library_finds(query, open_explore, shapes_here)
 
     assert not app.exception
     assert f"**{len(found.captions):,} captions** of **{len(found.photos):,} photos**" in shown(app)
-    assert links(app) == ["Open this photo"] * min(10, len(found.photos))
+    assert links(app)[:-1] == ["Open this photo"] * min(10, len(found.photos))
+    assert links(app)[-1] == "Find photos for a sentence"
     if "len" not in query:
         assert "-background[" in shown(app)
 
@@ -204,14 +229,6 @@ def test_a_bad_search_is_answered_with_a_sentence(query, open_explore, shapes_he
 
     assert not app.exception
     assert len(app.error) == 1
-
-
-def test_a_sentence_finds_photos_with_the_words_that_speak_for_them(open_explore, shapes_here):
-    app = open_explore("search", search__way="Photos for a sentence", search__query="purple zebra")
-
-    assert not app.exception
-    assert "In no caption: zebra" in shown(app)
-    assert "**purple**" in shown(app) or "shares a word" in shown(app)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, read_sentence
 from pages.caption.retrieval import modes
 from pages.caption.retrieval.hits import EXAMPLE, marked, spoken_gains
+from pages.ui.pictures import Picture
+from pages.ui.state import Captioned
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +104,17 @@ def test_more_like_this_looks_by_the_photo(open_page):
     assert name not in found(app)
     assert len(found(app)) == 12
     assert "Cosine" in shown(app)
+
+
+def test_the_photo_captioned_last_is_the_first_example(open_page, jpeg):
+    app = open_page()
+    assert "Generated sentences" in app.segmented_control(key="find.by").options
+    app.session_state["photos.captioned"] = Captioned(
+        Picture("mine.jpg", jpeg("red")), None, "tiny"
+    )
+    app.segmented_control(key="find.by").set_value(EXAMPLE).run()
+    assert not app.exception
+    assert len(found(app)) == 12 and "Cosine" in shown(app)
 
 
 def test_a_visitors_photos_stay_with_the_visitor(open_page, jpeg):

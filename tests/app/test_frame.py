@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from page_files import page_files
 
+import app as frame
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(Path(file) for file in page_files())
 
@@ -23,22 +25,22 @@ print(*(name for name in ("keras", "tensorflow") if name in sys.modules))
 """
 
 
-def test_the_sidebar_lists_the_pages():
+def test_every_page_is_in_a_section():
     assert len(PAGES) == 28 and all((ROOT / page).is_file() for page in PAGES)
-    assert Path("pages/home/home.py") in PAGES
-    assert Path("pages/caption/caption.py") in PAGES
+    assert list(frame.PAGES) == ["Caption", "Library", "Explore", "Learn", "Train", "Evaluate"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_a_page_opens_with_no_data_and_no_model(page, open_page):
-    app = open_page("home").switch_page(str(page)).run()
+    app = open_page().switch_page(str(page)).run()
     assert not app.exception
 
 
 def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")
-    # A lesson shows the live network, so it has to load one.
-    reading = [str(page) for page in PAGES if page.parts[1] != "learn"]
+    # A lesson shows the live network, and the first page makes it ready for the photo to come.
+    waiting = [Path("pages", frame.START), *(page for page in PAGES if page.parts[1] == "learn")]
+    reading = [str(page) for page in PAGES if page not in waiting]
     script = RENDER.format(app=str(ROOT / "app.py"), pages=reading)
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -51,8 +53,26 @@ def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     assert done.stdout.strip() == ""
 
 
-def test_home_leads_to_the_caption_page(open_page, model):
-    app = open_page("home")
-    app.button(key="home.caption").click().run()
+def test_the_app_opens_with_a_place_for_a_photo_under_both_addresses(open_page, model):
+    for app in (open_page(), open_page().switch_page("pages/caption/caption.py").run()):
+        assert not app.exception
+        assert app.file_uploader(key="caption.upload")
+
+
+@pytest.mark.parametrize("section", [s for s, rows in frame.PAGES.items() if len(rows) > 1])
+def test_the_pages_of_a_section_are_a_click_apart(section, open_page):
+    rows = frame.PAGES[section]
+    app = open_page().switch_page(f"pages/{rows[1][0]}").run()
+    tabs = [link.proto.page for link in app.get("page_link")]
+    expected = rows[:1] if section == "Learn" else rows
+    assert tabs[: len(expected)] == [frame.address(file) for file, *_ in expected]
+
+
+def test_a_link_to_photos_for_a_sentence_opens_find(open_page):
+    app = open_page()
+    app.query_params["search.way"] = "Photos for a sentence"
+    app.query_params["search.query"] = "a red circle"
+    app.switch_page("pages/explore/search.py").run()
     assert not app.exception
-    assert app.file_uploader(key="caption.upload")
+    assert app.header[0].value == "Find photos"
+    assert app.query_params["find.sentence"] == "a red circle"

@@ -13,8 +13,10 @@ from captioning.lessons.lexicon import thing_of
 from pages.learn import guessing
 from pages.learn.figures import roomy
 from pages.learn.guessing import Answer
-from pages.learn.lessons import LESSONS, lesson
+from pages.learn.lessons import LESSONS, TOOLS, lesson
 from pages.learn.training.curves import seconds_left
+from pages.ui.pictures import Picture
+from pages.ui.state import Captioned
 
 ROOT = Path(__file__).parents[2]
 MINE = ("overview", "encoder", "words")
@@ -70,11 +72,11 @@ def links(app):
     return [link.proto.label for link in app.get("page_link")]
 
 
-def test_the_table_of_lessons_is_the_sidebar_and_the_files():
+def test_the_table_of_lessons_is_the_section_and_the_files():
     import app as frame
 
-    rows = [row[0] for row in frame.PAGES["Learn"]]
-    assert rows == [*(found.file for found in LESSONS), "play/play.py"]
+    listed = [row[0] for row in frame.PAGES["Learn"]]
+    assert listed == ["learn/learn.py", *(page.file for page in (*LESSONS, *TOOLS))]
     assert [found.number for found in LESSONS] == list(range(1, 10))
     for found in LESSONS:
         assert (ROOT / found.path).is_file()
@@ -271,6 +273,18 @@ def test_an_uploaded_photo_goes_along_to_the_next_lesson(open_lesson, jpeg):
     app.switch_page("pages/learn/overview/page.py").run()
     sound(app)
     assert app.selectbox(key="learn.photo").value == "your photo"
+
+
+def test_a_lesson_begins_with_the_photo_captioned_last_until_another_is_chosen(open_lesson, jpeg):
+    app = open_lesson("words")
+    last = Captioned(Picture("mine.jpg", jpeg("blue")), None, "shapes")
+    app.session_state["photos.captioned"] = last
+    app.query_params.clear()
+    sound(app.switch_page("pages/learn/overview/page.py").run())
+    assert app.selectbox(key="learn.photo").value == "your photo"
+    app.selectbox(key="learn.photo").set_value("shapes 2").run()
+    sound(app.switch_page("pages/learn/words/page.py").run())
+    assert app.selectbox(key="learn.photo").value == "shapes 2"
 
 
 def test_a_photo_that_cannot_be_read_is_said(open_lesson):

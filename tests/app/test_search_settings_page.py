@@ -21,7 +21,7 @@ def page(open_page):
     """A function that opens the page, as a link would."""
 
     def open_(**query):
-        app = open_page("home")
+        app = open_page()
         for key, value in query.items():
             app.query_params[f"{PAGE}.{key}"] = value
         app.switch_page(f"pages/train/{PAGE}.py").run()

@@ -22,7 +22,7 @@ def train(open_page):
     """A function that opens one of the Train pages, as a link would."""
 
     def open_(page, **query):
-        app = open_page("home")
+        app = open_page()
         for key, value in query.items():
             app.query_params[key.replace("_", ".", 1)] = value
         app.switch_page(f"pages/train/{page}.py").run()

@@ -14,7 +14,7 @@ def train(open_page):
     """A function that opens one of the Train pages."""
 
     def open_(page):
-        app = open_page("home").switch_page(f"pages/train/{page}.py").run()
+        app = open_page().switch_page(f"pages/train/{page}.py").run()
         assert not app.exception, app.exception
         return app
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from app import PAGES
 from captioning.analysis.caption_index import build_index
 from captioning.analysis.search import find
 from captioning.analysis.statistics import lengths
@@ -41,8 +42,9 @@ def test_browsing_from_the_gallery_to_photos_by_click_and_by_key(dataset, warm_s
     thumbnails(tab).nth(23).wait_for()
     assert thumbnails(tab).count() == 24
 
-    tab.get_by_test_id("stPageLink").nth(1).click()
-    heading(tab, "What people wrote").wait_for()
+    # Before the photos: the tabs of the section, and the link to real data.
+    tab.get_by_test_id("stPageLink").nth(len(PAGES["Explore"]) + 2).click()
+    heading(tab, "What the generator wrote").wait_for()
     tab.get_by_text(f"2 of {len(photos)} in train").wait_for()
     assert f"photo.photo={photos[1].name}" in tab.url
 
@@ -63,7 +65,7 @@ def test_a_deep_link_to_a_photo_opens_it_on_a_cold_server(dataset, server, tab):
     tab.get_by_text("8 of 20 in dev").wait_for()
     for caption in photo.captions:
         assert tab.get_by_text(caption).first.is_visible()
-    assert tab.get_by_test_id("stSidebarNav").get_by_role("link", name="Gallery").is_visible()
+    assert tab.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore").is_visible()
     assert tab.get_by_text("Page not found").count() == 0
     heading(tab, "Photos that look like it").wait_for()
 

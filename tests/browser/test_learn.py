@@ -59,9 +59,10 @@ def test_a_link_opens_the_lesson_as_the_teacher_left_it(tab, warm_server):
     assert tab.get_by_text("Your own photo").count() == 0
 
 
-def test_the_photo_chosen_goes_along_by_the_sidebar(tab, warm_server):
+def test_the_photo_chosen_goes_along_by_the_list_of_lessons(tab, warm_server):
     open_lesson(tab, warm_server, "overview", "learn.model=shapes&learn.photo=shapes+3")
-    tab.get_by_test_id("stSidebarNav").get_by_role("link", name="Words", exact=True).click()
+    tab.get_by_role("link", name="All lessons").click()
+    tab.get_by_role("link", name="3. Words").click()
     tab.get_by_role("heading", name="3. Words").wait_for()
     tab.get_by_text("Worksheet to print").wait_for()
     assert tab.get_by_role("combobox", name=re.compile("Photo")).input_value() == "shapes 3"

@@ -41,7 +41,7 @@ class LessonApp:
 
     def open(self, upload=None, **query):
         """Open the lesson as a link would."""
-        app = self._open("home")
+        app = self._open()
         if upload is not None:
             app.session_state["learn.upload"] = Picture("mine.jpg", upload)
             app.query_params["learn.photo"] = "your photo"

@@ -90,7 +90,7 @@ def interval_chart(
 
 
 def _show_variety(judged: Judged) -> None:
-    """Show what the captions are like as sentences, beside people's."""
+    """Show what the captions are like as sentences, next to the references."""
     model, people = judged.variety, judged.human_variety
     rows = {
         "words in a caption": (f"{model.mean_length:.1f}", f"{people.mean_length:.1f}"),
@@ -102,7 +102,7 @@ def _show_variety(judged: Judged) -> None:
         {
             "The sentences": list(rows),
             "this model": [own for own, _ in rows.values()],
-            "people (first reference)": [human for _, human in rows.values()],
+            "first reference": [human for _, human in rows.values()],
         },
         hide_index=True,
         border="horizontal",

@@ -1,6 +1,7 @@
 """Four ways to find photos: people's captions, the model's, its probabilities, an example."""
 
 import math
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -15,19 +16,35 @@ from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, rea
 from captioning.text import tokenize
 from pages.caption.retrieval.hits import EXAMPLE, marked, show_hits, spoken_gains, times
 from pages.caption.retrieval.sources import Place, ranking_of
-from pages.ui import cache
+from pages.ui import cache, state
 from pages.ui.components import show_source
+from pages.ui.datasets import Explored
 from pages.ui.model_captions import written_about
-from pages.ui.pictures import as_jpeg
+from pages.ui.pictures import Picture, as_jpeg
 from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import percent, plain
 
-__all__ = ["HUMAN", "MACHINE", "MODEL", "WAYS", "by_example", "by_human", "by_machine", "by_model"]
+__all__ = [
+    "HUMAN",
+    "MACHINE",
+    "MODEL",
+    "WAYS",
+    "by_example",
+    "by_human",
+    "by_machine",
+    "by_model",
+    "way_label",
+]
 
 HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
 WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
 _COUNT = 12
+
+
+def way_label(way: str, explored: Explored) -> str:
+    """Return what a way to find photos is called for this data set."""
+    return "Generated sentences" if way == HUMAN and explored.generated else way
 
 
 def by_human(page: str, place: Place, sentence: str) -> None:
@@ -102,7 +119,8 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
     file = st.file_uploader("An example photo", type=ENDINGS, key=f"{page}.example_file")
     name = st.session_state.get(f"{page}.example")
     own = {photo.name: photo for photo in place.photos}
-    if file is None and name not in own:
+    brought = _brought(file) if file is not None or name not in own else None
+    if brought is None and name not in own:
         st.caption('Bring a photo, or press "More like this" under one of these.')
         some = list(place.photos[:_COUNT])
         show_hits(page, place, some, lambda n: [plain((some[n].captions or (some[n].name,))[0])])
@@ -111,9 +129,9 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
     if encoded is None or not len(encoded):
         return
     vectors = _vectors(encoded)
-    if file is not None:
+    if brought is not None:
         # Not by way of what the server remembers: a visitor's photo goes with the visitor.
-        photo = read_image(file.getvalue(), name=file.name)
+        photo = read_image(brought.data, name=brought.name)
         example = _pooled(cache.captioner(bundle).encode([photo]))[0]
         photo.thumbnail((480, 480))
         st.image(as_jpeg(photo), width=240, alt="Your example photo")
@@ -121,7 +139,9 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
         example = vectors[encoded.names.index(str(name))]
         st.image(place.picture(own[str(name)]), width=240, alt="The example photo")
     found = find_alike(vectors, example, _COUNT + 1)
-    found = [hit for hit in found if file is not None or encoded.names[hit.place] != name][:_COUNT]
+    found = [hit for hit in found if brought is not None or encoded.names[hit.place] != name][
+        :_COUNT
+    ]
     photos = [own[encoded.names[hit.place]] for hit in found]
 
     def why(number: int) -> list[str]:
@@ -130,6 +150,14 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
 
     show_hits(page, place, photos, why)
     show_source("captioning.retrieval.examples", "find_alike")
+
+
+def _brought(file: Any) -> Picture | None:
+    """Return the example the visitor brought here, else the photo that was captioned last."""
+    if file is not None:
+        return Picture(file.name, file.getvalue())
+    last = state.captioned()
+    return None if last is None else last.picture
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

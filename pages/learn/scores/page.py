@@ -81,6 +81,7 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
         show_blind_spots(page, base, references, crowd, order)
         show_slips(page, edit.text, references, crowd)
     show_duel(page, crowd)
+    page.tool_link()
     page.code("captioning.metrics.bleu", "bleu_from_statistics")
     page.code("captioning.lessons.cider_breakdown", "draw_cider")
     page.questions(questions_about(page, references, crowd))

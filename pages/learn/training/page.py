@@ -56,7 +56,7 @@ def show() -> None:
             part(page)
         except CaptioningError as error:
             problem(error)
-    _from_scratch(page)
+    page.tool_link()
     page.code("captioning.lessons.gradient_step", "Pupil.learn")
     page.questions(questions_about(page))
     page.papers(_PAPERS)
@@ -184,15 +184,6 @@ def _elsewhere(page: LessonPage, learned: "Learned") -> None:
         caption="A step moves weights that all photos share, so it also changes what the model "
         "says of photos it was not taught. Real training takes many photos a step for this reason.",
     )
-
-
-def _from_scratch(page: LessonPage) -> None:
-    if not page.large:
-        st.page_link(
-            "pages/train/step.py",
-            label="Step by step from a fresh model",
-            icon=":material/footprint:",
-        )
 
 
 if __name__ == "__main__":

@@ -249,6 +249,7 @@ def _rows(page: LessonPage) -> None:
     journey = follow(text, page.subject.vocabulary)
     show_journey(journey)
     _keep_rows(page, journey)
+    page.tool_link()
 
 
 def _keep_rows(page: LessonPage, journey: Journey) -> None:

@@ -1,0 +1,62 @@
+"""Where files of ImageNet weights lie, told without Keras."""
+
+import os
+from pathlib import Path
+
+from captioning.config import EncoderConfig
+from captioning.encoders.registry import EncoderSpec, LayerSpec, resolve
+from captioning.errors import WeightsError
+
+__all__ = ["classroom_files", "has_weights", "keras_file", "keras_folder"]
+
+
+def has_weights(encoder: EncoderConfig) -> bool:
+    """Whether an encoder can run here without a download, as far as names of files tell."""
+    config, spec = resolve(encoder)
+    layer = spec.layers[config.layer or spec.default_layer]
+    if spec.files is None:
+        return True  # the model or a package brings them
+    try:
+        found = classroom_files(config.name, spec, layer)
+    except WeightsError:
+        return False
+    places = [*(path for path, _ in found), keras_folder() / keras_file(spec, layer)[0]]
+    return any(path.is_file() for path in places)
+
+
+def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tuple[Path, bool]]:
+    """List the files that would serve in the folder that `$CAPTIONING_WEIGHTS` names.
+
+    Returns:
+        Each path, and whether the file ends at the layer.
+
+    Raises:
+        WeightsError: the folder is not there, which a slow search elsewhere would only hide.
+    """
+    folder = os.environ.get("CAPTIONING_WEIGHTS")
+    if not folder:
+        return []
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise WeightsError(
+            f"CAPTIONING_WEIGHTS names {folder}, and there is no such folder. Correct it, or "
+            "unset it to look where Keras keeps weights."
+        )
+    names: list[tuple[str, bool]] = []
+    if layer.partial:
+        names.append((layer.partial, True))
+    if not layer.top:
+        names.append((f"{name}_imagenet_notop.weights.h5", False))
+    names.append((keras_file(spec, layer)[0], False))
+    return [(place / file, partial) for file, partial in names]
+
+
+def keras_file(spec: EncoderSpec, layer: LayerSpec) -> tuple[str, str]:
+    """Return Keras' name for a file of weights, and its MD5 sum."""
+    without_top, with_top = spec.files or (("", ""), ("", ""))
+    return with_top if layer.top else without_top
+
+
+def keras_folder() -> Path:
+    """Return where Keras keeps the weights it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"

@@ -1,0 +1,64 @@
+"""The table of many photos: kept while other pages are open, and found again by its address."""
+
+import secrets
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from captioning.batch import Corrections
+from pages.ui import state
+from pages.ui.queue import Memory
+
+__all__ = ["Workspace", "keep_workspace", "open_workspace", "start_over"]
+
+_MOST = 32
+"""Tables kept on the server, those of closed tabs included; the one unused longest goes first."""
+
+
+@dataclass
+class Workspace:
+    """What was written about many photos.
+
+    Attributes:
+        table: the captions and their corrections.
+        thumbnails: small copies of the photos as JPEG, by photo.
+        revision: counts what changed the captions other than typing into the table.
+        name: in the address; long and random, so nobody finds the table of another visitor.
+    """
+
+    table: Corrections = field(default_factory=Corrections)
+    thumbnails: dict[str, bytes] = field(default_factory=dict)
+    revision: int = 0
+    name: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+
+def open_workspace(page: str) -> Workspace:
+    """Return the table that the address names, else the one of this session, else a new one."""
+    named = _kept().get(state.linked(_link(page)) or "")
+    found: Workspace = named or st.session_state.get(_link(page)) or Workspace()
+    st.session_state[_link(page)] = found
+    if found.table.rows:
+        keep_workspace(page, found)
+    return found
+
+
+def keep_workspace(page: str, workspace: Workspace) -> None:
+    """Keep a table on the server, and name it in the address."""
+    _kept().put(workspace.name, workspace)
+    st.query_params[_link(page)] = workspace.name
+
+
+def start_over(page: str, workspace: Workspace) -> None:
+    """Delete all captions and corrections."""
+    workspace.table.clear()
+    workspace.thumbnails.clear()
+    st.query_params.pop(_link(page), None)
+
+
+def _link(page: str) -> str:
+    return f"{page}.session"
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _kept() -> Memory[Workspace]:
+    return Memory(_MOST)
