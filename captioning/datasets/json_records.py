@@ -22,6 +22,9 @@ from captioning.errors import DatasetError
 
 __all__ = ["has_records", "read_records"]
 
+# Captions by a photo's name without its ending, such as {"0001": "a dog"}
+_CAPTION_BY_NUMBER = re.compile(r'\{\s*"[^"]*\d"\s*:\s*(\[\s*"|"|\{\s*"captions?"\s*:)')
+
 
 def has_records(start: str) -> bool:
     """Tell whether a file that begins so holds JSON records of photos and captions."""
@@ -30,7 +33,7 @@ def has_records(start: str) -> bool:
         return False
     keys = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', start)
     columns = [column_key(key) for key in keys]
-    if any(is_photo(key) for key in keys[:1]):
+    if any(is_photo(key) for key in keys[:1]) or _CAPTION_BY_NUMBER.match(start):
         return True
     return not set(columns).isdisjoint(IMAGE_KEYS) and any(map(is_caption_key, columns))
 

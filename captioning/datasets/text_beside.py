@@ -1,7 +1,8 @@
 """A text file beside each photo, as tools that fine-tune image generators keep captions.
 
-`1.jpg` is described by `1.txt` or `1.caption`, or by `1.jpg.txt`; each line is a caption.  This
-program writes captions of many photos in this form too.
+`1.jpg` is described by `1.txt` or `1.caption`, by `1.jpg.txt`, or by `1.txt` in a folder `captions`
+next to that of the photos; each line is a caption.  This program writes captions of many photos in
+this form too.
 """
 
 from itertools import islice
@@ -18,6 +19,7 @@ from captioning.errors import DatasetError
 __all__ = ["ADAPTER", "read_texts_beside"]
 
 _ENDINGS = (".txt", ".caption")
+_FOLDERS = ("captions", "texts", "labels")
 # Whether a folder is of this kind is told from so many of its photos.
 _LOOKED_AT = 50
 
@@ -51,6 +53,7 @@ def read_texts_beside(
 def _text_of(photo: Path) -> Path | None:
     beside = [photo.with_suffix(ending) for ending in _ENDINGS]
     beside += [photo.with_name(photo.name + ending) for ending in _ENDINGS]
+    beside += [photo.parent.parent / folder / f"{photo.stem}.txt" for folder in _FOLDERS]
     return next((path for path in beside if path.is_file()), None)
 
 
@@ -73,8 +76,8 @@ def _fits(root: Path) -> bool:
 ADAPTER = Adapter(
     name="texts beside photos",
     looked_for="photos with a text file beside each ('1.jpg' and '1.txt')",
-    captions="`1.txt` or `1.caption` beside `1.jpg`, a line a caption, as of kohya's trainers and "
-    "of Many photos here",
+    captions="`1.txt` or `1.caption` beside `1.jpg` or in `captions/`, a line a caption, as of "
+    "kohya's trainers and of Many photos here",
     photos="anywhere below",
     splits="the folders' names, else drawn",
     inner_folders=frozenset(),

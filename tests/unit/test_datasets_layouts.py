@@ -83,6 +83,11 @@ ONE_FILE = {
             ]
         },
     ),
+    "captions by stem": ("labels.json", {n[:3]: t for n, t in CAPTIONS.items()}),
+    "kohya's metadata": (
+        "meta.json",
+        {f"/x/{n[:3]}": {"captions": t} for n, t in CAPTIONS.items()},
+    ),
     "COCO results": ("results.json", [{"image_id": int(n[:3]), "caption": t} for n, t, _ in ROWS]),
     "COCO form": ("annotations/captions.json", coco(ROWS)),
     "COCO form, ids as text": ("my.json", coco(ROWS, str)),
@@ -136,6 +141,13 @@ def test_texts_beside_photos_hold_a_caption_a_line(tmp_path, endings):
             write(tmp_path / folder / (name[:3] + endings), "\n".join(CAPTIONS[name]) + "\n")
     dataset = load(tmp_path)
     assert [photo.captions for photo in dataset.photos] == [CAPTIONS[n] for n in NAMES[:3]] * 2
+
+
+def test_texts_may_lie_in_a_folder_next_to_that_of_the_photos(tmp_path):
+    write_photos(tmp_path / "images")
+    for name in NAMES:
+        write(tmp_path / "captions" / f"{name[:3]}.txt", "\n".join(CAPTIONS[name]))
+    assert captions_by_file(load(tmp_path)) == CAPTIONS
 
 
 def test_what_many_photos_exports_as_texts_is_read_back(tmp_path):
