@@ -59,11 +59,11 @@ async def session(
     draw = random.Random(seed)
     async with connect(url, max_size=None, subprotocols=["streamlit"]) as connection:
         while time.monotonic() < until:
-            begun = time.monotonic()
+            begun, page = time.monotonic(), draw.choice(PAGES)
             try:
-                fault = await visit(connection, draw.choice(PAGES))
+                fault = await visit(connection, page)
             except TimeoutError:
-                fault = f"nothing was drawn in {PATIENCE:.0f} s"
+                fault = f"{page}: it was not drawn in {PATIENCE:.0f} s"
             seconds.append(time.monotonic() - begun)
             if fault:
                 faults.append(fault)
