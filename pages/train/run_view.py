@@ -115,9 +115,10 @@ def show_standing(run: Run, curves: Curves) -> None:
             for metric in headline_metrics()
         },
         **_exact(run, last),
-        "Steps a second": f"{status.rate:.1f}" if run.live and status.rate else "–",
-        "Time left": clock(status.seconds_left if run.live else None),
     }
+    if run.live:
+        figures["Steps a second"] = f"{status.rate:.1f}" if status.rate else "–"
+        figures["Time left"] = clock(status.seconds_left)
     with st.grid(len(figures), min_column_width=120):
         for name, value in figures.items():
             st.metric(name, value)

@@ -58,6 +58,4 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab.get_by_role("heading", name="What it learned").wait_for()
     tab.get_by_role("button", name="Caption photo 1").click()
     tab.get_by_text(f"Written by {run.id}").wait_for()
-    tab.get_by_role("button", name="Use it in Caption").click()
-    tab.wait_for_url("**/caption?**")
-    tab.get_by_role("combobox", name=re.compile("Model")).wait_for()
+    tab.get_by_role("button", name="Use it in Caption").wait_for()
