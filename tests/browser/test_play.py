@@ -43,9 +43,11 @@ def test_a_class_plays_a_round_and_survives_a_reload(tab, phone, warm_server, ro
     phone.get_by_role("heading", name="Which caption is better?").wait_for()
     phone.reload()  # the address knows who plays
     phone.get_by_role("button", name="Two brown dogs look out").click()
+    phone.get_by_role("heading", name="A person or a machine?").wait_for()
     for _ in range(2):
-        phone.get_by_role("heading", name="A person or a machine?").wait_for()
+        asked = phone.get_by_role("heading", level=4).inner_text()
         phone.get_by_role("button", name="A person wrote this").click()
+        phone.get_by_text(asked, exact=True).wait_for(state="hidden")
     phone.get_by_text("That was all").wait_for()
     wide = phone.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
