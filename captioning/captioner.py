@@ -15,6 +15,7 @@ from PIL import Image
 from captioning.arrays import assign_weights
 from captioning.bundle import Bundle, read_bundle
 from captioning.calibration import Calibration, Familiarity, Judgement, Level, Observation
+from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.decoders import Decoder, build_decoder
@@ -71,6 +72,8 @@ class Caption:
             sure, on the dev photos; None if the model was never calibrated.
         familiar: whether the photo is like those of training; None likewise.
         level: "sure", "fairly sure" or "not sure"; None likewise.
+        kind: what the picture looks like, "photo" or one of the other `picture_kind.KINDS`; None
+            if only its features are known, or if the model did not learn from photos.
     """
 
     text: str
@@ -83,6 +86,7 @@ class Caption:
     confidence: float | None = None
     familiar: bool | None = None
     level: Level | None = None
+    kind: Kind | None = None
 
     @property
     def sentence(self) -> str:
@@ -92,7 +96,7 @@ class Caption:
     @property
     def doubtful(self) -> bool:
         """Whether the caption needs a warning wherever it goes."""
-        return self.level == "not sure"
+        return self.level == "not sure" or self.kind not in (None, "photo")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as the command line prints it; the sentence stands under `caption`."""
@@ -207,10 +211,12 @@ class Captioner:
             ConfigError: `decoding` asks for a word the model does not know, or for too many.
         """
         begun = time.perf_counter()
-        pixels = self.encoder.pixels(to_picture(photo))
+        picture = to_picture(photo)
+        pixels, kind = self.encoder.pixels(picture), self._kind(picture)
         with self.turns.take(on_wait):
             trace = self._trace(self.encoder.encode(pixels[None]), decoding)
-        return self.rank(trace, decoding, seconds=time.perf_counter() - begun)[0]
+        caption = self.rank(trace, decoding, seconds=time.perf_counter() - begun)[0]
+        return replace(caption, kind=kind)
 
     def caption_many(
         self,
@@ -232,15 +238,19 @@ class Captioner:
         """
         stream = iter(photos)
         while some := list(islice(stream, batch)):
-            pixels, fault = [], None
+            pixels, kinds, fault = [], [], None
             for photo in some:
                 try:
-                    pixels.append(self.encoder.pixels(to_picture(photo)))
+                    picture = to_picture(photo)
+                    pixels.append(self.encoder.pixels(picture))
+                    kinds.append(self._kind(picture))
                 except ImageError as error:
                     fault = error
                     break
             if pixels:
-                yield from self.describe(self.encode_squares(np.stack(pixels)), decoding)
+                captions = self.describe(self.encode_squares(np.stack(pixels)), decoding)
+                for caption, kind in zip(captions, kinds, strict=True):
+                    yield replace(caption, kind=kind)
             if fault is not None:
                 raise fault
 
@@ -417,6 +427,9 @@ class Captioner:
         """Compile what captioning one photo needs, so that the first one does not wait for it."""
         size = int(self.encoder.config.input_size or 0)
         self.caption(Image.new("RGB", (size, size)))
+
+    def _kind(self, picture: Image.Image) -> Kind | None:
+        return kind_of(picture) if self.bundle.learned_from_photos else None
 
     def _trace(self, features: np.ndarray, decoding: DecodingConfig | None) -> Trace:
         decoding, usual = decoding or self.bundle.decoding, self.bundle.decoding

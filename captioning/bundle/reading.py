@@ -114,6 +114,13 @@ class Bundle:
         except OSError:
             return ""
 
+    @property
+    def learned_from_photos(self) -> bool:
+        """Whether the training data are known and are not the generated shapes."""
+        training = (self.metrics or {}).get("training")
+        data = training.get("data") if isinstance(training, dict) else None
+        return data is not None and data != "shapes"
+
     def decoder_arrays(self) -> dict[str, np.ndarray]:
         """Read the decoder's weights by path.
 

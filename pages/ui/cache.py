@@ -15,6 +15,7 @@ import streamlit as st
 
 from captioning import bundle as bundles
 from captioning.bundle import Bundle
+from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, available_datasets, generate_shapes, load_folder
 from captioning.errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "features",
     "gallery",
     "get_ready",
+    "kind",
     "missing_model",
     "models",
     "photo_file",
@@ -169,6 +171,20 @@ def preview(photo: bytes, name: str) -> tuple[bytes, int]:
         ImageError: it is no photo that can be read.
     """
     return pictures.preview(photo, name)
+
+
+def kind(bundle: Bundle, photo: bytes, name: str) -> Kind | None:
+    """Return what kind of picture this is; None for a model that did not learn from photos.
+
+    Raises:
+        ImageError: it is no photo that can be read.
+    """
+    return _kind(photo, name) if bundle.learned_from_photos else None
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _kind(photo: bytes, name: str) -> Kind:
+    return kind_of(read_image(preview(photo, name)[0]))
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

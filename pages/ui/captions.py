@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
@@ -19,6 +20,7 @@ from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
 from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
+from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
 from pages.ui.wording import percent, plain, seconds
 
@@ -100,7 +102,8 @@ def show_captions(
     written = []
     for picture in pictures:
         try:
-            written.append(_card(picture, bundle, decoding, alone=len(pictures) == 1))
+            caption = _card(picture, bundle, decoding, alone=len(pictures) == 1)
+            written += [caption] if caption else []
         except ImageError as error:
             problem(error)
         except CaptioningError as error:
@@ -140,7 +143,9 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
     return chart.properties(height=alt.Step(26)).configure_view(strokeWidth=0)
 
 
-def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: bool) -> "Caption":
+def _card(
+    picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: bool
+) -> "Caption | None":
     """Show one photo and its sentence; beside others, what lies behind it is folded away."""
     copy, width = cache.preview(picture.data, picture.name)
     with st.container(border=not alone):
@@ -148,7 +153,10 @@ def _card(picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: 
         left, right = st.columns([2, 3], gap="medium")
         left.image(copy, width=width, alt=f"The photo {picture.name}")
     with answer:
-        caption = cache.caption(bundle, picture.data, picture.name, decoding)
+        kind = cache.kind(bundle, picture.data, picture.name)
+        if not is_wanted(picture, bundle, kind):
+            return None
+        caption = replace(cache.caption(bundle, picture.data, picture.name, decoding), kind=kind)
         write = st.title if alone else st.header
         write(plain(caption.sentence) or "(no words)", anchor=False)
         show_sureness(caption)
@@ -183,9 +191,15 @@ def _how_written(caption: "Caption", *, folded: bool) -> None:
 
 def show_sureness(caption: "Caption") -> None:
     """Say how far the sentence may be trusted, if the model was calibrated to know that."""
-    if caption.level is None:
+    if caption.kind not in (None, "photo"):
+        st.warning(
+            "**Not sure:** this is probably not a photo. The sentence may have nothing to do with "
+            "it.",
+            icon=":material/help:",
+        )
+    elif caption.level is None:
         return
-    if caption.familiar is False:
+    elif caption.familiar is False:
         st.warning(
             "**Not sure:** this picture is unlike the photos the model learned from. The "
             "sentence may have nothing to do with it.",
