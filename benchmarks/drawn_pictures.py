@@ -95,7 +95,9 @@ def _lines(
 
 
 def _scanned(page: Image.Image, random: Random) -> Image.Image:
-    turned = page.rotate(random.uniform(-2, 2), fillcolor=page.getpixel((0, 0)), resample=3)
+    turned = page.rotate(
+        random.uniform(-2, 2), fillcolor=page.getpixel((0, 0)), resample=Image.Resampling.BICUBIC
+    )
     noisy = np.asarray(turned, np.float32) + random.normal(
         0, random.uniform(1, 4), (*turned.size[::-1], 1)
     )
@@ -119,7 +121,8 @@ def _chart(random: Random) -> Image.Image:
         elif sort == "line":
             axes.plot(many.T, linewidth=random.uniform(1, 4))
         elif sort == "scatter":
-            axes.scatter(*random.normal(0, 1, (2, int(random.integers(20, 400)))), s=20)
+            x, y = random.normal(0, 1, (2, int(random.integers(20, 400))))
+            axes.scatter(x, y, s=20)
         elif sort == "pie":
             axes.pie(values + 0.1, labels=names)
         elif sort == "hist":
@@ -202,7 +205,7 @@ def _noise(random: Random) -> Image.Image:
     shape = (height // grain, width // grain, int(random.choice([1, 3])))
     way = int(random.integers(3))
     if way == 0:
-        values = random.integers(0, 256, shape).astype(np.float32)
+        values = random.integers(0, 256, shape).astype(np.float64)
     elif way == 1:
         values = random.normal(128, random.uniform(35, 90), shape)
     else:

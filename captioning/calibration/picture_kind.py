@@ -79,8 +79,13 @@ def shipped_model() -> KindModel:
     """Return the model that comes with the package."""
     text = files("captioning.calibration").joinpath("picture_kind.json").read_text("utf-8")
     content = json.loads(text)
-    names = ("mean", "deviation", "weights", "bias")
-    return KindModel(*(np.array(content[name]) for name in names), least=content["least"])
+    return KindModel(
+        mean=np.array(content["mean"]),
+        deviation=np.array(content["deviation"]),
+        weights=np.array(content["weights"]),
+        bias=np.array(content["bias"]),
+        least=float(content["least"]),
+    )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
