@@ -205,7 +205,7 @@ def _noise(random: Random) -> Image.Image:
     shape = (height // grain, width // grain, int(random.choice([1, 3])))
     way = int(random.integers(3))
     if way == 0:
-        values = random.integers(0, 256, shape).astype(np.float64)
+        values: np.ndarray = random.integers(0, 256, shape).astype(np.float64)
     elif way == 1:
         values = random.normal(128, random.uniform(35, 90), shape)
     else:
