@@ -65,6 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CaptioningError as error:
         print(error, file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if error.name not in ("keras", "tensorflow"):
+            raise
+        print("This needs Keras. Install it: pip install 'captioning[train]'", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -15,9 +15,7 @@ from captioning.errors import TrainingError
 __all__ = ["compiled", "gradients_of", "to_numpy"]
 
 
-def compiled(
-    function: Callable[..., Any], model: keras.Model, *, xla: bool = False
-) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
     """Compile `function`, which only reads `model`'s weights, for inference.
 
     The weights may change between calls; every call uses the present ones.
@@ -25,8 +23,6 @@ def compiled(
     Args:
         function: takes and returns (structures of) tensors or arrays.
         model: whose weights the function reads.
-        xla: on TensorFlow, also compile with XLA.  It halves a decoding loop and makes a large
-            convolutional encoder several times slower, so it is off unless asked for.
 
     Returns:
         A function of the same face.
@@ -35,10 +31,8 @@ def compiled(
     if backend == "tensorflow":
         import tensorflow as tf
 
-        loop: Callable[..., Any] = tf.function(
-            function, jit_compile=xla, reduce_retracing=not xla, autograph=False
-        )
-        return loop
+        graph: Callable[..., Any] = tf.function(function, reduce_retracing=True, autograph=False)
+        return graph
     if backend == "jax":
         return _compiled_by_jax(function, model)
     if backend == "torch":

@@ -7,35 +7,45 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from captioning.arrays import assign_weights
 from captioning.bundle import Bundle, read_bundle
 from captioning.calibration import Calibration, Familiarity, Judgement, Level, Observation
 from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
-from captioning.decoders import Decoder, build_decoder
 from captioning.decoding import (
     CaptionSearch,
-    ForcedReading,
     Hypothesis,
     Reading,
-    SentenceLikelihood,
+    StepModel,
     Trace,
     read_hypotheses,
+    read_sentence,
+    sentence_likelihoods,
 )
-from captioning.encoders import Encoder, load_encoder, resolve
+from captioning.encoders import PhotoEncoder, resolve
 from captioning.errors import BundleError, ConfigError, FeaturesError, ImageError, QueryError
 from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, pooled, store_folder
 from captioning.images import read_image
+from captioning.inference.loading import (
+    WeightsFile,
+    has_decoder_graph,
+    has_encoder_graph,
+    open_decoder,
+    open_encoder,
+)
 from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import sentence, tokenize
+
+if TYPE_CHECKING:
+    from captioning.decoders import Decoder
+    from captioning.encoders import Encoder
 
 __all__ = ["Alternative", "Caption", "Captioner", "Word"]
 
@@ -115,17 +125,16 @@ class Captioner:
         encoder: reads the photos; by default the bundle's, loaded when it is first needed.
     """
 
-    def __init__(self, bundle: Bundle, decoder: Decoder, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, decoder: StepModel, encoder: PhotoEncoder | None = None
+    ) -> None:
         self.bundle = bundle
         self.decoder = decoder
-        # One photo, searched as the bundle says, is what is asked most; there XLA's seconds of
-        # compiling pay for themselves.
-        self._search_one = CaptionSearch(decoder, vocabulary=bundle.vocabulary, xla=True)
-        self._search_many = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
-        self._forced = ForcedReading(decoder)
-        self._likelihood = SentenceLikelihood(decoder)
+        self._search = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
         self.turns = FairLock()
         self._encoder = encoder
+        self._keras_decoder: Decoder | None = None
+        self._keras_encoder: Encoder | None = None
         self._loading = Lock()
 
     @classmethod
@@ -143,23 +152,13 @@ class Captioner:
         """
         bundle = read_bundle(name)
         bundle.check_room()
-        try:
-            decoder = build_decoder(
-                bundle.decoder,
-                vocabulary_size=len(bundle.vocabulary),
-                feature_shape=bundle.feature_shape,
-            )
-        except ConfigError as error:
-            raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
-        source = str(bundle.folder / "decoder.safetensors")
-        assign_weights(decoder, bundle.decoder_arrays(), source=source)
-        captioner = cls(bundle, decoder)
+        captioner = cls(bundle, _decoder_of(bundle))
         if with_encoder:
             _ = captioner.encoder
         return captioner
 
     @property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> PhotoEncoder:
         """What reads the photos; loaded once, however many threads ask at the same time.
 
         Raises:
@@ -170,6 +169,35 @@ class Captioner:
             if self._encoder is None:
                 self._encoder = _encoder_of(self.bundle)
             return self._encoder
+
+    @property
+    def keras_decoder(self) -> "Decoder":
+        """The decoder as a Keras network, for looking inside; imports Keras."""
+        from captioning.inference.keras_decoder import KerasDecoder
+
+        if isinstance(self.decoder, KerasDecoder):
+            return self.decoder.network
+        with self._loading:
+            if self._keras_decoder is None:
+                self._keras_decoder = _keras_decoder_of(self.bundle)
+            return self._keras_decoder
+
+    @property
+    def keras_encoder(self) -> "Encoder":
+        """The encoder run by Keras, for looking inside; imports Keras.
+
+        Raises:
+            WeightsError: its ImageNet weights are nowhere to be had.
+        """
+        from captioning.encoders import Encoder
+
+        encoder = self.encoder
+        if isinstance(encoder, Encoder):
+            return encoder
+        with self._loading:
+            if self._keras_encoder is None:
+                self._keras_encoder = _keras_encoder_of(self.bundle)
+            return self._keras_encoder
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -399,7 +427,7 @@ class Captioner:
             )
         ids = tuple(self.bundle.vocabulary.id(word) for word in words)
         with self.turns.take():
-            return self._forced.read(features, ids)
+            return read_sentence(self.decoder, features, ids)
 
     def likelihoods(self, features: np.ndarray, sentences: Sequence[str]) -> np.ndarray:
         """Tell how likely each word of each sentence is with each photo.
@@ -415,7 +443,7 @@ class Captioner:
         """
         ids = [self.bundle.vocabulary.encode(sentence) for sentence in sentences]
         with self.turns.take():
-            return self._likelihood.read(features, ids)
+            return sentence_likelihoods(self.decoder, features, ids)
 
     @cached_property
     def blank_features(self) -> np.ndarray:
@@ -423,22 +451,11 @@ class Captioner:
         size = int(self.encoder.config.input_size or 0)
         return self.encode_squares(np.full((1, size, size, 3), 127, np.uint8))
 
-    def warm_up(self) -> None:
-        """Compile what captioning one photo needs, so that the first one does not wait for it."""
-        size = int(self.encoder.config.input_size or 0)
-        self.caption(Image.new("RGB", (size, size)))
-
     def _kind(self, picture: Image.Image) -> Kind | None:
         return kind_of(picture) if self.bundle.learned_from_photos else None
 
     def _trace(self, features: np.ndarray, decoding: DecodingConfig | None) -> Trace:
-        decoding, usual = decoding or self.bundle.decoding, self.bundle.decoding
-        loops = [
-            (d.strategy, d.beam_width, d.samples, len(d.required_words), d.no_repeat)
-            for d in (decoding, usual)
-        ]
-        quick = len(features) == 1 and loops[0] == loops[1]
-        trace = (self._search_one if quick else self._search_many).trace(features, decoding)
+        trace = self._search.trace(features, decoding or self.bundle.decoding)
         if self.calibration is None:
             return trace
         return replace(trace, strangeness=self.calibration.familiarity.strangeness(features))
@@ -495,13 +512,49 @@ class Captioner:
         return self.bundle.vocabulary.decode(hypothesis.ids)
 
 
-def _encoder_of(bundle: Bundle) -> Encoder:
-    arrays = bundle.encoder_arrays()
-    source = f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"
+def _decoder_of(bundle: Bundle) -> StepModel:
     try:
-        if arrays is None and resolve(bundle.encoder)[1].in_bundle:
-            raise BundleError(f"{source} is missing; copy the whole folder again.")
-        encoder = load_encoder(bundle.encoder, arrays=arrays, source=source)
+        if not has_decoder_graph(bundle.decoder):
+            from captioning.inference.keras_decoder import KerasDecoder
+
+            return KerasDecoder(_keras_decoder_of(bundle))
+        return open_decoder(
+            bundle.decoder,
+            WeightsFile(bundle.folder / "decoder.safetensors", bundle.decoder_arrays),
+            vocabulary_size=len(bundle.vocabulary),
+            feature_shape=bundle.feature_shape,
+        )
+    except ConfigError as error:
+        raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
+
+
+def _keras_decoder_of(bundle: Bundle) -> "Decoder":
+    from captioning.arrays import assign_weights
+    from captioning.decoders import build_decoder
+
+    decoder = build_decoder(
+        bundle.decoder,
+        vocabulary_size=len(bundle.vocabulary),
+        feature_shape=bundle.feature_shape,
+    )
+    source = str(bundle.folder / "decoder.safetensors")
+    assign_weights(decoder, bundle.decoder_arrays(), source=source)
+    return decoder
+
+
+def _encoder_of(bundle: Bundle) -> PhotoEncoder:
+    file = bundle.encoder_file()
+    try:
+        if file is None and resolve(bundle.encoder)[1].in_bundle:
+            raise BundleError(f"{_encoder_source(bundle)} is missing; copy the whole folder again.")
+        encoder: PhotoEncoder
+        if has_encoder_graph(bundle.encoder):
+            encoder = open_encoder(
+                bundle.encoder,
+                None if file is None else WeightsFile(file, lambda: bundle.encoder_arrays() or {}),
+            )
+        else:
+            encoder = _keras_encoder_of(bundle)
     except ConfigError as error:
         raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
     if encoder.feature_shape != bundle.feature_shape:
@@ -510,3 +563,14 @@ def _encoder_of(bundle: Bundle) -> Encoder:
             f"{bundle.feature_shape}, but {encoder.config.name} gives {encoder.feature_shape}."
         )
     return encoder
+
+
+def _keras_encoder_of(bundle: Bundle) -> "Encoder":
+    from captioning.encoders import load_encoder
+
+    source = _encoder_source(bundle)
+    return load_encoder(bundle.encoder, arrays=bundle.encoder_arrays(), source=source)
+
+
+def _encoder_source(bundle: Bundle) -> str:
+    return f"{bundle.encoder_from or bundle.folder}: encoder.safetensors"

@@ -30,7 +30,7 @@ from captioning.prefetch import ahead
 from captioning.storage import write_json
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
-    from captioning.encoders import Encoder
+    from captioning.encoders import PhotoEncoder
 
 __all__ = [
     "FeatureStore",
@@ -206,7 +206,7 @@ def store_progress(
 
 
 def extract_features(
-    encoder: "Encoder",
+    encoder: "PhotoEncoder",
     dataset: CaptionDataset,
     folder: Path,
     *,
@@ -312,7 +312,7 @@ def pooled(features: np.ndarray) -> np.ndarray:
 
 
 def _read_batch(
-    encoder: "Encoder", dataset: CaptionDataset, view: View, photos: Sequence[Photo]
+    encoder: "PhotoEncoder", dataset: CaptionDataset, view: View, photos: Sequence[Photo]
 ) -> tuple[np.ndarray, list[str | None]]:
     """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
     size = int(encoder.config.input_size or 0)
@@ -325,7 +325,7 @@ def _read_batch(
 
 
 def _read_into(
-    place: np.ndarray, encoder: "Encoder", dataset: CaptionDataset, view: View, photo: Photo
+    place: np.ndarray, encoder: "PhotoEncoder", dataset: CaptionDataset, view: View, photo: Photo
 ) -> str | None:
     try:
         place[:] = view.of(encoder.pixels(read_image(dataset.path(photo))), photo.name)
@@ -334,7 +334,7 @@ def _read_into(
     return None
 
 
-def _begin(folder: Path, encoder: "Encoder", photos: Sequence[Photo]) -> dict[str, Any]:
+def _begin(folder: Path, encoder: "PhotoEncoder", photos: Sequence[Photo]) -> dict[str, Any]:
     """Make a store, or find the one an interrupted run began."""
     names = [photo.name for photo in photos]
     fixed = {

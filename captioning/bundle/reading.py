@@ -135,17 +135,26 @@ class Bundle:
         Raises:
             BundleError: the file is damaged, or the bundle it is shared from cannot be read.
         """
+        file = self.encoder_file()
+        return None if file is None else read_arrays(file)
+
+    def encoder_file(self) -> Path | None:
+        """Return the file with the encoder's weights; None if they are ImageNet's.
+
+        Raises:
+            BundleError: the bundle it is shared from cannot be read or has no encoder of its own.
+        """
         if self.encoder_from is not None:
             lender = read_bundle(self.encoder_from)
-            arrays = None if lender.encoder_from else lender.encoder_arrays()
-            if arrays is None:
+            file = None if lender.encoder_from else lender.encoder_file()
+            if file is None:
                 raise BundleError(
                     f"{self.folder / 'config.json'}: the encoder should come from "
                     f"{self.encoder_from}, which has none of its own."
                 )
-            return arrays
+            return file
         path = self.folder / "encoder.safetensors"
-        return read_arrays(path) if path.exists() else None
+        return path if path.exists() else None
 
     def check_room(self) -> None:
         """Compare the sizes that `config.json` names with the weights, before they are allocated.

@@ -1,8 +1,11 @@
-"""Choosing a sentence from a decoder's probabilities: greedy, beam search, sampling, steering."""
+"""Choosing a sentence from a decoder's probabilities: greedy, beam search, sampling, steering.
 
-from captioning.decoding.forced import ForcedReading, Reading
+The search is NumPy code. It calls the decoder once for each word (`StepModel`), so any engine can
+run the network.
+"""
+
+from captioning.decoding.forced import Reading, read_sentence, sentence_likelihoods
 from captioning.decoding.hypotheses import Hypothesis, Trace, read_hypotheses
-from captioning.decoding.likelihood import SentenceLikelihood
 from captioning.decoding.search import CaptionSearch
 from captioning.decoding.step import Beginning, Step, StepModel, unsayable
 from captioning.decoding.tree import Node, read_tree
@@ -10,15 +13,15 @@ from captioning.decoding.tree import Node, read_tree
 __all__ = [
     "Beginning",
     "CaptionSearch",
-    "ForcedReading",
     "Hypothesis",
     "Node",
     "Reading",
-    "SentenceLikelihood",
     "Step",
     "StepModel",
     "Trace",
     "read_hypotheses",
+    "read_sentence",
     "read_tree",
+    "sentence_likelihoods",
     "unsayable",
 ]

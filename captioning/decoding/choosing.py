@@ -1,15 +1,14 @@
 """How a step of a search chooses its next words: the best ones, or drawn ones.
 
-Shapes: B photos, K beams, V vocabulary, C required words, W the beam width asked for.  A beam
-search with required words keeps C + 1 banks of W beams, one for each number of them said so far, so
-K = W (C + 1); without, there is one bank and K = W.
+Shapes: B photos, K beams, V vocabulary, n words that the step returns, C required words, W the
+beam width.  A beam search with required words keeps C + 1 banks of W beams, one for each
+number of them said so far, so K = W (C + 1); without, there is one bank and K = W.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from keras import ops
+import numpy as np
 
 from captioning.decoding.hypotheses import DEAD
 from captioning.vocabulary import EOS
@@ -22,34 +21,42 @@ class Moment:
     """What is to be chosen from at one step.
 
     Attributes:
-        t: the step, a scalar.
+        t: the step.
         scores: float32 `(B, K)`, summed log-probabilities of the beams.
-        log_probs: float32 `(B, K, V)`, of the next word, as the model has them.
-        block: `(B, K, V)` or fewer axes, 0 where a word may be said and `DEAD` where not.
-        room: int32 `(B,)`, sentences that may still end.
-        steps_left: steps after this one, a scalar.
-        met: float32 `(B, K, C)`, 1 for each required word a beam has said; None if none is wanted.
-        required: int32 `(C,)`.
+        log_probs: float32 `(B, K, n)`, of the next word, as the model has them.
+        words: int64 `(B, K, n)`, which words these are; None for all V in their order.
+        block: `(B, K, V)` or fewer axes, 0 where a word may be said and `DEAD` where not; None
+            where any may be.
+        room: int64 `(B,)`, sentences that may still end.
+        steps_left: steps after this one.
+        met: bool `(B, K, C)`, the required words a beam has said.
+        required: int64 `(C,)`.
     """
 
-    t: Any
-    scores: Any
-    log_probs: Any
-    block: Any
-    room: Any
-    steps_left: Any
-    met: Any
-    required: Any
+    t: int
+    scores: np.ndarray
+    log_probs: np.ndarray
+    words: np.ndarray | None
+    block: np.ndarray | None
+    room: np.ndarray
+    steps_left: int
+    met: np.ndarray
+    required: np.ndarray
+
+    @property
+    def allowed(self) -> np.ndarray:
+        """The log-probabilities, with forbidden words at `DEAD`."""
+        return self.log_probs if self.block is None else self.log_probs + self.block
 
 
 @dataclass(frozen=True)
 class Choice:
     """The next beams, each `(B, K)`, and for a beam search the likeliest words `(B, 2K)`."""
 
-    scores: Any
-    parents: Any
-    tokens: Any
-    near: tuple[Any, Any, Any] | None = None
+    scores: np.ndarray
+    parents: np.ndarray
+    tokens: np.ndarray
+    near: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
 Choose = Callable[[Moment], Choice]
@@ -62,80 +69,110 @@ def choose_best(moment: Moment, width: int) -> Choice:
         Hokamp and Liu, "Lexically Constrained Decoding for Sequence Generation Using Grid Beam
         Search", ACL 2017, https://arxiv.org/abs/1704.07138
     """
-    totals = moment.scores[:, :, None] + moment.log_probs + moment.block
-    if moment.met is None:
-        return _best_of_bank(totals, moment.room, width)
-    said, wanted = _required_said(moment), moment.met.shape[-1]
+    totals = moment.scores[:, :, None] + moment.allowed
+    wanted = len(moment.required)
+    if not wanted:
+        return _best_of_bank(totals, moment.words, moment.room, width)
+    said = _required_said(moment)
     banks = []
     for number in range(wanted + 1):
         # A beam that cannot say all it must in the steps left is given up.
-        in_time = wanted - number <= moment.steps_left
-        belongs = ops.logical_and(said == number, in_time)
-        if number < wanted:  # may not end yet
-            belongs = ops.logical_and(belongs, ops.arange(totals.shape[-1]) != EOS)
-        room = moment.room if number == wanted else ops.full_like(moment.room, width)
-        banks.append(_best_of_bank(ops.where(belongs, totals, 2 * DEAD), room, width))
+        belongs = (said == number) & (wanted - number <= moment.steps_left)
+        if number < wanted:
+            belongs[:, :, EOS] = False  # may not end yet
+        room = moment.room if number == wanted else np.full_like(moment.room, width)
+        totals_of_bank = np.where(belongs, totals, np.float32(2 * DEAD))
+        banks.append(_best_of_bank(totals_of_bank, None, room, width))
     return _side_by_side(banks)
 
 
-def draw_among(moment: Moment, draws: Any, temperature: Any, top_k: Any, top_p: Any) -> Choice:
-    """Draw among the likeliest words; `draws` `(T, 1, K)` are numbers in [0, 1)."""
-    heated = ops.softmax((moment.log_probs + moment.block) / temperature, axis=-1)
-    shares, order = ops.top_k(heated, heated.shape[-1])
-    before = ops.cumsum(shares, axis=-1) - shares
-    rank = ops.arange(heated.shape[-1])
-    kept = ops.logical_and(ops.logical_and(before < top_p, rank < top_k), shares > 0.0)
-    sums = ops.cumsum(ops.where(kept, shares, 0.0), axis=-1)
-    point = ops.take(draws, moment.t, axis=0)[:, :, None] * sums[:, :, -1:]
-    place = ops.sum(ops.cast(sums <= point, "int32"), axis=-1)
-    place = ops.minimum(place, ops.sum(ops.cast(kept, "int32"), axis=-1) - 1)
-    return _extended(moment, ops.take_along_axis(order, place[:, :, None], axis=-1))
+def draw_among(
+    moment: Moment, draws: np.ndarray, temperature: float, top_k: int, top_p: float
+) -> Choice:
+    """Draw among the likeliest of all words; `draws` `(T, 1, K)` are numbers in [0, 1)."""
+    heated = _softmax(moment.allowed / np.float32(temperature))
+    order = np.argsort(-heated, axis=-1, kind="stable")
+    shares = np.take_along_axis(heated, order, axis=-1)
+    before = np.cumsum(shares, axis=-1) - shares
+    kept = (before < top_p) & (np.arange(heated.shape[-1]) < top_k) & (shares > 0.0)
+    sums = np.cumsum(np.where(kept, shares, np.float32(0.0)), axis=-1)
+    place = (sums <= draws[moment.t][:, :, None] * sums[:, :, -1:]).sum(axis=-1)
+    place = np.minimum(place, kept.sum(axis=-1) - 1)
+    return _extended(moment, np.take_along_axis(order, place[:, :, None], axis=-1))
 
 
-def draw_from_all(moment: Moment, draws: Any) -> Choice:
+def draw_from_all(moment: Moment, draws: np.ndarray) -> Choice:
     """Draw among all words, which needs no sorting; `draws` `(T, B, K)`."""
-    sums = ops.cumsum(ops.exp(moment.log_probs), axis=-1)
-    point = ops.take(draws, moment.t, axis=0)[:, :, None] * sums[:, :, -1:]
-    tokens = ops.sum(ops.cast(sums <= point, "int32"), axis=-1, keepdims=True)
-    return _extended(moment, ops.minimum(tokens, sums.shape[-1] - 1))
+    sums = np.cumsum(np.exp(moment.log_probs), axis=-1)
+    point = draws[moment.t][:, :, None] * sums[:, :, -1:]
+    tokens = (sums <= point).sum(axis=-1, keepdims=True)
+    return _extended(moment, np.minimum(tokens, sums.shape[-1] - 1))
 
 
-def _required_said(moment: Moment) -> Any:
+def _softmax(values: np.ndarray) -> np.ndarray:
+    shares = np.exp(values - values.max(axis=-1, keepdims=True))
+    heated: np.ndarray = shares / shares.sum(axis=-1, keepdims=True)
+    return heated
+
+
+def _required_said(moment: Moment) -> np.ndarray:
     """Count the required words each beam will have said after each word, `(B, K, V)`."""
-    words = ops.one_hot(moment.required, moment.log_probs.shape[-1])
-    fresh = ops.einsum("bkc,cv->bkv", 1.0 - moment.met, words)
-    return ops.sum(moment.met, axis=-1)[:, :, None] + fresh
+    said = np.zeros(moment.log_probs.shape, np.int64)
+    said[:, :, moment.required] = ~moment.met
+    said += moment.met.sum(axis=-1)[:, :, None]
+    return said
 
 
-def _best_of_bank(totals: Any, room: Any, width: int) -> Choice:
-    """Keep the best of `totals` `(B, K, V)`, as many as there is room for."""
-    vocabulary = totals.shape[-1]
-    flat = ops.reshape(totals, (-1, totals.shape[1] * vocabulary))
-    best, places = ops.top_k(flat, 2 * width)
+def _best_of_bank(
+    totals: np.ndarray, words: np.ndarray | None, room: np.ndarray, width: int
+) -> Choice:
+    """Keep the best of `totals` `(B, K, n)`, as many as there is room for."""
+    photos, beams, count = totals.shape
+    flat = totals.reshape(photos, beams * count)
+    if flat.shape[1] < 2 * width:  # fewer words than places
+        missing = ((0, 0), (0, 2 * width - flat.shape[1]))
+        flat = np.pad(flat, missing, constant_values=2 * DEAD)
+    places = _highest(flat, 2 * width)
+    best = np.take_along_axis(flat, places, axis=1)
+    places = np.minimum(places, beams * count - 1)
+    parents, tokens = np.divmod(places, count)
+    if words is not None:
+        tokens = np.take_along_axis(words.reshape(photos, -1), places, axis=1)
     # A sentence that has ended keeps its place, so the others share what is left.
-    kept = ops.arange(2 * width)[None] < room[:, None]
-    parents, tokens = places // vocabulary, places % vocabulary
+    kept = np.arange(2 * width) < room[:, None]
+    dead = np.float32(DEAD)
     return Choice(
-        scores=ops.where(kept, best, DEAD)[:, :width],
+        scores=np.where(kept, best, dead)[:, :width],
         parents=parents[:, :width],
         tokens=tokens[:, :width],
-        near=(tokens, parents, ops.where(kept, DEAD, best)),
+        near=(tokens, parents, np.where(kept, dead, best)),
     )
+
+
+def _highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the `count` highest of each row, the highest first."""
+    places = np.arange(values.shape[1])[None]
+    if values.shape[1] > 4 * count:  # otherwise sorting all is faster
+        places = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
+        values = np.take_along_axis(values, places, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(np.broadcast_to(places, values.shape), order, axis=1)
 
 
 def _side_by_side(banks: list[Choice]) -> Choice:
     near = zip(*[bank.near for bank in banks if bank.near], strict=True)
     return Choice(
-        scores=ops.concatenate([bank.scores for bank in banks], axis=1),
-        parents=ops.concatenate([bank.parents for bank in banks], axis=1),
-        tokens=ops.concatenate([bank.tokens for bank in banks], axis=1),
-        near=tuple(ops.concatenate(parts, axis=1) for parts in near),  # type: ignore[arg-type]
+        scores=np.concatenate([bank.scores for bank in banks], axis=1),
+        parents=np.concatenate([bank.parents for bank in banks], axis=1),
+        tokens=np.concatenate([bank.tokens for bank in banks], axis=1),
+        near=tuple(np.concatenate(parts, axis=1) for parts in near),  # type: ignore[arg-type]
     )
 
 
-def _extended(moment: Moment, tokens: Any) -> Choice:
+def _extended(moment: Moment, tokens: np.ndarray) -> Choice:
     """Go on with drawn `tokens` `(B, K, 1)`, each sentence by itself."""
-    gained = ops.take_along_axis(moment.log_probs, tokens, axis=-1)[:, :, 0]
-    scores = ops.where(moment.scores > DEAD / 2, moment.scores + gained, DEAD)
-    parents = ops.zeros_like(tokens[:, :, 0]) + ops.arange(tokens.shape[1], dtype="int32")
+    gained = np.take_along_axis(moment.log_probs, tokens, axis=-1)[:, :, 0]
+    scores = np.where(moment.scores > DEAD / 2, moment.scores + gained, np.float32(DEAD))
+    beams = tokens.shape[1]
+    parents = np.broadcast_to(np.arange(beams), tokens.shape[:2])
     return Choice(scores=scores, parents=parents, tokens=tokens[:, :, 0])

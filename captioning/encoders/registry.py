@@ -152,7 +152,7 @@ ENCODERS: dict[str, EncoderSpec] = {
         layers={"map": LayerSpec("map", regions(_halved(5), 1280))},
         files=None,
         reference="Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite2, 2020",
-        build="captioning.encoders.efficientnetlite2:build_encoder",
+        build="captioning.encoders.lite2_network:build_encoder",
         photos_per_second=30.0,
     ),
     "xception": EncoderSpec(

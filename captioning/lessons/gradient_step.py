@@ -14,6 +14,7 @@ from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import QueryError, TrainingError
 from captioning.fair_lock import FairLock
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS
 
@@ -94,14 +95,14 @@ class Pupil:
 
     def __init__(self, captioner: Captioner) -> None:
         bundle = captioner.bundle
-        self._original = captioner.decoder
+        self._original = captioner.keras_decoder
         self._vocabulary = bundle.vocabulary
         self._decoder = build_decoder(
             bundle.decoder,
             vocabulary_size=len(bundle.vocabulary),
             feature_shape=bundle.feature_shape,
         )
-        self._search = CaptionSearch(self._decoder, vocabulary=bundle.vocabulary)
+        self._search = CaptionSearch(KerasDecoder(self._decoder), vocabulary=bundle.vocabulary)
         self._turns = FairLock()
 
     def learn(

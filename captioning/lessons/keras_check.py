@@ -46,7 +46,7 @@ def largest_difference(
 def _as_keras_has_it(
     captioner: Captioner, features: np.ndarray, tokens: Sequence[int]
 ) -> list[dict[str, np.ndarray]]:
-    decoder = captioner.decoder
+    decoder = captioner.keras_decoder
     memory = decoder.remember(np.asarray(features, np.float32))
     state = decoder.initial_state(memory, 1)
     found = []

@@ -102,7 +102,7 @@ def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
         captioner: the model.
         features: of the photo, `(1, R, D)` or `(1, D)`.
     """
-    decoder, encoder = captioner.decoder, captioner.encoder
+    decoder, encoder = captioner.keras_decoder, captioner.keras_encoder
     side = int(encoder.config.input_size or 0)
     memory = decoder.remember(ops.convert_to_tensor(np.asarray(features, np.float32)))
     state = decoder.initial_state(memory, 1)

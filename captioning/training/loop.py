@@ -15,6 +15,7 @@ from captioning.config import TrainingConfig, flattened
 from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import CaptionScores, score_captions
 from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
@@ -149,7 +150,7 @@ class Trainer:
             teacher_share=config.teacher_share,
             dropout=config.critical_dropout or not critical,
         )
-        self.search = CaptionSearch(decoder, vocabulary=vocabulary)
+        self.search = CaptionSearch(KerasDecoder(decoder), vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.objective = self._objective()
         self.callbacks = keras.callbacks.CallbackList(

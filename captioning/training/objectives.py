@@ -97,7 +97,7 @@ class SelfCritical:
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
         """Draw captions and weigh them by how much better than their siblings they are."""
-        steps, samples = self.search.decoder.config.max_length, self.samples
+        steps, samples = self.search.model.max_length, self.samples
         # Seeded by the photos themselves: the draws do not depend on what ran before a restart.
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
         draws = random.random((steps, len(indices), samples), np.float32)

@@ -15,6 +15,7 @@ from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.fair_lock import FairLock
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import score_captions
 from captioning.training.batches import Batch, CaptionRows, make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
@@ -95,7 +96,7 @@ class SeedStudy:
             learning_rate=learning_rate, schedule="constant", warmup_steps=WARMUP_STEPS
         )
         compile_for_training(self._model, settings, steps=MOST_STEPS)
-        self._search = CaptionSearch(self._decoder)
+        self._search = CaptionSearch(KerasDecoder(self._decoder))
         self._turns = FairLock()
 
     def run(

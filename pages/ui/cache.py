@@ -1,6 +1,6 @@
 """What the server keeps between reruns and shares between sessions; every cache is bounded.
 
-Nothing here imports Keras before a photo is captioned: `captioner` does, on its first call.
+Nothing here imports Keras: `captioner` does, for a model whose encoder has no graph.
 """
 
 import hashlib
@@ -229,15 +229,14 @@ def gallery() -> CaptionDataset:
 
 @st.cache_resource(
     max_entries=4,
-    show_spinner="Loading the model. The first time on this server takes some seconds…",
+    show_spinner="Loading the model…",
 )
 def _captioner(folder: str, version: int) -> "Captioner":
-    # TensorFlow tells the terminal about every instruction set it might have been built for.
+    # Some encoders need TensorFlow, which logs every instruction set it was not built for.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from captioning.captioner import Captioner
 
     loaded = Captioner.load(folder)
-    loaded.warm_up()
     settle()
     return loaded
 

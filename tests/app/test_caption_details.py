@@ -22,7 +22,7 @@ WHY, TREE, MODELS, SHARE = "Why this sentence", "The search", "Other models", "T
 
 @pytest.fixture
 def encoded(monkeypatch):
-    """Notes every batch an encoder looks at while the model is not warming up."""
+    """Notes the size of every batch that an encoder reads."""
     calls, encode = [], Captioner.encode_squares
 
     def counted(self, pixels, on_wait=None):

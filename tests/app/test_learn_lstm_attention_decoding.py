@@ -124,9 +124,9 @@ def test_pooled_features_serve_too(write_kind, monkeypatch, key):
     """One vector of the whole photo leaves nothing to attend, and all else to learn."""
     import captioning.captioner
 
-    load = captioning.captioner.load_encoder
+    load = captioning.captioner.open_encoder
     monkeypatch.setattr(
-        captioning.captioner, "load_encoder", lambda *args, **more: Pooled(load(*args, **more))
+        captioning.captioner, "open_encoder", lambda *args, **more: Pooled(load(*args, **more))
     )
     bundle = write_kind("inject", shape=(64,))
     app = open_lesson(key, model=bundle.name)

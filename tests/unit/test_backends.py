@@ -27,6 +27,7 @@ def train_and_search(kind):
     from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
     from captioning.decoders import build_decoder
     from captioning.decoding import CaptionSearch
+    from captioning.inference.keras_decoder import KerasDecoder
     from captioning.training.batches import make_batch
     from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
     from captioning.vocabulary import BOS, EOS, PAD
@@ -57,7 +58,7 @@ def train_and_search(kind):
     losses = [model.learn(batch) for _ in range(3)]
     with averaged_weights(model):
         losses.append(model.loss_of(batch))
-    search, found = CaptionSearch(decoder), {}
+    search, found = CaptionSearch(KerasDecoder(decoder)), {}
     for name, decoding in {
         "beam": DecodingConfig(beam_width=3),
         "sample": DecodingConfig(strategy="sample", samples=3, seed=1, top_k=9, top_p=0.9),

@@ -3,7 +3,10 @@
 import dataclasses
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +18,7 @@ from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError, WeightsError
 from captioning.images import read_image
+from captioning.inference.keras_decoder import KerasDecoder
 
 BEAM = DecodingConfig(beam_width=3)
 
@@ -157,12 +161,12 @@ def test_threads_that_come_at_once_load_the_encoder_once(tiny_bundle, photo, mon
 
     loads, gate = [], threading.Barrier(4)
 
-    def load_encoder(*arguments, **options):
+    def open_encoder(*arguments, **options):
         loads.append(1)
         return original(*arguments, **options)
 
-    original = module.load_encoder
-    monkeypatch.setattr(module, "load_encoder", load_encoder)
+    original = module.open_encoder
+    monkeypatch.setattr(module, "open_encoder", open_encoder)
     captioner = Captioner.load(tiny_bundle.folder, with_encoder=False)
 
     def encode(_):
@@ -185,7 +189,7 @@ def test_a_model_whose_encoder_is_nowhere_still_reads_features(
     def nowhere(*arguments, **options):
         raise WeightsError("nowhere to be had")
 
-    monkeypatch.setattr(module, "load_encoder", nowhere)
+    monkeypatch.setattr(module, "open_encoder", nowhere)
     with pytest.raises(WeightsError):
         Captioner.load(tmp_path / "tiny")
     captioner = Captioner.load(tmp_path / "tiny", with_encoder=False)
@@ -205,15 +209,40 @@ def test_a_failed_call_does_not_hold_up_the_next(tiny_captioner, photo, caption)
     assert tiny_captioner.caption(photo, BEAM).text == caption.text
 
 
-def test_the_first_caption_after_warming_up_compiles_nothing(tiny_bundle, photo, monkeypatch):
+def test_the_networks_of_keras_are_the_same(tiny_bundle, photo):
     captioner = Captioner.load(tiny_bundle.folder)
-    traces, step = [], captioner.decoder.step
-    monkeypatch.setattr(captioner.decoder, "step", lambda *a: traces.append(1) or step(*a))
-    captioner.warm_up()
-    compiled = len(traces)
-    assert compiled > 0
-    captioner.caption(photo)
-    assert len(traces) == compiled
+    by_keras = Captioner(
+        captioner.bundle, KerasDecoder(captioner.keras_decoder), captioner.keras_encoder
+    )
+    assert by_keras.keras_decoder is captioner.keras_decoder
+    assert by_keras.keras_encoder is captioner.keras_encoder
+    ours, theirs = (one.caption(photo, BEAM) for one in (captioner, by_keras))
+    assert ours.text == theirs.text
+    assert ours.log_prob == pytest.approx(theirs.log_prob, abs=1e-4)
+
+
+def test_captioning_with_a_shipped_model_needs_no_keras(tmp_path, photo):
+    """Neither on the first use, which writes the graphs, nor on the second, which reads them."""
+    photo.save(tmp_path / "photo.png")
+    script = (
+        "import sys; from captioning.__main__ import main; status = main(sys.argv[1:]); "
+        "print(sorted({'keras', 'tensorflow', 'onnx'} & set(sys.modules))); sys.exit(status)"
+    )
+    command = [sys.executable, "-c", script, "caption", "--model", "shapes", "--json"]
+    printed = []
+    for _ in range(2):
+        ended = subprocess.run(
+            [*command, str(tmp_path / "photo.png")],
+            env={**os.environ, "CAPTIONING_DATA": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert ended.returncode == 0, ended.stderr
+        printed.append(ended.stdout.splitlines())
+    assert printed[0][-1] == "['onnx']"
+    assert printed[1][-1] == "[]"
+    assert len(list((tmp_path / "cache" / "graphs").glob("*.onnx"))) == 3
 
 
 def test_single_sentences_of_several_lengths_are_read_one_after_another(tiny_captioner):

@@ -457,3 +457,12 @@ def test_every_command_of_the_issue_is_there(command):
     assert status == 0
     for name in ("caption", "evaluate", "train", "features", "data", "models"):
         assert re.search(rf"^ +{name} ", out, re.MULTILINE)
+
+
+def test_what_needs_keras_says_how_to_install_it(monkeypatch, capsys):
+    def run(arguments):
+        raise ModuleNotFoundError("No module named 'keras'", name="keras")
+
+    monkeypatch.setattr("captioning.cli.features.run", run)
+    assert main(["features", "--encoder", "xception", "--data", "x"]) == 1
+    assert "captioning[train]" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from captioning.config import DecoderConfig, DecodingConfig
 from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch, read_hypotheses
 from captioning.decoding.hypotheses import DEAD
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 KINDS = ("merge", "inject", "attention")
@@ -52,7 +53,7 @@ def decoder():
 
 @pytest.fixture(scope="module")
 def search(decoder):
-    return CaptionSearch(decoder)
+    return CaptionSearch(KerasDecoder(decoder))
 
 
 def next_log_probs(decoder, photo, *begun):
@@ -113,7 +114,7 @@ def sum_of(hypothesis):
 @pytest.mark.parametrize("kind", KINDS)
 def test_greedy_is_the_plain_loop(kind, features):
     decoder = make(kind)
-    search = CaptionSearch(decoder)
+    search = CaptionSearch(KerasDecoder(decoder))
     for seed in (0, 3):
         shake(decoder, seed)
         found = search.search(features, DecodingConfig(beam_width=1))
@@ -142,7 +143,7 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(features):
             total = every.pop(words)
             every |= {(*words, word): total + values[word] for word in (EOS, 4, 5)}
     assert len(every) == 15
-    search = CaptionSearch(decoder)
+    search = CaptionSearch(KerasDecoder(decoder))
     for penalty in (0.0, 0.7, 2.0):
         scores = {words: total / len(words) ** penalty for words, total in every.items()}
         config = DecodingConfig(beam_width=20, length_penalty=penalty)
@@ -200,7 +201,7 @@ NAMES = ("greedy", "beam", "hot", "narrow")
 @pytest.fixture(scope="module")
 def tempted():
     """A search whose decoder would say nothing but what cannot be said."""
-    return CaptionSearch(make(bias=dict.fromkeys(NEVER_SAID, 60.0)))
+    return CaptionSearch(KerasDecoder(make(bias=dict.fromkeys(NEVER_SAID, 60.0))))
 
 
 @pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
@@ -323,32 +324,29 @@ def test_drawn_sentences_are_as_often_as_they_are_likely(decoder, search, featur
 
 
 def steps_taken(decoder, features, config, monkeypatch):
-    """How often the decoder is asked, outside any compiled loop."""
-    calls, step = [], decoder.step
-    with monkeypatch.context() as patched:
-        patched.setattr(decoder, "step", lambda *a: calls.append(1) or step(*a))
-        search = CaptionSearch(decoder)
-        patched.setattr("captioning.decoding.search.compiled", lambda loop, *_, **__: loop)
-        found = search.trace(features, config)
-    return len(calls), found
+    """How often a search asks for a step of the model, and its trace."""
+    model, calls = KerasDecoder(decoder), []
+    step = model.step
+    monkeypatch.setattr(model, "step", lambda *a, **k: calls.append(1) or step(*a, **k))
+    return CaptionSearch(model).trace(features, config), len(calls)
 
 
 @pytest.mark.parametrize("width", [1, 4])
-def test_the_loop_stops_when_all_beams_have_ended(width, features, monkeypatch):
+def test_a_search_stops_when_all_beams_have_ended(width, features, monkeypatch):
     config = DecodingConfig(beam_width=width)
     eager = make(bias={EOS: 60.0}, length=20)
-    steps, trace = steps_taken(eager, features, config, monkeypatch)
+    trace, steps = steps_taken(eager, features, config, monkeypatch)
     # Once the end is all but certain every further beam must still say one word first.
     assert steps == (1 if width == 1 else 2)
     assert (trace.scores > DEAD / 2).any(axis=(1, 2)).sum() == steps
     silent = make(bias={EOS: -60.0}, length=20)
-    steps, trace = steps_taken(silent, features, config, monkeypatch)
+    trace, steps = steps_taken(silent, features, config, monkeypatch)
     assert steps == 20
     assert len(trace.tokens) == 20
 
 
 def test_no_sentence_is_longer_than_the_longest(features):
-    silent = CaptionSearch(make(bias={EOS: -60.0}))
+    silent = CaptionSearch(KerasDecoder(make(bias={EOS: -60.0})))
     for config in (DecodingConfig(beam_width=3), DecodingConfig(strategy="sample", samples=3)):
         for hypotheses in silent.search(features, config):
             assert [len(h.ids) for h in hypotheses] == [LENGTH] * 3
@@ -356,40 +354,32 @@ def test_no_sentence_is_longer_than_the_longest(features):
 
 
 def test_a_photo_of_which_nothing_is_said_has_the_empty_sentence(features):
-    found = CaptionSearch(make(bias={EOS: 60.0})).search(features, DecodingConfig(beam_width=1))
+    found = CaptionSearch(KerasDecoder(make(bias={EOS: 60.0}))).search(
+        features, DecodingConfig(beam_width=1)
+    )
     for (hypothesis,) in found:
         assert hypothesis.ids == ()
         assert hypothesis.log_prob == 0.0
         assert hypothesis.end_log_prob == pytest.approx(0.0, abs=1e-3)
 
 
-def test_xla_says_the_same_and_so_after_the_weights_have_changed(features):
-    """The program is compiled once and must not hold the weights of its first call."""
+def test_a_search_follows_weights_that_change(features):
+    """The step is compiled once and must not hold the weights of its first call."""
     decoder = make(seed=2)
-    plain, fast = CaptionSearch(decoder), CaptionSearch(decoder, xla=True)
-    said = []
+    search, said = CaptionSearch(KerasDecoder(decoder)), []
     for seed in (2, 4, 5):
         shake(decoder, seed)
-        config = DecodingConfig(beam_width=2)
-        ours, theirs = (search.search(features, config) for search in (fast, plain))
-        said.append([[h.ids for h in found] for found in theirs])
-        assert [[h.ids for h in found] for found in ours] == said[-1]
-        np.testing.assert_allclose(
-            [h.log_prob for found in ours for h in found],
-            [h.log_prob for found in theirs for h in found],
-            atol=1e-4,
-        )
-        words = [greedy_by_hand(decoder, photo) for photo in features]
-        greedy = plain.search(features, DecodingConfig(beam_width=1))
-        assert [found[0].ids for found in greedy] == words
+        greedy = search.search(features, DecodingConfig(beam_width=1))
+        said.append([found[0].ids for found in greedy])
+        assert said[-1] == [greedy_by_hand(decoder, photo) for photo in features]
     assert said[0] != said[1] != said[2]
 
 
-def test_a_loop_is_compiled_once_whatever_the_settings(features, monkeypatch):
+def test_a_step_is_compiled_once_whatever_the_settings(features, monkeypatch):
     decoder = make()
     traces, step = [], decoder.step
     monkeypatch.setattr(decoder, "step", lambda *a: traces.append(1) or step(*a))
-    search = CaptionSearch(decoder)
+    search = CaptionSearch(KerasDecoder(decoder))
 
     def everything(features):
         for temperature, top_k, top_p, seed in [(1, 0, 1, 0), (2, 3, 0.5, 1), (0.5, 9, 0.9, 2)]:

@@ -88,7 +88,7 @@ def test_it_recognises_dogs():
     photo = read_image(PHOTOS / "dogs.jpg")
     features = encoder.encode(encoder.pixels(photo)[None])[0]
     file = efficientnetlite2.weights_file()
-    state = read_state_dict(file, efficientnetlite2._SHA256)
+    state = read_state_dict(file, efficientnetlite2.SHA256)
     logits = features.mean(axis=0) @ state["_fc.weight"].T + state["_fc.bias"]
     assert int(logits.argmax()) in DOGS
 

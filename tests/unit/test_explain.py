@@ -23,16 +23,18 @@ from captioning.explain import (
     spotlight,
 )
 from captioning.fair_lock import FairLock
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 
 @pytest.fixture(scope="module")
 def captioner(tiny_bundle, photo):
     """A model of random weights to which photos look different."""
-    captioner = Captioner.load(tiny_bundle.folder)
-    seen = captioner.encode([photo.rotate(45 * i) for i in range(8)])
-    captioner.decoder.scaling.adapt(seen.mean(axis=(0, 1)), seen.std(axis=(0, 1)) + 1e-6)
-    return captioner
+    loaded = Captioner.load(tiny_bundle.folder)
+    seen = loaded.encode([photo.rotate(45 * i) for i in range(8)])
+    decoder = loaded.keras_decoder
+    decoder.scaling.adapt(seen.mean(axis=(0, 1)), seen.std(axis=(0, 1)) + 1e-6)
+    return Captioner(loaded.bundle, KerasDecoder(decoder), loaded.encoder)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def caption(captioner, features):
 def log_probs_of(captioner, features, sentence):
     """All log-probabilities at each place, `(T, V)`, from the decoder's plain call."""
     ids = captioner.bundle.vocabulary.encode(sentence)
-    logits = to_numpy(captioner.decoder(features, np.array([[[BOS, *ids]]], np.int32)))[0, 0]
+    logits = to_numpy(captioner.keras_decoder(features, np.array([[[BOS, *ids]]], np.int32)))[0, 0]
     logits = logits.astype(np.float64)
     logits[:, [PAD, UNK, BOS]] = -np.inf
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True)), [*ids, EOS]
@@ -95,7 +97,7 @@ def test_attention_maps_are_those_of_each_step(captioner, features, caption):
     grid = captioner.encoder.grid
     found = attention_maps(reading, grid)
     _, ids = log_probs_of(captioner, features, caption.text)
-    decoder = captioner.decoder
+    decoder = captioner.keras_decoder
     memory = decoder.remember(features)
     state = decoder.initial_state(memory, 1)
     for place, word in enumerate([BOS, *ids[:-1]]):
@@ -205,7 +207,7 @@ def test_a_photo_is_encoded_once_whatever_is_asked_about_it(tiny_bundle, photo, 
 
 def test_another_length_penalty_asks_neither_encoder_nor_decoder(captioner, features, monkeypatch):
     trace = captioner.trace(features, DecodingConfig(beam_width=8))
-    for part in ("_search_one", "_search_many", "_forced", "decoder"):
+    for part in ("_search", "decoder"):
         monkeypatch.setattr(captioner, part, None)
     monkeypatch.setattr(type(captioner), "encoder", None)
     found = {}

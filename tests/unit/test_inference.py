@@ -9,9 +9,12 @@ from captioning.bundle import find_bundles
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.decoders import build_decoder
 from captioning.encoders import load_encoder
+from captioning.errors import BundleError, ConfigError
+from captioning.inference.cache import cached_session
 from captioning.inference.decoder_graphs import memory_graph, step_graph
 from captioning.inference.encoder_graphs import compact_graph
 from captioning.inference.keras_decoder import KerasDecoder
+from captioning.inference.loading import WeightsFile, open_decoder, open_encoder
 from captioning.inference.network_arrays import compact_shapes, decoder_shapes
 from captioning.inference.onnx_decoder import OnnxDecoder
 from captioning.inference.onnx_encoder import OnnxEncoder
@@ -144,6 +147,56 @@ def test_the_compact_encoder_is_the_same_by_its_graph(size):
     np.testing.assert_allclose(
         by_graph.encode(pixels), expected, atol=1e-5 * np.abs(expected).max()
     )
+
+
+def test_efficientnetlite2_is_the_same_by_its_graph():
+    encoder = load_encoder(EncoderConfig(name="efficientnetlite2", input_size=64))
+    by_graph = open_encoder(encoder.config)
+    assert (by_graph.feature_shape, by_graph.grid) == (encoder.feature_shape, encoder.grid)
+    pixels = np.random.default_rng(2).integers(0, 256, (9, 64, 64, 3)).astype(np.uint8)
+    np.testing.assert_allclose(by_graph.encode(pixels), encoder.encode(pixels), atol=5e-4)
+
+
+def test_a_graph_is_written_once_and_again_if_it_is_damaged(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path))
+    config, writes = EncoderConfig(name="compact", input_size=32, width=4), []
+    arrays = weights_of(load_encoder(config, random_weights=True).network)
+
+    def write():
+        writes.append(1)
+        return compact_graph(config, arrays)
+
+    for _ in range(2):
+        cached_session("some-graph", write)
+    assert len(writes) == 1
+    (file,) = (tmp_path / "cache" / "graphs").iterdir()
+    file.write_bytes(b"not a graph")
+    for _ in range(2):
+        cached_session("some-graph", write)
+    assert len(writes) == 2
+
+
+def test_a_graph_is_used_also_where_it_cannot_be_kept(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "file"))
+    decoder = shaken("merge", (D,))
+    weights = WeightsFile(tmp_path / "file", lambda: weights_of(decoder))
+    model = open_decoder(decoder.config, weights, vocabulary_size=V, feature_shape=(D,))
+    begun = model.begin(np.zeros((1, D), np.float32))
+    step = model.step(begun.memory, begun.state, np.zeros(1), np.array([[BOS]]), top=2)
+    assert step.words.shape == (1, 1, 2)
+
+
+def test_arrays_of_another_decoder_are_refused(tmp_path):
+    (tmp_path / "decoder").write_bytes(b"1")
+    weights = WeightsFile(tmp_path / "decoder", lambda: weights_of(shaken("merge", (D,))))
+    sizes = {"vocabulary_size": V, "feature_shape": (D,)}
+    with pytest.raises(BundleError, match="should have shape"):
+        open_decoder(config_of("merge"), weights, vocabulary_size=V + 1, feature_shape=(D,))
+    with pytest.raises(BundleError, match="expected"):
+        open_decoder(config_of("inject"), weights, **sizes)
+    with pytest.raises(ConfigError, match="map of regions"):
+        open_decoder(config_of("attention"), weights, **sizes)
 
 
 SHIPPED = [bundle for bundle in find_bundles() if bundle.folder.parent.name == "models"]

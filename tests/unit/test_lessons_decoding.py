@@ -10,6 +10,7 @@ from captioning.config import DecodingConfig
 from captioning.decoding import CaptionSearch, read_hypotheses, read_tree
 from captioning.decoding.hypotheses import DEAD
 from captioning.errors import ConfigError
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.lessons.beam_search import Duel, beam_search, duel
 from captioning.lessons.sampling import draw_sentence, draw_word, softmax_formula, temper
 from captioning.lessons.sentences import write_greedily
@@ -36,7 +37,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def search(decoder):
-    return CaptionSearch(decoder)
+    return CaptionSearch(KerasDecoder(decoder))
 
 
 # Beam search

@@ -11,6 +11,7 @@ from captioning.backend import to_numpy
 from captioning.config import DecodingConfig
 from captioning.decoding import CaptionSearch
 from captioning.errors import BundleError, ConfigError, QueryError
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.lessons.gradient_flow import fading, lstm_influence, tanh_influence
 from captioning.lessons.keras_check import largest_difference
 from captioning.lessons.lstm_formulas import cell_formulas
@@ -104,7 +105,7 @@ def test_a_missing_weight_is_named(decoder):
 
 
 def test_greedy_sentences_are_those_of_the_compiled_search(decoder, ours, features):
-    search = CaptionSearch(decoder)
+    search = CaptionSearch(KerasDecoder(decoder))
     lengths = set()
     for photo in features:
         best = search.search(photo[None], DecodingConfig(beam_width=1))[0][0]
@@ -170,7 +171,9 @@ def test_a_gru_equals_keras(kind, features):
     decoder = make(kind, cell="gru")
     ours = plain(decoder)
     written = write_greedily(ours, ours.remember(features[:1]))
-    best = CaptionSearch(decoder).search(features[:1], DecodingConfig(beam_width=1))[0][0]
+    best = CaptionSearch(KerasDecoder(decoder)).search(features[:1], DecodingConfig(beam_width=1))[
+        0
+    ][0]
     assert written.ids == best.ids
     assert written.log_prob == pytest.approx(best.log_prob + (best.end_log_prob or 0), abs=1e-4)
 

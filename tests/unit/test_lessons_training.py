@@ -42,7 +42,8 @@ def probabilities(captioner, features, sentence):
     """Softmax of the model's logits by NumPy, `(T, V)`, and the ids that had to be said."""
     ids = captioner.bundle.vocabulary.encode(sentence)
     logits = np.asarray(
-        captioner.decoder(features, np.array([[[BOS, *ids]]], np.int32), training=False), float
+        captioner.keras_decoder(features, np.array([[[BOS, *ids]]], np.int32), training=False),
+        float,
     )[0, 0]
     shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True), [*ids, EOS]
@@ -103,11 +104,11 @@ def test_the_gradient_s_length_by_finite_differences(tiny_captioner, features, p
 
 
 def test_the_model_itself_is_never_changed(tiny_captioner, features, pupil):
-    before = weights_of(tiny_captioner.decoder)
+    before = weights_of(tiny_captioner.keras_decoder)
     first = pupil.learn(features, SENTENCE, rate=1.0, steps=2)
     again = pupil.learn(features, SENTENCE, rate=1.0, steps=2)
     assert first == again  # each lesson begins with the model's own weights
-    for path, weight in weights_of(tiny_captioner.decoder).items():
+    for path, weight in weights_of(tiny_captioner.keras_decoder).items():
         assert np.array_equal(weight, before[path])
 
 

@@ -33,7 +33,7 @@ def plain_log_probs(captioner, features, sentence):
     """By the decoder's uncompiled call: `(B, T + 1)` of the words and the end."""
     ids = captioner.bundle.vocabulary.encode(sentence)
     tokens = np.tile(np.array([BOS, *ids], np.int32), (len(features), 1, 1))
-    logits = to_numpy(captioner.decoder(features.astype(np.float32), tokens))[:, 0]
+    logits = to_numpy(captioner.keras_decoder(features.astype(np.float32), tokens))[:, 0]
     logits = logits.astype(np.float64)
     logits[:, :, [PAD, UNK, BOS]] = -np.inf
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))

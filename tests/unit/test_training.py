@@ -702,8 +702,9 @@ def test_a_checkpoint_is_on_the_disk_before_older_ones_are_removed(tmp_path, mon
 
 def test_draws_are_weighed_by_how_much_better_they_are_than_their_siblings(rows):
     from captioning.decoding import CaptionSearch
+    from captioning.inference.keras_decoder import KerasDecoder
 
-    search = CaptionSearch(make_decoder(dropout=0.0))
+    search = CaptionSearch(KerasDecoder(make_decoder(dropout=0.0)))
     critic = SelfCritical(search, TRAIN.captions, VOCABULARY, samples=4, seed=0)
     indices = np.array([3, 7, 8])
     photos = TRAIN.photos(indices)

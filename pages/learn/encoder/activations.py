@@ -85,7 +85,7 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     from captioning.lessons.receptive_field import fields
     from captioning.lessons.separable import find_pair
 
-    encoder = _subject.captioner.encoder
+    encoder = _subject.captioner.keras_encoder
     opened = OpenedEncoder(encoder)
     pixels = encoder.pixels(_subject.photo)
     convolution, maps, pair = opened.first_convolution, opened.maps, find_pair(opened)

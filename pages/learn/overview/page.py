@@ -304,7 +304,7 @@ def _seen(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     from captioning.lessons.inspector import OpenedEncoder
 
-    opened = OpenedEncoder(_subject.captioner.encoder)
+    opened = OpenedEncoder(_subject.captioner.keras_encoder)
     pixels = _subject.captioner.encoder.pixels(_subject.photo)
     names = [spec.name for spec in opened.maps]
     maps = opened.outputs(pixels, names)

@@ -316,7 +316,7 @@ def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _read_embeddings(model: str, version: int, _subject: Subject) -> np.ndarray:
     """Return the word vectors, float32 `(V, E)`; not to be changed."""
-    vectors: np.ndarray = np.asarray(_subject.captioner.decoder.embedding.get_weights()[0])
+    vectors: np.ndarray = np.asarray(_subject.captioner.keras_decoder.embedding.get_weights()[0])
     return vectors
 
 
