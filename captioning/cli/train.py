@@ -37,6 +37,7 @@ def add_to(subparsers: Any) -> None:
         "--allow-missing",
         action="append_const",
         dest="set",
+        default=[],
         const="allow_missing=true",
         help="train although many photos are missing",
     )
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _command(arguments: argparse.Namespace) -> str:
     # The command stands in the model's card, which should not tell where somebody's files lie.
     config = Path(arguments.config)
-    written = config.name if config.is_absolute() else arguments.config
+    written = f"{config.parent.name}/{config.name}" if config.is_absolute() else arguments.config
     words = ["python", "-m", "captioning", "train", "--config", written]
     for folder in arguments.data:
         words += ["--data", Path(folder).name]

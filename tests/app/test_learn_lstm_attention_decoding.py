@@ -150,7 +150,7 @@ def test_the_word_that_changes_most_is_guessed(shipped):
 def test_the_formulas_are_those_of_the_word_and_unit_chosen(shipped):
     app = open_lesson("lstm")
     first = formulas(app)
-    assert len(first) == 12  # each in letters and in numbers
+    assert len(first) == 12 + 4  # each in letters and in numbers; and the four of a GRU
     assert first[0].startswith(r"f = \sigma(x W_f")
     app.number_input("lstm.unit").set_value(3).run()
     assert formulas(app)[1] != first[1]

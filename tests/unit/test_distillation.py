@@ -203,7 +203,8 @@ def test_the_command_leaves_an_encoder_that_a_run_can_name(tmp_path, monkeypatch
 
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "data"))
     config = ROOT / "configs" / "distill" / "shapes.json"
-    arguments = argparse.Namespace(config=config, set=[], data=None, out=str(tmp_path / "out"))
+    asked = {"config": config, "set": [], "data": None, "encoding": None}
+    arguments = argparse.Namespace(**asked, out=str(tmp_path / "out"))
     assert run_command(arguments) == 0
     assert str(tmp_path / "out") in capsys.readouterr().out
     arrays, lent = lent_encoder(tmp_path / "out")

@@ -22,7 +22,7 @@ def encoder():
 def anatomy(encoder, kind, features):
     config = DecoderConfig(kind=kind, embedding_size=8, units=16, heads=2, max_length=5)
     decoder = build_decoder(config, vocabulary_size=VOCABULARY, feature_shape=features.shape[1:])
-    return anatomy_of(SimpleNamespace(decoder=decoder, encoder=encoder), features)
+    return anatomy_of(SimpleNamespace(keras_decoder=decoder, keras_encoder=encoder), features)
 
 
 @pytest.mark.parametrize(

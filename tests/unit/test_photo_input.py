@@ -1,6 +1,7 @@
 """Photos in every form a program holds them in."""
 
 import io
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -90,11 +91,20 @@ def test_anything_else_is_refused_with_what_it_is(photo, told):
         to_picture(photo)
 
 
+@dataclass(frozen=True)
+class Brightness:
+    """Stands for a caption."""
+
+    text: str
+    kind: str | None = None
+
+
 class CountingCaptioner(Captioner):
     """Captions without a network: says the mean brightness."""
 
     def __init__(self):
         self.read = 0
+        self.bundle = SimpleNamespace(learned_from_photos=False)
         self._encoder = SimpleNamespace(pixels=self._pixels)
         self.batches = []
 
@@ -109,7 +119,7 @@ class CountingCaptioner(Captioner):
 
     def describe(self, features, decoding=None):
         self.batches.append(len(features))
-        return [f"brightness {value:.0f}" for value in features]
+        return [Brightness(f"{value:.0f}") for value in features]
 
 
 def photos(count):
@@ -120,9 +130,9 @@ def test_many_photos_are_captioned_in_order_without_reading_them_all_first():
     captioner = CountingCaptioner()
     stream = captioner.caption_many(iter(photos(10)), batch=4)
     assert captioner.read == 0
-    assert next(stream) == "brightness 0"
+    assert next(stream).text == "0"
     assert captioner.read == 4
-    assert list(stream) == [f"brightness {n}" for n in range(1, 10)]
+    assert [caption.text for caption in stream] == [str(n) for n in range(1, 10)]
     assert captioner.batches == [4, 4, 2]
 
 
@@ -130,5 +140,5 @@ def test_photos_before_a_broken_one_are_captioned():
     captioner, seen = CountingCaptioner(), []
     with pytest.raises(ImageError):
         for caption in captioner.caption_many([*photos(2), b"no photo", *photos(1)]):
-            seen.append(caption)
-    assert seen == ["brightness 0", "brightness 1"]
+            seen.append(caption.text)
+    assert seen == ["0", "1"]
