@@ -13,6 +13,7 @@ WIDEST_BEAM = 10
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
     """Ask how words are chosen; every answer is part of the link."""
+    _follow_model(page, bundle)
     way = st.segmented_control(
         "How words are chosen",
         WAYS,
@@ -22,7 +23,7 @@ def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
         bind="query-params",
     )
     chosen = _beam(page, bundle) if way == BEAM else _sample(page)
-    return bundle.decoding.replace(**chosen, **_wishes(page, may_require=way == BEAM))
+    return bundle.decoding.replace(**chosen, **_wishes(page, bundle, may_require=way == BEAM))
 
 
 def how_chosen(decoding: DecodingConfig) -> str:
@@ -47,6 +48,17 @@ def begin_with(page: str, words: str) -> None:
 def forget_beginning(page: str) -> None:
     """Let the model begin the sentence as it likes."""
     st.session_state[f"{page}.begin"] = ""
+
+
+def _follow_model(page: str, bundle: Bundle) -> None:
+    """Give the settings that nobody changed the usual values of a model that was just chosen."""
+    usual = {name: getattr(bundle.decoding, name) for name in ("beam_width", "length_penalty")}
+    usual["no_repeat"] = bool(bundle.decoding.no_repeat)
+    before = st.session_state.get(f"{page}.usual", usual)
+    for name, value in usual.items():
+        if value != before[name] and st.session_state.get(f"{page}.{name}") == before[name]:
+            st.session_state[f"{page}.{name}"] = value
+    st.session_state[f"{page}.usual"] = usual
 
 
 def _beam(page: str, bundle: Bundle) -> dict[str, object]:
@@ -123,7 +135,7 @@ def _sample(page: str) -> dict[str, object]:
     }
 
 
-def _wishes(page: str, *, may_require: bool) -> dict[str, object]:
+def _wishes(page: str, bundle: Bundle, *, may_require: bool) -> dict[str, object]:
     begin = st.text_input(
         "Begin with", key=f"{page}.begin", bind="query-params", placeholder="two children"
     )
@@ -135,14 +147,19 @@ def _wishes(page: str, *, may_require: bool) -> dict[str, object]:
     without = st.text_input(
         "Words that must not occur", key=f"{page}.without", bind="query-params", placeholder="man"
     )
+    longest = bundle.decoding.no_repeat or 3
     no_repeat = st.toggle(
-        "No three words in a row twice", key=f"{page}.no_repeat", bind="query-params"
+        "Do not repeat groups of words",
+        bool(bundle.decoding.no_repeat),
+        key=f"{page}.no_repeat",
+        bind="query-params",
+        help=f"No {longest} words in a row occur twice in a sentence.",
     )
     return {
         "prefix": tuple(_words(begin)),
         "required_words": tuple(_words(must)),
         "banned_words": tuple(_words(without)),
-        "no_repeat": 3 if no_repeat else 0,
+        "no_repeat": longest if no_repeat else 0,
     }
 
 

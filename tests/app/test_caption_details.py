@@ -1,6 +1,7 @@
 """One caption in depth and many photos at once, with a real model of random weights."""
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,25 @@ def test_a_link_holds_the_settings(page):
     assert not {"red", "square"} & set(sentence(first).split())
     assert len(first.table[0].value) == 3  # three other beams
     assert "steered" in visible(first)
+
+
+def test_another_model_brings_its_usual_settings_unless_they_were_changed(
+    page, home, write_tiny_bundle
+):
+    folder = write_tiny_bundle(home / "models" / "careful").folder
+    config = json.loads((folder / "config.json").read_text())
+    config["decoding"] |= {"beam_width": 5, "no_repeat": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    app = page()
+    assert app.slider(key="caption.beam_width").value == 3
+    app.selectbox(key="caption.model").set_value("careful").run()
+    assert not app.exception
+    assert app.slider(key="caption.beam_width").value == 5
+    assert app.toggle(key="caption.no_repeat").value
+    app.slider(key="caption.beam_width").set_value(2).run()
+    app.selectbox(key="caption.model").set_value("tiny").run()
+    assert app.slider(key="caption.beam_width").value == 2
+    assert not app.toggle(key="caption.no_repeat").value
 
 
 def test_a_wish_that_cannot_be_met_is_told(page):

@@ -16,6 +16,8 @@ def open_lesson(tab, server, key, query="learn.model=shapes"):
 @pytest.mark.parametrize("key", ["overview", "encoder", "words"])
 def test_every_picture_has_words(tab, warm_server, key):
     open_lesson(tab, warm_server, key)
+    tab.get_by_role("button", name="Just show me").first.click()
+    tab.get_by_test_id("stImage").locator("img").first.wait_for()
     pictures = tab.get_by_test_id("stImage").locator("img")
     assert pictures.count() >= 1
     for picture in pictures.all():
