@@ -13,7 +13,7 @@ WIDEST_BEAM = 10
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
     """Ask how words are chosen; every answer is part of the link."""
-    _follow_model(page, bundle)
+    usual = _follow_model(page, bundle)
     way = st.segmented_control(
         "How words are chosen",
         WAYS,
@@ -23,7 +23,10 @@ def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
         bind="query-params",
     )
     chosen = _beam(page, bundle) if way == BEAM else _sample(page)
-    return bundle.decoding.replace(**chosen, **_wishes(page, bundle, may_require=way == BEAM))
+    wishes = _wishes(page, bundle, may_require=way == BEAM)
+    # Last: if the visitor's next click ends this run early, the next run sets the values again.
+    st.session_state[f"{page}.usual"] = usual
+    return bundle.decoding.replace(**chosen, **wishes)
 
 
 def how_chosen(decoding: DecodingConfig) -> str:
@@ -50,15 +53,19 @@ def forget_beginning(page: str) -> None:
     st.session_state[f"{page}.begin"] = ""
 
 
-def _follow_model(page: str, bundle: Bundle) -> None:
-    """Give the settings that nobody changed the usual values of a model that was just chosen."""
-    usual = {name: getattr(bundle.decoding, name) for name in ("beam_width", "length_penalty")}
-    usual["no_repeat"] = bool(bundle.decoding.no_repeat)
+def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:
+    """Give settings that nobody changed the usual values of a model just chosen; return those."""
+    decoding = bundle.decoding
+    usual: dict[str, object] = {
+        "beam_width": decoding.beam_width,
+        "length_penalty": decoding.length_penalty,
+        "no_repeat": bool(decoding.no_repeat),
+    }
     before = st.session_state.get(f"{page}.usual", usual)
     for name, value in usual.items():
         if value != before[name] and st.session_state.get(f"{page}.{name}") == before[name]:
             st.session_state[f"{page}.{name}"] = value
-    st.session_state[f"{page}.usual"] = usual
+    return usual
 
 
 def _beam(page: str, bundle: Bundle) -> dict[str, object]:
