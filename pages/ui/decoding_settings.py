@@ -59,12 +59,13 @@ def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:
     usual: dict[str, object] = {
         "beam_width": decoding.beam_width,
         "length_penalty": decoding.length_penalty,
-        "no_repeat": bool(decoding.no_repeat),
     }
     before = st.session_state.get(f"{page}.usual", usual)
     for name, value in usual.items():
-        if value != before[name] and st.session_state.get(f"{page}.{name}") == before[name]:
-            st.session_state[f"{page}.{name}"] = value
+        key = f"{page}.{name}"
+        # A run that was ended early may not have stored what its widgets show.
+        if value != before[name] and st.session_state.get(key, before[name]) == before[name]:
+            st.session_state[key] = value
     return usual
 
 
@@ -154,19 +155,18 @@ def _wishes(page: str, bundle: Bundle, *, may_require: bool) -> dict[str, object
     without = st.text_input(
         "Words that must not occur", key=f"{page}.without", bind="query-params", placeholder="man"
     )
-    longest = bundle.decoding.no_repeat or 3
-    no_repeat = st.toggle(
-        "Do not repeat groups of words",
-        bool(bundle.decoding.no_repeat),
-        key=f"{page}.no_repeat",
-        bind="query-params",
-        help=f"No {longest} words in a row occur twice in a sentence.",
-    )
+    # A model that never repeats words has nothing to switch on.
+    no_repeat = bundle.decoding.no_repeat
+    if not no_repeat:
+        asked = st.toggle(
+            "No three words in a row twice", key=f"{page}.no_repeat", bind="query-params"
+        )
+        no_repeat = 3 if asked else 0
     return {
         "prefix": tuple(_words(begin)),
         "required_words": tuple(_words(must)),
         "banned_words": tuple(_words(without)),
-        "no_repeat": longest if no_repeat else 0,
+        "no_repeat": no_repeat,
     }
 
 

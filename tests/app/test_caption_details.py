@@ -106,7 +106,7 @@ def test_another_model_brings_its_usual_settings_unless_they_were_changed(
     app.selectbox(key="caption.model").set_value("careful").run()
     assert not app.exception
     assert app.slider(key="caption.beam_width").value == 5
-    assert app.toggle(key="caption.no_repeat").value
+    assert not any(toggle.key == "caption.no_repeat" for toggle in app.toggle)
     app.slider(key="caption.beam_width").set_value(2).run()
     app.selectbox(key="caption.model").set_value("tiny").run()
     assert app.slider(key="caption.beam_width").value == 2
