@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from captioning.decoders import Decoder
     from captioning.encoders import Encoder
 
-__all__ = ["Alternative", "Caption", "Captioner", "Word"]
+__all__ = ["Alternative", "Caption", "Captioner", "Word", "keras_decoder_of"]
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Captioner:
         """What reads the photos; loaded once, however many threads ask at the same time.
 
         Raises:
-            WeightsError: its ImageNet weights are nowhere to be had.
+            WeightsError: its ImageNet weights cannot be found or downloaded.
             BundleError: it does not fit the decoder.
         """
         with self._loading:  # `cached_property` has had no lock since Python 3.12
@@ -179,7 +179,7 @@ class Captioner:
             return self.decoder.network
         with self._loading:
             if self._keras_decoder is None:
-                self._keras_decoder = _keras_decoder_of(self.bundle)
+                self._keras_decoder = keras_decoder_of(self.bundle)
             return self._keras_decoder
 
     @property
@@ -187,7 +187,7 @@ class Captioner:
         """The encoder run by Keras, for looking inside; imports Keras.
 
         Raises:
-            WeightsError: its ImageNet weights are nowhere to be had.
+            WeightsError: its ImageNet weights cannot be found or downloaded.
         """
         from captioning.encoders import Encoder
 
@@ -517,7 +517,7 @@ def _decoder_of(bundle: Bundle) -> StepModel:
         if not has_decoder_graph(bundle.decoder):
             from captioning.inference.keras_decoder import KerasDecoder
 
-            return KerasDecoder(_keras_decoder_of(bundle))
+            return KerasDecoder(keras_decoder_of(bundle))
         return open_decoder(
             bundle.decoder,
             WeightsFile(bundle.folder / "decoder.safetensors", bundle.decoder_arrays),
@@ -528,7 +528,12 @@ def _decoder_of(bundle: Bundle) -> StepModel:
         raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
 
 
-def _keras_decoder_of(bundle: Bundle) -> "Decoder":
+def keras_decoder_of(bundle: Bundle) -> "Decoder":
+    """Build a bundle's decoder as a Keras network, its weights in place; imports Keras.
+
+    Raises:
+        BundleError: its arrays are missing or do not fit.
+    """
     from captioning.arrays import assign_weights
     from captioning.decoders import build_decoder
 

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json and not any(s == "-" or Path(s).exists() for s in arguments.photos):
         raise ImageError(f"There is no file or folder '{arguments.photos[0]}'.")
     model = arguments.model or default_model()
-    decoding = _decoding(arguments, read_bundle(model).decoding)  # mistakes are told before Keras
+    decoding = _decoding(arguments, read_bundle(model).decoding)  # reported before Keras
     with quietly():
         from captioning.captioner import Captioner
     captioner = Captioner.load(model)

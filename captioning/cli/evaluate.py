@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
-    read_bundle(arguments.model)  # mistakes are told before Keras is imported
+    read_bundle(arguments.model)  # mistakes are reported before Keras is imported
     dataset = load(arguments.data, arguments.encoding)
     if not arguments.allow_missing:
         dataset.check_complete(arguments.split)

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encode(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
-    """Encode the photos that can be read; the others are told."""
+    """Encode the photos that can be read and report the others."""
     import numpy as np
 
     from captioning.images import read_image

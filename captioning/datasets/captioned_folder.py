@@ -181,5 +181,5 @@ ADAPTERS = (
     ),
 )
 
-# Asked last: a table whose columns are not known is told what it lacks.
+# Asked last, because its error says which columns a table lacks.
 UNKNOWN_TABLE = replace(_TABLE_ADAPTER, fits=_fits_in_part, captions="")

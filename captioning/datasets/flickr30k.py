@@ -2,9 +2,9 @@
 
 Captions are in `results_20130124.token`, as they were handed out, in `results.csv` with bars
 between the columns, in Hugging Face's `flickr_annotations_30k.csv`, or in a `captions.txt`; the
-photos are in `flickr30k_images`, `flickr30k-images` or `Images` beside it, or around it.  The
-splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.json` is there or a
-column has them, and otherwise drawn by name.
+photos are in `flickr30k_images`, `flickr30k-images` or `Images`, next to the table or around it.
+The splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.json` is there or
+a column has them, and otherwise drawn by name.
 """
 
 import re

@@ -20,7 +20,7 @@ __all__ = ["ADAPTER", "read_texts_beside"]
 
 _ENDINGS = (".txt", ".caption")
 _FOLDERS = ("captions", "texts", "labels")
-# Whether a folder is of this kind is told from so many of its photos.
+# Number of photos that decide whether a folder is of this kind.
 _LOOKED_AT = 50
 
 
@@ -61,7 +61,7 @@ def _read(root: Path, encoding: str | None = None) -> CaptionDataset:
     files, oddities = photo_files(root), Oddities()
     rows = read_texts_beside(files.folder, files.names, oddities, encoding)
     if not rows:
-        raise DatasetError(f"'{root}' holds no text files beside its photos.")
+        raise DatasetError(f"'{root}' holds no text files next to its photos.")
     photos = assemble_rows(rows, files, root, oddities)
     return CaptionDataset(root.name, root, photos, files.folder, oddities)
 

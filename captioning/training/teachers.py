@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.bundle import Bundle, read_bundle
-from captioning.decoders import Decoder, build_decoder
+from captioning.captioner import keras_decoder_of
+from captioning.decoders import Decoder
 from captioning.features import fitted
 from captioning.training.batches import Batch, PhotoSource
 from captioning.training.sources import StoredFeatures, stored_rows
@@ -104,13 +104,7 @@ def _teacher(
     bundle: Bundle, vocabulary: Vocabulary, photos: Sequence[Sequence[str]], get: StoredFeatures
 ) -> Teacher:
     stores = get(fitted(bundle.encoder, get.datasets[0]), bundle.encoder_arrays())
-    decoder = build_decoder(
-        bundle.decoder,
-        vocabulary_size=len(bundle.vocabulary),
-        feature_shape=bundle.feature_shape,
-    )
-    source = str(bundle.folder / "decoder.safetensors")
-    assign_weights(decoder, bundle.decoder_arrays(), source=source)
+    decoder = keras_decoder_of(bundle)
     reads = np.array([bundle.vocabulary.id(word) for word in vocabulary.words], np.int32)
     return Teacher(
         stored_rows([stores], photos),

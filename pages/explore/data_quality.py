@@ -145,7 +145,7 @@ def _agreement(page: str, dataset: CaptionDataset, split: str) -> Agreement | No
 def _written(page: str, explored: Explored, split: str) -> Written | None:
     models = cache.models()
     if not models:
-        st.caption("With a model at hand, its captions would be counted next to these.")
+        st.caption("If a model is available, its captions are counted next to these.")
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         bundle, decoding = choose_settings(page, fitting_models(models, explored))

@@ -99,7 +99,7 @@ class Subject:
 
     @cached_property
     def references(self) -> tuple[str, ...]:
-        """What people wrote about the photo, if it is one of the data set at hand."""
+        """What people wrote about the photo, if it is one of the current data set."""
         if self.name in SAMPLES or self.name == OWN:
             return ()
         dataset = _dataset()

@@ -112,7 +112,7 @@ def _chart(found: list[Standing]) -> alt.LayerChart:
 
 @st.cache_resource(max_entries=1, ttl=3600, show_spinner="Counting people's words…")
 def _frequencies() -> DocumentFrequencies:
-    """Count n-grams in the captions of the data set at hand.
+    """Count n-grams in the captions of the current data set.
 
     Raises:
         DatasetError: there is none.

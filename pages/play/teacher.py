@@ -114,7 +114,7 @@ def _players(state: State) -> list[str]:
 
 
 def _references(picture: Picture) -> tuple[str, ...]:
-    """Return what people wrote about a photo of the app or of the data set at hand."""
+    """Return what people wrote about a photo of the app or of the current data set."""
     sample = true_sentences(picture.name.removesuffix(".jpg"))
     if sample:
         return sample

@@ -1,4 +1,4 @@
-"""Units of the LSTM that follow something, found over the sentences of the data set at hand."""
+"""Units of the LSTM that follow something, found over the sentences of the current data set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -123,7 +123,7 @@ def _regions(page: LessonPage, words: list[str], place: int, *, told: bool) -> N
 
 
 def _moment(page: LessonPage, words: list[str], place: int, told: bool) -> Moment:
-    """Return the word being written, hidden until it is told."""
+    """Return the word being written, hidden until it is revealed."""
     reading, grid = page.subject.reading, page.subject.captioner.encoder.grid
     looked = None
     if told and reading.attention is not None and grid:
