@@ -47,6 +47,7 @@ MAX_SIDE = 30_000
 _ENOUGH_ROWS = 0.9
 
 _TILE_TAGS = (322, 323)
+_WITH_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -378,7 +379,12 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    if turn is None:
+        return image
+    upright = image.transpose(turn)
+    for block in _WITH_ORIENTATION:  # else whoever reads the copy turns it a second time
+        upright.info.pop(block, None)
+    return upright
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,9 +1,14 @@
 """A person with a photo, in a real browser, from a cold server."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from app import PAGES
 from captioning.images import read_image
+from captioning.text import sentence
 
 GALLERY = "caption.model=tiny&caption.source=Gallery&caption.photo=shapes_00009.png"
 
@@ -18,11 +23,18 @@ def jpeg(tmp_path_factory, photo):
     return path
 
 
-def test_the_first_page_takes_a_photo_and_shows_its_caption(server, tab, jpeg):
+def caption_on_the_command_line(photo, home):
+    command = [sys.executable, "-m", "captioning", "caption", str(photo), "--json"]
+    command += ["--model", str(home / "models" / "tiny")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["caption"]
+
+
+def test_the_first_page_takes_a_photo_and_shows_its_caption(server, tab, home, jpeg):
     tab.goto(f"{server}/?caption.model=tiny")
     tab.locator("input[type=file]").set_input_files(jpeg)
     written = tab.get_by_role("heading", level=1).inner_text()
-    assert written[0].isupper() and written.endswith(".")
+    assert written == sentence(caption_on_the_command_line(jpeg, home))
 
     tab.get_by_text("Written by tiny").wait_for()
     tab.get_by_text("What else it nearly wrote").wait_for()

@@ -23,7 +23,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 from captioning import images
 from captioning.errors import ImageError
 from captioning.image_bytes import count_scans
-from captioning.images import as_small_copy, read_image, read_photo_file, to_square
+from captioning.images import as_rgb, as_small_copy, read_image, read_photo_file, to_square
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,7 +125,9 @@ def test_exif_orientation_is_applied_once(format, orientation):
     upright = ImageOps.exif_transpose(
         Image.open(io.BytesIO(encode(scene(), "PNG", exif=exif)))
     )  # Pillow's own turning as the oracle
-    assert difference(read_image(encode(scene(), format, exif=exif, **options)), upright) < 4
+    read = read_image(encode(scene(), format, exif=exif, **options))
+    assert difference(read, upright) < 4
+    assert difference(as_rgb(read), read) == 0  # what was turned once is not turned again
 
 
 DAMAGED_EXIF = b"Exif\0\0II*\0\xff\xff\xff\xff\xff"
