@@ -9,6 +9,7 @@ from captioning.image_metadata.captions import (
     read_caption,
     write_caption,
 )
+from captioning.image_metadata.sidecars import has_words_of_a_person, write_sidecar
 
 __all__ = [
     "MACHINE_MADE",
@@ -16,6 +17,8 @@ __all__ = [
     "StoredCaption",
     "alt_html",
     "alt_text",
+    "has_words_of_a_person",
     "read_caption",
     "write_caption",
+    "write_sidecar",
 ]

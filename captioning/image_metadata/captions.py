@@ -26,11 +26,15 @@ from captioning.image_metadata.containers import CONTAINERS, Container, Metadata
 from captioning.images import read_image
 
 __all__ = [
+    "ALT_TEXT",
+    "DESCRIPTION",
     "MACHINE_MADE",
     "CaptionedPhoto",
     "StoredCaption",
     "alt_html",
     "alt_text",
+    "caption_properties",
+    "is_marked",
     "read_caption",
     "write_caption",
 ]
@@ -40,7 +44,7 @@ MACHINE_MADE = "Machine-made caption: "
 
 _DOUBT = "Not sure: "
 _MARK = re.compile(r"(?:Not sure: )?Machine-made caption(?: \([^()]*\))?: ")
-_DESCRIPTION, _ALT_TEXT = "dc:description", "Iptc4xmpCore:AltTextAccessibility"
+DESCRIPTION, ALT_TEXT = "dc:description", "Iptc4xmpCore:AltTextAccessibility"
 _WRITER = "photoshop:CaptionWriter"
 _ORIENTATION = 0x0112
 _VERSION, _CONFIDENCE = "captioning:ModelVersion", "captioning:Confidence"
@@ -153,25 +157,13 @@ def write_caption(
         photo, note = _as_png(photo, picture)
         container = next(kind for kind in CONTAINERS if kind.ending == "png")
         notes += [note] if note else []
-    model = f"{writer} {version}".strip() if writer is not None else None
-    text = caption if model is None else _mark(model, confidence, doubtful) + caption
+    properties = caption_properties(
+        caption, writer=writer, version=version, confidence=confidence, doubtful=doubtful
+    )
+    text = properties[DESCRIPTION] or ""
     old = container.read(photo)
     new = Metadata(
-        xmp=xmp.with_properties(
-            old.xmp,
-            {
-                _DESCRIPTION: text,
-                _ALT_TEXT: alt_text(
-                    caption,
-                    machine_made=writer is not None,
-                    confidence=confidence,
-                    doubtful=doubtful,
-                ),
-                _WRITER: writer,
-                _VERSION: version or None,
-                _CONFIDENCE: None if confidence is None else f"{confidence:.3f}",
-            },
-        ),
+        xmp=xmp.with_properties(old.xmp, properties),
         exif=exif.with_entries(old.exif, {exif.IMAGE_DESCRIPTION: text.encode()}),
         photoshop=iptc.in_photoshop(old.photoshop, text, writer),
         iptc=iptc.with_caption(old.iptc, text, writer),
@@ -187,6 +179,41 @@ def write_caption(
     return CaptionedPhoto(_written(container, photo, new, notes), container.ending, tuple(notes))
 
 
+def caption_properties(
+    caption: str,
+    *,
+    writer: str | None = None,
+    version: str = "",
+    confidence: float | None = None,
+    doubtful: bool = False,
+) -> dict[str, str | None]:
+    """Return the XMP properties of a caption by name; None stands for one to remove.
+
+    Args:
+        caption: the sentence.
+        writer: as in `write_caption`, like the arguments below.
+        version: the model's.
+        confidence: 0 to 1.
+        doubtful: whether the caption needs a warning.
+    """
+    caption = xmp.printable(caption)
+    model = f"{writer} {version}".strip() if writer is not None else None
+    return {
+        DESCRIPTION: caption if model is None else _mark(model, confidence, doubtful) + caption,
+        ALT_TEXT: alt_text(
+            caption, machine_made=writer is not None, confidence=confidence, doubtful=doubtful
+        ),
+        _WRITER: writer,
+        _VERSION: version or None,
+        _CONFIDENCE: None if confidence is None else f"{confidence:.3f}",
+    }
+
+
+def is_marked(text: str) -> bool:
+    """Tell whether a text begins with the words that mark it as machine-made."""
+    return _MARK.match(text) is not None
+
+
 def read_caption(photo: bytes) -> StoredCaption | None:
     """Return the caption that a file carries in XMP or EXIF, or None if it carries none.
 
@@ -200,7 +227,7 @@ def read_caption(photo: bytes) -> StoredCaption | None:
         )
     found = container.read(photo)
     properties = xmp.read_properties(found.xmp)
-    text = properties.get(_DESCRIPTION)
+    text = properties.get(DESCRIPTION)
     if text is None:
         block = exif.find(found.exif, exif.IMAGE_DESCRIPTION)
         text = None if not block else block.decode("utf-8", "replace")

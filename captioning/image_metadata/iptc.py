@@ -10,7 +10,7 @@ Reference:
 import hashlib
 from collections.abc import Iterator
 
-__all__ = ["PHOTOSHOP", "in_photoshop", "with_caption"]
+__all__ = ["PHOTOSHOP", "caption_of", "in_photoshop", "records_of", "with_caption"]
 
 PHOTOSHOP = b"Photoshop 3.0\0"
 """What the JPEG segment that holds image resources begins with."""
@@ -82,6 +82,27 @@ def in_photoshop(resources: bytes | None, caption: str, writer: str | None) -> b
             raw = _resource(raw, digest)
         parts.append(raw)
     return b"".join(parts)
+
+
+def caption_of(records: bytes | None) -> str | None:
+    """Return the caption in records; None if there is none, or they are damaged."""
+    try:
+        found = {kind: value for kind, value, _ in _records(records or b"")}
+    except ValueError:
+        return None
+    if _CAPTION not in found:
+        return None
+    coding = "utf-8" if found.get(_CHARACTERS) == _UTF8 else "cp1252"
+    return found[_CAPTION].decode(coding, "replace")
+
+
+def records_of(resources: bytes | None) -> bytes | None:
+    """Return the records in Photoshop's image resources; None if there are none."""
+    try:
+        found = {kind: data for kind, data, _ in _resources(resources or b"")}
+    except ValueError:
+        return None
+    return found.get(_RECORDS)
 
 
 def _encoded(text: str, most: int, is_utf8: bool) -> bytes:
