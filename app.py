@@ -35,13 +35,13 @@ PAGES = {
     ],
     "Library": [
         (
-            "caption/many.py",
+            "library/many.py",
             "Many photos",
             "photo_album",
             "A zip or hundreds of photos at once, as a table to correct and download.",
         ),
         (
-            "caption/find.py",
+            "library/find.py",
             "Find photos",
             "image_search",
             "By a sentence, by what a model would say, or by an example photo.",
@@ -93,7 +93,7 @@ PAGES = {
     ],
     "Evaluate": [
         (
-            "caption/evaluate.py",
+            "evaluate/evaluate.py",
             "Evaluate",
             "grading",
             "A model's scores, how far to trust them, and baselines to compare them with.",

@@ -1,1 +1,1 @@
-"""The Caption pages: one photo, many photos, finding photos, and scoring a model."""
+"""The Caption page: one photo and its caption in detail."""

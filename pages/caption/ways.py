@@ -7,7 +7,7 @@ from pages.ui.wording import counted
 
 __all__ = ["show_left_out", "show_ways"]
 
-_MANY = "pages/caption/many.py"
+_MANY = "pages/library/many.py"
 _WAYS = (
     (_MANY, "Caption many photos", "photo_album"),
     ("pages/explore/gallery.py", "Explore the data", "photo_library"),

@@ -30,7 +30,7 @@ def to_find() -> None:
     """Open Find photos for a link to what used to be a part of this page."""
     if state.linked("search.way") == SENTENCE:
         sentence = state.linked("search.query") or ""
-        st.switch_page("pages/caption/find.py", query_params={"find.sentence": sentence})
+        st.switch_page("pages/library/find.py", query_params={"find.sentence": sentence})
 
 
 to_find()
@@ -52,5 +52,5 @@ try:
 except CaptioningError as error:
     problem(error)
 st.page_link(
-    "pages/caption/find.py", label="Find photos for a sentence", icon=":material/image_search:"
+    "pages/library/find.py", label="Find photos for a sentence", icon=":material/image_search:"
 )

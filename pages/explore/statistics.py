@@ -3,7 +3,7 @@
 import streamlit as st
 
 from captioning.analysis import statistics as counts
-from pages.ui.charts import (
+from pages.explore.charts import (
     bar_chart,
     clicked,
     column_chart,

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+import altair as alt
+import pandas as pd
 import streamlit as st
 
 from captioning.analysis.bleu_breakdown import BleuDrawing, MarkedWord, NgramUse
 from captioning.analysis.bleu_examples import MisleadingScore
-from pages.ui.charts import bleu_bars
 from pages.ui.datasets import Explored
 from pages.ui.photo_grid import photo_page, thumbnail
 from pages.ui.wording import plain
 
 __all__ = [
     "LEGEND",
+    "bleu_bars",
     "colored",
     "show_arithmetic",
     "show_bleu",
@@ -110,6 +112,22 @@ def show_example(key: str, explored: Explored, example: MisleadingScore) -> None
             icon=":material/calculate:",
             query_params={**parameters, "bleu.text": example.hypothesis},
         )
+
+
+def bleu_bars(bleu: Sequence[float]) -> alt.LayerChart:
+    """Draw BLEU-1 to BLEU-4, x100, as bars from 0 to 100."""
+    # The figures stand in the axis' labels, which follow the theme; a text mark would stay black.
+    names = [f"BLEU-{n}   {value:.1f}" for n, value in enumerate(bleu, start=1)]
+    table = pd.DataFrame({"name": names, "value": bleu, "full": 100.0})
+    axis = alt.Axis(domain=False, ticks=False, labelPadding=8, labelFontSize=13)
+    x = {name: alt.X(f"{name}:Q", scale=alt.Scale(domain=[0, 100]), axis=None) for name in table}
+    base = alt.Chart(table).encode(
+        y=alt.Y("name:N", title=None, axis=axis), tooltip=[alt.Tooltip("name:N", title="Score")]
+    )
+    track = base.mark_bar(opacity=0.12, cornerRadius=3).encode(x=x["full"])
+    bar = base.mark_bar(cornerRadius=3).encode(x=x["value"])
+    chart = alt.layer(track, bar).properties(height=alt.Step(28))
+    return chart.configure_view(strokeWidth=0)
 
 
 def _tinted(order: int, text: str) -> str:

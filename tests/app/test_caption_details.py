@@ -198,7 +198,7 @@ def zipped(files):
 
 def test_many_photos_begin_with_what_to_do(two_models):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page("pages/caption/many.py").run()
+    app.switch_page("pages/library/many.py").run()
     assert not app.exception and not app.button
     assert any("the zip of a folder" in text.value for text in app.caption)
 
@@ -207,7 +207,7 @@ def test_many_photos_begin_with_what_to_do(two_models):
 def many(two_models, jpeg):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.query_params["many.model"] = "tiny"
-    app.switch_page("pages/caption/many.py").run()
+    app.switch_page("pages/library/many.py").run()
     uploader = app.file_uploader(key="many.upload")
     uploader.upload("one.jpg", jpeg("red"))
     uploader.upload("notes.jpg", b"no photo")
@@ -256,18 +256,18 @@ def test_the_table_survives_a_visit_to_another_page_and_a_reload(many):
     many.button(key="many.start").click().run()
     many.session_state["many.session"].table.correct("one.jpg", "a kite")
     many.switch_page("pages/explore/gallery.py").run()
-    many.switch_page("pages/caption/many.py").run()
+    many.switch_page("pages/library/many.py").run()
     assert not many.exception
     assert table_of(many)["caption"][0] == "a kite"
     assert len(many.get("download_button")) == 4
 
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     again.query_params["many.session"] = many.query_params["many.session"]
-    again.switch_page("pages/caption/many.py").run()
+    again.switch_page("pages/library/many.py").run()
     assert list(table_of(again)["caption"]) == list(table_of(many)["caption"])
     other = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     other.query_params["many.session"] = "guessed"
-    assert not other.switch_page("pages/caption/many.py").run().dataframe
+    assert not other.switch_page("pages/library/many.py").run().dataframe
 
 
 def test_the_least_sure_come_first_and_a_corrected_one_stays_in_its_place(many):

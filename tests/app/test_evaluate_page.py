@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from captioning.datasets import generate_shapes
 from captioning.evaluation import MISTAKES, evaluate
-from pages.caption.evaluation import hypotheses as captions_part
+from pages.evaluate import hypotheses as captions_part
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def open_page(home, shapes_here, write_tiny_bundle):
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         for key, value in {"model": "tiny", **query}.items():
             app.query_params[f"evaluate.{key}"] = value
-        return app.switch_page("pages/caption/evaluate.py").run()
+        return app.switch_page("pages/evaluate/evaluate.py").run()
 
     return open_
 
@@ -166,7 +166,7 @@ def test_a_photo_that_cannot_be_read_is_told(open_page, shapes_here):
 
 def test_without_a_model_the_page_says_how_to_get_one(home):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page("pages/caption/evaluate.py").run()
+    app.switch_page("pages/evaluate/evaluate.py").run()
     assert not app.exception
     assert "no model here yet" in shown(app)
 

@@ -9,8 +9,8 @@ from captioning.captioner import Captioner
 from captioning.datasets import generate_shapes
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, read_sentence
-from pages.caption.retrieval import modes
-from pages.caption.retrieval.hits import EXAMPLE, marked, spoken_gains
+from pages.library import find_by
+from pages.library.hits import EXAMPLE, marked, spoken_gains
 from pages.ui.pictures import Picture
 from pages.ui.state import Captioned
 
@@ -32,7 +32,7 @@ def open_page(home, shapes_here, write_tiny_bundle):
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         for key, value in {"model": "tiny", "split": "all", **query}.items():
             app.query_params[f"find.{key}"] = value
-        app = app.switch_page("pages/caption/find.py").run()
+        app = app.switch_page("pages/library/find.py").run()
         assert not app.exception
         return app
 
@@ -70,7 +70,7 @@ def test_a_split_is_looked_in_alone(open_page, shapes_here):
 
 
 def test_the_models_probability_finds_what_the_library_finds(open_page, shapes_here):
-    app = open_page(by=modes.MODEL, sentence="the red circle", split="train")
+    app = open_page(by=find_by.MODEL, sentence="the red circle", split="train")
     model = Captioner.load("tiny")
     photos = shapes_here.split("train")
     encoded = EncodedPhotos.in_memory(
@@ -83,12 +83,12 @@ def test_the_models_probability_finds_what_the_library_finds(open_page, shapes_h
 
 
 def test_an_unknown_word_is_told(open_page):
-    assert "does not know: zebra" in shown(open_page(by=modes.MODEL, sentence="a red zebra"))
-    assert "knows no word" in shown(open_page(by=modes.MODEL, sentence="zebras"))
+    assert "does not know: zebra" in shown(open_page(by=find_by.MODEL, sentence="a red zebra"))
+    assert "knows no word" in shown(open_page(by=find_by.MODEL, sentence="zebras"))
 
 
 def test_the_models_captions_are_written_once_asked_and_searched(open_page):
-    app = open_page(by=modes.MACHINE, sentence="red", split="test")
+    app = open_page(by=find_by.MACHINE, sentence="red", split="test")
     assert not found(app)
     app.button(key="find.write").click().run()
     assert not app.exception
@@ -118,7 +118,7 @@ def test_the_photo_captioned_last_is_the_first_example(open_page, jpeg):
 
 
 def test_a_visitors_photos_stay_with_the_visitor(open_page, jpeg):
-    app = open_page(where="My photos", by=modes.MODEL, sentence="the red circle")
+    app = open_page(where="My photos", by=find_by.MODEL, sentence="the red circle")
     assert "They stay in this session" in shown(app)
     files = [(f"{c}.jpg", jpeg(c), "image/jpeg") for c in ("red", "green", "blue")]
     app.file_uploader(key="find.upload").set_value(files).run()
@@ -130,17 +130,17 @@ def test_a_visitors_photos_stay_with_the_visitor(open_page, jpeg):
     assert list(own.small) == list(own.files) == ["red.jpg"]
     assert [list(seen) for seen in own.seen.values()] == [["red.jpg"]]
     # Nobody else sees them.
-    other = open_page(where="My photos", by=modes.MODEL, sentence="the red circle")
+    other = open_page(where="My photos", by=find_by.MODEL, sentence="the red circle")
     assert found(other) == []
 
 
 def test_a_visitors_photos_are_found_by_what_the_model_writes(open_page, jpeg):
-    app = open_page(where="My photos", by=modes.MACHINE, sentence="the a two red of left")
+    app = open_page(where="My photos", by=find_by.MACHINE, sentence="the a two red of left")
     files = [(f"{c}.jpg", jpeg(c), "image/jpeg") for c in ("red", "green")]
     app.file_uploader(key="find.upload").set_value(files).run()
     assert not app.exception
     assert found(app)
-    app.segmented_control(key="find.by").set_value(modes.HUMAN).run()
+    app.segmented_control(key="find.by").set_value(find_by.HUMAN).run()
     assert "Nobody has described your photos" in shown(app)
 
 

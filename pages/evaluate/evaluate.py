@@ -4,11 +4,11 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.evaluation.scoring import ONE_PHOTO
-from pages.caption.evaluation.baselines import compare_with, show_baselines
-from pages.caption.evaluation.hypotheses import Judged, Task, judge, written
-from pages.caption.evaluation.photos import show_extremes, show_harder
-from pages.caption.evaluation.scores import show_scores
-from pages.caption.evaluation.scoring_mistakes import show_mistakes, take_along
+from pages.evaluate.baselines import compare_with, show_baselines
+from pages.evaluate.hypotheses import Judged, Task, judge, written
+from pages.evaluate.mistakes import show_mistakes, take_along
+from pages.evaluate.photos import show_extremes, show_harder
+from pages.evaluate.scores import show_scores
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import problem, prose, show_source

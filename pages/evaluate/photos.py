@@ -17,7 +17,7 @@ from captioning.evaluation import (
 from captioning.images import read_image
 from captioning.metrics import METRICS
 from captioning.text import clean
-from pages.caption.evaluation.hypotheses import Judged, Task
+from pages.evaluate.hypotheses import Judged, Task
 from pages.ui import cache
 from pages.ui.photo_grid import photo_grid
 from pages.ui.pictures import as_jpeg

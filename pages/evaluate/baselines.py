@@ -15,8 +15,8 @@ from captioning.evaluation import (
 )
 from captioning.evaluation.baselines import NEAREST
 from captioning.metrics import METRICS
-from pages.caption.evaluation.hypotheses import Judged, Key, Task, judge, written
-from pages.caption.evaluation.scores import choose_measure, interval_chart
+from pages.evaluate.hypotheses import Judged, Key, Task, judge, written
+from pages.evaluate.scores import choose_measure, interval_chart
 from pages.ui import cache
 from pages.ui.progress import features_of, stoppable
 from pages.ui.queue import Memory

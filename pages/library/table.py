@@ -1,10 +1,10 @@
-"""Many photos on a page: bringing them, captioning them, correcting the table, taking it along."""
+"""The table of Many photos: write it, choose which rows to show, correct it, download it."""
 
 import base64
-import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,54 +14,48 @@ from PIL import Image
 from captioning.batch import (
     PERSON,
     Album,
-    AlbumPhoto,
     Row,
     caption_album,
-    open_album,
     to_coco,
     to_csv,
     to_jsonl,
     to_texts,
-    told_apart,
 )
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
-from captioning.image_formats import ENDINGS
-from pages.caption.batch_view import choose_view
-from pages.caption.workspace import Workspace, keep_workspace, start_over
+from pages.library.workspace import Workspace, keep_workspace, start_over
 from pages.ui import cache
 from pages.ui.components import main_button, problem
 from pages.ui.pictures import as_jpeg
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["bring_album", "caption_photos", "correct_rows", "take_along"]
+__all__ = ["SHOWN", "View", "caption_photos", "correct_rows", "take_along"]
 
-_ENDINGS = (*ENDINGS, ".zip")
 _THUMBNAIL = (112, 84)
 _LATEST = 6
 _CHANGES = 50
+SHOWN: dict[str, Callable[[Row], bool]] = {
+    "All": lambda row: True,
+    "Not sure": lambda row: row.level == "not sure",
+    "Fairly sure": lambda row: row.level == "fairly sure",
+    "Sure": lambda row: row.level == "sure",
+    "Corrected": lambda row: row.by == PERSON,
+    "Not read": lambda row: bool(row.error),
+}
 
 
-def bring_album(page: str) -> list[AlbumPhoto]:
-    """Let a person bring photos and zips of photos."""
-    files = st.file_uploader(
-        "Photos, or a zip of photos",
-        type=_ENDINGS,
-        accept_multiple_files=True,
-        key=f"{page}.upload",
-        help="They stay in this server's memory until you leave; the captions stay longer.",
-    )
-    album: list[AlbumPhoto] = []
-    for file in files:
-        if not file.name.lower().endswith(".zip"):
-            album.append(AlbumPhoto(file.name, file.getvalue))
-            continue
-        try:
-            album += open_album(io.BytesIO(file.getbuffer()))
-        except CaptioningError as error:
-            problem(error)
-    return told_apart(album)
+@dataclass(frozen=True)
+class View:
+    """Rows to show.
+
+    Attributes:
+        key: tells this choice of rows and their order from others.
+        rows: in order.
+    """
+
+    key: str
+    rows: list[Row]
 
 
 def caption_photos(
@@ -110,7 +104,7 @@ def correct_rows(page: str, workspace: Workspace) -> list[Row]:
         + ". Click a caption to correct it; it is then marked as a person's. The table stays here "
         "while you visit other pages, and this page's address opens it again."
     )
-    view = choose_view(page, workspace)
+    view = _choose_view(page, workspace)
     key = f"{page}.table.{view.key}"
     st.data_editor(
         _table(workspace, view.rows),
@@ -154,6 +148,34 @@ def take_along(page: str, rows: Sequence[Row]) -> None:
                 key=f"{page}.download.{name}",
                 on_click="ignore",
             )
+
+
+def _choose_view(page: str, workspace: Workspace) -> View:
+    """Ask which rows to show, and whether the least sure come first.
+
+    A row that is corrected stays in its place until another choice is made: the table knows its
+    rows by their places.
+    """
+    table = workspace.table.rows
+    with st.container(horizontal=True, vertical_alignment="center"):
+        shown = st.segmented_control(
+            "Show", list(SHOWN), default="All", required=True, key=f"{page}.show"
+        )
+        first = st.toggle("Least sure first", key=f"{page}.least_sure")
+    key = f"{shown}.{first}.{workspace.revision}.{len(table)}"
+    kept_key, photos = st.session_state.get(f"{page}.view", ("", []))
+    if kept_key != key:
+        chosen = [row for row in table.values() if SHOWN[shown](row)]
+        photos = [row.photo for row in (sorted(chosen, key=_sureness) if first else chosen)]
+        st.session_state[f"{page}.view"] = key, photos
+    return View(key, [table[photo] for photo in photos if photo in table])
+
+
+def _sureness(row: Row) -> float:
+    """Return what rows are sorted by; those without a model's caption come last."""
+    if row.confidence is not None:
+        return row.confidence
+    return math.inf if row.log_prob is None else 1.0 + math.exp(row.log_prob)
 
 
 def _offer_to_start_over(page: str, workspace: Workspace) -> None:

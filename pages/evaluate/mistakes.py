@@ -14,8 +14,8 @@ from captioning.evaluation import (
     score_wrongly,
     training_texts,
 )
-from pages.caption.evaluation.baselines import baselines_of
-from pages.caption.evaluation.hypotheses import Judged, Task
+from pages.evaluate.baselines import baselines_of
+from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import plain

@@ -14,7 +14,6 @@ from pages.ui.wording import plain
 
 __all__ = [
     "bar_chart",
-    "bleu_bars",
     "clicked",
     "column_chart",
     "coverage_chart",
@@ -144,22 +143,6 @@ def split_chart(rows: Sequence[SplitWords]) -> alt.Chart:
             tooltip=["split:N", "kind:N", alt.Tooltip("count:Q", format=",")],
         ).properties(height=alt.Step(44))
     )
-
-
-def bleu_bars(bleu: Sequence[float]) -> alt.LayerChart:
-    """Draw BLEU-1 to BLEU-4, x100, as bars from 0 to 100."""
-    # The figures stand in the axis' labels, which follow the theme; a text mark would stay black.
-    names = [f"BLEU-{n}   {value:.1f}" for n, value in enumerate(bleu, start=1)]
-    table = pd.DataFrame({"name": names, "value": bleu, "full": 100.0})
-    axis = alt.Axis(domain=False, ticks=False, labelPadding=8, labelFontSize=13)
-    x = {name: alt.X(f"{name}:Q", scale=alt.Scale(domain=[0, 100]), axis=None) for name in table}
-    base = alt.Chart(table).encode(
-        y=alt.Y("name:N", title=None, axis=axis), tooltip=[alt.Tooltip("name:N", title="Score")]
-    )
-    track = base.mark_bar(opacity=0.12, cornerRadius=3).encode(x=x["full"])
-    bar = base.mark_bar(cornerRadius=3).encode(x=x["value"])
-    chart = alt.layer(track, bar).properties(height=alt.Step(28))
-    return chart.configure_view(strokeWidth=0)
 
 
 def _table(bars: Sequence[Bar]) -> pd.DataFrame:

@@ -5,8 +5,7 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
-from pages.caption.retrieval.hits import EXAMPLE
-from pages.caption.retrieval.modes import (
+from pages.library.find_by import (
     HUMAN,
     MACHINE,
     WAYS,
@@ -16,8 +15,9 @@ from pages.caption.retrieval.modes import (
     by_model,
     way_label,
 )
-from pages.caption.retrieval.recall_at_k import show_recall
-from pages.caption.retrieval.sources import Place, own_photos, photos_of
+from pages.library.hits import EXAMPLE
+from pages.library.recall import show_recall
+from pages.library.sources import Place, own_photos, photos_of
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import problem, prose

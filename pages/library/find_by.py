@@ -14,8 +14,8 @@ from captioning.image_formats import ENDINGS
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, read_sentence
 from captioning.text import tokenize
-from pages.caption.retrieval.hits import EXAMPLE, marked, show_hits, spoken_gains, times
-from pages.caption.retrieval.sources import Place, ranking_of
+from pages.library.hits import EXAMPLE, marked, show_hits, spoken_gains, times
+from pages.library.sources import Place, ranking_of
 from pages.ui import cache, state
 from pages.ui.components import show_source
 from pages.ui.datasets import Explored

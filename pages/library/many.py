@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.caption.batch import bring_album, caption_photos, correct_rows, take_along
-from pages.caption.workspace import open_workspace
+from pages.library.table import caption_photos, correct_rows, take_along
+from pages.library.upload import bring_album
+from pages.library.workspace import open_workspace
 from pages.ui import cache
 from pages.ui.captions import check_link, choose_settings
 from pages.ui.components import prose, show_source

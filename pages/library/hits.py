@@ -10,7 +10,7 @@ from captioning.datasets import Photo
 from captioning.errors import CaptioningError
 from captioning.retrieval import WordGain
 from captioning.text import tokenize
-from pages.caption.retrieval.sources import Place
+from pages.library.sources import Place
 from pages.ui.photo_grid import highlighted
 from pages.ui.wording import plain
 

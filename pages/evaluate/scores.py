@@ -8,7 +8,7 @@ import streamlit as st
 
 from captioning.evaluation import Interval
 from captioning.metrics import METRICS
-from pages.caption.evaluation.hypotheses import Judged, Task
+from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.decoding_settings import how_chosen
 from pages.ui.wording import plain
 

@@ -1,0 +1,1 @@
+"""The Library pages: caption many photos, and find photos."""

@@ -1,0 +1,35 @@
+"""Photos and zips of photos that a visitor uploads."""
+
+import io
+
+import streamlit as st
+
+from captioning.batch import AlbumPhoto, open_album, told_apart
+from captioning.errors import CaptioningError
+from captioning.image_formats import ENDINGS
+from pages.ui.components import problem
+
+__all__ = ["bring_album"]
+
+_ENDINGS = (*ENDINGS, ".zip")
+
+
+def bring_album(page: str) -> list[AlbumPhoto]:
+    """Let a person bring photos and zips of photos."""
+    files = st.file_uploader(
+        "Photos, or a zip of photos",
+        type=_ENDINGS,
+        accept_multiple_files=True,
+        key=f"{page}.upload",
+        help="They stay in this server's memory until you leave; the captions stay longer.",
+    )
+    album: list[AlbumPhoto] = []
+    for file in files:
+        if not file.name.lower().endswith(".zip"):
+            album.append(AlbumPhoto(file.name, file.getvalue))
+            continue
+        try:
+            album += open_album(io.BytesIO(file.getbuffer()))
+        except CaptioningError as error:
+            problem(error)
+    return told_apart(album)
