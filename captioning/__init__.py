@@ -5,8 +5,8 @@
     captioner = Captioner.load("everyday")
     print(captioner.caption("photo.jpg").sentence)
 
-Importing this package costs milliseconds: each name is imported when it is first used, and Keras
-only by those that compute with it.
+Importing this package takes milliseconds: each name is imported when it is first used, and Keras
+only by names that need it.
 """
 
 __version__ = "0.2.0"
@@ -82,12 +82,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562)."""
+    """Import a public name on first access (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(f"captioning.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'captioning' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those not imported yet."""
+    """List the public names, including those not imported yet."""
     return __all__

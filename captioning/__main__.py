@@ -13,12 +13,12 @@ from captioning import __version__, cli
 from captioning.errors import CaptioningError
 from captioning.plugins import load_plugins
 
-# TensorFlow reads this when it is imported; its notes to developers are nothing for a terminal.
+# TensorFlow reads this when it is imported; it hides messages meant for developers.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the nearest command or option where a word is not known."""
+    """Suggests the nearest command or option for an unknown word."""
 
     def error(self, message: str) -> NoReturn:
         words = re.match(
@@ -33,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _known_words(parser: argparse.ArgumentParser) -> set[str]:
-    """Return the commands and options of a parser and of those below it."""
+    """Return the commands and options of a parser and its subparsers."""
     words = set(parser._option_string_actions)
     for action in parser._actions:
         words.update(str(choice) for choice in action.choices or ())
@@ -43,13 +43,13 @@ def _known_words(parser: argparse.ArgumentParser) -> set[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 not understood."""
+    """Run one command and return its exit status: 0 success, 1 failure, 2 usage error."""
     parser = _Parser(
         prog="python -m captioning", description="Caption photos with a CNN and an LSTM."
     )
     parser.add_argument("--version", action="version", version=f"captioning {__version__}")
     try:
-        load_plugins()  # their metrics and kinds are choices of the commands
+        load_plugins()  # they add choices to the commands' options
     except CaptioningError as error:
         print(error, file=sys.stderr)
         return 1
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_to(subparsers)
     parsed = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file's name may not be printable as it is
+        if isinstance(stream, io.TextIOWrapper):  # a file name may contain unprintable characters
             stream.reconfigure(errors="backslashreplace")
     try:
         return int(parsed.run(parsed))
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("This needs Keras. Install it: pip install 'captioning[train]'", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A model's weights as plain arrays, each under its variable's path."""
+"""A model's weights as NumPy arrays, keyed by variable path."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,22 +14,22 @@ __all__ = ["assign_weights", "check_arrays", "weights_of"]
 
 
 def weights_of(model: "keras.Model") -> dict[str, np.ndarray]:
-    """Return every weight of `model`, trained or not, as float32 by its path."""
+    """Return all weights of `model`, trainable or not, as float32 arrays keyed by path."""
     from captioning.backend import to_numpy  # imports Keras
 
     return {variable.path: to_numpy(variable) for variable in model.weights}
 
 
 def assign_weights(model: "keras.Model", arrays: Mapping[str, np.ndarray], *, source: str) -> None:
-    """Set every weight of `model`.
+    """Set all weights of `model`.
 
     Args:
-        model: built, so that its weights exist.
+        model: a built model.
         arrays: by path, of any float type.
-        source: what to call the place they come from in an error.
+        source: name of their origin in error messages.
 
     Raises:
-        BundleError: an array is missing, superfluous, of another shape, or not finite.
+        BundleError: an array is missing, unexpected, of the wrong shape, or not finite.
     """
     variables = {variable.path: variable for variable in model.weights}
     shapes = {path: tuple(variable.shape) for path, variable in variables.items()}
@@ -41,15 +41,15 @@ def assign_weights(model: "keras.Model", arrays: Mapping[str, np.ndarray], *, so
 def check_arrays(
     shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray], *, source: str
 ) -> None:
-    """Check that arrays are those of a network.
+    """Check that arrays match a network.
 
     Args:
         shapes: of the network's arrays, by path.
         arrays: by path, of any float type.
-        source: what to call the place they come from in an error.
+        source: name of their origin in error messages.
 
     Raises:
-        BundleError: an array is missing, superfluous, of another shape, or not finite.
+        BundleError: an array is missing, unexpected, of the wrong shape, or not finite.
     """
     missing, extra = sorted(set(shapes) - set(arrays)), sorted(set(arrays) - set(shapes))
     if missing or extra:
@@ -60,4 +60,4 @@ def check_arrays(
         if value.shape != shape:
             raise BundleError(f"{source}: {path} should have shape {shape}, found {value.shape}.")
         if not np.isfinite(value).all():
-            raise BundleError(f"{source}: {path} holds numbers that are not finite.")
+            raise BundleError(f"{source}: {path} contains values that are not finite.")

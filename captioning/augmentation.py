@@ -1,7 +1,7 @@
-"""The ways a training photo is shown: whole or as a crop, as it is or as in a mirror.
+"""Augmentation of training photos: crops and horizontal flips.
 
-Six thousand photos are soon known by heart; each further view of them is one more photo of which
-nearly the same captions are true.
+A model soon memorises six thousand photos.  Each augmented view acts as another photo with nearly
+the same captions.
 """
 
 import math
@@ -18,24 +18,24 @@ from captioning.text import tokenize
 __all__ = ["WHOLE", "View", "can_flip", "crop_box", "views"]
 
 SIDES = {"left", "right", "lefthand", "righthand"}
-"""A caption with one of these is not true of the photo in a mirror."""
+"""Words that make a caption wrong for the flipped photo."""
 
 SMALLEST_CROP = 0.5
-"""Share of a photo that a crop keeps at least: of what is captioned, most must still be in it."""
+"""Smallest share of a photo's area in a crop, so that most captioned objects stay visible."""
 
 NARROWEST = 3 / 4
-"""Sides of a crop, the shorter to the longer, after Szegedy et al. 2015 (arXiv:1409.4842)."""
+"""Aspect ratios of a crop, after Szegedy et al. 2015 (arXiv:1409.4842)."""
 
 ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to show any photo.
+    """One augmentation, applicable to any photo.
 
     Attributes:
-        crop: 0 shows all of it; every other number shows one crop, another for each photo.
-        flipped: as in a mirror.
+        crop: 0 keeps the whole photo; any other number selects a crop that depends on the photo.
+        flipped: whether the photo is flipped horizontally.
     """
 
     crop: int = 0
@@ -43,20 +43,20 @@ class View:
 
     @property
     def whole(self) -> bool:
-        """Tell whether it shows a photo as it is."""
+        """Return whether the view leaves photos unchanged."""
         return not self.crop and not self.flipped
 
     @property
     def suffix(self) -> str:
-        """What a folder is called that holds this view of photos; empty for whole photos."""
+        """Suffix for folders that hold this view of the photos; empty for unchanged photos."""
         return f"-crop{self.crop}" * (self.crop > 0) + "-flipped" * self.flipped
 
     def of(self, pixels: np.ndarray, name: str) -> np.ndarray:
-        """Show a photo.
+        """Apply the augmentation to a photo.
 
         Args:
             pixels: uint8 `(S, S, 3)`.
-            name: the photo's, which with the number of the crop fixes its box.
+            name: of the photo; with the crop number it determines the crop box.
 
         Returns:
             uint8 `(S, S, 3)`.
@@ -69,17 +69,17 @@ class View:
 
 
 WHOLE = View()
-"""Photos as they are."""
+"""The identity view: photos unchanged."""
 
 
 def views(*, crops: int, flips: bool) -> list[View]:
-    """Return every way a training photo is shown, whole first, the mirrored ones last."""
+    """Return all views of a training photo, the whole photo first and flipped views last."""
     sides = (False, True) if flips else (False,)
     return [View(crop, flipped) for flipped in sides for crop in range(crops + 1)]
 
 
 def can_flip(captions: Sequence[Sequence[str]]) -> np.ndarray:
-    """Tell of which photos all captions stay true in a mirror, bool `(photos,)`.
+    """Return for which photos all captions stay true after a flip, bool `(photos,)`.
 
     >>> can_flip([["A dog runs .", "A dog on the left ."], ["A cat ."]]).tolist()
     [False, True]
@@ -91,12 +91,12 @@ def can_flip(captions: Sequence[Sequence[str]]) -> np.ndarray:
 def crop_box(
     size: tuple[int, int], random: np.random.Generator, smallest: float
 ) -> tuple[int, int, int, int]:
-    """Draw a crop: its left, top, right and bottom; the whole photo if no draw fits into it.
+    """Draw a random crop as (left, top, right, bottom); the whole photo if no draw fits.
 
     Args:
         size: width and height of the photo, in pixels.
-        random: decides.
-        smallest: share of the photo's area that it keeps at least.
+        random: the random generator.
+        smallest: minimum share of the photo's area.
     """
     width, height = size
     for _ in range(ATTEMPTS):

@@ -1,7 +1,7 @@
-"""The one place that asks which backend Keras runs on.
+"""Code that depends on the Keras backend.
 
-Model code is written in `keras.ops` alone and runs on TensorFlow, JAX and Torch; what differs is
-how a function is compiled so that it runs without Python between its operations.
+All other model code uses only `keras.ops` and runs on TensorFlow, JAX and Torch.  The backends
+differ in how a function is compiled.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ __all__ = ["compiled", "gradients_of", "to_numpy"]
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
     """Compile `function`, which only reads `model`'s weights, for inference.
 
-    The weights may change between calls; every call uses the present ones.
+    The weights may change between calls; every call uses the current ones.
 
     Args:
         function: takes and returns (structures of) tensors or arrays.
-        model: whose weights the function reads.
+        model: the model whose weights the function reads.
 
     Returns:
-        A function of the same face.
+        A function with the same signature.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -44,36 +44,36 @@ def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., 
 
 
 def gradients_of(loss_of: Callable[[], Any], variables: list[Any]) -> tuple[Any, list[Any]]:
-    """Return a loss and its gradient by each variable, uncompiled: for looking at, not for speed.
+    """Return a loss and its gradient for each variable; uncompiled, for inspection.
 
     Args:
-        loss_of: computes the loss from the variables as they are.
+        loss_of: computes the loss from the current variables.
         variables: Keras variables.
 
     Returns:
-        The loss, and one dense tensor for each variable.
+        The loss, and one dense tensor per variable.
 
     Raises:
-        TrainingError: on another backend than TensorFlow.
+        TrainingError: the backend is not TensorFlow.
     """
     if keras.config.backend() != "tensorflow":
-        raise TrainingError("Gradients are shown on Keras' TensorFlow backend only.")
+        raise TrainingError("Gradients can be shown only with Keras' TensorFlow backend.")
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         loss = loss_of()
     found = tape.gradient(loss, [variable.value for variable in variables])
-    # An embedding's gradient comes as the rows that were read.
+    # The gradient of an embedding is sparse: it holds only the rows that were read.
     return loss, [tf.convert_to_tensor(gradient) for gradient in found]
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Bring a tensor of any backend to NumPy."""
+    """Convert a tensor of any backend to NumPy."""
     return np.asarray(keras.ops.convert_to_numpy(value))
 
 
 def _compiled_by_jax(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
-    """Hand the weights over as arguments: JAX would else freeze their values into the program."""
+    """Pass the weights as arguments: otherwise JAX compiles their values in as constants."""
     import jax
 
     @jax.jit

@@ -1,9 +1,8 @@
-"""A server for a class: who is trusted with what, and how much a visitor may use.
+"""Permissions and quotas on a class server.
 
-`captioning class` sets `CAPTIONING_TEACHER_KEY`.  Without it there is one person, at the machine
-itself, who may do everything.  With it visitors caption, explore, learn and start small runs, and
-only a browser that entered the key names folders, imports, publishes, deletes, and stops the runs
-of others.
+`captioning class` sets `CAPTIONING_TEACHER_KEY`.  Without the key there is one local user with all
+permissions.  With it, visitors can caption, explore, learn and start small runs; only a browser in
+which the key was entered can choose folders, import, publish, delete, and stop the runs of others.
 """
 
 import hmac
@@ -40,39 +39,39 @@ _UNAMBIGUOUS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def is_visited() -> bool:
-    """Tell whether this server is open to a class."""
+    """Return whether this server is open to a class."""
     return bool(os.environ.get(KEY_VARIABLE))
 
 
 def new_key() -> str:
-    """Return a teacher's key: 12 characters that are not mixed up when read aloud."""
+    """Return a teacher's key: 12 characters that are hard to confuse when read aloud."""
     return "".join(secrets.choice(_UNAMBIGUOUS) for _ in range(12))
 
 
 def is_teachers_key(text: str) -> bool:
-    """Tell whether a text is the teacher's key, in a time that does not depend on the text."""
+    """Return whether a text is the teacher's key, compared in constant time."""
     key = os.environ.get(KEY_VARIABLE, "")
     return bool(key) and hmac.compare_digest(text.strip().encode(), key.encode())
 
 
 def local_address() -> str:
-    """Return the address of this machine in the local network; 127.0.0.1 without a network."""
+    """Return this machine's address on the local network, or 127.0.0.1 without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+            probe.connect(("192.0.2.1", 9))  # a documentation address; nothing is sent
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
 
 
 def allowed_folder(text: str) -> Path:
-    """Return a folder that a person named on a page.
+    """Return a folder that a person entered on a page, if it is allowed.
 
-    Anywhere if this server has no visitors; otherwise in the data folder or below one of the
+    A server without visitors allows every folder; a class server allows the data folder and the
     folders in `$CAPTIONING_ROOTS`.
 
     Raises:
-        DatasetError: it is anywhere else.
+        DatasetError: the folder is not allowed.
     """
     folder = Path(text).expanduser()
     if not is_visited():
@@ -85,23 +84,23 @@ def allowed_folder(text: str) -> Path:
         inside = False
     if not inside:
         raise DatasetError(
-            "A class server reads folders only in its data folder or below those that were named "
-            "at its start: captioning class --root FOLDER."
+            "A class server reads only its data folder and the folders given "
+            "when it was started: captioning class --root FOLDER."
         )
     return resolved
 
 
 def visitor_of(run: Run) -> str | None:
-    """Return the address of the visitor who made a run; None if it was not made by a visitor."""
+    """Return the address of the visitor who started a run, or None if no visitor did."""
     visitor = run.origin.get("visitor")
     return visitor if isinstance(visitor, str) else None
 
 
 def check_quota(runs: Runs, visitor: str, needs: Estimate) -> None:
-    """Make sure that a visitor may start a run that needs so much.
+    """Check that a visitor may start a run with these needs.
 
     Raises:
-        RunError: it is too large, the visitor has one already, or too many are waiting.
+        RunError: the run is too large, the visitor already has one, or too many are waiting.
     """
     if (
         needs.seconds > MOST_SECONDS
@@ -116,13 +115,13 @@ def check_quota(runs: Runs, visitor: str, needs: Estimate) -> None:
         )
     active = [run for run in runs.all() if run.status.state in (*LIVE, "queued")]
     if any(visitor_of(run) == visitor for run in active):
-        raise RunError("You have a run already. Stop it, or wait until it has finished.")
+        raise RunError("You already have a run. Stop it, or wait until it has finished.")
     if len(active) > MOST_WAITING:
         raise RunError(f"{len(active)} runs are waiting. Try again when there are fewer.")
 
 
 def without_paths(text: str) -> str:
-    """Take the places of the server's folders out of a text that a visitor reads."""
+    """Remove the paths of the server's folders from a text for visitors."""
     for folder, name in ((data_folder(), "data"), (Path(__file__).parents[1], "app")):
         for place in {str(folder), str(folder.absolute()), str(folder.resolve())}:
             if len(place) > 1 and Path(place).is_absolute():

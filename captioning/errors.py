@@ -1,22 +1,22 @@
-"""The errors this project raises on purpose, as one tree.
+"""The exceptions that this library raises, as one class hierarchy.
 
     CaptioningError
     +-- ConfigError        a setting is unknown, out of range, or contradicts another
     +-- ImageError         a photo cannot be read, or is refused before it is decoded
-    +-- DatasetError       a folder is not the data set it was taken for
-    |   +-- DownloadError  a data set cannot be fetched
-    |       +-- DownloadStopped  somebody stopped fetching it
-    +-- FeaturesError      stored features are missing, damaged, or of another encoder
-    +-- WeightsError       an encoder's weights cannot be had
+    +-- DatasetError       a folder does not hold the expected data set
+    |   +-- DownloadError  a data set cannot be downloaded
+    |       +-- DownloadStopped  a person stopped the download
+    +-- FeaturesError      stored features are missing, damaged, or from another encoder
+    +-- WeightsError       an encoder's weights cannot be found or downloaded
     +-- BundleError        a model folder is incomplete, damaged, or of another version
-    +-- TrainingError      training cannot start or go on
-    +-- RunError           a run cannot be found, made, or told what to do
-    +-- QueryError         a search cannot be understood
-    +-- PlayError          a round of a class cannot be found, or refuses a caption or vote
-    +-- StorageError       a file of the program's own is missing or damaged
+    +-- TrainingError      training cannot start or continue
+    +-- RunError           a run cannot be found, created or controlled
+    +-- QueryError         a search query is not valid
+    +-- PlayError          a class game round cannot be found, or refuses a caption or vote
+    +-- StorageError       a file that the program wrote is missing or damaged
 
-The text of each is written for the person who reads it: the page and the command line show it as
-it stands.  Anything else that escapes the library is a bug.
+Error messages are written for users: the pages and the command line show them unchanged.  Any other
+exception that leaves the library is a bug.
 """
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class CaptioningError(Exception):
-    """Whatever this library raises on purpose; its text is for the person who reads it."""
+    """Base class of the library's errors; the message is written for users."""
 
 
 class ConfigError(CaptioningError, ValueError):
@@ -50,15 +50,15 @@ class ImageError(CaptioningError):
 
 
 class DatasetError(CaptioningError):
-    """A folder is not the data set it was taken for."""
+    """A folder does not hold the expected data set."""
 
 
 class DownloadError(DatasetError):
-    """A data set cannot be fetched: no network, no room, a refusal, or a broken transfer."""
+    """A download failed: no network, no disk space, access refused, or a broken transfer."""
 
 
 class DownloadStopped(DownloadError):
-    """Somebody stopped fetching a data set; what has come is kept."""
+    """A person stopped a download; the part received so far is kept."""
 
 
 class FeaturesError(CaptioningError):
@@ -66,7 +66,7 @@ class FeaturesError(CaptioningError):
 
 
 class WeightsError(CaptioningError):
-    """An encoder's weights cannot be had."""
+    """An encoder's weights cannot be found or downloaded."""
 
 
 class BundleError(CaptioningError):
@@ -74,20 +74,20 @@ class BundleError(CaptioningError):
 
 
 class TrainingError(CaptioningError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class RunError(CaptioningError):
-    """A run cannot be found, made, or told what to do."""
+    """A run cannot be found, created or controlled."""
 
 
 class QueryError(CaptioningError):
-    """A search cannot be understood."""
+    """A search query is not valid."""
 
 
 class PlayError(CaptioningError):
-    """A round of a class cannot be found, or refuses a caption or a vote."""
+    """A class game round cannot be found, or refuses a caption or a vote."""
 
 
 class StorageError(CaptioningError):
-    """A file that the program wrote itself is missing or damaged."""
+    """A file that the program wrote is missing or damaged."""

@@ -1,7 +1,7 @@
-"""Taking turns: a lock that serves in the order of coming and tells who waits how many are before.
+"""A fair (first-in, first-out) lock that reports each waiter's place in the queue.
 
-A model computes for one caller at a time, on all cores.  `threading.Lock` would let a batch of many
-photos, which asks again and again, overtake everybody else; here it goes to the end of the line.
+A model computes for one caller at a time, on all cores.  With `threading.Lock`, a batch that takes
+the lock for each of its photos could overtake everyone else; here it goes to the end of the queue.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ __all__ = ["FairLock"]
 
 
 class FairLock:
-    """A line of callers, each served in turn.  A thread that is being served may ask again."""
+    """A first-in, first-out lock.  It is reentrant: the thread that holds it may take it again."""
 
     def __init__(self) -> None:
         self._line: deque[object] = deque()
@@ -22,19 +22,19 @@ class FairLock:
 
     @property
     def length(self) -> int:
-        """How many are served or waiting."""
+        """The number of threads that hold or wait for the lock."""
         return len(self._line)
 
     @contextlib.contextmanager
     def take(self, on_wait: Callable[[int], None] | None = None) -> Iterator[None]:
-        """Wait for the caller's turn, and hold it as long as the block lasts.
+        """Wait for the lock and hold it within the block.
 
         Args:
-            on_wait: told how many are before the caller, at first and whenever that changes; not
-                at all if nobody is.
+            on_wait: called with the number of callers ahead, at first and whenever it changes; not
+                called if there are none.
         """
         if self._served == threading.get_ident():
-            yield  # several things in one turn: each of them asks for it as well
+            yield  # reentrant: nested calls take the lock again
             return
         ticket = object()
         with self._moved:
@@ -43,7 +43,7 @@ class FairLock:
             self._wait(ticket, on_wait)
             self._served = threading.get_ident()
             yield
-        finally:  # also when `on_wait` raised, as a page does whose visitor has left
+        finally:  # also when `on_wait` raises, as it does after a visitor has left the page
             with self._moved:
                 if self._served == threading.get_ident():
                     self._served = None
@@ -51,12 +51,14 @@ class FairLock:
                 self._moved.notify_all()
 
     def _wait(self, ticket: object, on_wait: Callable[[int], None] | None) -> None:
-        told = 0
+        reported = 0
         while True:
             with self._moved:
-                while (before := self._line.index(ticket)) and (before == told or on_wait is None):
+                while (before := self._line.index(ticket)) and (
+                    before == reported or on_wait is None
+                ):
                     self._moved.wait()
             if not before or on_wait is None:
                 return
-            told = before
-            on_wait(before)  # outside the lock: it may take its time
+            reported = before
+            on_wait(before)  # outside the lock, because it may be slow

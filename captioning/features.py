@@ -1,8 +1,8 @@
 """The feature store: photos encoded once, kept as float16 on disk, read through a memory map.
 
-A store is a folder named by what its features depend on: the encoder with its layer, size and
-weights, the preprocessing, and the photos.  Rows are written in order and counted, so an
-interrupted extraction goes on where it stopped.
+A store is a folder whose name is derived from everything its features depend on: the encoder with
+its layer, size and weights, the preprocessing, and the photos.  Rows are written in order and
+counted, so an interrupted extraction resumes where it stopped.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ __all__ = [
 
 BATCH = 16
 _LOOKED_AT = 30
-"""Photos whose size is asked for."""
+"""Number of photos whose size is checked."""
 FORMAT_VERSION = 1
 
 _ROWS = "features.f16"
@@ -54,13 +54,13 @@ _INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an extraction has come.
+    """Progress of an extraction.
 
     Attributes:
-        done: photos encoded or skipped, those of earlier runs included.
-        total: photos in all.
-        rate: photos a second in this run.
-        seconds_left: at that rate.
+        done: photos encoded or skipped, including those of earlier runs.
+        total: number of photos.
+        rate: photos per second in this run.
+        seconds_left: estimated from that rate.
     """
 
     done: int
@@ -70,11 +70,11 @@ class Progress:
 
 
 class FeatureStore:
-    """Features of the photos of one data set, by one encoder.
+    """The features of one data set's photos, computed by one encoder.
 
     Attributes:
-        folder: where it lies.
-        names: the photos, in the order of rows.
+        folder: of the store.
+        names: of the photos, in row order.
         skipped: photos that could not be read, with the reason; they have no features.
         shape: `(R, D)` or `(D,)`.
     """
@@ -83,14 +83,14 @@ class FeatureStore:
         """Open a finished store.
 
         Raises:
-            FeaturesError: it is missing, unfinished, or damaged.
+            FeaturesError: the store is missing, unfinished, or damaged.
         """
         self.folder = folder
         index = _read_index(folder)
         if index["done"] < len(index["names"]):
             raise FeaturesError(
                 f"The features in {folder} are unfinished ({index['done']} of "
-                f"{len(index['names'])} photos); run the extraction again, it goes on from there."
+                f"{len(index['names'])} photos); run the extraction again to resume it."
             )
         self.names: tuple[str, ...] = tuple(index["names"])
         self.skipped: dict[str, str] = index["skipped"]
@@ -101,11 +101,11 @@ class FeatureStore:
         }
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether the photo of that name has features."""
+        """Return whether the photo with that name has features."""
         return name in self._places
 
     def places(self, names: Sequence[str]) -> np.ndarray:
-        """Return the rows of photos, int64 `(B,)`.
+        """Return the row numbers of photos, int64 `(B,)`.
 
         Raises:
             FeaturesError: a photo has none.
@@ -122,11 +122,11 @@ class FeatureStore:
         return np.asarray(self._rows[places])
 
     def of(self, names: Sequence[str]) -> np.ndarray:
-        """Read the features of photos by name, float16 `(B, R, D)` or `(B, D)`."""
+        """Read the features of the named photos, float16 `(B, R, D)` or `(B, D)`."""
         return self.rows(self.places(names))
 
     def channel_figures(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and deviation of each channel over photos and regions, float32 `(D,)`."""
+        """Return each channel's mean and standard deviation over photos, float32 `(D,)`."""
         places, channels = self.places(names), self.shape[-1]
         total, squares, count = np.zeros(channels), np.zeros(channels), 0
         for start in range(0, len(places), 200):
@@ -141,10 +141,10 @@ class FeatureStore:
 
 
 def fitted(config: EncoderConfig, dataset: CaptionDataset) -> EncoderConfig:
-    """Fill in what `config` leaves open; the size of photos by those of the data set.
+    """Fill in the settings that `config` leaves open; the photo size depends on the data set.
 
-    Where all training photos are JPEGs of one square size, as in the small copies of Flickr8k, that
-    is what a model gets used to; else photos are read as they are.
+    If all training photos are square JPEGs of one size, as in the small copies of Flickr8k, other
+    photos are reduced to that size too; otherwise photos keep their size.
 
     Raises:
         ConfigError: the encoder, its layer or its size is unknown.
@@ -174,14 +174,14 @@ def store_folder(
     arrays: Mapping[str, np.ndarray] | None = None,
     view: View = WHOLE,
 ) -> Path:
-    """Return where the features of `dataset` by an encoder belong.
+    """Return the folder of the features that an encoder computes for `dataset`.
 
     Args:
         config: the encoder.
-        dataset: whose photos.
-        root: folder of stores; by default `features` in the data folder.
-        arrays: the encoder's weights, if it is not an ImageNet one.
-        view: of the training photos; all photos if it shows them as they are.
+        dataset: the photos.
+        root: parent folder of the stores; by default `features` in the data folder.
+        arrays: the encoder's weights, unless they are ImageNet weights.
+        view: augmentation of the training photos; the identity view covers all photos.
     """
     root = root or data_folder() / "features"
     config, _ = resolve(config)
@@ -197,7 +197,7 @@ def store_progress(
     arrays: Mapping[str, np.ndarray] | None = None,
     view: View = WHOLE,
 ) -> int:
-    """Return how many photos of `dataset` have features by an encoder, skipped ones included."""
+    """Return how many photos of `dataset` an encoder has processed, including skipped ones."""
     try:
         folder = store_folder(config, dataset, arrays=arrays, view=view)
         return int(_read_index(folder)["done"])
@@ -215,22 +215,23 @@ def extract_features(
     should_stop: Callable[[], bool] = lambda: False,
     in_turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> FeatureStore:
-    """Encode the photos of `dataset`, or what an interrupted run has left to do.
+    """Encode the photos of `dataset`, resuming an interrupted extraction.
 
     Args:
         encoder: computes the features.
-        dataset: whose photos, all splits.
-        folder: where to, usually `store_folder(...)`.
-        view: encode this one of the training photos; all photos if it shows them as they are.
-        on_progress: told after each batch.
-        should_stop: asked after each batch.
-        in_turn: held while a batch is encoded, such as a model's `turns.take`.
+        dataset: the photos, all splits.
+        folder: of the store, usually `store_folder(...)`.
+        view: augmentation of the training photos; the identity view covers all photos.
+        on_progress: called after each batch.
+        should_stop: called after each batch; a true result stops the extraction.
+        in_turn: context manager held while a batch is encoded, such as `FairLock.take`.
 
     Returns:
         The finished store.
 
     Raises:
-        FeaturesError: asked to stop, the folder cannot be written, or a feature is no number.
+        FeaturesError: `should_stop` stopped it, the folder cannot be written, or a feature is not
+            finite.
     """
     try:
         photos = dataset.photos if view.whole else dataset.split("train")
@@ -245,8 +246,8 @@ def extract_features(
                 encoded = encoder.encode(pixels)
             if not np.isfinite(encoded).all():
                 raise FeaturesError(
-                    "The encoder gave features that are no numbers (NaN or infinite): its weights "
-                    "are damaged. Copy or fetch the model again."
+                    "The encoder's features contain NaN or infinity: its weights are damaged. "
+                    "Copy or download the model again."
                 )
             kept = [place for place, reason in enumerate(reasons) if reason is None]
             rows[start : start + len(reasons)][kept] = encoded[kept]
@@ -260,7 +261,7 @@ def extract_features(
             left = (len(index["names"]) - index["done"]) / rate
             on_progress(Progress(index["done"], len(index["names"]), rate, left))
             if should_stop() and index["done"] < len(index["names"]):
-                raise FeaturesError("The extraction was stopped; run it again to go on.")
+                raise FeaturesError("The extraction was stopped; run it again to resume.")
     except OSError as error:
         raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
     return FeatureStore(folder)
@@ -270,12 +271,12 @@ def write_store(config: EncoderConfig, dataset: CaptionDataset, rows: np.ndarray
     """Store features that were computed elsewhere.
 
     Args:
-        config: the encoder they are from.
-        dataset: whose photos, all of them.
+        config: the encoder that computed them.
+        dataset: the photos, all splits.
         rows: float `(photos, R, D)` or `(photos, D)`, in the order of the photos.
 
     Raises:
-        FeaturesError: they do not fit the data set, are not finite, or cannot be written.
+        FeaturesError: the rows do not match the data set, are not finite, or cannot be written.
     """
     if len(rows) != len(dataset.photos) or not np.isfinite(rows).all():
         raise FeaturesError(
@@ -300,7 +301,7 @@ def write_store(config: EncoderConfig, dataset: CaptionDataset, rows: np.ndarray
 
 
 def pooled(features: np.ndarray) -> np.ndarray:
-    """Average regions and scale to length 1, so that products are cosines; float32 `(B, D)`.
+    """Average regions and scale to unit length, so dot products are cosines; float32 `(B, D)`.
 
     >>> pooled(np.array([[[2.0, 0.0], [4.0, 8.0]]])).tolist()
     [[0.6000000238418579, 0.800000011920929]]
@@ -314,7 +315,7 @@ def pooled(features: np.ndarray) -> np.ndarray:
 def _read_batch(
     encoder: "PhotoEncoder", dataset: CaptionDataset, view: View, photos: Sequence[Photo]
 ) -> tuple[np.ndarray, list[str | None]]:
-    """Read a batch of squares; a photo that cannot be read leaves a black one and a reason."""
+    """Read a batch of square photos; an unreadable photo becomes black, with a reason."""
     size = int(encoder.config.input_size or 0)
     pixels = np.zeros((len(photos), size, size, 3), np.uint8)
     reasons: list[str | None] = [
@@ -335,7 +336,7 @@ def _read_into(
 
 
 def _begin(folder: Path, encoder: "PhotoEncoder", photos: Sequence[Photo]) -> dict[str, Any]:
-    """Make a store, or find the one an interrupted run began."""
+    """Create a store, or open the one that an interrupted run started."""
     names = [photo.name for photo in photos]
     fixed = {
         "format_version": FORMAT_VERSION,
@@ -355,10 +356,10 @@ def _begin(folder: Path, encoder: "PhotoEncoder", photos: Sequence[Photo]) -> di
 
 
 def _allocate(path: Path, size: int) -> None:
-    """Make a file of so many bytes, all of them on the disk.
+    """Create a file of `size` bytes, all allocated on the disk.
 
-    A hole in it would be filled through the memory map, where a full disk is no error but the end
-    of the process.
+    A sparse file would be filled through the memory map, where a full disk kills the process
+    instead of raising an error.
     """
     with path.open("wb") as file:
         if size and hasattr(os, "posix_fallocate"):
@@ -372,7 +373,7 @@ def _map(folder: Path, index: dict[str, Any], mode: str) -> np.memmap:
     path = folder / _ROWS
     size = path.stat().st_size if path.is_file() else -1
     if size != 2 * math.prod(shape):
-        what = "is missing" if size < 0 else "has another size than its index says"
+        what = "is missing" if size < 0 else "does not have the size that its index states"
         raise FeaturesError(f"{path} {what}; delete {folder}.")
     return np.memmap(path, np.float16, mode, shape=shape)  # type: ignore[call-overload, no-any-return]
 
@@ -386,7 +387,9 @@ def _read_index(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise FeaturesError(f"{path} cannot be read ({error}); delete {folder}.") from error
     if not isinstance(index, dict) or index.get("format_version") != FORMAT_VERSION:
-        raise FeaturesError(f"{path} is of another version of this program; delete {folder}.")
+        raise FeaturesError(
+            f"{path} was written by another version of this program; delete {folder}."
+        )
     if not all(isinstance(index.get(name), kind) for name, kind in _INDEX.items()):
         raise FeaturesError(f"{path} is damaged; delete {folder}.")
     return index

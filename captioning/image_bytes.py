@@ -1,4 +1,4 @@
-"""A photo's bytes before they are decoded: parts counted, and damaged metadata left out."""
+"""Checks on a photo's bytes before decoding, and removal of damaged metadata."""
 
 import re
 import zlib
@@ -8,10 +8,10 @@ from captioning.image_formats import PNG_SIGNATURE
 __all__ = ["count_scans", "too_long_to_decode", "without_metadata"]
 
 MAX_SCANS = 50
-"""Progressive JPEGs have about ten passes; each more goes over all pixels again."""
+"""Progressive JPEGs have about ten scans; each further scan visits all pixels again."""
 
 MAX_CHUNKS = 100_000
-"""Of a PNG; Pillow takes a moment for each."""
+"""Most chunks in a PNG; Pillow processes them one by one."""
 
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
@@ -23,10 +23,10 @@ _PNG_PICTURE, _PNG_WANTED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, {b"tRNS", b"eX
 
 
 def count_scans(data: bytes) -> int:
-    """Count the passes that a decoder makes over the pixels of a JPEG; 0 for other files.
+    """Count the scans of a JPEG, each a pass over its pixels; return 0 for other files.
 
-    Markers are looked for as libjpeg does, which skips what is none.  Each segment beyond a number
-    that no photo has counts as a pass too.
+    Like libjpeg, this skips bytes that are not markers.  Segments beyond a number that no photo
+    reaches count as scans too.
     """
     count, place, segments = 0, 2, 0
     while data[:2] == b"\xff\xd8" and (found := _MARKER.search(data, place)):
@@ -44,27 +44,27 @@ def count_scans(data: bytes) -> int:
 
 
 def too_long_to_decode(data: bytes) -> str | None:
-    """Say of what a file has so much that its decoder would take too long; None if of nothing."""
+    """Return why a file would take too long to decode, or None."""
     if count_scans(data) > MAX_SCANS:
-        return f"it is a JPEG of more than {MAX_SCANS} passes"
+        return f"it is a JPEG with more than {MAX_SCANS} scans"
     place, chunks = len(PNG_SIGNATURE), 0
     while data.startswith(PNG_SIGNATURE) and place < len(data) and chunks <= MAX_CHUNKS:
         place += 12 + int.from_bytes(data[place : place + 4], "big")
         chunks += 1
-    return f"it is a PNG of more than {MAX_CHUNKS:,} chunks" if chunks > MAX_CHUNKS else None
+    return f"it is a PNG with more than {MAX_CHUNKS:,} chunks" if chunks > MAX_CHUNKS else None
 
 
 def without_metadata(data: bytes) -> bytes:
-    """Return a JPEG or PNG without EXIF, XMP, colour profile and texts; anything else as it is."""
+    """Return a JPEG or PNG without EXIF, XMP, colour profile and text; other files unchanged."""
     if data.startswith(PNG_SIGNATURE):
         return _png_without_metadata(data)
     return _jpeg_without_metadata(data) if data[:2] == b"\xff\xd8" else data
 
 
 def _jpeg_without_metadata(data: bytes) -> bytes:
-    """Keep what says how to decode the pixels: Adobe's segment, and all that are no application's.
+    """Keep the segments needed to decode the pixels: Adobe's and all except application segments.
 
-    A file that ends among its segments is returned as it is.
+    A file that ends within its segments is returned unchanged.
     """
     kept, place = [data[:2]], 2
     while data[place : place + 1] == b"\xff" and data[place + 1] != _START_OF_PIXELS:
@@ -78,7 +78,7 @@ def _jpeg_without_metadata(data: bytes) -> bytes:
 
 
 def _png_without_metadata(data: bytes) -> bytes:
-    """Keep the picture's chunks; transparency, and EXIF, which tells what is up, if undamaged."""
+    """Keep the image chunks, and transparency and EXIF (for the orientation) if undamaged."""
     kept, place = [PNG_SIGNATURE], len(PNG_SIGNATURE)
     while place + 12 <= len(data):
         end = place + 12 + int.from_bytes(data[place : place + 4], "big")

@@ -1,4 +1,4 @@
-"""Which picture formats are read, what their file names end in, and what other files seem to be."""
+"""The supported image formats, their file extensions, and names for other kinds of files."""
 
 import functools
 
@@ -24,13 +24,13 @@ _ENDINGS = {
 }
 
 FORMATS = tuple(_ENDINGS)
-"""The formats a photo may have, as Pillow calls them.
+"""The supported formats, by Pillow's names.
 
-Pillow reads MPO, the two-picture JPEG of some phones and 3-D cameras, through its JPEG entry.
+Pillow reads MPO, the two-picture JPEG of some phones and 3-D cameras, with its JPEG reader.
 """
 
 ENDINGS = tuple(ending for endings in _ENDINGS.values() for ending in endings)
-"""What names of photos end in, in lower case and with the dot: for uploaders, folders and zips."""
+"""File extensions of photos, in lower case with the dot."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -56,7 +56,7 @@ _HEIF_BRANDS = frozenset(
 
 
 def has_photo_ending(name: str) -> bool:
-    """Tell whether a file's name ends as a photo's does.
+    """Return whether a file name has the extension of a photo.
 
     >>> has_photo_ending("IMG_1.HEIC"), has_photo_ending("notes.txt")
     (True, False)
@@ -65,19 +65,19 @@ def has_photo_ending(name: str) -> bool:
 
 
 def is_heif(data: bytes) -> bool:
-    """Tell whether a file begins as HEIC and AVIF photos do."""
+    """Return whether a file starts like a HEIC or AVIF photo."""
     return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
 
 
 def other_kind(data: bytes) -> str | None:
-    """Name the kind of a file that is none of `FORMATS`, by its first bytes."""
+    """Name the kind of a file in an unsupported format, by its first bytes."""
     if is_heif(data):
         return None
     return next((kind for at, start, kind in _OTHERS if data[at:].startswith(start)), None)
 
 
 def formats_of(data: bytes) -> tuple[str, ...]:
-    """Return which of `FORMATS` a file may be, ready for Pillow."""
+    """Return which of `FORMATS` a file may have, as an argument for Pillow."""
     if is_heif(data):
         _register_heif()
         return ("AVIF", "HEIF")
@@ -86,7 +86,7 @@ def formats_of(data: bytes) -> tuple[str, ...]:
 
 @functools.cache
 def _register_heif() -> None:
-    """Let Pillow read HEIC, the photos of an iPhone; only when the first one comes."""
+    """Register the HEIC reader (iPhone photos) with Pillow, when the first one is opened."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()

@@ -1,9 +1,8 @@
-"""Safe reading of photos: any file a person brings gives an upright RGB picture or a sentence.
+"""Safe reading of photos: any file gives an upright RGB image or a clear error.
 
-A photo is untrusted.  Its bytes are counted before they are read, its sides and pixels before they
-are decoded, and only the formats in `FORMATS` are ever handed to a decoder.  Nothing here touches
-Pillow's global switches while photos are read, so any number of threads may read at once; large
-photos are decoded one after the other, so that many do not fill the memory.
+A photo is untrusted.  Its file size is checked before it is read, its dimensions before it is
+decoded, and only the formats in `FORMATS` reach a decoder.  Reading changes none of Pillow's global
+settings, so it is thread-safe.  Large photos are decoded one at a time, to limit memory.
 """
 
 import contextlib
@@ -37,13 +36,13 @@ __all__ = [
 ]
 
 MAX_BYTES = 50_000_000
-#: The JPEG quality whose quantisation tables the small copies of Flickr8k have.
+#: JPEG quality of the small copies of Flickr8k, read from their quantisation tables.
 COPY_QUALITY = 94
 MAX_PIXELS = 80_000_000
-#: A decoder keeps something for each row, so a thin picture takes more memory than its pixels say.
+#: Decoders keep data for each row, so a thin image takes more memory than its pixels suggest.
 MAX_SIDE = 30_000
 
-# A JPEG whose file ends early still counts as a photo when this share of its rows arrived.
+# A truncated JPEG is still accepted if at least this share of its rows is present.
 _ENOUGH_ROWS = 0.9
 
 _TILE_TAGS = (322, 323)
@@ -61,8 +60,8 @@ _UPRIGHT = {
 
 _WHITES = (1, 255, 1023, 4095, 16383, 65535)
 
-# Pillow warns of bombs from 89 megapixels on, which are refused here with a sentence, and of odd
-# metadata, which no caption depends on.  Set once, at import: all threads share the filters.
+# Pillow warns about decompression bombs, which are refused here anyway, and about odd metadata,
+# which captions do not need.  Set once at import, because all threads share the filters.
 for _category in (Image.DecompressionBombWarning, UserWarning):
     warnings.filterwarnings("ignore", category=_category, module=r"PIL\.")
 
@@ -74,27 +73,28 @@ def read_image(
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
-    """Read one photo as it should be looked at.
+    """Read one photo as an upright RGB image.
 
-    EXIF orientation is applied, transparency is laid on white, an animation gives its first
+    EXIF orientation is applied, transparent areas become white, an animation gives its first
     frame, and 16-bit, 32-bit and floating-point greys are scaled to 0..255 by their own range.
-    A JPEG that ends early is cut to the rows that arrived if these are at least nine tenths of
-    its height; with fewer, and in every other format, a file that ends early is refused.  A JPEG
-    or PNG of which only the metadata are damaged is read without them, as its pixels lie.
+    A truncated JPEG is cropped to its decoded rows if they cover at least nine tenths of its
+    height; otherwise, and in every other format, a truncated file is refused.  A JPEG or PNG with
+    damaged metadata is read without them and not rotated.
 
     Args:
         source: A path, the file's bytes, or a binary stream, which is read from its start (and
             left open).
-        name: What to call the photo in an error; by default the path's or stream's own name.
-        max_bytes: The largest file accepted; a longer one is refused before it is read.
-        max_pixels: The largest width x height accepted; more is refused before it is decoded, as
-            is a side of more than `MAX_SIDE`.  Pillow's own limit, 178 million, holds besides.
+        name: The photo's name in error messages; by default the name of the path or stream.
+        max_bytes: The largest file accepted; a larger one is refused before it is read.
+        max_pixels: The largest width x height accepted; a larger photo is refused before it is
+            decoded, as is a side longer than `MAX_SIDE`.  Pillow's limit of 178 million pixels
+            applies as well.
 
     Returns:
-        A picture of mode RGB that holds no file open.
+        An image of mode RGB that keeps no file open.
 
     Raises:
-        ImageError: The photo is missing, empty, too large, of another format, or damaged.
+        ImageError: The photo is missing, empty, too large, damaged, or in an unsupported format.
     """
     label = _label(source, name)
     data = _read_bytes(source, label, max_bytes)
@@ -105,7 +105,7 @@ def read_image(
             return _decode(data, label, max_pixels)
         except (ImageError, MemoryError):
             raise
-        except Exception:  # it may be the metadata alone that are damaged
+        except Exception:  # perhaps only the metadata are damaged
             bare = without_metadata(data)
             if bare == data:
                 raise
@@ -120,16 +120,16 @@ def read_image(
         raise ImageError(f"{label} does not fit into memory. Use a smaller copy of it.") from error
     except Exception as error:  # a hostile file can make a decoder raise nearly anything
         raise ImageError(
-            f"{label} is damaged or cut short: it begins like a picture but cannot be decoded to "
+            f"{label} is damaged or incomplete: it starts like a picture but cannot be decoded to "
             "its end. Copy or download it again."
         ) from error
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Turn a picture in memory upright and into RGB, laying transparency on white.
+    """Convert an image in memory to upright RGB, with transparent areas in white.
 
     Raises:
-        ImageError: it has too many pixels, or the file behind it is damaged.
+        ImageError: The image has too many pixels, or its file is damaged.
     """
     label = _label(image, getattr(image, "filename", None) or None)
     _check_pixels(image.size, label, MAX_PIXELS)
@@ -144,15 +144,15 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def to_square(image: Image.Image, size: int) -> np.ndarray:
-    """Squash a picture into a square, as encoders want it: nothing is cropped or padded.
+    """Resize an image to a square without cropping or padding, as encoders expect it.
 
     Args:
-        image: Any picture; one that is not RGB is converted.
-        size: Width and height wanted, in pixels.
+        image: Any image; one that is not RGB is converted.
+        size: Width and height of the result, in pixels.
 
     Returns:
-        A writable uint8 array of shape (size, size, 3), values 0..255.  A picture that has this
-        size already keeps its pixels untouched; others are resampled bicubically.
+        A writable uint8 array of shape (size, size, 3), values 0..255.  An image that already has
+        this size keeps its pixels; others are resampled bicubically.
     """
     if image.mode != "RGB":
         image = _to_rgb(image)
@@ -162,14 +162,14 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def as_small_copy(image: Image.Image, size: int) -> Image.Image:
-    """Do to a photo what was done to the small copies that models learned from.
+    """Process a photo like the small copies that models are trained on.
 
-    Flickr8k's copies of 224 x 224 pixels are squashed bicubically and saved as JPEG with colours at
-    half the resolution, and networks notice: see docs/adr/0019.
+    Flickr8k's copies of 224 x 224 pixels are resized bicubically to a square and saved as JPEG with
+    chroma subsampling, which changes what networks see: see docs/adr/0019.
 
     Args:
-        image: RGB; one that has this size already is taken for such a copy and returned as it is.
-        size: width and height of the copies, in pixels.
+        image: RGB; one that already has this size is returned unchanged.
+        size: Width and height of the copies, in pixels.
     """
     if image.size == (size, size):
         return image
@@ -183,7 +183,7 @@ def read_photo_file(path: str | os.PathLike[str]) -> bytes:
     """Return a photo file's bytes.
 
     Raises:
-        ImageError: it is missing, too large, or no ordinary file: a folder, a pipe, a device.
+        ImageError: The file is missing, too large, or not a regular file.
     """
     return _read_file(path, _label(path, None), MAX_BYTES)
 
@@ -203,7 +203,7 @@ def _read_file(path: str | os.PathLike[str], label: str, max_bytes: int) -> byte
 
 
 class _PixelBudget:
-    """Lets callers in, in the order in which they come, as long as their pixels fit together."""
+    """Admits callers in order of arrival, as long as their pixels fit into the budget together."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -212,7 +212,7 @@ class _PixelBudget:
 
     @contextlib.contextmanager
     def take(self, pixels: int) -> Iterator[None]:
-        """Hold `pixels` of the budget as long as the block lasts; more than it has count as all."""
+        """Hold `pixels` of the budget within the block; a larger request takes the whole budget."""
         pixels = min(pixels, self._all)
         with self._line, self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
@@ -231,29 +231,29 @@ _DECODING = _PixelBudget(MAX_PIXELS)
 def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
     if reason := too_long_to_decode(data):
         raise ImageError(
-            f"{label} is not read: {reason}, which takes too long. "
-            "Save it anew with another program."
+            f"{label} is refused: {reason}, which takes too long to read. "
+            "Save it again with another program."
         )
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         _check_pixels(opened.size, label, max_pixels)
         _check_pixels(_tile(opened) or opened.size, label, max_pixels)
-        # The header of an AVIF or HEIC file may name a smaller size than its decoder takes.
+        # The header of an AVIF or HEIC file may state a smaller size than its decoder produces.
         pixels = MAX_PIXELS if is_heif(data) else opened.width * opened.height
         with _DECODING.take(pixels):
             picture = _to_rgb(_load(opened, label))
-            # PNG may keep its EXIF behind the pixels, so it is asked for after loading.
+            # A PNG may store EXIF after the pixels, so it is read after loading.
             orientation = _orientation(opened)
-            opened.close()  # frees its pixels before those of the turned picture are made
+            opened.close()  # free its pixels before the rotated copy is made
             return _upright(picture, orientation)
 
 
 def _label(source: object, name: str | None) -> str:
-    """Name the photo the way the sentences of an error begin."""
+    """Return the photo's name as error messages start with it."""
     if name is None:
         own = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
         if isinstance(own, (str, os.PathLike)):
             name = PurePath(os.fsdecode(own)).name or os.fsdecode(own)
-    # Undecodable bytes in a file's name would make the sentence itself unprintable.
+    # Undecodable bytes in a file name would make the message unprintable.
     return f"The photo '{name.encode(errors='replace').decode()}'" if name else "The photo"
 
 
@@ -284,7 +284,7 @@ def _within(data: bytes, label: str, max_bytes: int) -> bytes:
 
 def _too_many_bytes(label: str, max_bytes: int) -> str:
     return (
-        f"{label} is too large: its file is longer than the {max_bytes / 1e6:,.3g} MB accepted. "
+        f"{label} is too large: its file is larger than the {max_bytes / 1e6:,.3g} MB accepted. "
         "Use a smaller copy of it."
     )
 
@@ -293,8 +293,8 @@ def _check_pixels(size: tuple[int, int], label: str, max_pixels: int) -> None:
     width, height = size
     if max(size) > MAX_SIDE:
         raise ImageError(
-            f"{label} is too large: it has {width:,} x {height:,} pixels, and no side may have "
-            f"more than {MAX_SIDE:,}. Use a smaller copy of it."
+            f"{label} is too large: it has {width:,} x {height:,} pixels, and no side may be "
+            f"longer than {MAX_SIDE:,}. Use a smaller copy of it."
         )
     if width * height > max_pixels:
         raise ImageError(_too_many_pixels(label, max_pixels, f"{width:,} x {height:,} pixels, "))
@@ -303,7 +303,7 @@ def _check_pixels(size: tuple[int, int], label: str, max_pixels: int) -> None:
 
 
 def _tile(opened: ImageFile.ImageFile) -> tuple[int, int] | None:
-    """Return the size of a TIFF's tiles, each of which is decoded whole, whatever the picture's."""
+    """Return the size of a TIFF's tiles; a tile is decoded whole even if the image is smaller."""
     sizes = [getattr(opened, "tag_v2", {}).get(tag) for tag in _TILE_TAGS]
     width, height = (size if type(size) is int and size > 0 else 0 for size in sizes)
     return (width, height) if width and height else None
@@ -317,7 +317,7 @@ def _too_many_pixels(label: str, max_pixels: int, found: str = "") -> str:
 
 
 def _not_a_photo(data: bytes, label: str) -> str:
-    """Say what a file that no allowed decoder recognised seems to be."""
+    """Explain what a file that no allowed decoder recognises seems to be."""
     if kind := other_kind(data):
         return f"{label} is a {kind} file, which cannot be read here. Save or export it as JPEG."
     is_png = data.startswith(PNG_SIGNATURE)
@@ -328,15 +328,15 @@ def _not_a_photo(data: bytes, label: str) -> str:
         )
     has_end = b"IEND" in data[-16:] if is_png else b"\xff\xd9" in data[-64:]
     what = (
-        "damaged: what says how to decode it has been changed"
+        "damaged: the data needed to decode it has been changed"
         if has_end
-        else "damaged or cut short: only the beginning of a picture is in the file"
+        else "damaged or incomplete: the file holds only the beginning of a picture"
     )
     return f"{label} is {what}. Copy or download it again."
 
 
 def _load(opened: ImageFile.ImageFile, label: str) -> Image.Image:
-    """Decode the pixels; of a JPEG that ends early, keep the rows that arrived."""
+    """Decode the pixels; of a truncated JPEG, keep the decoded rows."""
     try:
         opened.load()
     except OSError as error:
@@ -349,28 +349,28 @@ def _load(opened: ImageFile.ImageFile, label: str) -> Image.Image:
 def _rows_that_arrived(opened: ImageFile.ImageFile, label: str) -> Image.Image:
     """Crop a half-decoded JPEG to its decoded rows.
 
-    Pillow has a switch to accept such files, but it is global and fills the rest with grey.  The
-    decoder leaves the rows it never reached at zero, which is how they are told here; a
-    progressive JPEG gets no row before its end, so it is refused.
+    Pillow has an option to accept such files, but it is global and fills the rest with grey.  The
+    decoder leaves the rows it did not reach at zero, which identifies them; a progressive JPEG is
+    refused, because none of its rows is final before the end of the file.
     """
     if "progressive" in opened.info:
         raise ImageError(
-            f"{label} is cut short: its end is missing, without which a progressive JPEG cannot "
-            "be decoded. Copy or download it again."
+            f"{label} is incomplete: the end of the file is missing, and a progressive JPEG cannot "
+            "be decoded without it. Copy or download it again."
         )
-    opened.tile = []  # nothing is left to decode: keeps Pillow from starting over
+    opened.tile = []  # nothing left to decode: keeps Pillow from starting again
     box = opened.getbbox()
     rows = box[3] if box else 0
     if rows < _ENOUGH_ROWS * opened.height:
         raise ImageError(
-            f"{label} is cut short: only {rows / opened.height:.0%} of the picture could be "
+            f"{label} is incomplete: only {rows / opened.height:.0%} of the picture could be "
             "decoded. Copy or download it again."
         )
     return opened.crop((0, 0, opened.width, rows))
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) where there is none or EXIF is damaged."""
+    """Return the EXIF orientation, 1 (upright) if EXIF is missing or damaged."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # a damaged EXIF block is no reason to refuse the picture
@@ -401,10 +401,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_bytes(values: np.ndarray) -> Image.Image:
-    """Scale grey values of no stated range to 0..255.
+    """Scale grey values of unknown range to 0..255.
 
-    Cameras and scanners fill 8, 10, 12, 14 or 16 bits, programs 0 to 1: white is the one of these
-    whose upper half the brightest value lies in.  Other values are stretched from the darkest to
+    Cameras and scanners use 8, 10, 12, 14 or 16 bits, programs use 0 to 1: the range is the one
+    whose upper half contains the brightest value.  Other values are stretched from the darkest to
     the brightest.
     """
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
@@ -412,7 +412,7 @@ def _scale_to_bytes(values: np.ndarray) -> Image.Image:
     white = next((w for w in _WHITES if w / 2 < high <= w), None) if low >= 0 else None
     start, width = (low, (high - low) or 1.0) if white is None else (0.0, white)
     scaled = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), 256):  # a few rows at a time, for the sake of memory
+    for top in range(0, len(values), 256):  # a few rows at a time, to save memory
         block = values[top : top + 256].astype(np.float64)
         scaled[top : top + 256] = ((block - start) * (255.0 / width)).round()
     return Image.fromarray(scaled)

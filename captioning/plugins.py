@@ -1,4 +1,4 @@
-"""Packages that add encoders, decoders or metrics when a program of this project starts."""
+"""Plugins: packages that register encoders, decoders or metrics at start-up."""
 
 from functools import cache
 from importlib.metadata import entry_points
@@ -12,10 +12,10 @@ GROUP = "captioning.plugins"
 
 @cache
 def load_plugins() -> None:
-    """Import the modules that installed packages name as entry points of the group `GROUP`.
+    """Import the modules that installed packages declare as entry points in the group `GROUP`.
 
-    The command line, the processes of runs and the app call this once, so what a module registers
-    is known to all of them.  A program of your own imports such a module itself.
+    The command line, run processes and the app call this once at start-up.  Your own programs can
+    import such a module directly.
 
     Raises:
         ConfigError: a module cannot be imported.
@@ -23,8 +23,8 @@ def load_plugins() -> None:
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
-        except Exception as error:  # somebody else's code
+        except Exception as error:  # third-party code may raise anything
             raise ConfigError(
                 f"The plugin {entry.name} ({entry.value}) cannot be loaded: {error}. Repair or "
-                "uninstall the package that brings it."
+                "uninstall its package."
             ) from error

@@ -1,4 +1,4 @@
-"""Preparing the next piece of work while the present one is under way."""
+"""Prefetching: compute the next item while the current one is used."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ U = TypeVar("U")
 
 
 def ahead(function: Callable[[T], U], arguments: Sequence[T]) -> Iterator[U]:
-    """Map `function` over `arguments`, one call ahead of whoever reads, in a second thread."""
+    """Map `function` over `arguments` in a second thread, one call ahead of the consumer."""
     with ThreadPoolExecutor(1) as worker:
         waiting = [worker.submit(function, argument) for argument in arguments[:1]]
         for following in range(1, len(arguments) + 1):

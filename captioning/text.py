@@ -1,11 +1,10 @@
-"""Caption cleaning: the one place that decides what a word is.
+"""Caption cleaning and tokenization, used everywhere in the project.
 
-Captions are trained on and scored by this rule: lower-case, punctuation stripped, nothing else
-dropped.  One-letter words ("a") and digits stay; on Flickr8k this gives the same BLEU, ROUGE-L and
-CIDEr as the Java tokeniser of pycocoevalcap.  Outside ASCII, the marks of Unicode's category P are
-stripped as ASCII's are, so that curly quotes change nothing; equal letters in other Unicode forms
-are equal; and scripts that put no spaces between words (Chinese, Japanese, Thai, Lao, Khmer,
-Burmese) are split into characters with their marks.
+Training and scoring use the same rule: lower-case, strip punctuation, keep everything else.
+One-letter words ("a") and digits stay; on Flickr8k this gives the same BLEU, ROUGE-L and CIDEr as
+the Java tokenizer of pycocoevalcap.  Unicode punctuation (category P) is stripped like ASCII
+punctuation, text is normalised to one Unicode form, and scripts without spaces between words
+(Chinese, Japanese, Thai, Lao, Khmer, Burmese) are split into characters with their marks.
 """
 
 import re
@@ -16,7 +15,7 @@ from unicodedata import category, normalize
 __all__ = ["clean", "join_words", "sentence", "tokenize"]
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
-# Accents and a modifier letter that stand for an apostrophe, but are no punctuation in Unicode
+# Accents and a modifier letter used as apostrophes, which Unicode does not class as punctuation
 _APOSTROPHES = "\u00b4\u02bc\uff40"
 _JOINERS = "\u200c\u200d"  # part of Indic and Persian spelling
 _UNSPACED = re.compile(
@@ -29,7 +28,7 @@ _UNSPACED = re.compile(
 
 
 class _Stripping(dict[int, str | int | None]):
-    """A table for `str.translate` that strips punctuation, and remembers each character met."""
+    """A table for `str.translate` that strips punctuation and caches each character."""
 
     def __missing__(self, code: int) -> str | int | None:
         character = chr(code)
@@ -43,7 +42,7 @@ class _Stripping(dict[int, str | int | None]):
 _PUNCTUATION = _Stripping({0x200B: " "})  # an invisible space between words
 
 _WRITTEN = {"i": "I", "tshirt": "T-shirt", "tshirts": "T-shirts"}
-"""How people write words that cleaning changed."""
+"""The usual spelling of words that cleaning changes."""
 
 
 def clean(caption: str) -> str:
@@ -56,7 +55,7 @@ def clean(caption: str) -> str:
 
 
 def tokenize(caption: str) -> list[str]:
-    """Split `caption` into the words it is trained on and scored by.
+    """Split `caption` into words for training and scoring.
 
     >>> tokenize("Two dogs run ."), tokenize("“Zwei” Hunde…"), tokenize("一只狗。")
     (['two', 'dogs', 'run'], ['zwei', 'hunde'], ['一', '只', '狗'])
@@ -71,7 +70,7 @@ def tokenize(caption: str) -> list[str]:
 
 
 def sentence(caption: str) -> str:
-    """Write a model's caption the way people write a sentence: a capital letter and a full stop.
+    """Format a model's caption as a sentence, with a capital letter and a full stop.
 
     >>> sentence("two dogs look out of a window")
     'Two dogs look out of a window.'
@@ -84,7 +83,7 @@ def sentence(caption: str) -> str:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """Write words as a sentence: with spaces, but none within scripts that have none.
+    """Join words with spaces, except in scripts that use none.
 
     >>> join_words(["two", "dogs"]), join_words(["一", "只", "狗"])
     ('two dogs', '一只狗')

@@ -1,8 +1,8 @@
 """Words and their ids.
 
-The first four ids are fixed: `PAD` fills rows to one length, `UNK` stands for every word that is
-not in the vocabulary, `BOS` begins a sentence and `EOS` ends it.  They are ids, not words: no
-caption can contain them, because cleaning strips the characters their names are written with.
+The first four ids are fixed: `PAD` pads rows to one length, `UNK` replaces words that are not in
+the vocabulary, `BOS` begins a sentence and `EOS` ends it.  No caption can contain these tokens,
+because cleaning strips the characters in their names.
 """
 
 import json
@@ -25,17 +25,17 @@ MAX_BYTES = 20_000_000
 
 
 class Vocabulary:
-    """A fixed list of words, each known by its place in it.
+    """A fixed list of words; a word's id is its position in the list.
 
     Attributes:
-        words: the four special marks, then the words, the most frequent first.
+        words: the four special tokens, then the words, most frequent first.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Take `words` as they stand, the special marks first.
+        """Create a vocabulary from `words`, with the special tokens first.
 
         Raises:
-            BundleError: the special marks are missing, or a word stands twice.
+            BundleError: the special tokens are missing, or a word occurs twice.
         """
         self.words = tuple(words)
         self._ids = {word: number for number, word in enumerate(self.words)}
@@ -46,7 +46,7 @@ class Vocabulary:
             )
         if len(self._ids) != len(self.words):
             twice = next(word for word, count in Counter(self.words).items() if count > 1)
-            raise BundleError(f"The word {twice!r} stands twice in the vocabulary.")
+            raise BundleError(f"The word {twice!r} occurs twice in the vocabulary.")
 
     @classmethod
     def build(
@@ -57,15 +57,15 @@ class Vocabulary:
         sentences: Iterable[str] = (),
         sentence_min_count: int = 20,
     ) -> "Vocabulary":
-        """Count the words of `captions` (training captions only) and keep the frequent ones.
+        """Build a vocabulary from the frequent words of `captions` (training captions only).
 
-        Equal counts are ordered by the alphabet, so the ids do not depend on the order of photos.
+        Words with equal counts are sorted alphabetically, so ids do not depend on photo order.
 
         Args:
-            captions: raw.
-            min_count: occurrences in captions that a word needs.
-            sentences: raw sentences without photos, whose words are counted apart.
-            sentence_min_count: occurrences there that make up for too few in captions.
+            captions: raw captions.
+            min_count: minimum occurrences of a word in captions.
+            sentences: raw sentences without photos, counted separately.
+            sentence_min_count: a word with this many occurrences in `sentences` is kept as well.
         """
         counts = Counter(word for caption in captions for word in tokenize(caption))
         elsewhere = Counter(word for sentence in sentences for word in tokenize(sentence))
@@ -74,15 +74,15 @@ class Vocabulary:
         return cls([*SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))])
 
     def __len__(self) -> int:
-        """Count the words, the four special marks included."""
+        """Return the number of words, including the four special tokens."""
         return len(self.words)
 
     def __contains__(self, word: str) -> bool:
-        """Tell whether `word` has an id of its own."""
+        """Return whether `word` is in the vocabulary."""
         return word in self._ids
 
     def id(self, word: str) -> int:
-        """Return the id of a cleaned word, `UNK` if it has none."""
+        """Return the id of a cleaned word, or `UNK`."""
         return self._ids.get(word, UNK)
 
     def encode(self, caption: str) -> list[int]:
@@ -90,13 +90,13 @@ class Vocabulary:
         return [self.id(word) for word in tokenize(caption)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Join the words of `ids` to a sentence; PAD, BOS and EOS are left out."""
+        """Join the words of `ids` into a sentence; PAD, BOS and EOS are omitted."""
         return join_words(self.words[i] for i in ids if i not in (PAD, BOS, EOS))
 
     def rows(self, captions: Sequence[str], *, max_length: int) -> np.ndarray:
-        """Write captions as rows `BOS words... EOS PAD...`, padded on the right.
+        """Encode captions as rows `BOS words... EOS PAD...`, padded on the right.
 
-        A caption of more than `max_length - 1` words is cut, so that its end mark still fits.
+        A caption of more than `max_length - 1` words is truncated, so that `EOS` still fits.
 
         Returns:
             int32 array of shape `(len(captions), max_length + 1)`: inputs are `rows[:, :-1]` and
@@ -118,7 +118,7 @@ class Vocabulary:
         """Read a vocabulary that `save` wrote.
 
         Raises:
-            BundleError: the file is missing, is not JSON, or is not a vocabulary of this version.
+            BundleError: the file is missing, is not JSON, or has another format version.
         """
         path = Path(path)
         try:

@@ -1,8 +1,8 @@
 """The commands of `python -m captioning`, one file each.
 
-A command's file has `add_to(subparsers)`, which declares its arguments and sets `run`, a function
-from the parsed arguments to an exit status.  What needs Keras is imported inside `run`, so `--help`
-is instant.
+Each module defines `add_to(subparsers)`, which declares the arguments and sets `run`, a function
+that takes the parsed arguments and returns an exit status.  Modules that need Keras are imported
+inside `run`, so `--help` is instant.
 """
 
 from captioning.cli import (

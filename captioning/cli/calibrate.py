@@ -1,4 +1,4 @@
-"""`calibrate --model NAME --data DIR`: fit how sure a model may be, and what is familiar to it."""
+"""`calibrate --model NAME --data DIR`: calibrate confidence and the check for unusual photos."""
 
 import argparse
 from typing import Any
@@ -11,24 +11,24 @@ __all__ = ["add_to"]
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
-        "calibrate", help="fit how sure a model may be, and which photos are familiar to it"
+        "calibrate", help="calibrate a model's confidence and its check for unusual photos"
     )
-    parser.add_argument("--model", required=True, help="a bundle's name or folder")
+    parser.add_argument("--model", required=True, help="name or folder of a model")
     parser.add_argument(
         "--data",
         required=True,
         metavar="DIR",
         action="append",
-        help="a data set's folder; may be repeated",
+        help="folder of a data set; may be repeated",
     )
     add_encoding(parser)
-    parser.add_argument("--save", action="store_true", help="keep it in the bundle")
+    parser.add_argument("--save", action="store_true", help="save the calibration in the bundle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Calibrate and print how well it does."""
+    """Calibrate the model and print how well the calibration works."""
     from captioning.bundle import keep_calibration
     from captioning.datasets import load
 

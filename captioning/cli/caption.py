@@ -1,4 +1,4 @@
-"""`caption PHOTO...`: write a sentence about each photo, or a file of sentences about many."""
+"""`caption PHOTO...`: print a caption for each photo, or write the captions to a file."""
 
 import argparse
 import sys
@@ -22,41 +22,52 @@ __all__ = ["add_to"]
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("caption", help="write a sentence about each photo")
+    parser = subparsers.add_parser("caption", help="write a caption for each photo")
     parser.add_argument(
         "photos",
         nargs="*",
         metavar="PHOTO",
         help="a photo, a folder, a zip, or - for standard input",
     )
-    parser.add_argument("--model", help="a bundle's name or folder")
+    parser.add_argument("--model", help="name or folder of a model")
     parser.add_argument(
         "--out",
         metavar="CSV",
-        help="write a row a photo; what is in the file already is left out, so it may be run again",
+        help="write one row per photo; a repeated command adds only the missing rows",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a photo")
-    steering = parser.add_argument_group("how the sentence is chosen")
-    steering.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
+    steering = parser.add_argument_group("decoding")
+    steering.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     steering.add_argument(
-        "--length-penalty", type=float, metavar="P", help="above 0 favours length"
+        "--length-penalty", type=float, metavar="P", help="above 0 favours longer captions"
     )
-    steering.add_argument("--begin", metavar="WORDS", help="words the sentence begins with")
+    steering.add_argument("--begin", metavar="WORDS", help="words the caption starts with")
     steering.add_argument("--must", nargs="+", metavar="WORD", help="words that must occur")
     steering.add_argument("--without", nargs="+", metavar="WORD", help="words that must not occur")
     steering.add_argument(
-        "--no-repeat", type=int, metavar="N", help="no row of N words occurs twice"
+        "--no-repeat", type=int, metavar="N", help="no sequence of N words occurs twice"
     )
-    steering.add_argument("--sample", action="store_true", help="draw the words at random")
-    steering.add_argument("--seed", type=int, metavar="S", help="draws the same sentence again")
-    steering.add_argument("--temperature", type=float, metavar="T", help="below 1: likelier words")
-    steering.add_argument("--top-k", type=int, metavar="K", help="draw among the K likeliest words")
-    steering.add_argument("--top-p", type=float, metavar="P", help="draw among the likeliest share")
+    steering.add_argument("--sample", action="store_true", help="sample the words at random")
+    steering.add_argument(
+        "--seed", type=int, metavar="S", help="random seed, to get the same caption again"
+    )
+    steering.add_argument(
+        "--temperature", type=float, metavar="T", help="below 1 prefers more likely words"
+    )
+    steering.add_argument(
+        "--top-k", type=int, metavar="K", help="sample from the K most likely words"
+    )
+    steering.add_argument(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="sample from the most likely words with total probability P",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Caption the photos one after the other; a bad one does not stop the others."""
+    """Caption the photos one by one; a bad photo does not stop the others."""
     from captioning.bundle import default_model, read_bundle
 
     _take_photos_from_words(arguments)
@@ -81,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _take_photos_from_words(arguments: argparse.Namespace) -> None:
-    """Find the photos that argparse gave to an option: `--must dog PHOTO` means a photo, too."""
+    """Recover photos that argparse assigned to an option, as in `--must dog PHOTO`."""
     for words in (arguments.without or [], arguments.must or []):
         while len(words) > 1 and _is_photo(words[-1], alone=not arguments.photos):
             arguments.photos.insert(0, words.pop())
@@ -96,7 +107,7 @@ def _is_photo(word: str, *, alone: bool) -> bool:
 
 
 def _album(sources: list[str]) -> "list[AlbumPhoto]":
-    """List all photos; those of a folder or zip by their names in it, if it is the only source."""
+    """List all photos; for a single folder or zip, by their names inside it."""
     from captioning.batch import AlbumPhoto, open_album, printable
     from captioning.images import MAX_BYTES, read_photo_file
 
@@ -126,7 +137,7 @@ def _holds_photos(source: str) -> bool:
 
 
 def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> DecodingConfig:
-    """Change what was asked for; a drawn sentence takes no wishes that only a beam can meet."""
+    """Apply the options; sampling rejects options that only beam search supports."""
     changes = {
         "beam_width": arguments.beam_width,
         "length_penalty": arguments.length_penalty,
@@ -170,7 +181,7 @@ def _write_rows(
             print(row.error, file=sys.stderr)
         rate = number / max(time.monotonic() - begun, 1e-9)
         left = clock((total - before - number) / rate)
-        progress_line(f"{before + number}/{total} photos, {rate:.1f} a second, {left} left")
+        progress_line(f"{before + number}/{total} photos, {rate:.1f}/s, {left} left")
     told = f"{total - failed} of {total} photos have a caption in {out}"
     progress_line(told + (f"; {before} had one before" if before else ""), done=True)
     return int(failed > 0)

@@ -1,4 +1,4 @@
-"""`class`: open the app to the local network, with an address, a QR code and a teacher's key."""
+"""`class`: serve the app on the local network, with an address, a QR code and a teacher's key."""
 
 import argparse
 import io
@@ -17,31 +17,31 @@ __all__ = ["add_to"]
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("class", help="open the app to a class in the local network")
+    parser = subparsers.add_parser("class", help="serve the app to a class on the local network")
     parser.add_argument("--port", type=int, default=8501, help="default: 8501")
-    parser.add_argument("--key", help="the teacher's key; by default a new one")
+    parser.add_argument("--key", help="the teacher's key; by default a new random one")
     parser.add_argument(
         "--root",
         action="append",
         default=[],
         metavar="FOLDER",
-        help="a folder below which the teacher may name data sets; may be given again",
+        help="a folder in which the teacher may choose data sets; may be repeated",
     )
     parser.add_argument(
         "--host",
         action="append",
         default=[],
         metavar="NAME",
-        help="another name or address that visitors use for this machine; may be given again",
+        help="another host name or address of this machine; may be repeated",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print how visitors and the teacher get in, and serve until Ctrl+C.
+    """Print the address for visitors and the teacher's key, and serve until Ctrl+C.
 
     Raises:
-        DatasetError: a root is no folder.
+        DatasetError: a root is not a folder.
     """
     for root in arguments.root:
         if not Path(root).is_dir():
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def server_command(port: int, hosts: list[str]) -> list[str]:
-    """Return the command of a server that answers to these names alone."""
+    """Return the command of a server that accepts only these host names."""
     command = [sys.executable, "-m", "streamlit", "run", str(app_file())]
     command += ["--server.address", "0.0.0.0", "--server.port", str(port)]  # noqa: S104
     command += ["--server.headless", "true"]
@@ -69,8 +69,8 @@ def server_command(port: int, hosts: list[str]) -> list[str]:
 
 
 def invitation(address: str) -> str:
-    """Return an address and its QR code, to be projected from a terminal."""
-    import segno  # not at the top: other commands start without it
+    """Return an address and its QR code as text for the terminal."""
+    import segno  # imported here so that other commands start without it
 
     drawn = io.StringIO()
     segno.make(address, micro=False).terminal(drawn, compact=True)

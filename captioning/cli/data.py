@@ -1,4 +1,4 @@
-"""`data`: fetch a data set, list those at hand, look through one, or draw one."""
+"""`data`: download, list, verify or draw data sets."""
 
 import argparse
 import sys
@@ -12,30 +12,34 @@ __all__ = ["add_to"]
 
 
 def add_to(subparsers: Any) -> None:
-    """Declare the command and its parts."""
-    parser = subparsers.add_parser("data", help="fetch a data set, look through it, or draw one")
+    """Declare the command and its subcommands."""
+    parser = subparsers.add_parser("data", help="download, list, verify or draw data sets")
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
-    downloading = parts.add_parser("download", help="bring Flickr8k, or another data set, here")
+    downloading = parts.add_parser("download", help="download Flickr8k, or add another data set")
     given = downloading.add_mutually_exclusive_group()
-    given.add_argument("--zip", type=Path, metavar="FILE", help="unpack this archive instead")
-    given.add_argument("--folder", type=Path, metavar="DIR", help="check this folder, remember it")
+    given.add_argument(
+        "--zip", type=Path, metavar="FILE", help="unpack this zip file instead of downloading"
+    )
+    given.add_argument(
+        "--folder", type=Path, metavar="DIR", help="check this folder and add it to the list"
+    )
     add_encoding(downloading)
     downloading.set_defaults(run=run_download)
-    listing = parts.add_parser("list", help="tell which data sets are at hand")
+    listing = parts.add_parser("list", help="list the available data sets")
     listing.set_defaults(run=run_list)
-    verifying = parts.add_parser("verify", help="open every photo and tell what is odd")
+    verifying = parts.add_parser("verify", help="open every photo and report problems")
     verifying.add_argument("folder", metavar="DIR")
     add_encoding(verifying)
     verifying.set_defaults(run=run_verify)
     shapes = parts.add_parser("shapes", help="draw the generated data set")
     shapes.add_argument("--count", type=int, default=2000, help="pictures")
-    shapes.add_argument("--seed", type=int, default=0, help="equal seeds draw equal files")
+    shapes.add_argument("--seed", type=int, default=0, help="the same seed draws the same files")
     shapes.add_argument("folder", metavar="OUT")
     shapes.set_defaults(run=run_shapes)
 
 
 def run_download(arguments: argparse.Namespace) -> int:
-    """Fetch Flickr8k from Kaggle, unpack an archive, or remember a folder."""
+    """Download Flickr8k from Kaggle, unpack a zip file, or add a folder to the list."""
     from captioning.datasets import download
 
     if arguments.folder is not None:
@@ -47,7 +51,7 @@ def run_download(arguments: argparse.Namespace) -> int:
             )
         finally:
             if sys.stderr.isatty():
-                print(file=sys.stderr)  # leave the line of the progress, also before an error
+                print(file=sys.stderr)  # end the progress line, also before an error message
     for sentence in installed.sentences():
         print(sentence)
     return 0
@@ -59,12 +63,12 @@ def run_list(arguments: argparse.Namespace) -> int:
     for dataset in datasets:
         print(f"{dataset.name:20} {dataset.folder}")
     if not datasets:
-        print("None yet. `data download` fetches Flickr8k, `data shapes OUT` draws one.")
+        print("None yet. `data download` downloads Flickr8k, `data shapes OUT` draws one.")
     return 0
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Open every photo; the exit status is 1 if one cannot be read."""
+    """Open every photo; return 1 if one cannot be read."""
     dataset = load(arguments.folder, arguments.encoding)
     print(dataset.summary())
     report = verify(

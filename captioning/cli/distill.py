@@ -1,4 +1,4 @@
-"""`distill --config FILE --out DIR`: teach a small encoder to see what a large one sees."""
+"""`distill --config FILE --out DIR`: train a small encoder to match a large one."""
 
 import argparse
 from pathlib import Path
@@ -16,9 +16,9 @@ __all__ = ["add_to"]
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("distill", help="train a compact encoder from a large one")
+    parser = subparsers.add_parser("distill", help="train a small encoder to match a large one")
     parser.add_argument("--config", required=True, metavar="FILE", help="configs/distill/*.json")
-    parser.add_argument("--data", metavar="DIR", help="the data set's folder")
+    parser.add_argument("--data", metavar="DIR", help="folder of the data set")
     add_encoding(parser)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
@@ -27,13 +27,13 @@ def add_to(subparsers: Any) -> None:
         "--out",
         required=True,
         metavar="DIR",
-        help="holds the views, checkpoints, and the encoder; what is found here is gone on with",
+        help="folder for checkpoints and the encoder; unfinished work there is resumed",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record what the teacher sees, teach the student, and keep its weights."""
+    """Record the teacher's outputs, train the student, and save its weights."""
     config = read_distillation_config(arguments.config).with_settings(arguments.set)
     dataset = dataset_for(config, arguments.data, arguments.encoding)
     folder = Path(arguments.out)
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     arrays = distill(
         config, recording, checkpoint_folder=folder / "checkpoints", on_report=_learned
     )
-    if arrays is None:  # only a caller that can stop it sees this
+    if arrays is None:  # happens only when a caller stops it
         return 1
     write_encoder(folder, config.student, arrays)
     print(f"{folder}: an encoder of {sum(a.size for a in arrays.values()):,} numbers")

@@ -1,4 +1,4 @@
-"""`evaluate --model NAME --data DIR`: score a model over a split, and hold the score to account."""
+"""`evaluate --model NAME --data DIR`: score a model on a split, with intervals and baselines."""
 
 import argparse
 import json
@@ -22,29 +22,39 @@ __all__ = ["add_to"]
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("evaluate", help="score a model over a split")
-    parser.add_argument("--model", required=True, help="a bundle's name or folder")
-    parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    parser = subparsers.add_parser("evaluate", help="score a model on a split")
+    parser.add_argument("--model", required=True, help="name or folder of a model")
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder of the data set")
     add_encoding(parser)
-    parser.add_argument("--allow-missing", action="store_true", help="also if photos are missing")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="evaluate even if photos are missing"
+    )
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
-    parser.add_argument("--beam-width", type=int, metavar="K", help="1 is greedy search")
+    parser.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")
-    parser.add_argument("--against", metavar="MODEL", help="test whether another model differs")
-    parser.add_argument("--baselines", action="store_true", help="score what needs no model too")
-    parser.add_argument("--mistakes", action="store_true", help="score in wrong ways too")
-    parser.add_argument("--out", metavar="DIR", help="write report.json and captions.csv there")
-    parser.add_argument("--save", action="store_true", help="keep the scores in the bundle")
+    parser.add_argument(
+        "--against", metavar="MODEL", help="compare with another model by a significance test"
+    )
+    parser.add_argument(
+        "--baselines", action="store_true", help="also score baselines that need no model"
+    )
+    parser.add_argument(
+        "--mistakes", action="store_true", help="also show scores from common scoring mistakes"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="write report.json and captions.csv to this folder"
+    )
+    parser.add_argument("--save", action="store_true", help="save the scores in the bundle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the model and print its scores, x100."""
+    """Evaluate the model and print its scores, multiplied by 100."""
     from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
-    read_bundle(arguments.model)  # mistakes are reported before Keras is imported
+    read_bundle(arguments.model)  # report errors before importing Keras
     dataset = load(arguments.data, arguments.encoding)
     if not arguments.allow_missing:
         dataset.check_complete(arguments.split)
@@ -99,7 +109,7 @@ def _report(
     evaluation: "Evaluation",
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Put together what was asked for beside the scores."""
+    """Return the scores and the additional results that the options ask for."""
     from captioning import evaluation as judging
 
     split, captions = arguments.split, list(evaluation.captions.values())
@@ -155,7 +165,7 @@ def _write(
 
 
 def _print(report: dict[str, Any]) -> None:
-    """Print a line for each figure; those with an interval say it."""
+    """Print one line per score, with its interval if there is one."""
     edges = report["intervals"]
     nested = (
         "intervals",

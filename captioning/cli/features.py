@@ -1,4 +1,4 @@
-"""`features --encoder NAME --data DIR`: encode every photo of a data set once."""
+"""`features --encoder NAME --data DIR`: encode the photos of a data set and store the features."""
 
 import argparse
 from typing import Any
@@ -12,16 +12,18 @@ __all__ = ["add_to"]
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("features", help="encode a data set's photos once")
+    parser = subparsers.add_parser(
+        "features", help="encode the photos of a data set and store the features"
+    )
     parser.add_argument("--encoder", required=True, help="xception, vgg16, ...")
-    parser.add_argument("--layer", help="by default the encoder's usual one")
-    parser.add_argument("--data", required=True, metavar="DIR", help="the data set's folder")
+    parser.add_argument("--layer", help="layer of the encoder; by default its usual one")
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder of the data set")
     add_encoding(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Encode what is not encoded yet, and name the photos that could not be read."""
+    """Encode the photos that have no features yet, and list those that cannot be read."""
     dataset = load(arguments.data, arguments.encoding)
     config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
     with quietly():

@@ -1,4 +1,4 @@
-"""`find SENTENCE FOLDER`: the photos about which the model would most likely say a sentence."""
+"""`find SENTENCE FOLDER`: find the photos that best match a sentence."""
 
 import argparse
 import math
@@ -21,17 +21,19 @@ _BATCH = 16
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("find", help="find photos by a sentence")
+    parser = subparsers.add_parser("find", help="find the photos that best match a sentence")
     parser.add_argument("sentence", metavar="SENTENCE", help='such as "a dog on a beach"')
-    parser.add_argument("photos", metavar="FOLDER", help="a folder or a zip of photos")
-    parser.add_argument("--model", help="a bundle's name or folder")
-    parser.add_argument("--count", type=int, default=10, metavar="N", help="photos to show")
-    parser.add_argument("--json", action="store_true", help="one JSON object a photo")
+    parser.add_argument("photos", metavar="FOLDER", help="a folder or zip file of photos")
+    parser.add_argument("--model", help="name or folder of a model")
+    parser.add_argument(
+        "--count", type=int, default=10, metavar="N", help="number of photos to show"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the photos that fit best, each with how many times likelier it makes a word."""
+    """Print the best matches, each with the factor by which it raises a word's probability."""
     from captioning.batch import open_album
     from captioning.bundle import default_model, read_bundle
 
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     vocabulary = read_bundle(model).vocabulary
     words = tokenize(arguments.sentence)
     unknown = [word for word in words if word not in vocabulary]
-    if len(unknown) == len(words):  # told before Keras is imported
+    if len(unknown) == len(words):  # report it before importing Keras
         raise QueryError(f"The model {model} knows no word of {arguments.sentence!r}.")
     if unknown:
         print(f"The model does not know: {', '.join(unknown)}.", file=sys.stderr)
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _encode(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
-    """Encode the photos that can be read and report the others."""
+    """Encode the readable photos and report the others."""
     import numpy as np
 
     from captioning.images import read_image

@@ -1,4 +1,4 @@
-"""`models`: list the bundles at hand; publish a run's, rename it, take it back."""
+"""`models`: list the available models; publish, rename or unpublish the model of a run."""
 
 import argparse
 import getpass
@@ -12,28 +12,32 @@ __all__ = ["add_to"]
 
 
 def add_to(subparsers: Any) -> None:
-    """Declare the command and its parts; without one it lists the models."""
-    parser = subparsers.add_parser("models", help="list the models at hand, publish a run's")
-    parser.add_argument("--json", action="store_true", help="one JSON object a model")
+    """Declare the command and its subcommands; without one it lists the models."""
+    parser = subparsers.add_parser(
+        "models", help="list the available models, or publish the model of a run"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per model")
     parser.set_defaults(run=run)
     parts = parser.add_subparsers(metavar="PART")
-    publishing = parts.add_parser("publish", help="offer the model of a run to everybody")
-    publishing.add_argument("training_run", metavar="RUN", help="the run's name")
-    publishing.add_argument("model", metavar="NAME", help="what to call the model")
-    publishing.add_argument("--by", default=_user(), metavar="WHO", help="who publishes it")
-    publishing.add_argument("--replace", action="store_true", help="replace one of that name")
+    publishing = parts.add_parser("publish", help="make the model of a run available to everyone")
+    publishing.add_argument("training_run", metavar="RUN", help="name of the run")
+    publishing.add_argument("model", metavar="NAME", help="name for the model")
+    publishing.add_argument("--by", default=_user(), metavar="WHO", help="name of the publisher")
+    publishing.add_argument(
+        "--replace", action="store_true", help="replace a model with the same name"
+    )
     publishing.set_defaults(run=run_publish)
-    renaming = parts.add_parser("rename", help="give a published model another name")
+    renaming = parts.add_parser("rename", help="rename a published model")
     renaming.add_argument("model", metavar="NAME")
     renaming.add_argument("new_name", metavar="NEW_NAME")
     renaming.set_defaults(run=run_rename)
-    taking_back = parts.add_parser("unpublish", help="take a published model back")
+    taking_back = parts.add_parser("unpublish", help="withdraw a published model")
     taking_back.add_argument("model", metavar="NAME")
     taking_back.set_defaults(run=run_unpublish)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each model's name, what it is made of, and its best known score."""
+    """Print each model's name, encoder, decoder and best known score."""
     for bundle in find_bundles():
         if arguments.json:
             print_json(_facts(bundle))
@@ -68,7 +72,7 @@ def run_rename(arguments: argparse.Namespace) -> int:
 
 
 def run_unpublish(arguments: argparse.Namespace) -> int:
-    """Take a published model back."""
+    """Withdraw a published model."""
     unpublish_bundle(arguments.model)
     print(f"{arguments.model} is no longer published")
     return 0
@@ -89,7 +93,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
 
 
 def _user() -> str:
-    """Return the name of whoever is logged in; in some containers nobody is."""
+    """Return the name of the current user; some containers have none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

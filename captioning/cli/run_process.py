@@ -1,4 +1,4 @@
-"""The process of a run that the app or a search has made: `train --run DIR`."""
+"""`train --run DIR`: the process of a run that the app or a hyperparameter search created."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ Show = Callable[[dict[str, Any]], None]
 
 
 def run_as_process(folder: Path, show: Show) -> NoReturn:
-    """Train what a run's folder says, start the next run of its search, and leave.
+    """Train as a run's folder says, start the next run of its search, and exit.
 
     Args:
         folder: of the run.
@@ -26,14 +26,14 @@ def run_as_process(folder: Path, show: Show) -> NoReturn:
     """
     status = execute(folder, partial(_train, show=show))
     go_on(folder)
-    # The next run may have begun: leave at once instead of taking TensorFlow apart.
+    # The next run may have started: exit at once instead of shutting TensorFlow down.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 def _train(run: Run, execution: Execution, *, show: Show) -> bool:
-    """Train what a run's folder says; returns whether it came to its end."""
+    """Train as a run's folder says; return whether training finished."""
     execution.doing("reading the data set")
     dataset = dataset_for(run.config, None)
     execution.doing("starting TensorFlow")

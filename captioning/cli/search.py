@@ -1,4 +1,4 @@
-"""`tune CONFIG --fields ...`: look for good settings by short runs, scored on dev."""
+"""`tune CONFIG --fields ...`: search for good hyperparameters with short runs, scored on dev."""
 
 import argparse
 import sys
@@ -21,9 +21,9 @@ def add_to(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "tune",
         aliases=["search"],
-        help="look for good hyperparameters",
-        description="Try settings in short runs, one after the other, each proposed from those "
-        "before. The search goes on by itself if this command is killed; Ctrl-C stops both.",
+        help="search for good hyperparameters",
+        description="Try settings in short runs, one at a time; each one learns from earlier ones. "
+        "The search continues if this command is killed; Ctrl-C stops both.",
     )
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="one of configs/*.json")
     parser.add_argument(
@@ -33,22 +33,22 @@ def add_to(subparsers: Any) -> None:
         metavar="FIELD",
         help="what to vary: learning_rate=1e-4:1e-2:log dropout=0.1:0.6 decoder.kind=merge,inject",
     )
-    parser.add_argument("--trials", type=int, metavar="N", help="runs to try; 8 by default")
-    parser.add_argument("--epochs", type=int, metavar="N", help="of a trial; 2 by default")
-    parser.add_argument("--limit-images", type=int, metavar="N", help="training photos of a trial")
-    parser.add_argument("--score", choices=tuple(SCORES), help="what to look for more of, on dev")
-    parser.add_argument("--seed", type=int, help="fixes what is proposed")
-    parser.add_argument("--no-pruning", action="store_true", help="give no trial up early")
+    parser.add_argument("--trials", type=int, metavar="N", help="number of trials; 8 by default")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs per trial; 2 by default")
+    parser.add_argument("--limit-images", type=int, metavar="N", help="training photos per trial")
+    parser.add_argument("--score", choices=tuple(SCORES), help="score on dev to maximise")
+    parser.add_argument("--seed", type=int, help="random seed of the proposals")
+    parser.add_argument("--no-pruning", action="store_true", help="do not stop weak trials early")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
-    parser.add_argument("--resume", metavar="ID", help="go on with a search that was stopped")
-    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--resume", metavar="ID", help="continue a stopped search")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, and report the best settings."""
+    """Run the search and report the best settings."""
     studies = Studies()
     name = arguments.resume or studies.create(_study_config(arguments)).id
     study = studies.start(name)
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         study = _follow(studies, study)
     except KeyboardInterrupt:
         studies.stop(name)
-        hint = f"Stopped. Go on with: python -m captioning tune --resume {name}"
+        hint = f"Stopped. Continue with: python -m captioning tune --resume {name}"
         print(hint, file=sys.stderr)
         return 130
     if study.status.state != "finished":
@@ -84,7 +84,7 @@ def _study_config(arguments: argparse.Namespace) -> StudyConfig:
 
 
 def _follow(studies: Studies, study: Study) -> Study:
-    """Show each trial as it ends, and how the present one goes, until the study ends."""
+    """Print each trial when it ends and show the current one, until the search ends."""
     told = study.done
     while True:
         studies.reconcile()
@@ -120,7 +120,7 @@ def _short(value: Any) -> str:
 def _report(study: Study, *, as_json: bool) -> None:
     best = study.best
     if best is None:
-        raise RunError(f"No trial of the search {study.id} came to its end.")
+        raise RunError(f"No trial of the search {study.id} finished.")
     if as_json:
         values = {"score": round(best.score or 0.0, 2), "of": study.config.score, "split": "dev"}
         found = {"search": study.id, "trials": study.done, "best": best.number, **values}

@@ -1,4 +1,4 @@
-"""What commands share on a terminal: a progress line, and quiet imports."""
+"""Terminal output shared by the commands: a progress line, JSON, quiet imports."""
 
 import argparse
 import contextlib
@@ -12,21 +12,21 @@ __all__ = ["add_encoding", "clock", "print_json", "progress_line", "quietly"]
 
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:
-    """Declare `--encoding`, that of the caption files of a data set."""
+    """Declare `--encoding`, the encoding of a data set's caption files."""
     parser.add_argument(
         "--encoding",
         metavar="NAME",
-        help="encoding of the caption files, such as gb18030; found out if not given",
+        help="encoding of the caption files, such as gb18030; detected by default",
     )
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value on a line of its own."""
+    """Print one JSON value on one line."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
 def progress_line(text: str, *, done: bool = False) -> None:
-    """Show progress on stderr: in place on a terminal, and only its end in a log file."""
+    """Show progress on stderr: in place on a terminal, only the last line in a log file."""
     if sys.stderr.isatty():
         print(f"\r{text:<78}", end="\n" if done else "", file=sys.stderr, flush=True)
     elif done:
@@ -34,7 +34,7 @@ def progress_line(text: str, *, done: bool = False) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Write a duration for a person.
+    """Format a duration as minutes and seconds, with hours if needed.
 
     >>> clock(75), clock(3700)
     ('1:15', '1:01:40')
@@ -46,10 +46,9 @@ def clock(seconds: float) -> str:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Silence stderr, also for native code, while TensorFlow is imported.
+    """Silence stderr, including native code, while TensorFlow is imported.
 
-    It reports its CPU features there before any setting of ours can stop it.  Errors are not lost:
-    they are raised.
+    TensorFlow prints its CPU features before any setting can stop it.  Errors are still raised.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""`train --config FILE`: train a model and leave it as a bundle."""
+"""`train --config FILE`: train a model and write it as a bundle."""
 
 import argparse
 import shlex
@@ -23,14 +23,17 @@ def add_to(subparsers: Any) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", metavar="FILE", help="one of configs/*.json")
     source.add_argument(
-        "--run", dest="run_folder", metavar="DIR", help="be the process of a run the app made"
+        "--run",
+        dest="run_folder",
+        metavar="DIR",
+        help="run the training that the app prepared in this folder",
     )
     parser.add_argument(
         "--data",
         metavar="DIR",
         action="append",
         default=[],
-        help="the data set's folder; further ones when given again",
+        help="folder of the data set; may be repeated to add more",
     )
     add_encoding(parser)
     parser.add_argument(
@@ -39,26 +42,28 @@ def add_to(subparsers: Any) -> None:
         dest="set",
         default=[],
         const="allow_missing=true",
-        help="train although many photos are missing",
+        help="train even if many photos are missing",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
-    parser.add_argument("--out", metavar="DIR", help="the bundle's folder")
+    parser.add_argument("--out", metavar="DIR", help="folder of the bundle")
     parser.add_argument(
-        "--checkpoints", metavar="DIR", help="keep checkpoints here; a run found here goes on"
+        "--checkpoints",
+        metavar="DIR",
+        help="folder for checkpoints; an unfinished run there is resumed",
     )
-    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and report the dev scores of the epoch that was kept."""
+    """Train a model and report the dev scores of its best epoch."""
     if arguments.run_folder:
         run_as_process(Path(arguments.run_folder), show_event)
     config = read_training_config(arguments.config).with_settings(arguments.set)
     folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
-    check_bundle_folder(folder)  # before hours of training, not after
+    check_bundle_folder(folder)  # fail before hours of training, not after
     dataset = dataset_for(config, arguments.data[0] if arguments.data else None, arguments.encoding)
     extra = [load(folder, arguments.encoding) for folder in arguments.data[1:]]
     extra = extra or further_datasets(config)
@@ -73,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         command=_command(arguments),
         on_event=show_event,
     )
-    if bundle is None:  # only a caller that can stop a run sees this
+    if bundle is None:  # happens only when a caller stops the run
         return 1
     facts = (bundle.metrics or {})["training"]
     best = bundle.history()[facts["best_epoch"] - 1]
@@ -91,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    # The command stands in the model's card, which should not tell where somebody's files lie.
+    # The command goes into the model card, which should not reveal private paths.
     config = Path(arguments.config)
     written = f"{config.parent.name}/{config.name}" if config.is_absolute() else arguments.config
     words = ["python", "-m", "captioning", "train", "--config", written]
@@ -104,7 +109,7 @@ def _command(arguments: argparse.Namespace) -> str:
 
 
 def show_event(event: dict[str, Any]) -> None:
-    """Print what training reports."""
+    """Print a training event."""
     where = f"epoch {event.get('epoch')} of {event.get('epochs')}"
     match event["event"]:
         case "data":
@@ -122,6 +127,6 @@ def show_event(event: dict[str, Any]) -> None:
             where = f"epoch {event['epoch']} of {event['epochs']}"
             progress_line(f"{where}: {figures}, {format_headline(event)}", done=True)
         case "resume":
-            progress_line(f"going on at {where}, step {event['step']}", done=True)
+            progress_line(f"resuming at {where}, step {event['step']}", done=True)
         case "damaged":
-            progress_line(f"{event['checkpoint']} is damaged and was passed over", done=True)
+            progress_line(f"{event['checkpoint']} is damaged and was skipped", done=True)

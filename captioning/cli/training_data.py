@@ -20,12 +20,12 @@ __all__ = ["dataset_for", "further_datasets"]
 def dataset_for(
     config: TrainingConfig | DistillationConfig, folder: str | None, encoding: str | None = None
 ) -> CaptionDataset:
-    """Load the data set a run is for; `shapes` is drawn when it is not there yet.
+    """Load the data set of a run; `shapes` is drawn if it does not exist yet.
 
     Args:
-        config: its settings.
+        config: the settings of the run.
         folder: the data set's folder; None to find it by `config.data`.
-        encoding: that of the caption files in `folder`; None to find it out.
+        encoding: of the caption files in `folder`; None to detect it.
 
     Raises:
         ConfigError: the configuration needs a data set and no folder was named.
@@ -37,7 +37,7 @@ def dataset_for(
         place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
         try:
             return load(place)
-        except DatasetError:  # not there, or left half drawn
+        except DatasetError:  # it does not exist, or is only half drawn
             return generate_shapes(place, count=config.shapes_count, seed=config.seed)
     named = any(dataset.name == config.data for dataset in available_datasets())
     if named or (data_folder() / config.data).is_dir():
@@ -49,6 +49,6 @@ def further_datasets(config: TrainingConfig) -> list[CaptionDataset]:
     """Load the data sets that `config.extra_data` names: folders, or names below the data folder.
 
     Raises:
-        DatasetError: one is not a data set.
+        DatasetError: one of them is not a data set.
     """
     return [load(name) if Path(name).is_dir() else load_named(name) for name in config.extra_data]

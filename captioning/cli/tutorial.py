@@ -1,4 +1,4 @@
-"""`tutorial write MODEL --out DIR` and `tutorial read DESCRIPTIONS FEATURES`."""
+"""`tutorial`: write a model as the files of well-known tutorials, or read such files."""
 
 import argparse
 from pathlib import Path
@@ -12,28 +12,36 @@ __all__ = ["add_to"]
 
 
 def add_to(subparsers: Any) -> None:
-    """Declare the command and its parts."""
-    parser = subparsers.add_parser("tutorial", help="write or read the files of the tutorials")
+    """Declare the command and its subcommands."""
+    parser = subparsers.add_parser(
+        "tutorial", help="write or read the files that captioning tutorials use"
+    )
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
-    writing = parts.add_parser("write", help="a model as the files that the tutorials end with")
-    writing.add_argument("model", metavar="MODEL", help="a bundle's name or folder")
+    writing = parts.add_parser(
+        "write", help="write a model as the files that the tutorials produce"
+    )
+    writing.add_argument("model", metavar="MODEL", help="name or folder of a model")
     writing.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to")
-    writing.add_argument("--data", metavar="DIR", help="also its descriptions.txt and features.p")
+    writing.add_argument(
+        "--data", metavar="DIR", help="also write descriptions.txt and features.p of this data set"
+    )
     add_encoding(writing)
     writing.add_argument("--split", default="train", choices=("train", "dev", "test"))
-    writing.add_argument("--photos", type=int, metavar="N", help="of the split's first N photos")
+    writing.add_argument(
+        "--photos", type=int, metavar="N", help="only for the first N photos of the split"
+    )
     writing.set_defaults(run=run_write)
-    reading = parts.add_parser("read", help="look through a class's captions and features")
+    reading = parts.add_parser("read", help="check the captions and features of a class")
     reading.add_argument("descriptions", type=Path, metavar="DESCRIPTIONS", help="descriptions.txt")
     reading.add_argument(
         "features", type=Path, metavar="FEATURES", help="features.npz or features.p"
     )
-    reading.add_argument("--name", help="make a data set of this name of them, to train on")
+    reading.add_argument("--name", help="save them as a data set with this name, to train on")
     reading.set_defaults(run=run_read)
 
 
 def run_write(arguments: argparse.Namespace) -> int:
-    """Write the files and name them."""
+    """Write the files and print their names."""
     dataset = load(arguments.data, arguments.encoding) if arguments.data else None
     with quietly():
         from captioning.captioner import Captioner
@@ -52,7 +60,7 @@ def run_write(arguments: argparse.Namespace) -> int:
 
 
 def run_read(arguments: argparse.Namespace) -> int:
-    """Say what is in the files, and make a data set of them if asked to."""
+    """Report what the files contain, and save them as a data set if `--name` is given."""
     files = read_class_files(arguments.descriptions, arguments.features)
     captions = sum(map(len, files.captions.values()))
     print(f"{len(files.features):,} photos with {captions:,} captions of {files.words:,} words")

@@ -116,7 +116,7 @@ def test_progress_is_told_after_each_batch(shapes, encoder, tmp_path):
 
 def test_an_extraction_that_was_stopped_goes_on_where_it_stopped(shapes, tmp_path):
     first, second, told = SimpleEncoder(), SimpleEncoder(), []
-    with pytest.raises(FeaturesError, match="stopped.*go on"):
+    with pytest.raises(FeaturesError, match="stopped.*resume"):
         extract_features(first, shapes, tmp_path / "store", should_stop=lambda: True)
     assert len(first.encoded) == 16
     with pytest.raises(FeaturesError, match="unfinished.*16 of 40"):

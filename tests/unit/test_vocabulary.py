@@ -108,7 +108,7 @@ def test_a_vocabulary_comes_back_from_its_file(vocabulary, tmp_path):
         ({"format_version": 1, "words": [*SPECIAL, 3]}, "list of words"),
         ({"format_version": 1, "words": ["a", "b"]}, "begin with"),
         ({"format_version": 1, "words": []}, "begin with"),
-        ({"format_version": 1, "words": [*SPECIAL, "a", "b", "a"]}, "'a' stands twice"),
+        ({"format_version": 1, "words": [*SPECIAL, "a", "b", "a"]}, "'a' occurs twice"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, content, told):
