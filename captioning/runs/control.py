@@ -1,35 +1,32 @@
 """Starting, pausing, stopping, queueing and deleting runs, from any process."""
 
-import re
-import shutil
+import dataclasses
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from captioning.bundle import Bundle, publish_bundle
 from captioning.config import TrainingConfig
-from captioning.errors import CaptioningError, RunError, StorageError
-from captioning.paths import data_folder
+from captioning.errors import RunError, StorageError
 from captioning.processes import start_detached
 from captioning.regular_files import flush_to_disk
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
 from captioning.runs.slot import Slot
-from captioning.storage import lock, read_json, replacing_folder, write_json, write_text
+from captioning.runs.store import FolderStore
+from captioning.storage import read_json, write_json, write_text
 
 __all__ = ["Runs"]
 
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
 """Becomes the process of the run whose folder is added to it."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
-class Runs:
+class Runs(FolderStore[Run]):
     """The runs of one data folder; one of them at a time has a process, others wait.
 
     Any number of these objects, in any number of processes, may be used at once.
@@ -38,42 +35,12 @@ class Runs:
         data: the data folder; by default `$CAPTIONING_DATA`.
     """
 
+    record = Run
+    folder_name = "runs"
+
     def __init__(self, data: Path | None = None) -> None:
-        self.data = (data or data_folder()).absolute()
-        self.folder = self.data / "runs"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(data)
         self.slot_path = self.folder / ".slot"
-
-    def all(self) -> list[Run]:
-        """Return all runs whose settings can be read, the newest first; see `damaged`."""
-        return self._read_all()[0]
-
-    def damaged(self) -> dict[str, str]:
-        """Return the names of the runs that `all` leaves out, and what is wrong with each."""
-        return self._read_all()[1]
-
-    def _read_all(self) -> tuple[list[Run], dict[str, str]]:
-        found: list[Run] = []
-        damaged: dict[str, str] = {}
-        for path in sorted(self.folder.glob("[!.]*/config.json")):
-            try:
-                run = Run.read(path.parent)
-                _ = run.config  # read once and kept with the run
-                found.append(run)
-            except CaptioningError as error:
-                damaged[path.parent.name] = str(error)
-        found.sort(key=lambda run: (run.status.created, run.id), reverse=True)
-        return found, damaged
-
-    def get(self, name: str) -> Run:
-        """Return the run called `name`.
-
-        Raises:
-            RunError: there is none.
-        """
-        if not _NAME.fullmatch(name):
-            raise RunError(f"{name!r} is no name of a run.")
-        return Run.read(self.folder / name)
 
     def create(
         self,
@@ -92,21 +59,11 @@ class Runs:
         Raises:
             RunError: its folder cannot be written.
         """
-        now = time.time()
-        slug = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40] or "run"
-        stem = f"{slug}-{time.strftime('%d%b-%H%M', time.localtime(now)).lower()}"
-        try:
-            with self._lock():
-                folder = self._unused(stem)
-                with replacing_folder(folder, durable=True) as part:
-                    write_json(part / "config.json", config.to_dict())
-                    write_text(part / "note.txt", note)
-                    if origin is not None:
-                        write_json(part / "origin.json", dict(origin))
-                    Run(part, Status()).write_status(Status(epochs=config.epochs, created=now))
-        except OSError as error:
-            raise RunError(f"The run cannot be written to {self.folder}: {error}.") from error
-        return Run.read(folder)
+        status = Status(epochs=config.epochs, created=time.time())
+        files: dict[str, Any] = {"config.json": config.to_dict(), "note.txt": note}
+        if origin is not None:
+            files["origin.json"] = dict(origin)
+        return self._create(config.name, {**files, "status.json": dataclasses.asdict(status)})
 
     def clone(self, name: str, changes: Mapping[str, Any] | None = None) -> Run:
         """Make a new run with the settings of another, some of them changed.
@@ -169,21 +126,6 @@ class Runs:
         """
         with self._lock():
             self._ask(self.get(name), "")
-
-    def delete(self, name: str) -> None:
-        """Delete a run with all it has left.
-
-        Raises:
-            RunError: it has a process; stop it first.
-        """
-        with self._lock():
-            self._mark_dead()
-            run = self.get(name)
-            if run.live:
-                raise RunError(f"The run {run.id} is {run.status.state}; stop it first.")
-            hidden = run.folder.with_name(f".{run.id}.deleted")
-            run.folder.rename(hidden)
-        shutil.rmtree(hidden, ignore_errors=True)
 
     def note(self, name: str, text: str) -> None:
         """Keep what people write about a run."""
@@ -261,14 +203,11 @@ class Runs:
         options = {"run": run.id, "by": by, "models": self.data / "models"}
         return publish_bundle(run.bundle_folder, model, replace=replace, **options)  # type: ignore[arg-type]
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        with lock(self.folder / ".lock"):
-            yield
-
-    def _unused(self, stem: str) -> Path:
-        names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
-        return next(self.folder / name for name in names if not (self.folder / name).exists())
+    def _prepare_deletion(self, name: str) -> None:
+        self._mark_dead()
+        run = self.get(name)
+        if run.live:
+            raise RunError(f"The run {run.id} is {run.status.state}; stop it first.")
 
     def _ask(self, run: Run, request: str) -> None:
         if Slot.holder(self.slot_path) != run.id:

@@ -1,4 +1,4 @@
-"""A run as its folder tells it: settings, status, notes."""
+"""A training run: its settings, status and notes, read from its folder."""
 
 import dataclasses
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from captioning.config import TrainingConfig, read_training_config
-from captioning.errors import ConfigError, RunError, StorageError
+from captioning.errors import ConfigError, StorageError
+from captioning.runs.store import Record
 from captioning.storage import read_json, write_json
 
 __all__ = [
@@ -95,7 +96,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Record):
     """One run, as its folder was when it was read.
 
     Attributes:
@@ -104,25 +105,14 @@ class Run:
         note: what people wrote about it.
     """
 
-    folder: Path
+    kind = "run"
+
     status: Status
     note: str = ""
 
     @classmethod
-    def read(cls, folder: Path) -> "Run":
-        """Read a run's folder.
-
-        Raises:
-            RunError: there is no run in it.
-        """
-        if not (folder / "config.json").exists():
-            raise RunError(f"There is no run called '{folder.name}'.")
+    def _read(cls, folder: Path) -> "Run":
         return cls(folder, _read_status(folder / "status.json"), _read(folder / "note.txt"))
-
-    @property
-    def id(self) -> str:
-        """Its name among the runs."""
-        return self.folder.name
 
     @property
     def live(self) -> bool:

@@ -1,17 +1,13 @@
 """Making, starting, stopping and deleting studies, and taking their next steps."""
 
-import re
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from captioning.errors import CaptioningError, ConfigError, RunError
-from captioning.paths import data_folder
 from captioning.runs import STARTABLE, Run, Runs, read_curves
-from captioning.storage import lock, replacing_folder, write_json
+from captioning.runs.store import FolderStore
 from captioning.tuning.proposals import propose
 from captioning.tuning.record import Study, Trial
 from captioning.tuning.settings import SCORES, StudyConfig
@@ -24,51 +20,20 @@ MOST_RESTARTS = 3
 MOST_FAILURES = 3
 """A study whose first trials all fail has settings that cannot work."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-
-class Studies:
+class Studies(FolderStore[Study]):
     """The studies of one data folder.  Any number of processes may use them at once.
 
     Args:
         data: the data folder; by default `$CAPTIONING_DATA`.
     """
 
+    record = Study
+    folder_name = "studies"
+
     def __init__(self, data: Path | None = None) -> None:
-        self.data = (data or data_folder()).absolute()
+        super().__init__(data)
         self.runs = Runs(self.data)
-        self.folder = self.data / "studies"
-
-    def all(self) -> list[Study]:
-        """Return all studies whose settings can be read, the newest first; see `damaged`."""
-        return self._read_all()[0]
-
-    def damaged(self) -> dict[str, str]:
-        """Return the names of the studies that `all` leaves out, and what is wrong with each."""
-        return self._read_all()[1]
-
-    def _read_all(self) -> tuple[list[Study], dict[str, str]]:
-        found: list[Study] = []
-        damaged: dict[str, str] = {}
-        for path in sorted(self.folder.glob("[!.]*/config.json")):
-            try:
-                study = Study.read(path.parent)
-                _ = study.config  # read once and kept with the study
-                found.append(study)
-            except CaptioningError as error:
-                damaged[path.parent.name] = str(error)
-        found.sort(key=lambda study: (study.status.created, study.id), reverse=True)
-        return found, damaged
-
-    def get(self, name: str) -> Study:
-        """Return the study called `name`.
-
-        Raises:
-            RunError: there is none.
-        """
-        if not _NAME.fullmatch(name):
-            raise RunError(f"{name!r} is no name of a search.")
-        return Study.read(self.folder / name)
 
     def create(self, config: StudyConfig) -> Study:
         """Make a study that can be started.
@@ -76,20 +41,9 @@ class Studies:
         Raises:
             RunError: its folder cannot be written.
         """
-        now = time.time()
-        slug = re.sub(r"[^a-z0-9]+", "-", config.base.name.lower()).strip("-")[:40] or "search"
-        stem = f"{slug}-search-{time.strftime('%d%b-%H%M', time.localtime(now)).lower()}"
-        try:
-            with self._lock():
-                names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
-                folder = next(self.folder / n for n in names if not (self.folder / n).exists())
-                status = {"state": "stopped", "message": "Not begun yet.", "created": now}
-                with replacing_folder(folder, durable=True) as part:
-                    write_json(part / "config.json", config.to_dict())
-                    write_json(part / "status.json", status)
-        except OSError as error:
-            raise RunError(f"The search cannot be written to {self.folder}: {error}.") from error
-        return Study.read(folder)
+        status = {"state": "stopped", "message": "Not begun yet.", "created": time.time()}
+        files = {"config.json": config.to_dict(), "status.json": status}
+        return self._create(config.base.name, files, suffix="-search")
 
     def start(self, name: str) -> Study:
         """Begin a study, or go on with one that was stopped or has failed.
@@ -128,23 +82,6 @@ class Studies:
                     with suppress(RunError):  # it has just ended by itself
                         self.runs.stop(run.id)
         return self.get(name)
-
-    def delete(self, name: str) -> None:
-        """Delete a study with the runs of its trials.
-
-        Raises:
-            RunError: it is under way, or one of its runs still is; stop it first.
-        """
-        with self._lock():
-            study = self.get(name)
-            if study.status.state == "running":
-                raise RunError(f"The search {name} is under way; stop it first.")
-            for run in self.runs.all():
-                if run.origin.get("study") == name:
-                    self.runs.delete(run.id)
-            hidden = study.folder.with_name(f".{study.id}.deleted")
-            study.folder.rename(hidden)
-        shutil.rmtree(hidden, ignore_errors=True)
 
     def make_run(self, name: str) -> Run:
         """Make a run with the best settings found, ready to start, as long as the base says.
@@ -263,11 +200,13 @@ class Studies:
         failed = all(trial.state == "failed" for trial in study.trials)
         return len(study.trials) == MOST_FAILURES and failed
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with lock(self.folder / ".lock"):
-            yield
+    def _prepare_deletion(self, name: str) -> None:
+        """Refuse to delete a search that is under way; delete the runs of its trials."""
+        if self.get(name).status.state == "running":
+            raise RunError(f"The search {name} is under way; stop it first.")
+        for run in self.runs.all():
+            if run.origin.get("study") == name:
+                self.runs.delete(run.id)
 
 
 def _outcome(study: Study, run: Run, state: str) -> dict[str, Any]:

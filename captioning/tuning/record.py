@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from captioning.errors import ConfigError, RunError, StorageError
+from captioning.errors import ConfigError, StorageError
 from captioning.runs.record import LATEST, fits
+from captioning.runs.store import Record
 from captioning.storage import append_json_line, read_json, read_json_lines, write_json
 from captioning.tuning.settings import StudyConfig
 
@@ -85,7 +86,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Record):
     """One study, as its folder was when it was read.
 
     Attributes:
@@ -94,25 +95,14 @@ class Study:
         trials: those made so far, in their order.
     """
 
-    folder: Path
+    kind = "search"
+
     status: StudyStatus
     trials: tuple[Trial, ...]
 
     @classmethod
-    def read(cls, folder: Path) -> "Study":
-        """Read a study's folder.
-
-        Raises:
-            RunError: there is no study in it.
-        """
-        if not (folder / "config.json").exists():
-            raise RunError(f"There is no search called '{folder.name}'.")
+    def _read(cls, folder: Path) -> "Study":
         return cls(folder, _read_status(folder), _read_trials(folder))
-
-    @property
-    def id(self) -> str:
-        """Its name among the studies."""
-        return self.folder.name
 
     @cached_property
     def config(self) -> StudyConfig:

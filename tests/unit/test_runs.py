@@ -259,7 +259,7 @@ def test_a_slot_is_one_process_s_and_names_its_run(tmp_path: Path) -> None:
 
 
 def test_a_second_process_of_a_run_is_refused(runs: Runs) -> None:
-    run = runs.start(make(runs, "slow", epochs=5).id)
+    run = runs.start(make(runs, "slow", epochs=1000).id)
     wait_for(runs, run, "running")
     second = subprocess.run(
         [sys.executable, STANDIN, str(make(runs).folder)], capture_output=True, text=True
