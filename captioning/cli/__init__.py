@@ -16,6 +16,7 @@ from captioning.cli import (
     find,
     models,
     search,
+    serve,
     train,
     tutorial,
 )
@@ -33,6 +34,7 @@ ALL = (
     models,
     tutorial,
     classroom,
+    serve,
 )
 
 __all__ = ["ALL"]

@@ -1,0 +1,134 @@
+"""Who may ask, how much a request may hold, and how many are served at a time."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Admission", "Doorkeeper", "problem"]
+
+
+def problem(
+    status: int, kind: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return an error as JSON.
+
+    Args:
+        status: the HTTP status.
+        kind: a word for programs.
+        message: a sentence for people.
+        headers: further headers of the response.
+    """
+    return JSONResponse({"error": {"type": kind, "message": message}}, status, headers)
+
+
+class Doorkeeper:
+    """An ASGI middleware that refuses requests from other websites and bodies that are too long.
+
+    A web page from elsewhere can send a form to this computer; its `Origin` gives it away.  A name
+    that somebody else controls can lead here (DNS rebinding), so only known names are answered.
+
+    Args:
+        app: what answers the requests that pass; it turns an HTTPException into a response.
+        hosts: the names under which this server is known; none means that this is checked before.
+        origins: other websites that may ask.
+        max_bytes: the longest body.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str], max_bytes: int
+    ) -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in hosts}
+        self._origins = origins
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, its body counted."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._max_bytes:
+                raise HTTPException(413, self._too_long)
+            return message
+
+        await self._app(scope, counted, send)
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        host, origin = headers.get("host", "").lower(), headers.get("origin")
+        if self._hosts and _name_of(host) not in self._hosts:
+            return problem(400, "unknown_host", "This server is not known by that name.")
+        if origin is not None and origin not in self._origins and _netloc_of(origin) != host:
+            return problem(403, "forbidden", "Pages of other websites may not use this server.")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._max_bytes:
+            return problem(413, "content_too_large", self._too_long)
+        return None
+
+    @property
+    def _too_long(self) -> str:
+        return f"The request is longer than the {self._max_bytes / 1e6:.0f} MB accepted."
+
+
+def _name_of(host: str) -> str:
+    """Return a host without its port; empty if it cannot be read."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _netloc_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+class Admission:
+    """Counts the requests being served, all together and by the address they come from.
+
+    Args:
+        most: of all clients.
+        most_per_client: of one address.
+    """
+
+    def __init__(self, *, most: int, most_per_client: int) -> None:
+        self._most = most
+        self._most_per_client = most_per_client
+        self._served: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def admit(self, client: str) -> Iterator[None]:
+        """Count a request as long as the block lasts.
+
+        Raises:
+            HTTPException: 429 if this client has too many already, 503 if all have.
+        """
+        later = {"Retry-After": "1"}
+        if self._served[client] >= self._most_per_client:
+            raise HTTPException(429, "Too many requests at once from this address.", later)
+        if self._served.total() >= self._most:
+            raise HTTPException(503, "The server is busy. Try again in a moment.", later)
+        self._served[client] += 1
+        try:
+            yield
+        finally:
+            self._served[client] -= 1
+            if not self._served[client]:
+                del self._served[client]

@@ -1,0 +1,168 @@
+"""From an uploaded file and its options to a caption."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from starlette.datastructures import UploadFile
+
+from captioning.api.batching import Batcher
+from captioning.bundle import Bundle, default_model, find_bundles
+from captioning.calibration.picture_kind import Kind, kind_of
+from captioning.config import DecodingConfig
+from captioning.errors import BundleError, ConfigError
+from captioning.images import read_image
+
+if TYPE_CHECKING:
+    from captioning.captioner import Caption, Captioner
+
+__all__ = ["Answer", "CaptionService", "Load", "load_once"]
+
+Load = Callable[[Bundle], "Captioner"]
+
+_LOADING = Lock()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A caption and the model that wrote it."""
+
+    caption: "Caption"
+    bundle: Bundle
+
+    def predictions(self) -> list[dict[str, Any]]:
+        """Return the sentences in the form of IBM's Model Asset Exchange, the best first."""
+        best = self.caption
+        found = [(best.text, best.log_prob)]
+        found += [(other.caption, other.log_prob) for other in best.alternatives]
+        return [
+            {"index": str(place), "caption": text, "probability": float(np.exp(log_prob))}
+            for place, (text, log_prob) in enumerate(found)
+        ]
+
+    def to_dict(self, alternatives: int | None = None) -> dict[str, Any]:
+        """Return everything that is known about the caption, as plain data.
+
+        Args:
+            alternatives: how many other sentences to list; None lists all.
+        """
+        content = self.caption.to_dict()
+        for listed in (*content["words"], *content["alternatives"]):
+            listed["probability"] = float(np.exp(listed["log_prob"]))
+        return {
+            **content,
+            "sentence": self.caption.sentence,
+            "doubtful": self.caption.doubtful,
+            "alternatives": content["alternatives"][:alternatives],
+            "model": {"name": self.bundle.name, "version": self.bundle.version},
+        }
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    captioner: "Captioner"
+    pixels: np.ndarray
+    decoding: DecodingConfig
+    kind: Kind | None
+
+
+class CaptionService:
+    """Captions uploaded photos.
+
+    Args:
+        load: returns the model of a bundle, ready to write.
+        model: the name of the bundle that captions when a request names none; by default that of
+            `default_model()`.
+        batch_size: the most photos that are captioned together.
+    """
+
+    def __init__(self, load: Load, *, model: str | None = None, batch_size: int = 16) -> None:
+        self._load = load
+        self._model = model
+        self._batcher = Batcher(batch_size)
+        # Decoding a photo keeps one core busy, so more threads than cores would only take memory.
+        self._readers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="api-photo")
+
+    @property
+    def model(self) -> str:
+        """The name of the bundle that captions when a request names none.
+
+        Raises:
+            BundleError: there is no model at all.
+        """
+        return self._model or default_model()
+
+    def bundle(self, name: str | None = None) -> Bundle:
+        """Find a model by its name; a folder is never looked for.
+
+        Raises:
+            ConfigError: no model has that name.
+            BundleError: there is no model at all.
+        """
+        bundles = {bundle.name: bundle for bundle in find_bundles()}
+        chosen = name or self.model
+        if chosen not in bundles:
+            raise ConfigError(f"There is no model {chosen!r}. Known: {', '.join(bundles)}.")
+        return bundles[chosen]
+
+    async def caption(
+        self,
+        photo: UploadFile,
+        *,
+        model: str | None = None,
+        changes: dict[str, Any] | None = None,
+    ) -> Answer:
+        """Write a sentence about a photo, together with those of other requests.
+
+        Args:
+            photo: an open file.
+            model: a bundle's name.
+            changes: settings of `DecodingConfig` that differ from the bundle's.
+
+        Raises:
+            ImageError: the photo cannot be read.
+            ConfigError: an option has a wrong value.
+            BundleError: the model cannot be loaded.
+            WeightsError: its encoder's weights are missing.
+        """
+        bundle = self.bundle(model)
+        decoding = bundle.decoding.replace(**changes or {})
+        reading = self._readers.submit(self._prepare, bundle, photo, decoding)
+        ready = await asyncio.wrap_future(reading)
+        written = self._batcher.submit(ready.captioner, ready.pixels, ready.decoding)
+        caption = await asyncio.wrap_future(written)
+        return Answer(replace(caption, kind=ready.kind), bundle)
+
+    def _prepare(self, bundle: Bundle, photo: UploadFile, decoding: DecodingConfig) -> _Prepared:
+        picture = read_image(photo.file, name=photo.filename)
+        captioner = self._load(bundle)
+        kind = kind_of(picture) if bundle.learned_from_photos else None
+        return _Prepared(captioner, captioner.encoder.pixels(picture), decoding, kind)
+
+
+def load_once(bundle: Bundle) -> "Captioner":
+    """Load a model, or return the one that was loaded of the same files before.
+
+    Raises:
+        BundleError: it is damaged.
+        WeightsError: its encoder's weights are missing.
+    """
+    try:
+        changed = os.stat(bundle.folder / "config.json").st_mtime_ns
+    except OSError as error:
+        raise BundleError(f"The model {bundle.name} was removed.") from error
+    with _LOADING:  # many requests may come before the first model is there
+        return _loaded(str(bundle.folder), changed)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: str, changed: int) -> "Captioner":
+    from captioning.captioner import Captioner
+
+    return Captioner.load(folder)
