@@ -237,10 +237,11 @@ def test_averaged_weights_are_the_running_mean_and_leave_no_trace(rows):
     model = TeacherForcing(make_decoder(), None, label_smoothing=0.0)
     compile_for_training(model, CONFIG.replace(warmup_steps=0, ema_momentum=0.7), steps=10)
     batch, mean = make_batch(TRAIN.photos(np.arange(10)), rows), None
-    for _ in range(4):
+    for step in range(30):
         model.learn(batch)
         now = [to_numpy(variable) for variable in model.trainable_variables]
-        mean = now if mean is None else [0.7 * m + 0.3 * n for m, n in zip(mean, now, strict=True)]
+        share = min(0.7, step / (step + 9))  # rises to 0.7 in the first 21 steps
+        mean = [share * m + (1 - share) * n for m, n in zip(mean or now, now, strict=True)]
     with pytest.raises(RuntimeError, match="on purpose"), averaged_weights(model):
         for variable, expected in zip(model.trainable_variables, mean, strict=True):
             np.testing.assert_allclose(to_numpy(variable), expected, atol=1e-5)
@@ -248,6 +249,19 @@ def test_averaged_weights_are_the_running_mean_and_leave_no_trace(rows):
     for variable, expected in zip(model.trainable_variables, now, strict=True):
         np.testing.assert_array_equal(to_numpy(variable), expected)
     model.learn(batch)  # and training goes on
+
+
+def test_averaged_weights_of_a_short_run_are_not_those_it_began_with(rows):
+    keras.utils.set_random_seed(0)
+    model = TeacherForcing(make_decoder(dropout=0.0), None, label_smoothing=0.0)
+    compile_for_training(model, CONFIG.replace(ema_momentum=0.998), steps=60)
+    batch = make_batch(TRAIN.photos(np.arange(10)), rows)
+    before = model.loss_of(batch)
+    for _ in range(60):
+        model.learn(batch)
+    after = model.loss_of(batch)
+    with averaged_weights(model):
+        assert before - model.loss_of(batch) > 0.8 * (before - after)
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
@@ -279,6 +293,7 @@ def test_a_run_shorter_than_its_warm_up_still_learns(warmup, steps):
         model.optimizer.iterations.assign(step)
         rates.append(float(to_numpy(model.optimizer.learning_rate)))
     assert min(rates) > 0  # the first step learns too
+    assert rates.index(max(rates)) <= steps // 4
     assert np.isfinite(rates).all()
 
 
