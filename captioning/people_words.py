@@ -1,0 +1,78 @@
+"""Words for people: "person" instead of "man" where the model is not certain of the gender.
+
+A model chooses between "man" and "woman" by looks, and it copies the habits of its training data
+(Hendricks et al., "Women also Snowboard", ECCV 2018).  Firefox trained its captioner again to
+avoid such words; here they are replaced only where the model itself nearly wrote the other one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+__all__ = ["GENDERED", "certainties", "neutral_words"]
+
+_FEMALE = {"woman": "person", "lady": "person", "female": "person", "girl": "child"}
+_FEMALES = {"women": "people", "ladies": "people", "females": "people", "girls": "children"}
+_MALE = {"man": "person", "guy": "person", "male": "person", "boy": "child"}
+_MALES = {"men": "people", "guys": "people", "males": "people", "boys": "children"}
+
+GENDERED: Mapping[str, str] = _FEMALE | _FEMALES | _MALE | _MALES
+"""Each word that names a person's gender, and the word that does not."""
+
+_PRONOUNS = {
+    "his": "their",
+    "her": "their",
+    "him": "them",
+    "himself": "themselves",
+    "herself": "themselves",
+}
+
+
+def certainties(
+    words: Sequence[str], log_probs: np.ndarray, position: Mapping[str, int]
+) -> list[float | None]:
+    """Return how certain the model is of the gender that each word names.
+
+    Args:
+        words: the caption's words, T of them.
+        log_probs: float `(T, V)` or longer, natural logarithms over the vocabulary at each word.
+        position: each vocabulary word's index in V.
+
+    Returns:
+        For each word, the share of its gender among all gendered words at that place, from 0 to 1;
+        None for a word that names no gender.
+    """
+    female = [position[w] for w in (*_FEMALE, *_FEMALES) if w in position]
+    male = [position[w] for w in (*_MALE, *_MALES) if w in position]
+    found: list[float | None] = []
+    for word, row in zip(words, log_probs, strict=False):
+        if word not in GENDERED:
+            found.append(None)
+            continue
+        likely = np.exp(row)
+        women, men = float(likely[female].sum()), float(likely[male].sum())
+        own = women if word in _FEMALE or word in _FEMALES else men
+        found.append(own / (women + men) if women + men else 0.0)
+    return found
+
+
+def neutral_words(words: Sequence[str], certain: Sequence[float | None], at_least: float) -> str:
+    """Write a caption without the genders that the model is not certain of.
+
+    Pronouns follow if no gendered noun is left: they refer to a person whose gender is not named.
+
+    Args:
+        words: the caption's words.
+        certain: what `certainties` returned for them.
+        at_least: a gendered word stays if its certainty is this high; 0 keeps all of them.
+
+    >>> neutral_words(["a", "man", "rides", "his", "bike"], [None, 0.7, None, None, None], 0.9)
+    'a person rides their bike'
+    """
+    replaced = [
+        GENDERED[word] if sure is not None and sure < at_least else word
+        for word, sure in zip(words, certain, strict=True)
+    ]
+    if replaced != list(words) and not any(word in GENDERED for word in replaced):
+        replaced = [_PRONOUNS.get(word, word) for word in replaced]
+    return " ".join(replaced)
