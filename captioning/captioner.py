@@ -39,6 +39,7 @@ from captioning.inference.loading import (
     open_decoder,
     open_encoder,
 )
+from captioning.people_words import GENDERED, certainties, neutral_words
 from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import sentence, tokenize
@@ -84,6 +85,8 @@ class Caption:
         level: "sure", "fairly sure" or "not sure"; None likewise.
         kind: what the picture looks like, "photo" or one of the other `picture_kind.KINDS`; None
             if only its features are known, or if the model did not learn from photos.
+        neutral: `text` with "person", "people" or "child" where the model is less certain than
+            `decoding.gender_certainty` of a gender; None if nothing is replaced.
     """
 
     text: str
@@ -97,11 +100,12 @@ class Caption:
     familiar: bool | None = None
     level: Level | None = None
     kind: Kind | None = None
+    neutral: str | None = None
 
     @property
     def sentence(self) -> str:
-        """The caption as people write it, with a capital letter and a full stop."""
-        return sentence(self.text)
+        """The caption as people write it: neutral words, a capital letter and a full stop."""
+        return sentence(self.text if self.neutral is None else self.neutral)
 
     @property
     def doubtful(self) -> bool:
@@ -242,9 +246,10 @@ class Captioner:
         picture = to_picture(photo)
         pixels, kind = self.encoder.pixels(picture), self._kind(picture)
         with self.turns.take(on_wait):
-            trace = self._trace(self.encoder.encode(pixels[None]), decoding)
-        caption = self.rank(trace, decoding, seconds=time.perf_counter() - begun)[0]
-        return replace(caption, kind=kind)
+            features = self.encoder.encode(pixels[None])
+            trace = self._trace(features, decoding)
+        captions = self.rank(trace, decoding, seconds=time.perf_counter() - begun)
+        return replace(self.with_neutral_words(captions, features)[0], kind=kind)
 
     def caption_many(
         self,
@@ -314,7 +319,7 @@ class Captioner:
         begun = time.perf_counter()
         trace = self.trace(features, decoding)
         seconds = (time.perf_counter() - begun) / max(len(features), 1)
-        return self.rank(trace, decoding, seconds=seconds)
+        return self.with_neutral_words(self.rank(trace, decoding, seconds=seconds), features)
 
     def look(
         self, dataset: CaptionDataset, photos: Sequence[Photo], *, batch: int = 25
@@ -387,6 +392,20 @@ class Captioner:
         return [
             self._caption(hypotheses, decoding, seconds, judgement)
             for hypotheses, judgement in zip(found, judgements, strict=True)
+        ]
+
+    def with_neutral_words(
+        self, captions: Sequence[Caption], features: np.ndarray
+    ) -> list[Caption]:
+        """Fill in `neutral` where the model is not certain of the gender of a person.
+
+        Args:
+            captions: one a photo; the `gender_certainty` of their `decoding` counts.
+            features: of the same photos, `(B, R, D)` or `(B, D)`.
+        """
+        return [
+            replace(caption, neutral=self._neutral(caption, features[row : row + 1]))
+            for row, caption in enumerate(captions)
         ]
 
     def observe(
@@ -507,6 +526,23 @@ class Captioner:
             )
             for h, strange, unseen in zip(found, strangeness, blind, strict=True)
         ]
+
+    def _neutral(self, caption: Caption, features: np.ndarray) -> str | None:
+        words, decoding = [word.word for word in caption.words], caption.decoding
+        asked = {*tokenize(" ".join(decoding.prefix)), *decoding.required_words}
+        if decoding.gender_certainty == 0 or not (GENDERED.keys() - asked) & set(words):
+            return None
+        vocabulary = self.bundle.vocabulary
+        with self.turns.take():
+            reading = read_sentence(self.decoder, features, [vocabulary.id(w) for w in words])
+        certain = [
+            None if word in asked else share
+            for word, share in zip(
+                words, certainties(words, reading.log_probs[0], vocabulary), strict=True
+            )
+        ]
+        written = neutral_words(words, certain, decoding.gender_certainty)
+        return None if written == caption.text else written
 
     def _text(self, hypothesis: Hypothesis) -> str:
         return self.bundle.vocabulary.decode(hypothesis.ids)

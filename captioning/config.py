@@ -218,6 +218,13 @@ class DecodingConfig(Config):
     no_repeat: int = setting(
         0, "no row of so many words occurs twice; 0 lets any", at_least=0, at_most=10
     )
+    gender_certainty: float = setting(
+        0.9,
+        "write person, people or child where the model is less certain than this of man, woman, "
+        "boy or girl; 0 keeps its words",
+        at_least=0,
+        at_most=1,
+    )
 
     def __post_init__(self) -> None:
         """Check the fields, and that the words that must occur can be searched for."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from captioning.vocabulary import Vocabulary
+
 __all__ = ["GENDERED", "certainties", "neutral_words"]
 
 _FEMALE = {"woman": "person", "lady": "person", "female": "person", "girl": "child"}
@@ -29,21 +31,21 @@ _PRONOUNS = {
 
 
 def certainties(
-    words: Sequence[str], log_probs: np.ndarray, position: Mapping[str, int]
+    words: Sequence[str], log_probs: np.ndarray, vocabulary: Vocabulary
 ) -> list[float | None]:
     """Return how certain the model is of the gender that each word names.
 
     Args:
         words: the caption's words, T of them.
         log_probs: float `(T, V)` or longer, natural logarithms over the vocabulary at each word.
-        position: each vocabulary word's index in V.
+        vocabulary: the V words.
 
     Returns:
         For each word, the share of its gender among all gendered words at that place, from 0 to 1;
         None for a word that names no gender.
     """
-    female = [position[w] for w in (*_FEMALE, *_FEMALES) if w in position]
-    male = [position[w] for w in (*_MALE, *_MALES) if w in position]
+    female = [vocabulary.id(w) for w in (*_FEMALE, *_FEMALES) if w in vocabulary]
+    male = [vocabulary.id(w) for w in (*_MALE, *_MALES) if w in vocabulary]
     found: list[float | None] = []
     for word, row in zip(words, log_probs, strict=False):
         if word not in GENDERED:

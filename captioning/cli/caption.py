@@ -63,6 +63,13 @@ def add_to(subparsers: Any) -> None:
         metavar="P",
         help="sample from the most likely words with total probability P",
     )
+    steering.add_argument(
+        "--gender-certainty",
+        type=float,
+        metavar="P",
+        help="write person, people or child where the model is less certain than P of man, woman, "
+        "boy or girl; 0.9 by default, 0 keeps its words",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -145,6 +152,7 @@ def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> Decodi
         "required_words": arguments.must,
         "banned_words": arguments.without,
         "no_repeat": arguments.no_repeat,
+        "gender_certainty": arguments.gender_certainty,
         "seed": arguments.seed,
         "temperature": arguments.temperature,
         "top_k": arguments.top_k,

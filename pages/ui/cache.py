@@ -128,7 +128,10 @@ def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
     found, spent = trace(bundle, photo, name, decoding)
-    best = captioner(bundle).rank(found, decoding, seconds=spent)[0]
+    model = captioner(bundle)
+    best, *_ = model.with_neutral_words(
+        model.rank(found, decoding, seconds=spent), features(bundle, photo, name)
+    )
     return replace(best, model=bundle.name)  # a run's model lies in a folder called "bundle"
 
 
@@ -146,12 +149,13 @@ def trace(
 ) -> "tuple[Trace, float]":
     """Return a search for sentences about a photo, and what it took in seconds.
 
-    The length penalty only ranks what was found, so another one finds the same search here.
+    The length penalty only ranks what was found, and gender certainty replaces words of it, so
+    others find the same search here.
 
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
-    unranked = decoding.replace(length_penalty=0.0)
+    unranked = decoding.replace(length_penalty=0.0, gender_certainty=0.0)
     key = (*_key(bundle, photo), unranked)
     known = _traces().get(key)
     if known is None:

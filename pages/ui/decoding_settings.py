@@ -9,6 +9,7 @@ __all__ = ["begin_with", "choose_decoding", "forget_beginning", "how_chosen"]
 
 BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
 WIDEST_BEAM = 10
+_GENDER_CERTAINTY = 0.9
 
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
@@ -162,7 +163,16 @@ def _wishes(page: str, bundle: Bundle, *, may_require: bool) -> dict[str, object
             "No three words in a row twice", key=f"{page}.no_repeat", bind="query-params"
         )
         no_repeat = 3 if asked else 0
+    neutral = st.toggle(
+        "Neutral words for people",
+        True,
+        key=f"{page}.neutral",
+        bind="query-params",
+        help="Writes person, people or child where the model is less than "
+        f"{_GENDER_CERTAINTY:.0%} certain of man, woman, boy or girl.",
+    )
     return {
+        "gender_certainty": _GENDER_CERTAINTY if neutral else 0.0,
         "prefix": tuple(_words(begin)),
         "required_words": tuple(_words(must)),
         "banned_words": tuple(_words(without)),

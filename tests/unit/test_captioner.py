@@ -19,6 +19,7 @@ from captioning.config import DecodingConfig
 from captioning.errors import ConfigError, WeightsError
 from captioning.images import read_image
 from captioning.inference.keras_decoder import KerasDecoder
+from captioning.vocabulary import Vocabulary
 
 BEAM = DecodingConfig(beam_width=3)
 
@@ -251,3 +252,26 @@ def test_single_sentences_of_several_lengths_are_read_one_after_another(tiny_cap
     for sentence in sentences:
         found = tiny_captioner.likelihoods(features, [sentence])
         assert found.shape == (1, 1, len(sentence.split()) + 1)
+
+
+def test_uncertain_genders_are_left_out_of_the_sentence_alone(
+    write_tiny_bundle, tiny_bundle, photo, tmp_path
+):
+    swapped = {"red": "man", "green": "woman"}
+    words = [swapped.get(word, word) for word in tiny_bundle.vocabulary.words]
+    write_tiny_bundle(tmp_path / "people", vocabulary=Vocabulary(words))
+    captioner = Captioner.load(tmp_path / "people")
+    doubtful = captioner.caption(photo, BEAM.replace(gender_certainty=1.0))
+    assert "man" in doubtful.text.split()
+    assert doubtful.neutral == doubtful.text.replace("woman", "person").replace("man", "person")
+    assert "person" in doubtful.sentence.lower()
+    assert [doubtful] == [
+        dataclasses.replace(c, seconds=doubtful.seconds, kind=doubtful.kind)
+        for c in captioner.describe(captioner.encode([photo]), doubtful.decoding)
+    ]
+    for kept in (
+        captioner.caption(photo, BEAM.replace(gender_certainty=0.0)),
+        captioner.caption(photo, BEAM.replace(gender_certainty=1.0, prefix=("man woman",))),
+    ):
+        assert kept.neutral is None
+        assert "man" in kept.sentence.lower()

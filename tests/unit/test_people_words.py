@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from captioning.people_words import certainties, neutral_words
+from captioning.vocabulary import SPECIAL, Vocabulary
 
-VOCABULARY = ["a", "man", "woman", "boy", "rides"]
-POSITION = {word: index for index, word in enumerate(VOCABULARY)}
+VOCABULARY = Vocabulary([*SPECIAL, "a", "man", "woman", "boy", "rides"])
 
 
 def log_probs(**shares):
     row = np.full(len(VOCABULARY), 1e-9)
     for word, share in shares.items():
-        row[POSITION[word]] = share
+        row[VOCABULARY.id(word)] = share
     return np.log(row)
 
 
@@ -20,13 +20,13 @@ def test_certainty_is_the_share_among_gendered_words_alone():
     rows = np.stack(
         [log_probs(a=0.9), log_probs(man=0.3, boy=0.3, woman=0.2, rides=0.2), log_probs(rides=1)]
     )
-    found = certainties(["a", "man", "rides"], rows, POSITION)
+    found = certainties(["a", "man", "rides"], rows, VOCABULARY)
     assert found == [None, pytest.approx(0.75, abs=1e-6), None]
 
 
 def test_a_word_whose_opposite_is_unknown_counts_as_certain():
-    position = {"a": 0, "man": 1}
-    assert certainties(["man"], np.log([[0.5, 0.1]]), position) == [1.0]
+    vocabulary = Vocabulary([*SPECIAL, "a", "man"])
+    assert certainties(["man"], np.log([[0.1] * 6]), vocabulary) == [1.0]
 
 
 @pytest.mark.parametrize(
