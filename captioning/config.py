@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from captioning.errors import ConfigError
-from captioning.regular_files import read_regular_file
+from captioning.storage import read_regular_file
 
 __all__ = [
     "Config",

@@ -25,9 +25,8 @@ from captioning.datasets import CaptionDataset, Photo
 from captioning.encoders.registry import encoder_key, resolve
 from captioning.errors import FeaturesError, ImageError
 from captioning.images import read_image
-from captioning.paths import data_folder
 from captioning.prefetch import ahead
-from captioning.storage import write_json
+from captioning.storage import data_folder, write_json
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import PhotoEncoder

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from captioning.errors import ImageError
 from captioning.image_bytes import too_long_to_decode, without_metadata
 from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
-from captioning.regular_files import read_regular_file
+from captioning.storage import read_regular_file
 
 __all__ = [
     "FORMATS",

@@ -4,9 +4,12 @@ Whatever the program writes lies under `data_folder()`.  A file is written next 
 and then moved there, so that a reader, a full disk or a kill never meets half of it.
 """
 
+import contextlib
+import errno
 import json
 import os
 import shutil
+import stat
 import sys
 import threading
 import time
@@ -16,20 +19,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from captioning.errors import StorageError
-from captioning.regular_files import flush_to_disk, read_regular_file
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 __all__ = [
-    "append_json_line",
     "app_file",
+    "append_json_line",
     "data_folder",
+    "flush_to_disk",
     "hold",
     "is_held",
     "lock",
     "read_json",
     "read_json_lines",
+    "read_regular_file",
     "replacing",
     "replacing_folder",
     "shipped_configs",
@@ -283,3 +287,38 @@ def _move(source: Path, target: Path) -> None:
                 raise
             time.sleep(pause)  # on Windows, while another process reads the file
     os.replace(source, target)
+
+
+def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> bytes:
+    """Return the bytes of an ordinary file.
+
+    Raises:
+        OSError: it cannot be read, is no ordinary file (`errno.EINVAL`), or has more than
+            `max_bytes` (`errno.EFBIG`).
+        ValueError: the path has a zero byte in it.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe, a device or the like", str(path))
+        if status.st_size > max_bytes:
+            raise OSError(errno.EFBIG, f"it has more than {max_bytes / 1e6:,.3g} MB", str(path))
+        return file.read(status.st_size)  # not more: a buffer of that size is taken at once
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, has reached the disk.
+
+    A file moved into place may otherwise be empty after a power cut, and the move undone.  Where
+    the system cannot do this, as for a folder on Windows, nothing happens.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import BundleError
-from captioning.regular_files import read_regular_file
+from captioning.storage import read_regular_file
 from captioning.text import join_words, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]

@@ -13,8 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from captioning.datasets import CaptionDataset
-from captioning.paths import data_folder
-from captioning.storage import replacing
+from captioning.storage import data_folder, replacing
 
 __all__ = ["captions_key", "put", "read_arrays", "shelf", "text_array", "texts_of", "write_arrays"]
 

@@ -20,7 +20,7 @@ from captioning.analysis.disk_cache import read_arrays, text_array, texts_of, wr
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError, ImageError
 from captioning.images import read_image
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 
 __all__ = ["Likeness", "Pair", "kept_likeness", "open_likeness"]
 

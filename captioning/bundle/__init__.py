@@ -8,12 +8,7 @@ docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so 
 models at no cost; the arrays are read when a `Captioner` is made.
 """
 
-from captioning.bundle.publishing import (
-    is_reserved,
-    publish_bundle,
-    rename_bundle,
-    unpublish_bundle,
-)
+from captioning.bundle.files import SCORES_BEGIN, SCORES_END, score_table
 from captioning.bundle.reading import (
     Bundle,
     Publication,
@@ -23,11 +18,14 @@ from captioning.bundle.reading import (
     model_folders,
     read_bundle,
 )
-from captioning.bundle.scores import SCORES_BEGIN, SCORES_END, score_table
 from captioning.bundle.writing import (
     add_scores,
     check_bundle_folder,
+    is_reserved,
     keep_calibration,
+    publish_bundle,
+    rename_bundle,
+    unpublish_bundle,
     write_bundle,
     write_encoder,
 )

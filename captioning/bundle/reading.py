@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from captioning.bundle.files import read_arrays, read_json, read_text
-from captioning.bundle.scores import read_metrics
+from captioning.bundle.files import read_arrays, read_json, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
-from captioning.paths import data_folder, shipped_models
-from captioning.regular_files import read_regular_file
+from captioning.storage import data_folder, read_regular_file, shipped_models
 from captioning.vocabulary import Vocabulary
 
 __all__ = [

@@ -6,10 +6,10 @@
 from captioning.calibration.confidence import (
     Calibration,
     Confidence,
+    Familiarity,
     Judgement,
     Level,
     Observation,
 )
-from captioning.calibration.familiarity import Familiarity
 
 __all__ = ["Calibration", "Confidence", "Familiarity", "Judgement", "Level", "Observation"]

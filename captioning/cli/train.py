@@ -12,7 +12,7 @@ from captioning.cli.training_data import dataset_for, further_datasets
 from captioning.config import read_training_config
 from captioning.datasets import load
 from captioning.metrics import format_headline, headline_metrics
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 
 __all__ = ["add_to"]
 

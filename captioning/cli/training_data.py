@@ -11,7 +11,7 @@ from captioning.datasets import (
     load_named,
 )
 from captioning.errors import ConfigError, DatasetError
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 from captioning.training.distillation.settings import DistillationConfig
 
 __all__ = ["dataset_for", "further_datasets"]

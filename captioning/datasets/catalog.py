@@ -14,8 +14,7 @@ from captioning.datasets import descriptions
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.loading import kind_of, load
 from captioning.errors import DatasetError
-from captioning.paths import data_folder
-from captioning.storage import write_json
+from captioning.storage import data_folder, write_json
 
 __all__ = [
     "Available",

@@ -11,7 +11,7 @@ from typing import Any
 from charset_normalizer import from_bytes
 
 from captioning.errors import DatasetError
-from captioning.regular_files import read_regular_file
+from captioning.storage import read_regular_file
 
 __all__ = ["read_json", "read_lines", "read_start", "read_text"]
 

@@ -16,7 +16,6 @@ from captioning.evaluation.baselines import (
     nearest_captions,
     shuffled_captions,
 )
-from captioning.evaluation.photo_scores import PhotoScores, score_photos
 from captioning.evaluation.protocols import MISTAKES, Mistake, MistakenScore, score_wrongly
 from captioning.evaluation.report import captions_csv, evaluation_report
 from captioning.evaluation.resampling import Comparison, Difference, Interval, compare, intervals
@@ -24,12 +23,16 @@ from captioning.evaluation.robustness import ALTERATIONS, Altered, alter_and_cap
 from captioning.evaluation.scoring import (
     PROTOCOL,
     Evaluation,
+    PhotoScores,
+    Variety,
     caption_photos,
+    caption_variety,
     evaluate,
     features_in_batches,
+    score_photos,
     score_written,
+    training_texts,
 )
-from captioning.evaluation.variety import Variety, caption_variety, training_texts
 
 __all__ = [
     "ALTERATIONS",

@@ -11,7 +11,7 @@ import numpy as np
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError, WeightsError
-from captioning.evaluation.photo_scores import PhotoScores, score_photos
+from captioning.evaluation.scoring import PhotoScores, score_photos
 from captioning.text import clean
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import Any
 
 from captioning.csv_text import BOM, guarded
 from captioning.evaluation.baselines import Baseline
-from captioning.evaluation.photo_scores import PhotoScores
 from captioning.evaluation.protocols import MistakenScore
 from captioning.evaluation.resampling import SAMPLES, Comparison, intervals
-from captioning.evaluation.variety import Variety
+from captioning.evaluation.scoring import PhotoScores, Variety
 from captioning.text import clean
 
 __all__ = ["captions_csv", "evaluation_report"]

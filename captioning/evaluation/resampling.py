@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioning.errors import ConfigError
-from captioning.evaluation.photo_scores import PhotoScores
+from captioning.evaluation.scoring import PhotoScores
 
 __all__ = ["Comparison", "Difference", "Interval", "compare", "intervals"]
 

@@ -1,28 +1,35 @@
 """Scoring a model over a split, by the protocol that stands beside every number."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
-from captioning.errors import DatasetError
-from captioning.metrics import METRICS, CaptionScores, score_captions
+from captioning.errors import ConfigError, DatasetError
+from captioning.metrics import METRICS, CaptionScores, metric_rows, score_captions
+from captioning.text import clean, tokenize
 
-if TYPE_CHECKING:  # a page reads kept results without Keras
+if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
 __all__ = [
     "ONE_PHOTO",
     "PROTOCOL",
     "Evaluation",
+    "PhotoScores",
+    "Variety",
     "caption_photos",
+    "caption_variety",
     "evaluate",
     "features_in_batches",
+    "score_photos",
     "score_written",
+    "training_texts",
 ]
 
 PROTOCOL = (
@@ -168,3 +175,115 @@ def features_in_batches(
 ) -> Iterator[np.ndarray]:
     """Yield the features of `photos` in batches: from the store if there is one, else computed."""
     return captioner.look(dataset, photos, batch=BATCH)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoScores:
+    """The scores of N photos, each for itself.
+
+    Attributes:
+        names: the photos.
+        rows: for each metric its statistics, `(N, C)`, as the metric's entry in `METRICS` counts
+            them.  How rare an n-gram is was counted for CIDEr-D over all N photos' references and
+            stays so when photos are drawn.
+    """
+
+    names: tuple[str, ...]
+    rows: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        """The number of photos."""
+        return len(self.names)
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """Each metric over all photos, x100."""
+        once = np.ones((1, len(self)))
+        return {name: float(values[0]) for name, values in self.weighted(once).items()}
+
+    def weighted(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Score collections in which photos occur more than once or not at all.
+
+        Args:
+            weights: how often each photo occurs in each of S collections, `(S, N)`.
+
+        Returns:
+            For each metric the scores x100, float64 `(S,)`.
+        """
+        photos = weights.sum(axis=1)
+        return {
+            name: METRICS[name].of_sums(weights @ rows, photos) for name, rows in self.rows.items()
+        }
+
+    def per_photo(self, name: str) -> np.ndarray:
+        """Return a metric of each photo by itself, x100, float64 `(N,)`."""
+        return METRICS[name].of_sums(self.rows[name], np.ones(len(self)))
+
+    def best_first(self) -> np.ndarray:
+        """Return the places of the photos by CIDEr-D, equal ones by ROUGE-L, the best first."""
+        order: np.ndarray = np.lexsort((-self.per_photo("rouge_l"), -self.per_photo("cider")))
+        return order
+
+
+def score_photos(
+    names: Sequence[str], hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> PhotoScores:
+    """Score each photo's caption against the photo's references.
+
+    Args:
+        names: of the photos.
+        hypotheses: a caption for each photo, as text.
+        references: for each photo its reference captions, as text.
+
+    Raises:
+        ConfigError: there is no photo, one has no reference, or the arguments differ in length.
+    """
+    if len(names) != len(hypotheses):
+        raise ConfigError(f"There are {len(hypotheses)} captions for {len(names)} photos.")
+    hypothesis_words = [tokenize(text) for text in hypotheses]
+    reference_words = [[tokenize(text) for text in texts] for texts in references]
+    return PhotoScores(tuple(names), metric_rows(hypothesis_words, reference_words))
+
+
+@dataclass(frozen=True)
+class Variety:
+    """Figures about N captions as sentences.
+
+    Attributes:
+        mean_length: words in a caption.
+        vocabulary: different words in all of them.
+        distinct: share of captions among the N that are different ones, 0 to 1; 1 says that no
+            two photos got the same.
+        copied: share of captions that stand word by word among the training captions, 0 to 1.
+    """
+
+    mean_length: float
+    vocabulary: int
+    distinct: float
+    copied: float
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Plain data."""
+        return asdict(self)
+
+
+def caption_variety(captions: Sequence[str], training: Collection[str]) -> Variety:
+    """Describe captions as sentences.
+
+    Args:
+        captions: as text, at least one.
+        training: cleaned captions of the training photos, as `training_texts` gives them.
+    """
+    said = [tokenize(caption) for caption in captions]
+    texts = [" ".join(words) for words in said]
+    return Variety(
+        mean_length=sum(map(len, said)) / len(said),
+        vocabulary=len({word for words in said for word in words}),
+        distinct=len(set(texts)) / len(texts),
+        copied=sum(text in training for text in texts) / len(texts),
+    )
+
+
+def training_texts(dataset: CaptionDataset) -> frozenset[str]:
+    """Return the captions of the training photos, cleaned, each once."""
+    return frozenset(clean(text) for photo in dataset.split("train") for text in photo.captions)

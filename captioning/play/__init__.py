@@ -7,8 +7,7 @@ lock, so that thirty browsers can play at once, a reload loses nothing, and the 
 Nobody needs an account: a player is a token that the browser keeps in its address.
 """
 
-from captioning.play.ratings import Rating, rate
-from captioning.play.results import Standing, results_csv, standings, turing_rate
+from captioning.play.results import Rating, Standing, rate, results_csv, standings, turing_rate
 from captioning.play.rounds import PHASES, Entry, Pair, Round, Rounds, State
 
 __all__ = [

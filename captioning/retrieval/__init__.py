@@ -1,7 +1,5 @@
 """Finding photos with a captioning model: by p(sentence | photo), or by an example photo."""
 
-from captioning.retrieval.encoded import EncodedPhotos
-from captioning.retrieval.examples import Alike, find_alike
 from captioning.retrieval.recall import (
     DEPTHS,
     Recall,
@@ -10,7 +8,15 @@ from captioning.retrieval.recall import (
     ranks_of_photos,
     ranks_of_sentences,
 )
-from captioning.retrieval.sentences import SentenceReading, SpokenFor, WordGain, read_sentence
+from captioning.retrieval.sentences import (
+    Alike,
+    EncodedPhotos,
+    SentenceReading,
+    SpokenFor,
+    WordGain,
+    find_alike,
+    read_sentence,
+)
 
 __all__ = [
     "DEPTHS",

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from captioning.errors import ConfigError
-from captioning.retrieval.encoded import EncodedPhotos
-from captioning.retrieval.sentences import without_photo
+from captioning.retrieval.sentences import EncodedPhotos, without_photo
 from captioning.text import tokenize
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ content (zeros, or the mean of all photos') would not do: a decoder has never se
 them this project's models find even "a" unlikely as a first word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,16 +18,60 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioning.errors import QueryError
-from captioning.retrieval.encoded import EncodedPhotos
 from captioning.text import tokenize
 
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
+    from captioning.features import FeatureStore
 
-__all__ = ["SentenceReading", "SpokenFor", "WordGain", "read_sentence", "without_photo"]
+__all__ = [
+    "Alike",
+    "EncodedPhotos",
+    "SentenceReading",
+    "SpokenFor",
+    "WordGain",
+    "find_alike",
+    "read_sentence",
+    "without_photo",
+]
 
 BATCH = 256
 """Photos read in one turn: a quarter of a second, so that others need not wait long."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedPhotos:
+    """N photos that a model's encoder has looked at.
+
+    Attributes:
+        names: the photos.
+        rows: returns the features of the photos at these places, `(B, R, D)` or `(B, D)`.
+    """
+
+    names: tuple[str, ...]
+    rows: Callable[[np.ndarray], np.ndarray]
+
+    @classmethod
+    def in_store(cls, store: "FeatureStore", names: Sequence[str]) -> "EncodedPhotos":
+        """Take photos of a feature store; those it could not read are left out."""
+        kept = tuple(name for name in names if name in store)
+        places = store.places(kept)
+        return cls(kept, lambda some: store.rows(places[some]))
+
+    @classmethod
+    def in_memory(cls, names: Sequence[str], features: np.ndarray) -> "EncodedPhotos":
+        """Take features that are at hand, `(N, R, D)` or `(N, D)`."""
+        return cls(tuple(names), lambda some: features[some])
+
+    def __len__(self) -> int:
+        """The number of photos."""
+        return len(self.names)
+
+    def batches(self, size: int) -> Iterator[np.ndarray]:
+        """Yield the features of all photos in their order, `size` photos at a time."""
+        places = np.arange(len(self))
+        for start in range(0, len(self), size):
+            yield self.rows(places[start : start + size])
 
 
 @dataclass(frozen=True)
@@ -158,3 +202,24 @@ def without_photo(log_probs: np.ndarray) -> np.ndarray:
     highest = log_probs.max(axis=0)
     mean: np.ndarray = highest + np.log(np.exp(log_probs - highest).mean(axis=0))
     return mean
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A photo and the cosine between its features and the example's, -1 to 1."""
+
+    place: int
+    cosine: float
+
+
+def find_alike(vectors: np.ndarray, example: np.ndarray, count: int) -> list[Alike]:
+    """Return the photos most like an example, the most alike first.
+
+    Args:
+        vectors: of the photos, of length 1, `(N, D)`, as `captioning.features.pooled` makes them.
+        example: of the example, of length 1, `(D,)`.
+        count: how many at most.
+    """
+    cosines = vectors @ example
+    order = np.argsort(-cosines, kind="stable")[:count]
+    return [Alike(int(place), float(cosines[place])) for place in order]

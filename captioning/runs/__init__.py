@@ -6,17 +6,22 @@ A run does not need whoever started it: the page may be closed and the web serve
 here imports Keras; that happens in the run's own process alone.
 """
 
-from captioning.runs.comparison import Comparison, compare_runs
-from captioning.runs.control import Runs
-from captioning.runs.curves import Curves, read_curves
+from captioning.runs.control import Runs, free_name, published_model
+from captioning.runs.curves import (
+    Alarm,
+    Comparison,
+    Curves,
+    WrittenCaption,
+    alarms_of,
+    best_captions,
+    compare_runs,
+    read_curves,
+)
 from captioning.runs.estimate import DataSizes, Estimate, data_sizes, estimate_run
 from captioning.runs.execution import Execution, execute
-from captioning.runs.exports import epochs_csv, tensorboard_events
+from captioning.runs.exports import epochs_csv, html_report, tensorboard_events
 from captioning.runs.presets import Preset, fine_tuning, presets
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
-from captioning.runs.report import html_report
-from captioning.runs.results import WrittenCaption, best_captions, free_name, published_model
-from captioning.runs.warnings import Alarm, alarms_of
 
 __all__ = [
     "LIVE",

@@ -5,20 +5,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from captioning.bundle import Bundle, publish_bundle
+from captioning.bundle import Bundle, find_bundles, is_reserved, publish_bundle
 from captioning.config import TrainingConfig
 from captioning.errors import RunError, StorageError
 from captioning.processes import start_detached
-from captioning.regular_files import flush_to_disk
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
 from captioning.runs.slot import Slot
 from captioning.runs.store import FolderStore
-from captioning.storage import read_json, write_json, write_text
+from captioning.storage import flush_to_disk, read_json, write_json, write_text
 
-__all__ = ["Runs"]
+__all__ = ["Runs", "free_name", "published_model"]
 
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
 """Becomes the process of the run whose folder is added to it."""
@@ -247,6 +247,20 @@ class Runs(FolderStore[Run]):
 
     def _write_order(self, order: list[str]) -> None:
         write_json(self.folder / "queue.json", order)
+
+
+def published_model(run: Run) -> Bundle | None:
+    """Return the model that was published from a run; None if there is none."""
+    found = (bundle for bundle in find_bundles() if bundle.published is not None)
+    return next((b for b in found if b.published and b.published.run == run.id), None)
+
+
+def free_name(run: Run) -> str:
+    """Return a name for a run's model that no other model has."""
+    taken = {bundle.name.casefold() for bundle in find_bundles()}
+    numbered = (f"{run.id}-{number}" for number in count(2))
+    tried = chain((run.config.name, run.id), numbered)
+    return next(n for n in tried if n.casefold() not in taken and not is_reserved(n))
 
 
 def _launch(run: Run, data: Path) -> subprocess.Popen[bytes]:

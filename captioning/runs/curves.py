@@ -1,13 +1,27 @@
 """What a run has told so far, as tables to draw."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from captioning.config import TrainingConfig, flattened
+from captioning.metrics import headline_metrics, rouge_l
+from captioning.metrics.exact import is_exact
 from captioning.runs.record import Run, fits
 from captioning.storage import read_json_lines
+from captioning.text import tokenize
 
-__all__ = ["Curves", "read_curves"]
+__all__ = [
+    "Alarm",
+    "Comparison",
+    "Curves",
+    "WrittenCaption",
+    "alarms_of",
+    "best_captions",
+    "compare_runs",
+    "flat_settings",
+    "read_curves",
+]
 
 Row = dict[str, Any]
 
@@ -82,3 +96,165 @@ def read_curves(run: Run) -> Curves:
     whole = {n: said for n, said in curves.filmstrip.items() if len(said) == len(curves.photos)}
     curves.filmstrip = whole
     return curves
+
+
+PATIENCE = 2
+"""Epochs in a row in which dev loss has to rise before it is called overfitting."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something to look at.
+
+    Attributes:
+        kind: "overfitting", "not a number" or "no progress".
+        text: what was seen, with the figures that show it.
+    """
+
+    kind: str
+    text: str
+
+
+def alarms_of(epochs: Sequence[Mapping[str, Any]], message: str = "") -> list[Alarm]:
+    """Judge a run by its finished epochs and by what it said at its end.
+
+    >>> rows = [dict(epoch=n, loss=4 - n, dev_loss=d) for n, d in enumerate((3.0, 3.1, 3.3), 1)]
+    >>> alarms_of(rows)[0].text
+    'Dev loss rose from 3.000 in epoch 1 to 3.300 in epoch 3, while the training loss fell from \
+3.000 to 1.000: the model begins to know its photos by heart. Its best epoch is kept.'
+    """
+    found = [_overfitting(epochs), _not_a_number(message), _no_progress(epochs)]
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _overfitting(epochs: Sequence[Mapping[str, Any]]) -> Alarm | None:
+    if len(epochs) <= PATIENCE:
+        return None
+    low = min(range(len(epochs)), key=lambda place: epochs[place]["dev_loss"])
+    best, last = epochs[low], epochs[-1]
+    rising = len(epochs) - 1 - low >= PATIENCE
+    if not (rising and last["loss"] < best["loss"] and last["dev_loss"] > best["dev_loss"]):
+        return None
+    return Alarm(
+        "overfitting",
+        f"Dev loss rose from {best['dev_loss']:.3f} in epoch {best['epoch']} to "
+        f"{last['dev_loss']:.3f} in epoch {last['epoch']}, while the training loss fell from "
+        f"{best['loss']:.3f} to {last['loss']:.3f}: the model begins to know its photos by heart. "
+        "Its best epoch is kept.",
+    )
+
+
+def _not_a_number(message: str) -> Alarm | None:
+    return Alarm("not a number", message) if message.startswith("The loss became") else None
+
+
+def _no_progress(epochs: Sequence[Mapping[str, Any]]) -> Alarm | None:
+    if len(epochs) <= PATIENCE or epochs[-1]["loss"] < epochs[0]["loss"]:
+        return None
+    first, last = epochs[0], epochs[-1]
+    return Alarm(
+        "no progress",
+        f"The training loss was {first['loss']:.3f} after epoch {first['epoch']} and is "
+        f"{last['loss']:.3f} after epoch {last['epoch']}. Another learning rate may help.",
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table of runs.
+
+    Attributes:
+        runs: what is compared.
+        settings: those in which the runs differ, by name, one value a run.
+        results: for each run `state`, `epochs`, `best_epoch`, the headline metrics and `dev_loss`
+            of its best epoch (None before the first), and `seconds` of training.
+        curves: of each run.
+    """
+
+    runs: tuple[Run, ...]
+    settings: dict[str, tuple[Any, ...]]
+    results: tuple[dict[str, Any], ...]
+    curves: tuple[Curves, ...]
+
+
+def compare_runs(runs: Sequence[Run]) -> Comparison:
+    """Compare runs by their settings and the dev scores of their best epochs.
+
+    Raises:
+        ConfigError: a run's settings are damaged.
+    """
+    curves = tuple(read_curves(run) for run in runs)
+    return Comparison(
+        runs=tuple(runs),
+        settings=_differences([flat_settings(run.config) for run in runs]),
+        results=tuple(_result(run, told) for run, told in zip(runs, curves, strict=True)),
+        curves=curves,
+    )
+
+
+def flat_settings(config: TrainingConfig) -> dict[str, Any]:
+    """Return settings by dotted names, such as `decoder.units`."""
+    return flattened(config.to_dict())
+
+
+def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    rows = {key: tuple(one[key] for one in settings) for key in (settings[0] if settings else ())}
+    return {key: values for key, values in rows.items() if len(set(map(repr, values))) > 1}
+
+
+def _result(run: Run, curves: Curves) -> dict[str, Any]:
+    best = max(curves.epochs, key=lambda row: row["cider"], default=None)
+    names = (*(metric.name for metric in headline_metrics()), "dev_loss")
+    figures = {name: best.get(name) if best else None for name in names}
+    return {
+        "state": run.status.state,
+        "epochs": len(curves.epochs),
+        "best_epoch": best["epoch"] if best else None,
+        **figures,
+        "seconds": curves.epochs[-1]["seconds"] if curves.epochs else 0.0,
+    }
+
+
+@dataclass(frozen=True)
+class WrittenCaption:
+    """What a run's model wrote about a dev photo in its best epoch.
+
+    Attributes:
+        photo: its name.
+        caption: what the model wrote.
+        nearest: the reference that is most like it.
+        rouge_l: ROUGE-L against that reference, x100.
+        exact: whether it equals a reference word for word.
+    """
+
+    photo: str
+    caption: str
+    nearest: str
+    rouge_l: float
+    exact: bool
+
+
+def best_captions(curves: Curves, references: Mapping[str, Sequence[str]]) -> list[WrittenCaption]:
+    """Return the captions of the best epoch, those nearest to a reference first.
+
+    Args:
+        curves: of the run.
+        references: what is true of each photo, by its name; a photo without any is left out.
+    """
+    best = max(curves.epochs, key=lambda row: row["cider"], default=None)
+    said = curves.filmstrip.get(best["epoch"], []) if best else []
+    found = [
+        _written(photo, caption, references[photo])
+        for photo, caption in zip(curves.photos, said, strict=False)
+        if references.get(photo)
+    ]
+    return sorted(found, key=lambda one: (-one.exact, -one.rouge_l))
+
+
+def _written(photo: str, caption: str, references: Sequence[str]) -> WrittenCaption:
+    words = tokenize(caption)
+    rows = [[tokenize(text)] for text in references]
+    scores = rouge_l([words] * len(rows), rows).per_image
+    best = int(scores.argmax())
+    score = 100 * float(scores[best])
+    return WrittenCaption(photo, caption, references[best], score, is_exact(caption, references))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from captioning.bundle import Bundle
 from captioning.config import TrainingConfig, read_training_config
-from captioning.paths import shipped_configs
+from captioning.storage import shipped_configs
 
 __all__ = ["Preset", "fine_tuning", "presets"]
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from captioning.errors import CaptioningError, RunError
-from captioning.paths import data_folder
-from captioning.storage import lock, replacing_folder, write_json, write_text
+from captioning.storage import data_folder, lock, replacing_folder, write_json, write_text
 
 __all__ = ["FolderStore", "Record"]
 

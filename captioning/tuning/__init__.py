@@ -7,13 +7,18 @@ the one next step that its folder says is due, so it needs neither a page nor a 
 costs it nothing: no trial is lost, and none is run twice.
 """
 
-from captioning.tuning.control import Studies
+from captioning.tuning.control import Studies, go_on, reason_to_give_up
 from captioning.tuning.parallel_axes import Axis, axes_of, places_of
 from captioning.tuning.proposals import ENOUGH_TO_WEIGH, importances
 from captioning.tuning.record import Study, StudyStatus, Trial
-from captioning.tuning.search_space import SearchField, parse_field, searchable, suggested
-from captioning.tuning.settings import SCORES, StudyConfig
-from captioning.tuning.trials import go_on, reason_to_give_up
+from captioning.tuning.settings import (
+    SCORES,
+    SearchField,
+    StudyConfig,
+    parse_field,
+    searchable,
+    suggested,
+)
 
 __all__ = [
     "ENOUGH_TO_WEIGH",

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from captioning.tuning.record import Study
-from captioning.tuning.search_space import SearchField
-from captioning.tuning.settings import SCORES
+from captioning.tuning.settings import SCORES, SearchField
 
 __all__ = ["Axis", "axes_of", "places_of"]
 

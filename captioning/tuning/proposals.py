@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from captioning.errors import ConfigError
 from captioning.tuning.record import Study, Trial
-from captioning.tuning.search_space import SearchField
+from captioning.tuning.settings import SearchField
 
 if TYPE_CHECKING:
     import optuna

@@ -1,18 +1,228 @@
-"""What a study does: which fields it varies, around which settings, and what counts as better."""
+"""The settings of a hyperparameter search: which fields of a configuration vary, and how far.
+
+A field is written and stored as on the command line: `learning_rate=0.0001:0.01:log`,
+`decoder.dropout=0.1:0.6`, `decoder.kind=merge,inject`.
+"""
 
 import dataclasses
 import math
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from captioning.config import Config, TrainingConfig, setting
 from captioning.errors import ConfigError
 from captioning.metrics import headline_metrics
-from captioning.tuning.search_space import SearchField, parse_field, value_of
 
-__all__ = ["SCORES", "StudyConfig"]
+__all__ = [
+    "SCORES",
+    "Declared",
+    "SearchField",
+    "StudyConfig",
+    "parse_field",
+    "searchable",
+    "suggested",
+]
+
+_FIXED = frozenset(
+    "name data seed epochs limit_images score_images shapes_count encoder_from start_from".split()
+)
+"""What makes trials comparable: the same photos, the same length, the same dev photos."""
+
+_FIXED_PARTS = frozenset({"decoding"})
+"""How sentences are searched for needs no training to be compared."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the configuration declares about a field that can be searched.
+
+    Attributes:
+        kind: float, int, bool, or str for one with choices.
+        about: what it does.
+        at_least: the smallest value taken; None where there is no limit.
+        at_most: the largest.
+        choices: the values of a str field.
+    """
+
+    kind: type
+    about: str
+    at_least: float | None
+    at_most: float | None
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SearchField:
+    """A field that is varied: a range of numbers, or some values.
+
+    Attributes:
+        name: dotted, such as `decoder.dropout`.
+        low: the smallest number of the range; None if it has `choices`.
+        high: the largest.
+        log: whether the range is searched by factors (0.001, 0.01, ...) and not by steps.
+        choices: the values, if it is no range.
+    """
+
+    name: str
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        """Write the field as `parse_field` reads it."""
+        if self.choices:
+            return f"{self.name}={','.join(map(_text, self.choices))}"
+        return f"{self.name}={_text(self.low)}:{_text(self.high)}{':log' * self.log}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether the range is one of whole numbers."""
+        return isinstance(self.low, int)
+
+    @property
+    def size(self) -> float:
+        """Count the values; infinity for a range of fractions."""
+        if self.choices:
+            return len(self.choices)
+        return int(self.high or 0) - int(self.low or 0) + 1 if self.whole else math.inf
+
+    def admits(self, value: Any) -> bool:
+        """Tell whether `value` is one of those searched."""
+        if self.choices:
+            return value in self.choices
+        return bool(self.low <= value <= self.high)  # type: ignore[operator]
+
+
+@cache
+def searchable() -> Mapping[str, Declared]:
+    """Return the fields that can be searched, by dotted name, in the order of the configuration."""
+    return dict(_declared(TrainingConfig, ""))
+
+
+def parse_field(text: str) -> SearchField:
+    """Read a field from `name=low:high`, `name=low:high:log` or `name=value,value`.
+
+    The last part of a dotted name is enough where no other field ends so.
+
+    >>> parse_field("dropout=0.1:0.6")
+    SearchField(name='decoder.dropout', low=0.1, high=0.6, log=False, choices=())
+    >>> str(parse_field("learning_rate=1e-4:1e-2:log"))
+    'learning_rate=0.0001:0.01:log'
+
+    Raises:
+        ConfigError: it is not written so, there is no such field, or a value is refused.
+    """
+    name, equals, values = (part.strip() for part in text.partition("="))
+    if not equals or not values:
+        raise ConfigError(
+            f"Write a field to search as name=low:high, name=low:high:log or name=value,value; "
+            f"got {text!r}."
+        )
+    name = _full_name(name)
+    declared = searchable()[name]
+    if ":" in values:
+        return _range(name, declared, values)
+    choices = tuple(_value(name, declared, part) for part in values.split(","))
+    if len(set(choices)) < 2:
+        raise ConfigError(f"{name} needs two values or more to choose between, got {values!r}.")
+    return SearchField(name, choices=tuple(dict.fromkeys(choices)))
+
+
+def suggested(name: str, base: TrainingConfig) -> SearchField:
+    """Return what to search a field between by default: around its value in `base`.
+
+    Raises:
+        ConfigError: there is no such field.
+    """
+    name = _full_name(name)
+    declared, value = searchable()[name], value_of(base.to_dict(), name)
+    if declared.kind is bool:
+        return SearchField(name, choices=(False, True))
+    if declared.choices:
+        return SearchField(name, choices=declared.choices)
+    low, high = declared.at_least or 0, declared.at_most or 1
+    if declared.kind is float and high <= 1 and low == 0 and name != "weight_decay":
+        return SearchField(name, 0.0, min(float(high), 0.6))
+    factor = 10 if declared.kind is float else 2
+    near = declared.kind(value) or declared.kind(max(low, 1e-4 if declared.kind is float else 1))
+    rounded = (lambda x: float(f"{x:.3g}")) if declared.kind is float else round
+    lowest = rounded(max(near / factor, low))
+    return SearchField(name, lowest, rounded(min(near * factor, high)), log=lowest > 0)
+
+
+def value_of(settings: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a dotted name in nested settings."""
+    for part in name.split("."):
+        settings = settings[part]
+    return settings
+
+
+def _declared(owner: type[Config], before: str) -> list[tuple[str, Declared]]:
+    hints = typing.get_type_hints(owner)
+    found: list[tuple[str, Declared]] = []
+    for field in dataclasses.fields(owner):  # type: ignore[arg-type]
+        hint, name = hints[field.name], f"{before}{field.name}"
+        if isinstance(hint, type) and issubclass(hint, Config):
+            found += _declared(hint, f"{name}.") if field.name not in _FIXED_PARTS else []
+        elif field.name not in _FIXED and not isinstance(hint, types.UnionType):
+            facts = field.metadata
+            choices = tuple(facts.get("choices") or ())
+            if hint in (float, int, bool) or choices:
+                limits = facts.get("at_least"), facts.get("at_most")
+                found.append((name, Declared(hint, str(facts["about"]), *limits, choices)))
+    return found
+
+
+def _full_name(name: str) -> str:
+    known = searchable()
+    found = [name] if name in known else [n for n in known if n.rsplit(".", 1)[-1] == name]
+    if len(found) != 1:
+        raise ConfigError(f"{name!r} is no field to search. There are: {', '.join(known)}.")
+    return found[0]
+
+
+def _range(name: str, declared: Declared, values: str) -> SearchField:
+    low_text, high_text, *rest = values.split(":")
+    if declared.kind not in (float, int) or rest not in ([], ["log"]):
+        raise ConfigError(
+            f"{name} is searched between numbers as low:high or low:high:log, or among values as "
+            f"value,value; got {values!r}."
+        )
+    low, high = _value(name, declared, low_text), _value(name, declared, high_text)
+    if not low < high:
+        raise ConfigError(f"{name}: {low:g} is not below {high:g}.")
+    if rest and low <= 0:
+        raise ConfigError(f"{name} can be searched by factors only from above 0, got {low:g}.")
+    return SearchField(name, low, high, log=bool(rest))
+
+
+def _value(name: str, declared: Declared, text: str) -> Any:
+    """Read one value and check it against what the configuration declares."""
+    text = text.strip()
+    if declared.choices or declared.kind is bool:
+        known = {str(v).lower(): v for v in (declared.choices or (False, True))}
+        if text.lower() not in known:
+            raise ConfigError(f"{name} must be one of {', '.join(known)}, got {text!r}.")
+        return known[text.lower()]
+    try:
+        value = declared.kind(text) if declared.kind is float else int(text)
+    except ValueError:
+        kind = "a whole number" if declared.kind is int else "a number"
+        raise ConfigError(f"{name} takes {kind}, got {text!r}.") from None
+    low, high = declared.at_least, declared.at_most
+    if not (low if low is not None else -math.inf) <= value <= (high or math.inf):
+        raise ConfigError(f"{name} must be from {low:g} to {high:g}, got {text}.")
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 SCORES = {metric.name: metric.label for metric in headline_metrics()}
 """What a study can look for more of, on dev, and its name for people."""

@@ -10,13 +10,15 @@ Reading needs no Keras; writing imports it when it is first asked for.
 from typing import TYPE_CHECKING, Any
 
 from captioning.tutorial_files.files import (
+    ClassFiles,
+    read_class_files,
     read_descriptions,
     read_features,
+    take_over,
     write_descriptions,
     write_features,
     write_tokenizer,
 )
-from captioning.tutorial_files.taking_over import ClassFiles, read_class_files, take_over
 
 if TYPE_CHECKING:
     from captioning.tutorial_files.writing import write_tutorial_files, zip_tutorial_files

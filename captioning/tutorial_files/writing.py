@@ -16,8 +16,13 @@ from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
 from captioning.tutorial_files.drawing import draw_model
 from captioning.tutorial_files.files import write_descriptions, write_features, write_tokenizer
-from captioning.tutorial_files.script import SCRIPT, load_script, write_script
-from captioning.tutorial_files.weights import fill_decoder, fill_encoder
+from captioning.tutorial_files.script import (
+    SCRIPT,
+    fill_decoder,
+    fill_encoder,
+    load_script,
+    write_script,
+)
 
 if TYPE_CHECKING:
     import keras

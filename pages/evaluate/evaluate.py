@@ -18,7 +18,7 @@ from pages.ui.wording import plain
 PARTS = {
     "Baselines": ("captioning.evaluation.baselines", "make_baselines"),
     "Another model": ("captioning.evaluation.resampling", "compare"),
-    "Best and worst photos": ("captioning.evaluation.photo_scores", "score_photos"),
+    "Best and worst photos": ("captioning.evaluation.scoring", "score_photos"),
     "Harder photos": ("captioning.evaluation.robustness", "alter_and_caption"),
     "Scoring mistakes": ("captioning.evaluation.protocols", "score_wrongly"),
     "Take it along": ("captioning.evaluation.report", "evaluation_report"),
@@ -72,7 +72,7 @@ try:
             "Look closer", list(PARTS), key="evaluate.part", bind="query-params"
         )
         show_part(part, task, judged)
-        source = PARTS.get(part or "", ("captioning.evaluation.photo_scores", "score_photos"))
+        source = PARTS.get(part or "", ("captioning.evaluation.scoring", "score_photos"))
 except CaptioningError as error:
     problem(error)
 if source is not None:

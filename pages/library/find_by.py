@@ -149,7 +149,7 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
         return [plain(said[0]), f"Cosine {found[number].cosine:.3f} between the photos' features"]
 
     show_hits(page, place, photos, why)
-    show_source("captioning.retrieval.examples", "find_alike")
+    show_source("captioning.retrieval.sentences", "find_alike")
 
 
 def _brought(file: Any) -> Picture | None:

@@ -23,4 +23,4 @@ except CaptioningError as error:
     problem(error)
 
 if key is not None or name is None:
-    show_source("captioning.play.ratings", "rate")
+    show_source("captioning.play.results", "rate")

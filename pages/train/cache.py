@@ -14,7 +14,6 @@ from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, available_datasets, load_named
 from captioning.errors import CaptioningError
 from captioning.images import read_image
-from captioning.paths import data_folder
 from captioning.runs import (
     DataSizes,
     Preset,
@@ -25,6 +24,7 @@ from captioning.runs import (
     fine_tuning,
     presets,
 )
+from captioning.storage import data_folder
 from pages.ui.components import main_button, prose
 from pages.ui.rights import is_teacher, origin, require_quota
 from pages.ui.wording import plain

@@ -31,6 +31,6 @@ try:
     comparing.show_downloads("compare", run)
     comparing.show_model("compare", runs, run)
     offer_files("compare", run)
-    show_source("captioning.runs.comparison", "compare_runs")
+    show_source("captioning.runs.curves", "compare_runs")
 except CaptioningError as error:
     problem(error)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from captioning.paths import data_folder
 from captioning.runs import estimate_run
+from captioning.storage import data_folder
 from pages.train.cache import own_presets, sizes_of, start_run
 from pages.train.estimate import show_needs, show_time
 from pages.train.form import choose_base, edit_config

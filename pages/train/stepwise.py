@@ -8,7 +8,7 @@ import streamlit as st
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset, generate_shapes, load
 from captioning.errors import DatasetError
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 from pages.train.form import question
 from pages.ui import cache
 from pages.ui.wording import plain

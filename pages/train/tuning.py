@@ -7,8 +7,8 @@ import streamlit as st
 
 from captioning.config import TrainingConfig
 from captioning.errors import ConfigError
-from captioning.paths import data_folder
 from captioning.runs import estimate_run
+from captioning.storage import data_folder
 from captioning.tuning import (
     SCORES,
     SearchField,

@@ -26,8 +26,8 @@ from captioning.errors import (
     WeightsError,
 )
 from captioning.images import read_image
-from captioning.paths import data_folder
 from captioning.plugins import load_plugins
+from captioning.storage import data_folder
 from pages.ui import pictures
 from pages.ui.memory import settle
 from pages.ui.queue import Memory, in_line

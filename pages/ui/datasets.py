@@ -17,7 +17,7 @@ from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes
 from captioning.datasets.catalog import available_datasets, folder_of, load_folder
 from captioning.datasets.loading import kind_of
 from captioning.errors import CaptioningError
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.samples import learned_shapes

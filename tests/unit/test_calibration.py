@@ -11,9 +11,9 @@ from PIL import Image
 from captioning.bundle import keep_calibration, read_bundle
 from captioning.calibration import Confidence, Familiarity, Observation
 from captioning.calibration.confidence import FIRST_PREDICTORS, PREDICTORS, predictors_of
-from captioning.calibration.fitting import calibrate
-from captioning.calibration.levels import (
+from captioning.calibration.fitting import (
     area_under_risk_coverage,
+    calibrate,
     cross_fitted,
     fit_levels,
     level_report,

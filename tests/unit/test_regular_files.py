@@ -10,9 +10,9 @@ from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets.text_files import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
-from captioning.regular_files import read_regular_file
 from captioning.runs import Runs
 from captioning.runs.slot import Slot
+from captioning.storage import read_regular_file
 from captioning.tutorial_files import read_descriptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")

@@ -31,8 +31,7 @@ from captioning.tutorial_files import (
     write_tutorial_files,
     zip_tutorial_files,
 )
-from captioning.tutorial_files.script import SCRIPT, load_script, write_script
-from captioning.tutorial_files.weights import fill_decoder
+from captioning.tutorial_files.script import SCRIPT, fill_decoder, load_script, write_script
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 ROOT = Path(__file__).parents[2]

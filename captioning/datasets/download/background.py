@@ -19,9 +19,8 @@ from captioning.datasets.download.installing import Installed, fetch_flickr8k, i
 from captioning.datasets.download.progress import Progress
 from captioning.datasets.download.source import downloads_folder
 from captioning.errors import CaptioningError, DownloadError, DownloadStopped
-from captioning.paths import data_folder
 from captioning.processes import start_detached
-from captioning.storage import hold, is_held, write_json
+from captioning.storage import data_folder, hold, is_held, write_json
 
 __all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
 

@@ -26,7 +26,7 @@ from captioning.datasets.download.source import (
 from captioning.datasets.download.transfer import PATIENCE, Patience, transfer
 from captioning.datasets.loading import load
 from captioning.errors import DatasetError, DownloadError, DownloadStopped
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 
 __all__ = ["Installed", "fetch_flickr8k", "install_folder", "install_zip"]
 

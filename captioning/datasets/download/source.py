@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from captioning.datasets.dataset import CaptionDataset
-from captioning.paths import data_folder
+from captioning.storage import data_folder
 
 __all__ = [
     "KAGGLE_PAGE",

@@ -20,7 +20,7 @@ from captioning.training.distillation.mixing import flipped, pasted, regrid
 from captioning.training.distillation.recording import Recording
 from captioning.training.distillation.settings import DistillationConfig
 
-__all__ = ["Report", "distill", "SteadyThenDown"]
+__all__ = ["Report", "SteadyThenDown", "distill"]
 
 HELD_OUT = 1024
 """The recording's last views, at most a tenth of it, are not learned from."""
