@@ -1,7 +1,8 @@
 """Prefetching: compute the next item while the current one is used."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 __all__ = ["ahead"]
@@ -10,12 +11,12 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def ahead(function: Callable[[T], U], arguments: Sequence[T]) -> Iterator[U]:
+def ahead(function: Callable[[T], U], arguments: Iterable[T]) -> Iterator[U]:
     """Map `function` over `arguments` in a second thread, one call ahead of the consumer."""
+    source = iter(arguments)
     with ThreadPoolExecutor(1) as worker:
-        waiting = [worker.submit(function, argument) for argument in arguments[:1]]
-        for following in range(1, len(arguments) + 1):
+        waiting = [worker.submit(function, argument) for argument in islice(source, 1)]
+        while waiting:
             ready = waiting.pop()
-            if following < len(arguments):
-                waiting.append(worker.submit(function, arguments[following]))
+            waiting = [worker.submit(function, argument) for argument in islice(source, 1)]
             yield ready.result()

@@ -1,6 +1,6 @@
 """Captioning many photos: where they come from, a row for each, and the files rows are kept in."""
 
-from captioning.batch.captioning import PERSON, Row, caption_album
+from captioning.batch.captioning import PERSON, Row, caption_album, caption_batches
 from captioning.batch.corrections import Change, Corrections
 from captioning.batch.exports import to_coco, to_csv, to_jsonl, to_texts
 from captioning.batch.log import Journal
@@ -9,6 +9,7 @@ from captioning.batch.sources import (
     AlbumPhoto,
     from_bytes,
     open_album,
+    photo_names,
     printable,
     told_apart,
 )
@@ -22,8 +23,10 @@ __all__ = [
     "Journal",
     "Row",
     "caption_album",
+    "caption_batches",
     "from_bytes",
     "open_album",
+    "photo_names",
     "printable",
     "to_coco",
     "to_csv",

@@ -1,14 +1,15 @@
 """Captioning an album in batches, a row for each photo as it comes."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from captioning.batch.sources import Album, AlbumPhoto
+from captioning.calibration.picture_kind import kind_of
 from captioning.config import DecodingConfig
 from captioning.errors import ImageError
 from captioning.images import read_image
@@ -17,7 +18,7 @@ from captioning.prefetch import ahead
 if TYPE_CHECKING:
     from captioning.captioner import Caption, Captioner
 
-__all__ = ["PERSON", "Row", "caption_album"]
+__all__ = ["BATCH", "PERSON", "Row", "caption_album", "caption_batches"]
 
 PERSON = "person"
 """Who wrote a caption that no model did."""
@@ -41,6 +42,7 @@ class Row:
         confidence: 0 to 1, as `Caption.confidence`; None for a person's caption or none.
         familiar: whether the photo is like those of training; None likewise.
         level: "sure", "fairly sure" or "not sure"; empty likewise.
+        kind: what the picture looks like, as `Caption.kind`; empty if that is not known.
     """
 
     photo: str
@@ -52,6 +54,12 @@ class Row:
     confidence: float | None = None
     familiar: bool | None = None
     level: str = ""
+    kind: str = ""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the caption needs a warning wherever it goes."""
+        return self.level == "not sure" or self.kind not in ("", "photo")
 
     def corrected(self, caption: str) -> "Row":
         """Return the row with a person's caption; the machine's probability no longer holds."""
@@ -90,34 +98,69 @@ def caption_album(
     Raises:
         ConfigError: `decoding` asks for a word the model does not know, or for too many.
     """
-    left = [photo for photo in album if photo.name not in set(done)]
-    batches = [left[start : start + BATCH] for start in range(0, len(left), BATCH)]
-
-    def squares(batch: Album) -> list[np.ndarray | str]:
-        return [_square(captioner, photo, on_read) for photo in batch]
-
-    for batch, read in zip(batches, ahead(squares, batches), strict=True):
-        begun = time.perf_counter()
-        pixels = [square for square in read if not isinstance(square, str)]
-        written = iter(_describe(captioner, pixels, decoding))
-        seconds = (time.perf_counter() - begun) / max(len(pixels), 1)
-        for photo, square in zip(batch, read, strict=True):
-            if isinstance(square, str):
-                yield Row(photo.name, error=square)
-            else:
-                yield _row(photo, next(written), seconds)
+    known = set(done)
+    left = [photo for photo in album if photo.name not in known]
+    batches = (left[start : start + BATCH] for start in range(0, len(left), BATCH))
+    for rows in caption_batches(captioner, batches, decoding, on_read=on_read):
+        yield from rows
         if should_stop():
             return
 
 
-def _square(
+def caption_batches(
+    captioner: "Captioner",
+    batches: Iterable[Album],
+    decoding: DecodingConfig | None = None,
+    *,
+    on_read: Callable[[str, Image.Image], None] = lambda name, photo: None,
+) -> Iterator[list[Row]]:
+    """Write a sentence about each photo of a stream of small batches.
+
+    Args:
+        captioner: the model.
+        batches: of at most `BATCH` photos each; one more than was asked for is taken and read.
+        decoding: how to choose sentences; by default as the bundle says.
+        on_read: as for `caption_album`.
+
+    Yields:
+        The rows of a batch.
+
+    Raises:
+        ConfigError: as for `caption_album`.
+    """
+
+    def read(batch: Album) -> tuple[Album, list[_Picture | str]]:
+        return batch, [_picture(captioner, photo, on_read) for photo in batch]
+
+    for batch, pictures in ahead(read, batches):
+        begun = time.perf_counter()
+        good = [picture for picture in pictures if not isinstance(picture, str)]
+        written = iter(_describe(captioner, [picture.pixels for picture in good], decoding))
+        seconds = (time.perf_counter() - begun) / max(len(good), 1)
+        yield [
+            Row(photo.name, error=picture)
+            if isinstance(picture, str)
+            else _row(photo, next(written), picture.kind, seconds)
+            for photo, picture in zip(batch, pictures, strict=True)
+        ]
+
+
+class _Picture(NamedTuple):
+    """A photo as the encoder takes it, and what kind of picture it is."""
+
+    pixels: np.ndarray
+    kind: str
+
+
+def _picture(
     captioner: "Captioner", photo: AlbumPhoto, on_read: Callable[[str, Image.Image], None]
-) -> np.ndarray | str:
+) -> _Picture | str:
     """Read a photo as the square the encoder takes, or say why it cannot be."""
     try:
         read = read_image(photo.read(), name=photo.name)
         on_read(photo.name, read)
-        return captioner.encoder.pixels(read)
+        kind = kind_of(read) if captioner.bundle.learned_from_photos else ""
+        return _Picture(captioner.encoder.pixels(read), kind)
     except ImageError as error:
         return str(error)
     except Exception as error:  # one odd photo must not cost the others their captions
@@ -136,7 +179,7 @@ def _describe(
     return captioner.describe(features, decoding)[: len(pixels)]
 
 
-def _row(photo: AlbumPhoto, caption: "Caption", seconds: float) -> Row:
+def _row(photo: AlbumPhoto, caption: "Caption", kind: str, seconds: float) -> Row:
     return Row(
         photo=photo.name,
         caption=caption.sentence,
@@ -146,4 +189,5 @@ def _row(photo: AlbumPhoto, caption: "Caption", seconds: float) -> Row:
         confidence=None if caption.confidence is None else round(caption.confidence, 3),
         familiar=caption.familiar,
         level=caption.level or "",
+        kind=kind,
     )

@@ -102,6 +102,7 @@ def _row(values: dict[str, str]) -> Row:
         confidence=_number(values.get("confidence")),
         familiar=_BOOLEANS.get((values.get("familiar") or "").capitalize()),
         level=values.get("level") or "",
+        kind=values.get("kind") or "",
     )
 
 

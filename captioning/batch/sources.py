@@ -1,5 +1,6 @@
 """Where many photos come from: a folder, a zip, or single files.  None is read before its turn."""
 
+import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,15 @@ from captioning.image_formats import has_photo_ending
 from captioning.images import MAX_BYTES, read_photo_file
 from captioning.zip_names import name_in_zip
 
-__all__ = ["Album", "AlbumPhoto", "from_bytes", "open_album", "printable", "told_apart"]
+__all__ = [
+    "Album",
+    "AlbumPhoto",
+    "from_bytes",
+    "open_album",
+    "photo_names",
+    "printable",
+    "told_apart",
+]
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,37 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def photo_names(
+    folder: Path, *, on_error: Callable[[OSError], None] = lambda error: None
+) -> list[str]:
+    """List the photos of a folder and of the folders in it, without a look at any of the files.
+
+    Args:
+        folder: links to other folders in it are not followed.
+        on_error: given why a folder cannot be read; the others are listed all the same.
+
+    Returns:
+        Paths below the folder, with `/` between folders, in order; hidden ones are left out.
+    """
+    names, waiting = [], [""]
+    while waiting:
+        above = waiting.pop()
+        try:
+            with os.scandir(folder / above) as entries:
+                for entry in entries:
+                    if entry.name.startswith((".", "__MACOSX")):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{above}{entry.name}/")
+                    elif has_photo_ending(entry.name) and (
+                        entry.is_symlink() or entry.is_file(follow_symlinks=False)
+                    ):
+                        names.append(above + entry.name)
+        except OSError as error:
+            on_error(error)
+    return sorted(names)
+
+
 def told_apart(photos: Iterable[AlbumPhoto]) -> list[AlbumPhoto]:
     """Number the later ones of photos with equal names."""
     found: dict[str, AlbumPhoto] = {}
@@ -87,13 +127,11 @@ def _is_photo(name: str) -> bool:
 
 
 def _from_folder(folder: Path) -> list[AlbumPhoto]:
-    found = {
-        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
-    }
+    paths = ((name, folder / name) for name in photo_names(folder))
     return [
         AlbumPhoto(printable(name), lambda path=path: read_photo_file(path))  # type: ignore[misc]
-        for name, path in sorted(found.items())
-        if _is_photo(name)
+        for name, path in paths
+        if path.is_file()
     ]
 
 

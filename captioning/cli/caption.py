@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from captioning.cli import caption_library
 from captioning.cli.terminal import clock, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
@@ -36,6 +37,7 @@ def add_to(subparsers: Any) -> None:
         help="write one row per photo; a repeated command adds only the missing rows",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
+    caption_library.add_options(parser)
     steering = parser.add_argument_group("decoding")
     steering.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     steering.add_argument(
@@ -75,17 +77,14 @@ def add_to(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Caption the photos one by one; a bad photo does not stop the others."""
-    from captioning.bundle import default_model, read_bundle
-
     _take_photos_from_words(arguments)
+    caption_library.check_options(arguments)
+    if arguments.write:
+        return caption_library.run(arguments, lambda: _load(arguments))
     album = _album(arguments.photos)
     if not arguments.json and not any(s == "-" or Path(s).exists() for s in arguments.photos):
         raise ImageError(f"There is no file or folder '{arguments.photos[0]}'.")
-    model = arguments.model or default_model()
-    decoding = _decoding(arguments, read_bundle(model).decoding)  # reported before Keras
-    with quietly():
-        from captioning.captioner import Captioner
-    captioner = Captioner.load(model)
+    captioner, decoding = _load(arguments)
     if arguments.out:
         return _write_rows(captioner, album, decoding, arguments.out, as_json=arguments.json)
     failed = False
@@ -96,6 +95,17 @@ def run(arguments: argparse.Namespace) -> int:
             failed = True
             _tell_failure(photo.name, error, as_json=arguments.json)
     return int(failed)
+
+
+def _load(arguments: argparse.Namespace) -> "tuple[Captioner, DecodingConfig]":
+    """Load the model; what is wrong with the options is reported before that."""
+    from captioning.bundle import default_model, read_bundle
+
+    model = arguments.model or default_model()
+    decoding = _decoding(arguments, read_bundle(model).decoding)
+    with quietly():
+        from captioning.captioner import Captioner
+    return Captioner.load(model), decoding
 
 
 def _take_photos_from_words(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,339 @@
+"""What happened to each photo of a library, in a file that is only ever appended to.
+
+    <data>/library/<id>/
+        log.jsonl     claims, changes before they are made, and results, a line for each batch
+        before.bin    what was in changed files before
+        log.lock      held while a line is appended
+        workers/      a file for each process at work, which holds its lock
+
+Several processes may work at one library: each claims a few photos at a time.  The claim of a
+process that has ended, killed or not, counts no longer.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+from uuid import uuid4
+
+from captioning.batch.captioning import Row
+from captioning.batch.library.forms import Draft, digest
+from captioning.batch.library.patch import make_patch
+from captioning.errors import StorageError
+from captioning.storage import data_folder, hold, is_held, lock, write_json, write_text
+
+__all__ = ["Change", "LibraryLog", "Result", "Summary", "Table", "log_folder"]
+
+Result = Literal["written", "left", "unsure", "failed"]
+Summary = Counter[Result]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that was written, or was about to be when the process ended.
+
+    Attributes:
+        file: its path.
+        after: digest of what was written.
+        before: digest of what was there; empty if nothing was.
+        offset: where in `before.bin` the way back begins.
+        length: its bytes.
+        modified: when the file had been changed last, in nanoseconds.
+        mode: its permissions.
+    """
+
+    file: str
+    after: str
+    before: str = ""
+    offset: int = 0
+    length: int = 0
+    modified: int = 0
+    mode: int = 0
+
+
+class Table(NamedTuple):
+    """The last rows appended to a CSV: where they begin, their text, the file's CRC after them."""
+
+    start: int
+    text: str
+    crc: int
+
+    @property
+    def end(self) -> int:
+        """How long the file is with them."""
+        return self.start + len(self.text.encode())
+
+
+def log_folder(photos: Path, form: str, table: Path | None = None) -> Path:
+    """Return the folder of the log of a library.
+
+    Args:
+        photos: the library.
+        form: what captions are written as.
+        table: the CSV, if that is the form.
+    """
+    parts = [str(photos.resolve()), form, *([str(table.resolve())] if table else [])]
+    key = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
+    return data_folder() / "library" / key[:16]
+
+
+class LibraryLog:
+    """The log, as far as it was read.
+
+    Attributes:
+        results: of the photos that are done, by name; `refresh` adds those of other processes.
+        table: the last rows of a CSV, if there is one.
+    """
+
+    def __init__(self, folder: Path, is_done: Callable[[Result, Row], bool]) -> None:
+        """Read what is there; nothing is written.
+
+        Args:
+            folder: of the log; it need not exist.
+            is_done: whether a photo with such a result of an earlier run is not tried again.
+        """
+        self.folder = folder
+        self.results: dict[str, Result] = {}
+        self.table: Table | None = None
+        self._is_done = is_done
+        self._claims: dict[str, str] = {}
+        self._alive: dict[str, bool] = {}
+        self._read_to = 0
+        self._worker = ""
+        self._file = folder / "log.jsonl"
+        self.refresh()
+        self._is_done = lambda result, row: True  # from now on: of this very moment
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was done that is not undone."""
+        return self._file.exists()
+
+    # Work
+
+    @contextmanager
+    def working(self, facts: dict[str, str]) -> Iterator[None]:
+        """Take part in the work inside the block.
+
+        Args:
+            facts: what the log is about, for people who look into its folder.
+
+        Raises:
+            StorageError: the log cannot be written.
+        """
+        with _writing(self.folder):
+            (self.folder / "workers").mkdir(parents=True, exist_ok=True)
+            write_json(self.folder / "library.json", facts)
+            worker = f"{os.getpid()}-{uuid4().hex[:8]}"
+            held = hold(self._lock_of(worker), patience=5.0)
+        if held is None:
+            raise StorageError(f"{self._lock_of(worker)} cannot be locked.")
+        self._worker = worker
+        try:
+            yield
+        finally:
+            held.release()
+            self._lock_of(worker).unlink(missing_ok=True)
+            self._worker = ""
+
+    def claim(self, names: Iterator[str], count: int) -> list[str]:
+        """Take the next few names that nobody works at; fewer than `count` at the end."""
+        with self.locked():
+            self._alive.clear()
+            found = list(islice(names, count))
+            if found:
+                self._append({"claim": found, "worker": self._worker})
+        return found
+
+    def unclaimed(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the names that are not done and not claimed, for `claim` to take from.
+
+        Those that another process has claimed come again at the end, in case it was killed.
+        """
+        postponed = []
+        for name in names:
+            if name in self.results:
+                continue
+            if self._is_claimed(name):
+                postponed.append(name)
+            else:
+                yield name
+        for name in postponed:
+            if name not in self.results and not self._is_claimed(name):
+                yield name
+
+    def finish(self, results: Sequence[tuple[Row, Result]], table: Table | None = None) -> None:
+        """Write down what became of photos that were claimed.
+
+        Args:
+            results: a row each, and what became of it.
+            table: the rows that are about to be appended to the CSV; the caller holds the lock.
+        """
+        rows = [[r.photo, result, r.by, r.confidence, r.level, r.kind] for r, result in results]
+        if table is None:
+            with self.locked():
+                self._append({"done": rows})
+        else:
+            self._append({"done": rows, "table": list(table)})
+
+    def is_busy(self) -> bool:
+        """Tell whether a process is at work."""
+        return any(is_held(path) for path in (self.folder / "workers").glob("*.lock"))
+
+    # Changes
+
+    def announce(self, drafts: Sequence[Draft]) -> None:
+        """Keep the way back from changes that are about to be made; on disk when this returns."""
+        with self.locked(), _writing(self.folder), (self.folder / "before.bin").open("ab") as kept:
+            changes = [_kept(draft, kept) for draft in drafts]
+            kept.flush()
+            os.fsync(kept.fileno())
+            self._append(
+                {"changes": [list(vars(change).values()) for change in changes]}, sync=True
+            )
+
+    def changes(self) -> list[Change]:
+        """Return all changes, the last one first."""
+        found = []
+        with _writing(self.folder), self._file.open("rb") as file:
+            for line in file:
+                if line.startswith(b'{"changes"') and (content := _parsed(line)):
+                    found += [Change(*values) for values in content["changes"]]
+        return found[::-1]
+
+    def before(self, change: Change) -> bytes:
+        """Return the patch that leads back from a change.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        with _writing(self.folder), (self.folder / "before.bin").open("rb") as file:
+            file.seek(change.offset)
+            return file.read(change.length)
+
+    def wrote(self, path: Path, content: str) -> bool:
+        """Tell whether a file has a digest that was written to it by this program."""
+        looked_for = json.dumps([str(path), content])[1:-1].encode()
+        try:
+            with (
+                self._file.open("rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole,
+            ):
+                return whole.find(looked_for) >= 0
+        except (OSError, ValueError):  # no log, or an empty one
+            return False
+
+    def forget_all_but(self, changes: Sequence[Change]) -> None:
+        """Begin anew after changes were undone.
+
+        Args:
+            changes: those that could not be, the last one first.
+        """
+        with self.locked():
+            if changes:
+                kept = {"changes": [list(vars(change).values()) for change in changes[::-1]]}
+                write_text(self._file, json.dumps(kept) + "\n")
+            else:
+                self._file.unlink(missing_ok=True)
+                (self.folder / "before.bin").unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock among all processes, with all that they wrote read."""
+        with _writing(self.folder), lock(self.folder / "log.lock"):
+            self.refresh()
+            yield
+
+    def refresh(self) -> None:
+        """Read what was appended since."""
+        try:
+            with self._file.open("rb") as file:
+                file.seek(self._read_to)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # somebody is writing it
+                    self._read_to += len(line)
+                    if not line.startswith(b'{"changes"'):
+                        self._take(_parsed(line))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"{self._file} cannot be read: {error.strerror}.") from error
+
+    def _take(self, content: dict[str, Any]) -> None:
+        for name in content.get("claim", ()):
+            self._claims[name] = content["worker"]
+        for name, result, by, confidence, level, kind in content.get("done", ()):
+            self._claims.pop(name, None)
+            row = Row(name, by=by, confidence=confidence, level=level, kind=kind)
+            if self._is_done(result, row):
+                self.results[name] = result
+            else:
+                self.results.pop(name, None)
+        if "table" in content:
+            self.table = Table(*content["table"])
+
+    def _append(self, content: dict[str, Any], *, sync: bool = False) -> None:
+        """Append a line; names that are not Unicode are escaped."""
+        line = json.dumps(content).encode() + b"\n"
+        with self._file.open("ab+", buffering=0) as file:
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(size - 1)
+                line = line if file.read(1) == b"\n" else b"\n" + line  # ends a line cut by a kill
+            file.write(line)
+            if sync:
+                os.fsync(file.fileno())
+        self.refresh()
+
+    def _is_claimed(self, name: str) -> bool:
+        worker = self._claims.get(name, self._worker)
+        if worker == self._worker:
+            return False
+        if worker not in self._alive:
+            self._alive[worker] = is_held(self._lock_of(worker))
+        return self._alive[worker]
+
+    def _lock_of(self, worker: str) -> Path:
+        return self.folder / "workers" / f"{worker}.lock"
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        told = f"The log in {folder} cannot be read or written: {error.strerror}."
+        raise StorageError(told) from error
+
+
+def _kept(draft: Draft, kept: IO[bytes]) -> Change:
+    """Append the way back from a draft to `before.bin`."""
+    if draft.old is None:
+        return Change(str(draft.path), digest(draft.new))
+    patch = make_patch(draft.old, draft.new)
+    offset = kept.seek(0, os.SEEK_END)
+    kept.write(patch)
+    return Change(
+        str(draft.path),
+        digest(draft.new),
+        digest(draft.old),
+        offset,
+        len(patch),
+        draft.modified,
+        draft.mode,
+    )
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+    except ValueError:  # cut short by a kill
+        return {}
+    return content if isinstance(content, dict) else {}
