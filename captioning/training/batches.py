@@ -7,7 +7,7 @@ import numpy as np
 
 from captioning.vocabulary import PAD, Vocabulary
 
-__all__ = ["Batch", "CaptionRows", "PhotoSource", "make_batch", "teacher_forcing"]
+__all__ = ["Batch", "CaptionRows", "PhotoSource", "SplitData", "make_batch", "teacher_forcing"]
 
 PhotoSource = Callable[[np.ndarray], np.ndarray]
 """Gives the photos at some indices, as features `(B, R, D)`, `(B, D)` or pixels `(B, S, S, 3)`."""
@@ -58,6 +58,63 @@ class CaptionRows:
     def __len__(self) -> int:
         """Count the photos."""
         return len(self.rows)
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """One split of the data, ready for training.
+
+    Attributes:
+        photos: returns features or pixels by index.
+        captions: raw captions of each photo.
+        names: of the photos, used in events; may be empty.
+        crops: number of crops of each photo; of n photos, crop k of photo i has index k * n + i.
+        can_flip: bool `(photos,)`, which photos are also shown flipped; None for none.  Flipped
+            views follow all others, in the same order.
+        repeats: int64 `(photos,)`, how often an epoch shows each photo; None for once.
+        sources: name and number of photos of each data set, in order; empty for a single one.
+    """
+
+    photos: PhotoSource
+    captions: Sequence[Sequence[str]]
+    names: Sequence[str] = ()
+    crops: int = 0
+    can_flip: np.ndarray | None = None
+    repeats: np.ndarray | None = None
+    sources: Sequence[tuple[str, int]] = ()
+
+    @property
+    def shown(self) -> int:
+        """Number of photos shown per epoch, including repeats."""
+        return len(self.captions) if self.repeats is None else int(self.repeats.sum())
+
+    def names_by_source(self) -> list[Sequence[str]]:
+        """Return the names of the photos of each data set."""
+        if not self.sources:
+            return [self.names]
+        ends = np.cumsum([count for _, count in self.sources])
+        return [self.names[e - n : e] for (_, n), e in zip(self.sources, ends, strict=True)]
+
+    def groups(self, size: int, random: np.random.Generator) -> list[np.ndarray]:
+        """Draw the order and the views of one epoch; return the indices of each step.
+
+        With n photos, an index of n or more is an augmented view.
+
+        Args:
+            size: photos per step.
+            random: the random generator.
+        """
+        photos = len(self.captions)
+        repeats = 1 if self.repeats is None else self.repeats
+        order = random.permutation(np.repeat(np.arange(photos), repeats))
+        views = np.zeros(self.shown, np.int64)
+        if self.can_flip is not None:
+            views += (self.crops + 1) * (self.can_flip[order] & (random.random(self.shown) < 0.5))
+        if self.crops:
+            crops = random.integers(1, self.crops + 1, self.shown)
+            views += np.where(random.random(self.shown) < 0.5, crops, 0)
+        order = order + photos * views
+        return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, extract_features, store_folder
 from captioning.images import read_image
-from captioning.training.batches import PhotoSource
-from captioning.training.loop import SplitData, TrainingEvent
+from captioning.training.batches import PhotoSource, SplitData
+from captioning.training.loop import TrainingEvent
 
 __all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_rows"]
 

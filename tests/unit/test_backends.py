@@ -81,8 +81,8 @@ def resumed_weights():
     from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
     from captioning.decoders import build_decoder
     from captioning.training import Trainer
+    from captioning.training.batches import SplitData
     from captioning.training.checkpoints import Checkpoints
-    from captioning.training.loop import SplitData
     from captioning.vocabulary import SPECIAL, Vocabulary
 
     vocabulary = Vocabulary([*SPECIAL, *"a red blue dog cat runs sits".split()])

@@ -9,9 +9,9 @@ import pytest
 from captioning.config import DecoderConfig, TrainingConfig
 from captioning.decoders import build_decoder
 from captioning.training import StepByStep, Trainer
+from captioning.training.batches import SplitData
 from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.eta import Pace
-from captioning.training.loop import SplitData
 from captioning.vocabulary import PAD, SPECIAL, Vocabulary
 
 VOCABULARY = Vocabulary([*SPECIAL, *"a red blue dog cat runs sits".split()])
@@ -87,9 +87,9 @@ def test_a_stop_is_heard_while_an_epoch_is_scored(whole, tmp_path):
 def test_forced_scores_are_perfect_for_a_model_that_is_always_right():
     trainer = make()
     trainer.model.likeliest = lambda batch: batch.targets
-    assert trainer.forced_scores().bleu_4 == pytest.approx(100.0)
+    assert trainer.dev.forced_scores().bleu_4 == pytest.approx(100.0)
     trainer.model.likeliest = lambda batch: np.full(len(batch.targets), PAD)
-    assert trainer.forced_scores().bleu_1 == 0.0
+    assert trainer.dev.forced_scores().bleu_1 == 0.0
 
 
 def test_one_wrong_bit_of_a_checkpoint_is_noticed(tmp_path):

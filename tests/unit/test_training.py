@@ -21,9 +21,8 @@ from captioning.images import read_image
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training import Trainer, teacher_forcing, train
-from captioning.training.batches import CaptionRows, make_batch
+from captioning.training.batches import CaptionRows, SplitData, make_batch
 from captioning.training.checkpoints import Checkpoints, Progress
-from captioning.training.loop import SplitData
 from captioning.training.model import (
     TeacherForcing,
     as_keras_reads,
@@ -331,7 +330,7 @@ def test_dev_loss_is_the_mean_over_all_dev_words(whole_run):
     trainer, _, _ = whole_run
     rows = CaptionRows(DEV.captions, VOCABULARY, max_length=LENGTH).rows
     expected = cross_entropy(trainer.model, DEV.photos(np.arange(4)), rows, 0.0)
-    assert trainer.dev_loss() == pytest.approx(expected, abs=1e-4)
+    assert trainer.dev.loss() == pytest.approx(expected, abs=1e-4)
 
 
 def run_until(stop, folder, losses):
@@ -543,7 +542,7 @@ def scripted():
         trainer.model.learn = learn
         trainer.model.loss_of = lambda batch: 1.0
         trainer.model.likeliest = lambda batch: np.zeros(len(batch.places), int)
-        trainer.captions = lambda photos, count: script[trainer.progress.epoch][:count]
+        trainer.dev.captions = lambda: script[trainer.progress.epoch][: trainer.dev.count]
         return trainer, variable
 
     return make

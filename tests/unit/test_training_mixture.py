@@ -14,8 +14,7 @@ from captioning.datasets import generate_shapes
 from captioning.decoders import build_decoder
 from captioning.errors import ConfigError, DatasetError
 from captioning.training import Trainer
-from captioning.training.batches import make_batch
-from captioning.training.loop import SplitData
+from captioning.training.batches import SplitData, make_batch
 from captioning.training.model import TeacherForcing
 from captioning.training.recipe import prepare
 from captioning.training.sentences import Sentences, read_sentences
@@ -87,7 +86,7 @@ def test_the_best_epoch_has_the_best_mean_over_data_sets(eagerly):
     dev = photos_of(4, "a red dog runs here", sources=[("large", 3), ("small", 1)])
     dev = replace(dev, captions=[["a red dog runs here"]] * 3 + [["a cat sits there"]])
     trainer = make_trainer(photos_of(4, "a red dog runs here"), dev)
-    _, scores = trainer._score(["a red dog runs here"] * 3 + ["a bird flies"])
+    _, scores = trainer.dev.score(["a red dog runs here"] * 3 + ["a bird flies"])
     assert list(scores) == ["large", "small"]
     assert scores["large"].bleu_1 == pytest.approx(100)
     assert scores["small"].bleu_1 < 50

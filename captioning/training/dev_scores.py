@@ -1,0 +1,102 @@
+"""Scores on the dev split after each epoch: the loss, captions, and words under teacher forcing."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from captioning.config import TrainingConfig
+from captioning.decoding import CaptionSearch
+from captioning.metrics import CaptionScores, score_captions
+from captioning.training.batches import CaptionRows, SplitData, make_batch
+from captioning.training.model import TeacherForcing
+from captioning.vocabulary import PAD, Vocabulary
+
+__all__ = ["DevScores"]
+
+BATCH = 50
+
+
+class DevScores:
+    """Scores a model on the dev split.
+
+    Args:
+        model: the trained model.
+        search: writes captions with its decoder.
+        vocabulary: of the decoder.
+        data: the dev split.
+        config: of the run.
+        encode: computes features from what `data.photos` returns.
+        check: called before each batch; may raise an exception to stop the scoring.
+    """
+
+    def __init__(
+        self,
+        model: TeacherForcing,
+        *,
+        search: CaptionSearch,
+        vocabulary: Vocabulary,
+        data: SplitData,
+        config: TrainingConfig,
+        encode: Callable[[np.ndarray], np.ndarray],
+        check: Callable[[], None],
+    ) -> None:
+        self._model, self._search, self._vocabulary = model, search, vocabulary
+        self._data, self._config, self._encode, self._check = data, config, encode, check
+        length = config.decoder.max_length
+        self._rows = CaptionRows(data.captions, vocabulary, max_length=length).rows
+        self.count = min(config.score_images or len(self._rows), len(self._rows))
+
+    def loss(self) -> float:
+        """Return the cross-entropy in nats per word, under teacher forcing."""
+        size = self._config.images_per_batch
+        total = words = 0.0
+        for start in range(0, len(self._rows), size):
+            self._check()
+            indices = np.arange(start, min(start + size, len(self._rows)))
+            batch = make_batch(self._data.photos(indices), self._rows[indices])
+            total += self._model.loss_of(batch) * batch.words
+            words += batch.words
+        return total / max(words, 1)
+
+    def captions(self) -> list[str]:
+        """Write a caption for each of the first `count` photos."""
+        hypotheses: list[str] = []
+        for start in range(0, self.count, BATCH):
+            self._check()
+            photos = self._data.photos(np.arange(start, min(start + BATCH, self.count)))
+            found = self._search.search(self._encode(photos), self._config.decoding)
+            hypotheses += [self._vocabulary.decode(beam[0].ids) for beam in found]
+        return hypotheses
+
+    def score(self, hypotheses: Sequence[str]) -> tuple[CaptionScores, dict[str, CaptionScores]]:
+        """Score captions of the first photos, all together and per data set.
+
+        With several data sets, the mean of their CIDEr chooses the epoch, so that a large data set
+        does not dominate.
+        """
+        references = self._data.captions
+        by_source: dict[str, CaptionScores] = {}
+        start = 0
+        for name, count in self._data.sources:
+            part = slice(start, min(start + count, len(hypotheses)))
+            if part.start < part.stop:
+                by_source[name] = score_captions(hypotheses[part], references[part])
+            start += count
+        return score_captions(hypotheses, references[: len(hypotheses)]), by_source
+
+    def forced_scores(self) -> CaptionScores:
+        """Score the words that the model predicts under teacher forcing.
+
+        The model reads each photo's first caption.  The difference from the scores of `captions`
+        shows how much it loses by continuing from its own words.
+        """
+        size = self._config.images_per_batch
+        hypotheses: list[str] = []
+        for start in range(0, self.count, size):
+            self._check()
+            indices = np.arange(start, min(start + size, self.count))
+            batch = make_batch(self._data.photos(indices), self._rows[indices, :1])
+            ids = np.full(batch.tokens.size, PAD, np.int64)
+            ids[batch.places[: batch.words]] = self._model.likeliest(batch)[: batch.words]
+            hypotheses += [self._vocabulary.decode(row) for row in ids.reshape(len(indices), -1)]
+        return score_captions(hypotheses, self._data.captions[: self.count])
