@@ -16,7 +16,7 @@ from captioning.errors import ImageError
 from captioning.image_metadata import has_words_of_a_person, write_caption, write_sidecar
 from captioning.image_metadata.containers import container_of
 from captioning.images import MAX_BYTES
-from captioning.regular_files import read_regular_file
+from captioning.storage import read_regular_file
 
 __all__ = ["FORMS", "Draft", "Form", "LeftAloneError", "digest", "form_of"]
 
