@@ -1,6 +1,6 @@
-"""Teaching a decoder, and its encoder if it is the project's own, to write captions.
+"""Training: fit a decoder, and optionally the compact encoder, to captioned photos.
 
-Importing this package costs nothing; Keras is imported with the first use of a name.
+Importing this package is cheap; Keras is imported when a name is first used.
 """
 
 from importlib import import_module
@@ -25,7 +25,7 @@ __all__ = ["Step", "StepByStep", "Trainer", "TrainingEvent", "teacher_forcing", 
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562)."""
+    """Import a public name on first access (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(f"captioning.training.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'captioning.training' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Photos grouped with all their captions, as the arrays one training step reads."""
+"""Batches: photos with all their captions, as the arrays of one training step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from captioning.vocabulary import PAD, Vocabulary
 __all__ = ["Batch", "CaptionRows", "PhotoSource", "SplitData", "make_batch", "teacher_forcing"]
 
 PhotoSource = Callable[[np.ndarray], np.ndarray]
-"""Gives the photos at some indices, as features `(B, R, D)`, `(B, D)` or pixels `(B, S, S, 3)`."""
+"""Returns photos by index, as features `(B, R, D)` or `(B, D)`, or as pixels `(B, S, S, 3)`."""
 
 PLACES_MULTIPLE = 256
-"""Real words of a batch are padded to a multiple of this, so that few shapes are ever compiled."""
+"""The number of words in a batch is padded to a multiple of this, to limit recompilation."""
 
 STEPS_MULTIPLE = 4
-"""Captions of a batch are cut to its longest, rounded up to this, for the same reason."""
+"""The length of a batch is its longest caption, rounded up to this, for the same reason."""
 
 
 def teacher_forcing(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split rows `BOS w1 w2 ... EOS PAD...` into what is read and what must be said.
+    """Split rows `BOS w1 w2 ... EOS PAD...` into inputs and targets.
 
     Args:
         rows: int32 `(..., T + 1)`.
 
     Returns:
         inputs and targets, int32 `(..., T)`, the targets one step ahead; and weights, float32
-        `(..., T)`, 1 where the *target* is a word or an end mark.  Weights taken from the inputs
-        would teach each short caption one PAD.
+        `(..., T)`, 1 where the *target* is a word or `EOS`.  Weights computed from the inputs would
+        train one `PAD` per short caption.
 
     >>> inputs, targets, weights = teacher_forcing(np.array([[2, 5, 6, 3, 0, 0]]))
     >>> inputs.tolist(), targets.tolist(), weights.tolist()
@@ -39,9 +39,9 @@ def teacher_forcing(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 class CaptionRows:
-    """The captions of some photos as ids, `N` rows a photo.
+    """The captions of photos as ids, `N` rows per photo.
 
-    A photo with fewer than the most captions gets rows of padding, which weigh nothing.
+    Photos with fewer captions get rows of padding with weight 0.
 
     Attributes:
         rows: int32 `(photos, N, max_length + 1)`.
@@ -56,7 +56,7 @@ class CaptionRows:
             place[: len(of_photo)] = vocabulary.rows(of_photo, max_length=max_length)
 
     def __len__(self) -> int:
-        """Count the photos."""
+        """Return the number of photos."""
         return len(self.rows)
 
 
@@ -119,19 +119,19 @@ class SplitData:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step reads.
+    """The data of one training step.
 
     Attributes:
         photos: features or pixels, first axis B.
         tokens: int32 `(B, N, T)`, the inputs.
-        places: int32 `(M,)`, where in the flattened `(B * N * T)` the real targets stand.
-        targets: int32 `(M,)`, the ids to be said there.
-        weights: float32 `(M,)`, one over the number of real targets; 0 for the filling at the end.
-        words: how many targets are real.
-        expected: float32 `(M, V)`, the probabilities that teachers give to each word there; None
+        places: int32 `(M,)`, positions of the real targets in the flattened `(B * N * T)` array.
+        targets: int32 `(M,)`, the target ids at these positions.
+        weights: float32 `(M,)`, one over the number of real targets; 0 for padding.
+        words: number of real targets.
+        expected: float32 `(M, V)`, the teachers' word probabilities at these positions; None
             without teachers.
-        sentences: int32 `(1, S, T)`, sentences read with a blank photo; their targets follow the
-            captions', at places that go on counting.  None without sentences.
+        sentences: int32 `(1, S, T)`, sentences read with a blank photo.  Their targets follow
+            those of the captions, with positions counted on.  None without sentences.
     """
 
     photos: np.ndarray
@@ -147,14 +147,14 @@ class Batch:
 def make_batch(
     photos: np.ndarray, rows: np.ndarray, *, caption_weights: np.ndarray | None = None
 ) -> Batch:
-    """Arrange `rows` `(B, N, T + 1)` so that only real words reach the vocabulary layer.
+    """Make a batch in which only real words reach the vocabulary layer.
 
     Half of a padded batch is padding, and the vocabulary layer is the most expensive one.
 
     Args:
         photos: features or pixels, first axis B.
-        rows: ids `BOS ... EOS PAD...`.
-        caption_weights: what each caption's words weigh, `(B, N)`; all 1 if not given.
+        rows: ids `BOS ... EOS PAD...`, int32 `(B, N, T + 1)`.
+        caption_weights: weight of each caption's words, `(B, N)`; 1 by default.
     """
     inputs, targets, real = teacher_forcing(rows)
     longest = int(real.sum(axis=-1).max())

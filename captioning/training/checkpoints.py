@@ -1,8 +1,8 @@
-"""A training run's state on disk: written beside and moved into place, the latest two kept.
+"""Checkpoints of a training run: written atomically; the latest two are kept.
 
-A checkpoint holds every number the next step depends on: weights, the optimiser's moments, the
-states of the random generators, and how far the run had come.  Continuing from it takes the same
-steps as never having stopped.
+A checkpoint holds everything that the next step depends on: the weights, the optimizer's moments,
+the states of the random generators, and the progress of the run.  A resumed run takes the same
+steps as an uninterrupted one.
 """
 
 import json
@@ -23,23 +23,23 @@ __all__ = ["Checkpoints", "Progress", "check_settings"]
 
 KEPT = 2
 
-# The digests among the settings: of photos' names and captions, and of the words.
+# The settings that are digests: of photo names and captions, and of the vocabulary.
 _DATA = ("data digest", "vocabulary digest")
 
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes:
-        epoch: the epoch under way, from 0.
+        epoch: the current epoch, from 0.
         step: steps done in it.
         loss_sum: sum of their losses.
-        reward_sum: sum of their rewards, where there are any.
+        reward_sum: sum of their rewards, if any.
         best: the best dev score so far, and its epoch.
-        history: one record for each finished epoch.
-        seconds: time spent training, stops left out.
-        settings: what the run was trained with, by dotted name; empty in old checkpoints.
+        history: one record per finished epoch.
+        seconds: time spent training, without pauses.
+        settings: the settings of the run by dotted name; empty in old checkpoints.
     """
 
     epoch: int = 0
@@ -57,10 +57,10 @@ class Checkpoints:
     """The checkpoints of one run, in one folder.
 
     Args:
-        folder: made if missing.
+        folder: created if missing.
 
     Attributes:
-        damaged: names of checkpoints that `load` found damaged and passed over.
+        damaged: names of damaged checkpoints that `load` skipped.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -69,17 +69,17 @@ class Checkpoints:
         self.damaged: list[str] = []
 
     def save(self, arrays: Mapping[str, np.ndarray], progress: Progress) -> Path:
-        """Write a checkpoint and remove those before the last two.
+        """Write a checkpoint and remove all but the latest two.
 
         Raises:
-            TrainingError: it cannot be written (a full disk, say); earlier ones stay as they are.
+            TrainingError: it cannot be written, as on a full disk; earlier ones are kept.
         """
         path = self.folder / f"epoch{progress.epoch:04d}-step{progress.step:06d}.safetensors"
         try:
             facts = {"progress": json.dumps(asdict(progress)), "crc32": _checksum(arrays)}
-            # safetensors writes an array as it lies in memory, whatever its order.
+            # safetensors writes the bytes of an array in memory order.
             ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-            # Flushed before older ones are removed, so that a power cut leaves a whole one.
+            # Flushed before older ones are removed, so that one survives a power failure.
             with replacing(path, durable=True) as part:
                 save_file(ordered, part, facts)
         except (OSError, SafetensorError) as error:
@@ -92,7 +92,7 @@ class Checkpoints:
         return path
 
     def load(self) -> tuple[dict[str, np.ndarray], Progress] | None:
-        """Read the latest checkpoint that is whole; None if there is none."""
+        """Read the latest undamaged checkpoint; None if there is none."""
         for path in reversed(self._found()):
             try:
                 with safe_open(path, "numpy") as stored:
@@ -102,8 +102,8 @@ class Checkpoints:
                 if facts.get("crc32", _checksum(arrays)) == _checksum(arrays):
                     return arrays, progress
             except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-                pass  # told by `damaged`
-            # Kept, not deleted, so that whoever looks into the folder finds what went wrong.
+                pass  # reported in `damaged`
+            # Kept, not deleted, so that people can investigate the damage.
             path.replace(path.with_suffix(".damaged"))
             self.damaged.append(path.name)
         return None
@@ -113,28 +113,28 @@ class Checkpoints:
 
 
 def check_settings(kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Make sure that a run goes on with the settings and data it began with; its name may change.
+    """Check that a run continues with its original settings and data; its name may change.
 
     Raises:
-        TrainingError: it would not; going on would give weights that no settings describe.
+        TrainingError: they differ, so no settings would describe the resulting weights.
     """
     if any(kept.get(name, now.get(name)) != now.get(name) for name in _DATA):
         raise TrainingError(
             "The checkpoint was trained with other data: photos, captions or the vocabulary have "
-            "changed since. Go on with the data it began with, or begin a new run in another "
+            "changed since. Continue with the original data, or start a new run in another "
             "folder."
         )
     differ = [name for name in now if name != "name" and kept.get(name, now[name]) != now[name]]
     if differ:
         changes = ", ".join(f"{name} was {kept[name]}, now {now[name]}" for name in differ[:4])
         raise TrainingError(
-            f"The checkpoint was trained with other settings: {changes}. Go on with those it began "
-            "with, or begin a new run in another folder."
+            f"The checkpoint was trained with other settings: {changes}. Continue with the "
+            "original settings, or start a new run in another folder."
         )
 
 
 def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return a number that changes with any bit of any array, in hexadecimal digits."""
+    """Return a hexadecimal checksum over all arrays."""
     value = 0
     for name in sorted(arrays):
         value = zlib.crc32(arrays[name].tobytes(), zlib.crc32(name.encode(), value))

@@ -1,4 +1,4 @@
-"""What training says about its data before the first step: losses, guesses, unknown words."""
+"""The data report before training: missing photos, guessed settings, unknown words."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from captioning.vocabulary import SPECIAL, Vocabulary
 __all__ = ["check_vocabulary", "data_report", "unreadable_photos"]
 
 _EXAMPLES = 3
-# Rare words are unknown in every data set: 2 to 3 % of the words of Flickr8k.
+# Every data set has rare words that stay unknown: 2 to 3 % of the words of Flickr8k.
 _MANY_UNKNOWN = 0.2
 
 
@@ -22,14 +22,14 @@ def data_report(
     vocabulary: Vocabulary,
     max_length: int,
 ) -> list[str]:
-    """Return sentences about the data that a run learns from.
+    """Return sentences about the data of a run.
 
     Args:
-        datasets: all of them.
-        unreadable: the photos that were left out, with the reason.
+        datasets: all data sets of the run.
+        unreadable: photos that were left out, with the reason.
         captions: of each training photo.
-        vocabulary: the words the model knows.
-        max_length: steps of a caption; one word less fits.
+        vocabulary: of the model.
+        max_length: maximum steps of a caption, one more than its maximum words.
     """
     report = [dataset.summary() for dataset in datasets]
     if unreadable:
@@ -53,7 +53,7 @@ def data_report(
 
 
 def unreadable_photos(unreadable: Mapping[str, str]) -> str:
-    """Say which photos cannot be read and why, the first few by name."""
+    """List photos that cannot be read and why, the first few by name."""
     count = len(unreadable)
     reasons = " ".join(list(unreadable.values())[:_EXAMPLES])
     first = f"{count:,} photo{'s' * (count > 1)} cannot be read and {'are' if count > 1 else 'is'}"
@@ -62,10 +62,10 @@ def unreadable_photos(unreadable: Mapping[str, str]) -> str:
 
 
 def check_vocabulary(vocabulary: Vocabulary, min_count: int) -> None:
-    """Make sure that there is a word to learn.
+    """Check that the vocabulary has words.
 
     Raises:
-        TrainingError: the vocabulary holds nothing but its special marks.
+        TrainingError: the vocabulary holds only special tokens.
     """
     if len(vocabulary) <= len(SPECIAL):
         raise TrainingError(

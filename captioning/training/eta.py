@@ -1,4 +1,4 @@
-"""How fast a run goes and how long it has left."""
+"""Speed of a run and its estimated remaining time."""
 
 import time
 from collections import deque
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 __all__ = ["Pace"]
 
 WINDOW = 50
-"""Steps over which the rate is taken: the first one, which compiles, soon drops out."""
+"""Steps in the moving average of the rate; the slow first step soon drops out of it."""
 
 
 class Pace:
-    """A stopwatch over a run's steps and scorings that can be halted.
+    """A stopwatch for the steps and scorings of a run, with pauses.
 
     Args:
-        seconds: time the run has already spent in earlier processes.
+        seconds: time the run has spent in earlier processes.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -25,23 +25,23 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Time spent training, halts left out."""
+        """Time spent training, without pauses."""
         return time.monotonic() - self._begun
 
     @property
     def rate(self) -> float:
-        """Steps a second of late; 0 before the second step."""
+        """Recent steps per second; 0 before the second step."""
         if len(self._ends) < 2:
             return 0.0
         return (len(self._ends) - 1) / max(self._ends[-1] - self._ends[0], 1e-9)
 
     def stepped(self) -> None:
-        """Note that a step has ended."""
+        """Record the end of a step."""
         self._ends.append(self.seconds)
 
     @contextmanager
     def halted(self) -> Iterator[None]:
-        """Leave out the time spent inside, such as a pause."""
+        """Exclude the time within the block, such as a pause."""
         begun = time.monotonic()
         try:
             yield
@@ -50,12 +50,12 @@ class Pace:
 
     @contextmanager
     def scoring(self) -> Iterator[None]:
-        """Measure the time spent inside as that of scoring one epoch, and not as that of steps."""
+        """Count the time within the block as scoring an epoch, not as steps."""
         begun = self.seconds
         yield
         self._scoring = self.seconds - begun
         self._ends = deque((end + self._scoring for end in self._ends), WINDOW)
 
     def left(self, *, steps: int, epochs: int) -> float | None:
-        """Return the seconds that so many steps and scorings will take; None while unknown."""
+        """Estimate the seconds for the remaining steps and scorings; None while unknown."""
         return steps / self.rate + epochs * self._scoring if self.rate else None

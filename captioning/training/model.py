@@ -1,4 +1,4 @@
-"""The model that is trained: a decoder, with its encoder or without, and their loss."""
+"""The Keras model for training: a decoder, optionally with its encoder, and the loss."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,21 +17,21 @@ __all__ = ["TeacherForcing", "as_keras_reads", "averaged_weights", "compile_for_
 
 
 class TeacherForcing(keras.Model):
-    """Predict every word of a caption from the true words before it.
+    """Predicts each word of a caption from the true words before it.
 
     Args:
-        decoder: what is trained.
-        encoder: a Keras model from pixels to features, trained along; None if the photos come as
+        decoder: the decoder to train.
+        encoder: a Keras model from pixels to features, trained jointly; None if the photos are
             stored features.
         label_smoothing: share of the target's probability spread evenly over all words (Szegedy et
             al. 2016, https://arxiv.org/abs/1512.00567).
-        own_captions: it learns from captions that it drew itself.  The step must then follow the
-            gradient of the model that drew, among the words that can be said.  Else a shorter
-            draw's better reward is gained by moving all probability to UNK, which is never drawn,
-            and the captions fall apart within two epochs.
-        teacher_share: what a batch's `expected` words weigh against its true ones.
-        dropout: drop numbers in a step as the decoder's settings say.  With `own_captions` the
-            gradient is then no longer quite that of the model that drew; it overfits later.
+        own_captions: whether it learns from captions that it sampled itself.  The gradient is then
+            that of the sampling distribution, which excludes special tokens; otherwise the model
+            moves all probability to UNK, which is never sampled, and captions degrade within two
+            epochs.
+        teacher_share: weight of a batch's `expected` probabilities relative to its true words.
+        dropout: whether to apply the decoder's dropout.  With `own_captions`, dropout makes the
+            gradient approximate but delays overfitting.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TeacherForcing(keras.Model):
         self.label_smoothing = label_smoothing
 
     def call(self, x: dict[str, Any], training: bool = False) -> Any:
-        """Return logits `(M, V)` at the real words of a batch."""
+        """Return logits `(M, V)` for the real words of a batch."""
         features = x["photos"]
         if self.encoder is not None:
             features = self.encoder(features, training=training)
@@ -78,7 +78,7 @@ class TeacherForcing(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Cross-entropy in nats, summed under the weights, which sum to 1 over a batch."""
+        """Return the weighted sum of the cross-entropy in nats; weights sum to 1 over a batch."""
         log_probs = ops.log_softmax(y_pred, axis=-1)
         said = ops.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
         smoothing = self.label_smoothing if training else 0.0
@@ -89,27 +89,27 @@ class TeacherForcing(keras.Model):
         return -ops.sum(sample_weight * target)
 
     def learn(self, batch: Batch) -> float:
-        """Take one optimiser step; returns the batch's loss, smoothing included."""
+        """Take one optimizer step; return the batch's loss, including label smoothing."""
         self.reset_metrics()
         return float(self.train_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
 
     def loss_of(self, batch: Batch) -> float:
-        """Return the batch's cross-entropy in nats a word, without dropout or smoothing."""
+        """Return the batch's cross-entropy in nats per word, without dropout or smoothing."""
         self.reset_metrics()
         return float(self.test_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
 
     def likeliest(self, batch: Batch) -> np.ndarray:
-        """Return the word the model finds likeliest at each place of a batch, int64 `(M,)`."""
+        """Return the most probable word at each position of a batch, int64 `(M,)`."""
         inputs, _, _ = as_keras_reads(batch)
         return np.asarray(self.predict_on_batch(inputs).argmax(axis=-1))
 
 
 class _AveragingAdamW(keras.optimizers.AdamW):
-    """AdamW whose running mean of the weights forgets faster in its first steps.
+    """AdamW whose moving average of the weights has a lower momentum in the first steps.
 
-    With a momentum of 0.998 from the start, a run of 150 steps would end with a mean of which three
-    quarters are its first step.  Momentum n / (n + 9) after n steps makes the mean one of about the
-    last tenth of them.
+    With a constant momentum of 0.998, the initial weights would make up three quarters of the
+    average after 150 steps.  A momentum of n / (n + 9) after n steps averages over about the last
+    tenth of the steps.
     """
 
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
@@ -123,16 +123,16 @@ class _AveragingAdamW(keras.optimizers.AdamW):
 
 
 def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps: int) -> None:
-    """Give `model` the optimiser that `config` describes.
+    """Compile `model` with the optimizer that `config` describes.
 
     AdamW (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101) with a linear warm-up, then
-    a cosine to 1% or a constant rate.  Step n of w warm-up steps has n / (w + 1) of the full rate,
-    so that already the first one learns.  The warm-up is at most a quarter of the run.
+    cosine decay to 1% or a constant rate.  Step n of w warm-up steps has n / (w + 1) of the full
+    rate, so that the first step already learns.  The warm-up takes at most a quarter of the run.
 
     Args:
-        model: is compiled in place.
+        model: compiled in place.
         config: the settings.
-        steps: optimiser steps of the whole run, the warm-up included.
+        steps: optimizer steps of the whole run, including the warm-up.
     """
     warmup = min(config.warmup_steps, steps // 4)
     constant = config.schedule == "constant"
@@ -151,7 +151,7 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
         ema_momentum=config.ema_momentum or 0.99,
         ema_overwrite_frequency=None,
     )
-    # XLA makes a training step slower on a CPU; on JAX everything is compiled by it anyway.
+    # XLA makes training steps slower on a CPU; JAX always compiles with it.
     jit = keras.config.backend() == "jax"
     model.compile(optimizer=optimizer, jit_compile=jit)
     optimizer.build(model.trainable_variables)
@@ -159,11 +159,11 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
 
 @contextmanager
 def averaged_weights(model: TeacherForcing) -> Iterator[None]:
-    """Inside, `model` has the running mean of its weights, if one is kept; outside, its own."""
+    """Within the block, use the moving average of the weights, if there is one."""
     if not model.optimizer.use_ema:
         yield
         return
-    # Keras' own SwapEMAWeights callback reads the means from the same place.
+    # Keras' SwapEMAWeights callback reads the averages from the same place.
     pairs = list(
         zip(
             model.trainable_variables,
@@ -173,7 +173,7 @@ def averaged_weights(model: TeacherForcing) -> Iterator[None]:
     )
     own = [ops.convert_to_numpy(variable) for variable, _ in pairs]
     for variable, mean in pairs:
-        # A copy: JAX would give both variables one buffer and then take it away from both.
+        # A copy: JAX would share one buffer between both variables and then free it for both.
         variable.assign(ops.convert_to_numpy(mean))
     try:
         yield
@@ -183,7 +183,7 @@ def averaged_weights(model: TeacherForcing) -> Iterator[None]:
 
 
 def as_keras_reads(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
-    """Return a batch as Keras takes it: inputs, targets and sample weights."""
+    """Return a batch in Keras' form: inputs, targets and sample weights."""
     x = {"photos": batch.photos, "tokens": batch.tokens, "places": batch.places}
     if batch.expected is not None:
         x["expected"] = batch.expected

@@ -1,4 +1,4 @@
-"""What a training step learns from: the true captions, or rewards for the model's own."""
+"""Training objectives: cross-entropy on true captions, or rewards for sampled captions."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -16,28 +16,28 @@ __all__ = ["CrossEntropy", "Objective", "SelfCritical", "advantages"]
 
 
 class Objective(Protocol):
-    """Makes the batch that a step learns from."""
+    """Makes the batch of a training step."""
 
     reward: float
-    """Mean reward of the last batch's captions; 0 where none is given."""
+    """Mean reward of the last batch's captions; 0 without rewards."""
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
-        """Make a batch of some training photos.
+        """Make a batch of training photos.
 
         Args:
-            indices: which photos, int64 `(B,)`.
-            photos: what the model reads, features or pixels.
-            features: what the decoder reads.
+            indices: of the photos, int64 `(B,)`.
+            photos: input of the model, features or pixels.
+            features: input of the decoder.
         """
 
 
 class CrossEntropy:
-    """Say the true captions, every word equally important.
+    """Cross-entropy on the true captions, with equal weight for every word.
 
     Args:
         rows: the captions.
-        taught: adds to a batch of some photos what teachers expect there, if there are any.
-        sentences: read along with a blank photo, if there are any.
+        taught: adds the predictions of teachers to a batch, if there are any.
+        sentences: also read with a blank photo, if there are any.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class CrossEntropy:
 
 
 class SelfCritical:
-    """Draw captions, and make those likelier that score better than the photo's other draws.
+    """Sample captions and reinforce those that score better than the photo's other samples.
 
     The reward is CIDEr-D against the photo's references, with document frequencies of the training
-    captions; a draw's baseline is the mean reward of the photo's other draws.
+    captions; the baseline of a sample is the mean reward of the photo's other samples.
 
     Reference:
         Rennie et al., "Self-critical Sequence Training for Image Captioning", CVPR 2017,
@@ -69,11 +69,11 @@ class SelfCritical:
         Self-Critical Sequence Training", 2020, https://arxiv.org/abs/2003.09971
 
     Args:
-        search: draws from the decoder that is trained.
-        captions: for each training photo its references, raw.
-        vocabulary: turns ids into words.
-        samples: captions drawn for each photo, at least 2.
-        seed: of the draws.
+        search: samples from the decoder that is trained.
+        captions: raw references of each training photo.
+        vocabulary: of the decoder.
+        samples: captions sampled per photo, at least 2.
+        seed: of the sampling.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class SelfCritical:
         self.samples = samples
         self.reward = 0.0
         self._seed = seed
-        # The end mark is rewarded like a word; without it, captions learn to stop in mid-sentence.
+        # EOS is rewarded like a word; without it, captions learn to stop in mid-sentence.
         self._end = "<eos>"
         references = [[[*tokenize(c), self._end] for c in of_photo] for of_photo in captions]
         self._cider = CiderD(references)
         self._words = vocabulary.words
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
-        """Draw captions and weigh them by how much better than their siblings they are."""
+        """Sample captions and weight them by their advantage over the other samples."""
         steps, samples = self.search.model.max_length, self.samples
-        # Seeded by the photos themselves: the draws do not depend on what ran before a restart.
+        # Seeded by the photos: the samples do not depend on what ran before a restart.
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
         draws = random.random((steps, len(indices), samples), np.float32)
         trace = self.search.draw(features, draws)
@@ -117,7 +117,7 @@ class SelfCritical:
 
 
 def advantages(rewards: np.ndarray) -> np.ndarray:
-    """Subtract from each draw's reward `(B, K)` the mean of the photo's other draws.
+    """Subtract from each sample's reward `(B, K)` the mean of the photo's other samples.
 
     >>> advantages(np.array([[1.0, 2.0, 3.0]])).tolist()
     [[-1.5, 0.0, 1.5]]
@@ -127,13 +127,13 @@ def advantages(rewards: np.ndarray) -> np.ndarray:
 
 
 def _length(row: np.ndarray) -> int:
-    """Count a drawn row's ids up to its end mark, which counts too."""
+    """Count the ids of a sampled row up to and including EOS."""
     ends = np.flatnonzero(row == EOS)
     return int(ends[0]) + 1 if len(ends) else len(row)
 
 
 def _rows(ids: np.ndarray) -> np.ndarray:
-    """Turn drawn ids `(B, K, T)` into rows `BOS ... EOS PAD...`, `(B, K, T + 1)`."""
+    """Turn sampled ids `(B, K, T)` into rows `BOS ... EOS PAD...`, `(B, K, T + 1)`."""
     rows = np.full((*ids.shape[:2], ids.shape[2] + 1), PAD, np.int32)
     rows[..., 0] = BOS
     before_end = np.cumsum(ids == EOS, axis=-1) - (ids == EOS) == 0

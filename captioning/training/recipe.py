@@ -1,4 +1,4 @@
-"""From a configuration and a data set to a bundle: the whole of a training run."""
+"""A complete training run, from a configuration and a data set to a bundle."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,21 +39,21 @@ def train(
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Bundle | None:
-    """Train a model on the training photos of `dataset`, choose its epoch on dev, and keep it.
+    """Train a model on the training photos of `dataset` and save its best epoch on dev.
 
     Args:
-        config: every setting.
-        dataset: its test split is not read.
-        extra: further data sets, each photo of which is shown `config.extra_repeats` times an
-            epoch.  The best epoch is the one with the best mean of the data sets' dev CIDEr.
-        bundle_folder: where the finished model goes.
-        checkpoint_folder: where checkpoints go; a run found there is continued.
-        command: how the run was started, for the model's card.
-        keep_best: write the bundle whenever an epoch was the best so far, and not only at the end.
-        callbacks: Keras' own, such as `keras.callbacks.EarlyStopping("cider", mode="max")`; an
+        config: all settings.
+        dataset: the data set; its test split is not read.
+        extra: further data sets, each photo of which is shown `config.extra_repeats` times per
+            epoch.  The best epoch has the best mean of the data sets' dev CIDEr.
+        bundle_folder: of the finished model.
+        checkpoint_folder: of the checkpoints; an unfinished run there is resumed.
+        command: how the run was started, for the model card.
+        keep_best: write the bundle after every best epoch so far, not only at the end.
+        callbacks: Keras callbacks, such as `keras.callbacks.EarlyStopping("cider", mode="max")`; an
             epoch's figures are those of `history.jsonl`, and `val_loss` is the loss on dev.
-        on_event: told what happens: `TrainingEvent`s, and "features" while photos are encoded.
-        should_stop: asked between steps; the run can be continued from its checkpoint.
+        on_event: called with each `TrainingEvent`, and with "features" while photos are encoded.
+        should_stop: called between steps; a true result stops the run, which can be resumed.
 
     Returns:
         The bundle; None if the run was stopped before its end.
@@ -62,9 +62,9 @@ def train(
         ConfigError: settings contradict each other or the data.
         BundleError: a model that the settings name cannot be read.
         DatasetError: the data set lacks many photos and the settings do not allow it.
-        TrainingError: there is nothing to learn from, the data are not those of the checkpoint, or
-            the loss is not a number.
-        WeightsError: the encoder's weights cannot be had.
+        TrainingError: there are no training data, the data differ from the checkpoint's, or the
+            loss is not finite.
+        WeightsError: the encoder's weights cannot be found or downloaded.
         FeaturesError: features cannot be written, or their extraction was stopped.
     """
     prepared = prepare(
@@ -95,16 +95,16 @@ def prepare(
     on_event: Callable[[TrainingEvent], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> "Prepared":
-    """Make everything a training run needs, up to its first step: arguments as for `train`."""
+    """Prepare a training run up to its first step; the arguments are those of `train`."""
     keras.utils.set_random_seed(config.seed)
     if config.teachers and config.objective != "cross_entropy":
         raise ConfigError(
-            "Teachers are for cross_entropy; self_critical learns from rewards alone."
+            "Teachers work only with cross_entropy; self_critical learns from rewards."
         )
     if config.sentences and (config.teachers or config.objective != "cross_entropy"):
-        raise ConfigError("Sentences without photos are for cross_entropy without teachers.")
+        raise ConfigError("Sentences without photos work only with cross_entropy without teachers.")
     if config.train_encoder and extra:
-        raise ConfigError("train_encoder learns from one data set; leave out extra_data.")
+        raise ConfigError("train_encoder works with one data set; remove extra_data.")
     config = config.replace(encoder=fitted(config.encoder, dataset))
     for data in (dataset, *extra):
         if not config.allow_missing:
@@ -177,16 +177,16 @@ def _sentences(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that is ready to begin.
+    """A run that is ready to start.
 
     Attributes:
-        config: with the open fields filled in.
-        dataset: what it learns from.
-        inputs: where its photos come from.
-        trainer: which does the work.
-        origin: the model whose decoder it begins with, if there is one.
-        extra: further data sets that it learns from.
-        report: sentences about the data, for the model's card.
+        config: with all fields filled in.
+        dataset: the training data.
+        inputs: its photos.
+        trainer: the trainer.
+        origin: the model whose decoder it starts from, if any.
+        extra: further data sets.
+        report: sentences about the data, for the model card.
     """
 
     config: TrainingConfig
@@ -198,7 +198,7 @@ class Prepared:
     report: Sequence[str] = ()
 
     def write(self, folder: Path, *, command: str = "") -> Bundle:
-        """Write the weights the model has now as a bundle.
+        """Write the current weights as a bundle.
 
         Raises:
             BundleError: it cannot be written.
@@ -222,7 +222,7 @@ class Prepared:
         )
 
     def _facts(self, command: str) -> dict[str, Any]:
-        """Return what `metrics.json` tells of the training, with what came before it."""
+        """Return the training facts for `metrics.json`, including the model's origin."""
         progress = self.trainer.progress
         facts = {
             "data": self.dataset.name,
@@ -241,5 +241,5 @@ class Prepared:
 
 
 def _without_folders(config: TrainingConfig) -> TrainingConfig:
-    """Leave out where files lie: a model travels, and a path tells of somebody's machine."""
+    """Remove paths, because a shared model should not reveal its author's folders."""
     return config.replace(sentences=Path(config.sentences).name) if config.sentences else config

@@ -1,7 +1,7 @@
-"""Several tiny trainings that differ in nothing but chance: first weights and order of photos.
+"""Small training runs that differ only in their random seed: initial weights and photo order.
 
-For a classroom: two hundred photos, a small decoder, seconds a run.  All runs share one compiled
-model whose weights are dealt anew, because compiling would take longer than the training.
+For a classroom: two hundred photos, a small decoder, seconds per run.  All runs share one compiled
+model with reinitialised weights, because compiling takes longer than the training.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,15 +31,15 @@ MOST_STEPS = 100_000
 
 @dataclass(frozen=True)
 class SeedRun:
-    """One tiny training.
+    """One small training run.
 
     Attributes:
-        seed: which chance.
-        losses: after each epoch, on the training photos, in nats a word and without dropout.
-        held_out_losses: the same on photos it never learns from.
-        bleu_4: of its captions of the held-out photos after the last epoch, x100.
-        cider: likewise.
-        captions: those captions.
+        seed: the random seed.
+        losses: after each epoch, on the training photos, in nats per word without dropout.
+        held_out_losses: the same on held-out photos.
+        bleu_4: of the captions of the held-out photos after the last epoch, x100.
+        cider: of the same captions, x100.
+        captions: of the held-out photos.
     """
 
     seed: int
@@ -51,17 +51,17 @@ class SeedRun:
 
 
 class SeedStudy:
-    """A small decoder that is trained again and again on the same photos.
+    """A small decoder that is trained repeatedly on the same photos.
 
     Args:
         features: of all photos, float `(N, R, D)` or `(N, D)`.
-        captions: for each photo its captions, raw.
-        held_out: so many of the last photos are never learned from.
+        captions: raw captions of each photo.
+        held_out: number of photos, from the end, that are held out.
         config: kind and sizes of the decoder.
-        learning_rate: of AdamW, the same from the tenth step on.
+        learning_rate: of AdamW, constant from the tenth step.
 
     Raises:
-        TrainingError: no photo is left to learn from, or none to hold out.
+        TrainingError: there is no training photo or no held-out photo.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class SeedStudy:
     ) -> None:
         if not 0 < held_out < len(captions):
             raise TrainingError(
-                f"{held_out} of {len(captions)} photos were to be held out; some have to be left "
-                "to learn from, and at least one to score on."
+                f"{held_out} of {len(captions)} photos are held out; at least one is needed for "
+                "training and one for scoring."
             )
         self._features = np.asarray(features, np.float32)
         self._captions = captions
@@ -91,7 +91,7 @@ class SeedStudy:
         learned = self._features[: self._split]
         self._decoder.scaling.adapt(learned.mean(axis=axes), learned.std(axis=axes))
         self._model = TeacherForcing(self._decoder, None, label_smoothing=0.0)
-        # Compiled once: every run begins with the optimiser's memory wiped instead.
+        # Compiled once: every run resets the optimizer instead.
         settings = TrainingConfig(
             learning_rate=learning_rate, schedule="constant", warmup_steps=WARMUP_STEPS
         )
@@ -109,21 +109,21 @@ class SeedStudy:
         same_order: bool = False,
         on_epoch: Callable[[int], None] = lambda epoch: None,
     ) -> SeedRun:
-        """Train once from fresh weights.
+        """Train once from initial weights.
 
         Args:
-            seed: of the chance; the same one gives the same run.
-            photos: how many of the training photos are learned from.
+            seed: the random seed; the same seed gives the same run.
+            photos: number of training photos to use.
             epochs: passes over them.
-            same_weights: begin every run with the same weights, whatever the seed.
+            same_weights: start every run with the same weights, whatever the seed.
             same_order: show the photos in the same order in every run.
-            on_epoch: told epochs done.
+            on_epoch: called with the number of finished epochs.
 
         Raises:
-            TrainingError: the loss is not a number, or there are not so many photos.
+            TrainingError: the loss is not finite, or there are fewer photos.
         """
         if not 0 < photos <= self._split:
-            raise TrainingError(f"There are {self._split} photos to learn from, not {photos}.")
+            raise TrainingError(f"There are {self._split} training photos, not {photos}.")
         with self._turns.take():
             self._begin(0 if same_weights else seed)
             order = np.random.default_rng((1, 0 if same_order else seed))
@@ -136,7 +136,7 @@ class SeedStudy:
             return self._scored(seed, losses, held_out)
 
     def _begin(self, seed: int) -> None:
-        """Deal the weights and wipe the optimiser's memory."""
+        """Reinitialise the weights and reset the optimizer."""
         random = np.random.default_rng((0, seed))
         for variable in self._decoder.trainable_variables:
             variable.assign(_fresh(variable, random))
@@ -171,34 +171,34 @@ class SeedStudy:
 
 
 def _fresh(variable: keras.Variable, random: np.random.Generator) -> np.ndarray:
-    """Deal fresh weights: biases as Keras begins with, matrices at random.
+    """Return initial weights: biases as in Keras, random matrices.
 
-    The draws are this function's own, because Keras' seed belongs to the whole process, in which
-    others may be training too.
+    It uses a separate random generator, because Keras' seed is global and other runs may train in
+    the same process.
     """
     shape = tuple(variable.shape)
     if len(shape) < 2 or variable.path.endswith("/bias"):  # a GRU's bias has two rows
         begin = np.zeros(shape, np.float32)
-        if "lstm" in variable.path:  # the forget gate begins open (Jozefowicz et al. 2015)
+        if "lstm" in variable.path:  # the forget gate starts open (Jozefowicz et al. 2015)
             begin[shape[0] // 4 : shape[0] // 2] = 1.0
         return begin
     if "recurrent" in variable.path:
         square = random.normal(size=(shape[1], shape[0]))
         return np.asarray(np.linalg.qr(square)[0].T, np.float32)
-    # Glorot and Bengio 2010; an embedding's rows begin within 0.05 of zero.
+    # Glorot and Bengio 2010; embeddings start within 0.05 of zero.
     reach = 0.05 if "embedding" in variable.path else (6.0 / sum(shape)) ** 0.5
     return random.uniform(-reach, reach, shape).astype(np.float32)
 
 
 def quarters(features: np.ndarray) -> np.ndarray:
-    """Bring a map of regions down to its four quarters, side by side, so that a run takes seconds.
+    """Average a feature map over its four quarters and concatenate them, to speed up training.
 
     Args:
-        features: `(N, R, D)` whose R regions are a square with an even side, else `(N, D)` or
-            any other map, which is brought to its mean.
+        features: `(N, R, D)` with R regions in a square with an even side; any other map is
+            averaged, and `(N, D)` is returned unchanged.
 
     Returns:
-        float32 `(N, 4 * D)`; `(N, D)` where there are no quarters.
+        float32 `(N, 4 * D)`, or `(N, D)` without quarters.
     """
     if features.ndim == 2:
         return np.asarray(features, np.float32)

@@ -1,8 +1,8 @@
-"""Sentences without photos: they teach a decoder words and grammar that captions alone lack.
+"""Sentences without photos, which teach a decoder words and grammar that the captions lack.
 
-In a step the decoder reads some of them with a blank photo, whose features are the mean of the
-training photos'.  What it learns to expect there is its language model: the probability of a
-sentence whatever the photo shows.
+In each step the decoder reads some of them with a blank photo, whose features are the mean over
+the training photos.  The probabilities that it learns there are its language model: the
+probability of a sentence regardless of the photo.
 """
 
 import lzma
@@ -19,11 +19,11 @@ from captioning.vocabulary import UNK, Vocabulary
 __all__ = ["Sentences", "read_sentences"]
 
 LENGTHS = 4
-"""A step reads sentences of similar lengths, so that little of its arrays is padding."""
+"""A step reads sentences of similar lengths, to limit padding."""
 
 
 def read_sentences(path: str | Path) -> list[str]:
-    """Read a text file of sentences, one a line; a name ending in .xz is decompressed.
+    """Read a text file with one sentence per line; an .xz file is decompressed.
 
     Raises:
         DatasetError: the file cannot be read or holds no sentence.
@@ -36,22 +36,22 @@ def read_sentences(path: str | Path) -> list[str]:
         raise DatasetError(f"The sentences in {path} cannot be read ({error}).") from error
     sentences = [line.strip() for line in text.splitlines() if line.strip()]
     if not sentences:
-        raise DatasetError(f"{path} holds no sentence: one a line is expected.")
+        raise DatasetError(f"{path} contains no sentences; expected one per line.")
     return sentences
 
 
 class Sentences:
-    """Draws the sentences of a training step.
+    """Selects the sentences of each training step.
 
-    Sentences with a word that the vocabulary lacks are left out.
+    Sentences with unknown words are skipped.
 
     Args:
-        sentences: raw.
-        vocabulary: the decoder's.
-        max_length: words and end mark of the longest row.
-        per_step: sentences in a step.
-        weight: what all of them weigh against all captions of the step.
-        seed: of the draws.
+        sentences: raw sentences.
+        vocabulary: of the decoder.
+        max_length: maximum length of a row, including EOS.
+        per_step: sentences per step.
+        weight: total weight of the sentences relative to the captions of the step.
+        seed: of the selection.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class Sentences:
         rows = vocabulary.rows(sentences, max_length=max_length)
         rows = rows[~(rows == UNK).any(axis=1)]
         if not len(rows):
-            raise DatasetError("No sentence consists of words of the vocabulary alone.")
+            raise DatasetError("No sentence consists only of words in the vocabulary.")
         lengths = (rows != 0).sum(axis=1)
         self._groups = np.array_split(rows[np.argsort(lengths, kind="stable")], LENGTHS)
         self._groups = [group for group in self._groups if len(group)]
         self._per_step, self._weight, self._seed = per_step, weight, seed
 
     def add_to(self, batch: Batch, indices: np.ndarray) -> Batch:
-        """Add sentences to a step on some training photos, which also seed the draw.
+        """Add sentences to the batch of a step.
 
         Args:
-            batch: the photos' captions.
-            indices: the photos, int64 `(B,)`.
+            batch: with the captions.
+            indices: of the photos, int64 `(B,)`; they also seed the selection.
         """
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
         group = self._groups[random.integers(len(self._groups))]

@@ -1,4 +1,4 @@
-"""Where a training run reads its photos: from stored features, or as pixels held in memory."""
+"""The photos of a training run: stored features, or pixels in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,9 +23,9 @@ __all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_r
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the trainer reads photos from, and the encoder's weights if the bundle keeps them.
+    """The inputs of the trainer, and the encoder if the bundle stores its weights.
 
-    `unreadable` are the photos that were left out since they cannot be read, with the reason.
+    `unreadable` lists the photos that cannot be read and were left out, with the reason.
     """
 
     train_photos: Sequence[Photo]
@@ -40,12 +40,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class StoredFeatures:
-    """Opens the feature stores of data sets; photos are encoded first if that was never done.
+    """Opens the feature stores of data sets, and encodes photos that have no features yet.
 
     Attributes:
-        datasets: whose photos.
-        on_event: told "features" while photos are encoded.
-        should_stop: asked meanwhile.
+        datasets: the data sets.
+        on_event: called with "features" events while photos are encoded.
+        should_stop: called meanwhile; a true result stops the extraction.
     """
 
     datasets: Sequence[CaptionDataset]
@@ -58,11 +58,11 @@ class StoredFeatures:
         arrays: Mapping[str, np.ndarray] | None,
         view: View = WHOLE,
     ) -> list[FeatureStore]:
-        """Return for each data set the features of a view of its photos by an encoder.
+        """Return the features of each data set's photos, for one view and one encoder.
 
         Raises:
             FeaturesError: they cannot be written, or their extraction was stopped.
-            WeightsError: the encoder's weights cannot be had.
+            WeightsError: the encoder's weights cannot be found or downloaded.
         """
         return [self._open(dataset, config, arrays, view) for dataset in self.datasets]
 
@@ -88,7 +88,7 @@ class StoredFeatures:
 
 
 def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
-    """Return the training photos, as many as the settings ask for, and the dev photos."""
+    """Return the training photos, limited by the settings, and the dev photos."""
     train = [photo for photo in dataset.split("train") if photo.captions]
     dev = [photo for photo in dataset.split("dev") if photo.captions]
     if not train or not dev:
@@ -100,11 +100,11 @@ def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo
 
 
 def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
-    """Read features from the store; photos are encoded first if that was never done."""
+    """Read features from the store, and encode photos that have none yet."""
     arrays, lent = lent_encoder(config.encoder_from) if config.encoder_from else (None, True)
     shown = views(crops=config.crops, flips=config.horizontal_flip)
     stores = [get(config.encoder, arrays, view) for view in shown]
-    keras.utils.set_random_seed(config.seed)  # begin alike whether or not photos were encoded
+    keras.utils.set_random_seed(config.seed)  # the same start whether or not photos were encoded
     train: list[list[Photo]] = []
     dev: list[list[Photo]] = []
     unreadable: dict[str, str] = {}
@@ -144,11 +144,11 @@ def _check_readable(
 def stored_rows(
     stores: Sequence[Sequence[FeatureStore]], names: Sequence[Sequence[str]]
 ) -> PhotoSource:
-    """Return a source of photos that lie in several stores.
+    """Return a source of photos from several stores.
 
     Args:
         stores: for each view, whole photos first, the store of each data set.
-        names: of the photos of each data set; they count on from one data set to the next.
+        names: of the photos of each data set; indices continue from one data set to the next.
     """
     of_set = np.repeat(np.arange(len(names)), [len(part) for part in names])
     places = [
@@ -172,7 +172,7 @@ def _joined(
     stores: Sequence[Sequence[FeatureStore]],
     photos: Sequence[Sequence[Photo]],
 ) -> SplitData:
-    """Put the photos of several data sets one after the other."""
+    """Concatenate the photos of several data sets."""
     names = [[photo.name for photo in part] for part in photos]
     return SplitData(
         stored_rows(stores, names),
@@ -191,7 +191,7 @@ def _sources(datasets: Sequence[str], photos: Sequence[Sequence[Photo]]) -> list
 def _channel_figures(
     stores: Sequence[FeatureStore], photos: Sequence[Sequence[Photo]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of each channel over the photos of all data sets."""
+    """Return each channel's mean and standard deviation over the photos of all data sets."""
     if len(stores) == 1:
         return stores[0].channel_figures([photo.name for photo in photos[0]])
     sizes = np.array([len(part) for part in photos], float)[:, None] / sum(map(len, photos))
@@ -207,16 +207,16 @@ def _channel_figures(
 
 
 def _further_views(config: TrainingConfig, data: SplitData) -> dict[str, Any]:
-    """Return the fields of `SplitData` that say which views there are besides whole photos."""
+    """Return the fields of `SplitData` for the views besides whole photos."""
     flips = can_flip(data.captions) if config.horizontal_flip else None
     return {"crops": config.crops, "can_flip": flips}
 
 
 def from_pixels(config: TrainingConfig, dataset: CaptionDataset, origin: Bundle | None) -> Inputs:
-    """Keep the photos themselves in memory: their encoder changes with every step."""
+    """Keep the pixels in memory, because the encoder changes with every step."""
     if config.encoder.name != "compact":
         raise ConfigError(
-            f"train_encoder is for the compact encoder; {config.encoder.name} is used as it is."
+            f"train_encoder works only with the compact encoder, not with {config.encoder.name}."
         )
     arrays = origin.encoder_arrays() if origin is not None else None
     if arrays is None and config.encoder_from:
@@ -244,10 +244,10 @@ def _read_pixels(
     unreadable: dict[str, str],
     shown: Sequence[View] = (WHOLE,),
 ) -> tuple[list[Photo], SplitData]:
-    """Read photos; as in an extraction, one that cannot be read is left out.
+    """Read photos, skipping those that cannot be read.
 
     Raises:
-        TrainingError: none can be read.
+        TrainingError: no photo can be read.
     """
     read: list[tuple[Photo, np.ndarray]] = []
     for photo in photos:

@@ -1,4 +1,4 @@
-"""One training step at a time, with everything that happens in it laid open."""
+"""Training step by step, with all intermediate results."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ SHOWN_WORDS = 5
 
 @dataclass(frozen=True)
 class Target:
-    """One word that the model has to say.
+    """One target word.
 
     Attributes:
         read: the word before it, which the model reads.
-        said: the word itself.
-        loss: minus the natural logarithm of the probability it had before the step, in nats.
+        said: the target word itself.
+        loss: negative log-probability before the step, in nats.
         before: its probability before the step.
-        after: its probability after the step, on the same photo and words.
-        likeliest: the words the model found likeliest before the step, with their probabilities.
+        after: its probability after the step, for the same photo and words.
+        likeliest: the most probable words before the step, with their probabilities.
     """
 
     read: str
@@ -50,10 +50,10 @@ class Step:
         loss: mean over the words of the batch, with dropout and label smoothing, in nats.
         learning_rate: of this step.
         photos: names of the batch's photos.
-        inputs: for each photo the row of words that is read, of its first caption.
-        targets: for each photo the row of words to be said, each one place ahead of `inputs`.
-        words: for each photo its targets, in the order of the sentence.
-        gradient_norms: Euclidean length of the gradient of each layer, by the layer's path.
+        inputs: input words of each photo's first caption.
+        targets: target words of each photo, one position ahead of `inputs`.
+        words: targets of each photo, in sentence order.
+        gradient_norms: Euclidean norm of each layer's gradient, by the layer's path.
     """
 
     number: int
@@ -67,14 +67,14 @@ class Step:
 
 
 class StepByStep:
-    """A training run that takes one step each time it is told to.
+    """A training run that advances one step per call.
 
     Args:
         config: as for a run.
         dataset: as for a run.
 
     Raises:
-        CaptioningError: as `train` does before its first step.
+        CaptioningError: for the same reasons as `train` before its first step.
     """
 
     def __init__(self, config: TrainingConfig, dataset: CaptionDataset) -> None:
@@ -88,7 +88,7 @@ class StepByStep:
         """Take a step.
 
         Raises:
-            TrainingError: the backend cannot give gradients.
+            TrainingError: the backend cannot compute gradients.
         """
         trainer, model = self._trainer, self._trainer.model
         indices = next(self._coming)
@@ -127,7 +127,7 @@ class StepByStep:
             epoch += 1
 
     def _probabilities(self, photos: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return every word's probability at every place of one caption a photo, `(B, T, V)`."""
+        """Return all word probabilities along one caption per photo, `(B, T, V)`."""
         features = self._trainer.features(photos)
         logits = self._trainer.decoder(features, rows[:, None, :-1], training=False)
         return to_numpy(ops.softmax(logits, axis=-1))[:, 0]

@@ -1,9 +1,9 @@
-"""Models that a run learns from beside the true captions.
+"""Teachers: trained models that a run learns from in addition to the true captions.
 
-A true caption says one word at each place; a trained model says which others would have done as
-well.  Learning from the averaged answers of several brings most of what they know together into one
-model, which is no slower than any of them (Hinton et al. 2015, "Distilling the Knowledge in a
-Neural Network", https://arxiv.org/abs/1503.02531).
+A true caption has one word at each position; a trained model also gives probabilities to the
+alternatives.  Learning from the averaged predictions of several teachers combines most of their
+knowledge in one model of the usual size (Hinton et al. 2015, "Distilling the Knowledge in a Neural
+Network", https://arxiv.org/abs/1503.02531).
 """
 
 from collections.abc import Callable, Sequence
@@ -28,13 +28,13 @@ __all__ = ["Teachers", "load_teachers"]
 
 @dataclass(frozen=True)
 class Teacher:
-    """One trained model that reads whole photos.
+    """One trained model.
 
     Attributes:
-        photos: gives its features of training photos, by index.
-        expect: from features, tokens and places to probabilities `(M, words it knows)`.
-        reads: its own id of each word of the student's vocabulary, int32 `(V,)`.
-        knows: which words of the student's vocabulary it knows, bool `(V,)`.
+        photos: returns its features of training photos, by index.
+        expect: maps features, tokens and positions to probabilities `(M, known words)`.
+        reads: the teacher's id of each word of the student's vocabulary, int32 `(V,)`.
+        knows: which words of the student's vocabulary the teacher knows, bool `(V,)`.
     """
 
     photos: PhotoSource
@@ -43,9 +43,9 @@ class Teacher:
     knows: np.ndarray
 
     def probabilities(self, indices: np.ndarray, batch: Batch) -> np.ndarray:
-        """Return what it expects at a batch's places, float32 `(M, V)` over the student's words.
+        """Return its predictions for a batch, float32 `(M, V)` over the student's vocabulary.
 
-        What it expects of words that the student does not know is expected of UNK.
+        The probability of words that the student does not know goes to UNK.
         """
         features = self.photos(indices)
         own = to_numpy(self.expect(features, self.reads[batch.tokens], batch.places))
@@ -56,20 +56,20 @@ class Teacher:
 
 
 class Teachers:
-    """Teachers whose answers are averaged; without any, a batch stays as it is.
+    """An ensemble of teachers with averaged predictions; it may be empty.
 
-    They look at whole photos, also where the student is shown a crop or a mirror image of one: so
-    the features of photos as they are suffice.
+    Teachers see whole photos even when the student sees a crop or a flipped photo, so they need
+    only the features of the original photos.
     """
 
     def __init__(self, teachers: Sequence[Teacher]) -> None:
         self._teachers = teachers
 
     def taught(self, indices: np.ndarray, batch: Batch) -> Batch:
-        """Add to a batch what the teachers expect there.
+        """Add the teachers' predictions to a batch.
 
         Args:
-            indices: which training photos it is made of, int64 `(B,)`.
+            indices: of the batch's photos, int64 `(B,)`.
             batch: with true captions.
         """
         if not self._teachers:
@@ -84,17 +84,17 @@ def load_teachers(
     photos: Sequence[Sequence[str]],
     get: StoredFeatures,
 ) -> Teachers:
-    """Load bundles as teachers; photos are encoded first where that was never done.
+    """Load bundles as teachers, and encode photos that have no features yet.
 
     Args:
-        names: the bundles' names or folders.
-        vocabulary: the student's.
+        names: names or folders of the bundles.
+        vocabulary: of the student.
         photos: names of the training photos of each data set, in the order of their indices.
         get: opens feature stores.
 
     Raises:
         BundleError: a bundle is missing or damaged.
-        FeaturesError: features cannot be had.
+        FeaturesError: features cannot be read or computed.
     """
     bundles = [read_bundle(name) for name in names]
     return Teachers([_teacher(bundle, vocabulary, photos, get) for bundle in bundles])

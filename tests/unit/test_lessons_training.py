@@ -271,7 +271,7 @@ def test_chance_can_be_left_to_the_weights_or_to_the_order_alone(study):
 def test_a_study_needs_photos_on_both_sides(study):
     with pytest.raises(TrainingError, match="held out"):
         SeedStudy(np.zeros((3, 4)), [["a"]] * 3, held_out=3, config=DecoderConfig(kind="inject"))
-    with pytest.raises(TrainingError, match="18 photos"):
+    with pytest.raises(TrainingError, match="18 training photos"):
         study.run(0, photos=19, epochs=1)
 
 

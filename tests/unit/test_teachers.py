@@ -124,7 +124,7 @@ def test_a_pupil_comes_to_answer_as_its_teacher(teachers, shapes):
 
 
 def test_teachers_belong_to_true_captions(teachers, shapes):
-    with pytest.raises(ConfigError, match="Teachers are for cross_entropy"):
+    with pytest.raises(ConfigError, match="Teachers work only with cross_entropy"):
         prepare(CONFIG.replace(teachers=teachers, objective="self_critical"), shapes)
     with pytest.raises(BundleError, match="nobody"):
         prepare(CONFIG.replace(teachers=("nobody",)), shapes)

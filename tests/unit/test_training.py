@@ -512,16 +512,16 @@ def test_a_model_tells_what_it_began_with(shapes, tiny_bundle, data_home):
     assert facts["command"] == "go on"
     assert facts["began_with"]["model"] == "first"
     assert facts["began_with"]["configuration"]["objective"] == "cross_entropy"
-    assert "- It began with the weights of first (`make first`): epoch 1" in bundle.card
+    assert "- It started with the weights of first (`make first`): epoch 1" in bundle.card
     assert "Command: `go on`" in bundle.card
     third = first.replace(start_from="second", teachers=("first", "second"))
     bundle = train(third, shapes, bundle_folder=data_home / "models" / "third")
-    assert "- It began with the weights of second (`go on`): epoch 1" in bundle.card
-    assert "- second began with the weights of first (`make first`): epoch 1" in bundle.card
-    assert "Beside the true words it learned from first and second." in bundle.card
+    assert "- It started with the weights of second (`go on`): epoch 1" in bundle.card
+    assert "- second started with the weights of first (`make first`): epoch 1" in bundle.card
+    assert "Besides the true words, it learned from first and second." in bundle.card
     fourth = first.replace(start_from="third")
     bundle = train(fourth, shapes, bundle_folder=data_home / "models" / "fourth")
-    assert "minutes, with first and second as teachers.\n- third began with" in bundle.card
+    assert "minutes, with first and second as teachers.\n- third started with" in bundle.card
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_sentences_with_unknown_words_are_left_out():
     found = drawn.add_to(batch, np.array([4])).sentences
     assert found.shape[:2] == (1, 20)
     assert not (found == UNK).any()
-    with pytest.raises(DatasetError, match="words of the vocabulary"):
+    with pytest.raises(DatasetError, match="words in the vocabulary"):
         Sentences(["unicorns"], VOCABULARY, max_length=6, per_step=1, weight=1.0, seed=0)
 
 

@@ -1,12 +1,12 @@
-"""Teaching a small encoder to see what a large one sees, with no labels at all.
+"""Distillation: train a small encoder to match the features of a large one, without labels.
 
 A good teacher is patient and consistent (Beyer et al. 2022, https://arxiv.org/abs/2106.05237):
-teacher and student look at the very same crop of a photo, cropped hard and often, and the student
-matches what the teacher makes of it.  Here that is a map of region features, so that each view
-teaches dozens of places at once.
+teacher and student see the same aggressive crops of each photo, for many epochs, and the student
+matches the teacher's output.  Here the output is a feature map, so each view gives dozens of
+targets.
 
-What the teacher sees is recorded once (`record_views`), since it never changes; the student then
-learns from the recording (`distill`) for as long as there is time.
+The teacher's features are recorded once (`record_views`), because they never change; the student
+then learns from the recording (`distill`).
 """
 
 from importlib import import_module
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562)."""
+    """Import a public name on first access (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(f"captioning.training.distillation.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'captioning.training.distillation' has no attribute {name!r}")

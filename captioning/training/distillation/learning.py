@@ -1,4 +1,4 @@
-"""The student's side: matching what was recorded of the teacher, for as long as there is time."""
+"""The student: training it to match the recorded features of the teacher."""
 
 import time
 from collections.abc import Callable
@@ -23,19 +23,19 @@ from captioning.training.distillation.settings import DistillationConfig
 __all__ = ["Report", "SteadyThenDown", "distill"]
 
 HELD_OUT = 1024
-"""The recording's last views, at most a tenth of it, are not learned from."""
+"""Held-out views at the end of the recording, at most a tenth of it."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a distillation is going.
+    """Progress of a distillation.
 
     Attributes:
         step: steps done.
-        steps: of how many.
-        loss: mean squared distance over the steps since the last report; targets vary by 1.
-        held_out: the same over views that are not learned from.
-        seconds_a_step: of late.
+        steps: steps in total.
+        loss: mean squared error since the last report; the targets have a variance of 1.
+        held_out: the same on held-out views.
+        seconds_a_step: recent seconds per step.
     """
 
     step: int
@@ -53,20 +53,20 @@ def distill(
     on_report: Callable[[Report], None] = lambda report: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, np.ndarray] | None:
-    """Teach a fresh student to see what was recorded.
+    """Train a new student on a recording.
 
     Args:
-        config: every setting.
-        recording: of the same student's size; may still be growing.
-        checkpoint_folder: where checkpoints go; a distillation found there is continued.
-        on_report: told how it goes, every `report_every` steps.
-        should_stop: asked between steps.
+        config: all settings.
+        recording: with the student's input size; may still be growing.
+        checkpoint_folder: of the checkpoints; an unfinished distillation there is resumed.
+        on_report: called every `report_every` steps.
+        should_stop: called between steps; a true result stops the training.
 
     Returns:
         The student's weights by path, as `load_encoder` takes them; None if it was stopped.
 
     Raises:
-        TrainingError: nothing is recorded yet, the loss is not a number, or a checkpoint cannot be
+        TrainingError: the recording is empty, the loss is not finite, or a checkpoint cannot be
             written.
     """
     if recording.written < 2:
@@ -96,16 +96,16 @@ def distill(
 
 @keras.saving.register_keras_serializable(package="captioning")
 class SteadyThenDown(keras.optimizers.schedules.LearningRateSchedule):
-    """A rise, a long level stretch, and a fall to zero in a straight line.
+    """Linear warm-up, constant learning rate, and linear cooldown to zero.
 
-    Unlike a cosine it lets a run be made longer while it is under way (Hägele et al. 2024,
+    Unlike cosine decay, it allows a run to be extended (Hägele et al. 2024,
     https://arxiv.org/abs/2405.18392).
 
     Args:
-        highest: the rate of the level stretch.
-        steps: in all.
-        warmup: steps of the rise.
-        cooldown: share of the steps over which it falls.
+        highest: the constant rate.
+        steps: total steps.
+        warmup: warm-up steps.
+        cooldown: share of the steps spent on the cooldown.
     """
 
     def __init__(self, highest: float, *, steps: int, warmup: int, cooldown: float) -> None:
@@ -124,7 +124,7 @@ class SteadyThenDown(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class _Learner:
-    """The student with a linear head that says, of each region, what the teacher would see."""
+    """The student with a linear head that predicts the teacher's features of each region."""
 
     def __init__(self, config: DistillationConfig, recording: Recording) -> None:
         keras.utils.set_random_seed(config.seed)
@@ -143,7 +143,7 @@ class _Learner:
             rate,
             weight_decay=config.weight_decay,
             global_clipnorm=config.clip_norm,
-            name="optimizer",  # what a checkpoint calls its numbers
+            name="optimizer",  # the prefix of its arrays in checkpoints
         )
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         self.model.compile(optimizer, loss="mean_squared_error")
@@ -152,7 +152,7 @@ class _Learner:
         self.learned_from = total - min(HELD_OUT, max(1, total // 10))
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a step's pixels `(B, S, S, 3)` and targets `(B, R, C)`, fixed by its number."""
+        """Return pixels `(B, S, S, 3)` and targets `(B, R, C)`, which depend only on the step."""
         random = np.random.default_rng((self.config.seed, 1, step))
         known = max(1, min(self.recording.written, self.learned_from))
         pixels, targets = self._read(random.integers(0, known, self.config.views_per_batch))
@@ -161,25 +161,25 @@ class _Learner:
         return pixels, targets.reshape(len(targets), -1, targets.shape[-1])
 
     def learn(self, pixels: np.ndarray, targets: np.ndarray) -> float:
-        """Take one step; returns its loss."""
+        """Take one step; return its loss."""
         self.model.reset_metrics()
         loss = self.model.train_on_batch(pixels, targets)
         return float(np.asarray(loss).reshape(-1)[0])
 
     def held_out(self) -> float:
-        """Return the mean squared distance over views that are not learned from, if any yet."""
+        """Return the mean squared error on the held-out views, if there are any yet."""
         last = min(self.recording.written, len(self.recording.pixels))
         numbers, size = np.arange(self.learned_from, last), self.config.views_per_batch
         losses = [self._distance(numbers[i : i + size]) for i in range(0, len(numbers), size)]
         return float(np.concatenate(losses).mean()) if losses else float("nan")
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return every number that the next step depends on."""
+        """Return all arrays that the next step depends on."""
         optimizer = {v.path: to_numpy(v) for v in self.model.optimizer.variables}
         return {**optimizer, **weights_of(self.model)}
 
     def resume(self, checkpoints: Checkpoints | None) -> int:
-        """Take up the latest checkpoint, if there is one; returns the steps done."""
+        """Load the latest checkpoint, if there is one; return the steps done."""
         found = checkpoints.load() if checkpoints is not None else None
         if found is None:
             return 0
@@ -190,7 +190,7 @@ class _Learner:
         return progress.step
 
     def _read(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return views in the order of the disk, and their targets `(B, H, W, C)`."""
+        """Return views in disk order, and their targets `(B, H, W, C)`."""
         numbers = np.sort(numbers)
         targets = regrid(self.recording.targets[numbers].astype(np.float32), self.side)
         return self.recording.pixels[numbers], targets

@@ -1,4 +1,4 @@
-"""Changes to recorded views whose effect on the teacher's map is known without asking it again."""
+"""Augmentations of recorded views with a known effect on the teacher's feature map."""
 
 from functools import cache
 
@@ -10,12 +10,12 @@ __all__ = ["flipped", "pasted", "regrid"]
 def flipped(
     pixels: np.ndarray, targets: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mirror half of the views, left to right, and their maps with them.
+    """Flip half of the views and their maps horizontally.
 
     Args:
         pixels: `(B, S, S, 3)`.
         targets: `(B, H, W, C)`.
-        random: chooses which.
+        random: chooses the views.
     """
     chosen = (random.random(len(pixels)) < 0.5)[:, None, None, None]
     return (
@@ -27,17 +27,16 @@ def flipped(
 def pasted(
     pixels: np.ndarray, targets: np.ndarray, random: np.random.Generator, *, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Paste a block of another view into some of them, and the same block of its map.
+    """Paste a block of another view into some views, and the same block of its map.
 
-    After CutMix (Yun et al. 2019, https://arxiv.org/abs/1905.04899), with blocks that begin and
-    end between regions.  What the teacher would see next to an edge is only nearly what it saw in
-    the two views; that price buys views without end.
+    After CutMix (Yun et al. 2019, https://arxiv.org/abs/1905.04899), with blocks aligned to
+    regions.  Near the edges the map is only approximate, but the number of views is unlimited.
 
     Args:
         pixels: `(B, S, S, 3)`.
         targets: `(B, H, W, C)`.
-        random: chooses which, and the blocks.
-        share: of views that are changed.
+        random: chooses the views and the blocks.
+        share: of the views that are changed.
     """
     pixels, targets = pixels.copy(), targets.copy()
     side = targets.shape[1]
@@ -56,7 +55,7 @@ def pasted(
 
 
 def regrid(targets: np.ndarray, side: int) -> np.ndarray:
-    """Lay square maps out on another grid; each new region is the mean of the area it covers.
+    """Resample square maps to another grid; each new region is the mean of its area.
 
     Args:
         targets: float32 `(B, R, C)`, `R` a square number.
@@ -76,7 +75,7 @@ def regrid(targets: np.ndarray, side: int) -> np.ndarray:
 
 @cache
 def _shares(old: int, new: int) -> np.ndarray:
-    """Return `(new, old)`: how much of each new cell lies in each old one; rows sum to 1."""
+    """Return `(new, old)`: the share of each new cell in each old cell; rows sum to 1."""
     starts, width = np.arange(new) * old / new, old / new
     overlap = np.minimum((starts + width)[:, None], np.arange(1, old + 1)) - np.maximum(
         starts[:, None], np.arange(old)

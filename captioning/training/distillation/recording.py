@@ -1,11 +1,11 @@
-"""What the teacher sees in many views, recorded once: pixels for the student, targets to match.
+"""Recorded views: pixels for the student, and the teacher's features as targets.
 
 A recording is a folder:
 
     pixels.npy   uint8 (N, S, S, 3)  the views at the student's size
     targets.npy  float16 (N, R, C)   the teacher's regions in principal components
     basis.safetensors                mean and scale of the teacher's channels, and the components
-    recording.json                   how many views are written so far, and of how many
+    recording.json                   how many views are written so far, and the total
 """
 
 import json
@@ -32,16 +32,16 @@ __all__ = ["Basis", "Recording", "record_views"]
 BATCH = 32
 
 FITTED_ON = 1536
-"""Views from which the principal components are computed."""
+"""Number of views used to compute the principal components."""
 
 
 @dataclass(frozen=True)
 class Basis:
-    """A teacher's channels in fewer numbers, those that vary most.
+    """A projection of the teacher's channels to principal components.
 
     Attributes:
         mean: float32 `(D,)`, of each channel.
-        components: float32 `(D, C)`; what multiplies a channel's distance from its mean.
+        components: float32 `(D, C)`; multiplied with the centred channels.
     """
 
     mean: np.ndarray
@@ -51,19 +51,19 @@ class Basis:
     def fit(cls, regions: np.ndarray, count: int) -> "Basis":
         """Compute principal components of standardised channels.
 
-        A component's numbers are divided by the fourth root of its variance: large components
-        still count for more than small ones, but do not drown them.
+        Each component is divided by the fourth root of its variance: large components keep more
+        weight than small ones, but do not dominate them.
 
         Args:
             regions: float32 `(N, D)`.
-            count: components to keep, at most `D`.
+            count: number of components, at most `D`.
         """
         mean, deviation = regions.mean(axis=0), regions.std(axis=0) + 1e-6
         standard = (regions - mean) / deviation
         variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
         kept = np.argsort(variances)[::-1][:count]
         scale = np.maximum(variances[kept], 1e-6) ** 0.25
-        # One number for all, so that targets vary by 1 on average and losses can be compared.
+        # One common scale: the targets have a variance of 1 on average, so losses are comparable.
         scale = scale * np.sqrt(np.mean(variances[kept] / scale**2))
         return cls(mean, (directions[:, kept] / scale / deviation[:, None]).astype(np.float32))
 
@@ -77,14 +77,14 @@ class Recording:
     """A recording on disk, open for reading.
 
     Args:
-        folder: written by `record_views`, perhaps still being written.
+        folder: written by `record_views`; it may still be growing.
 
     Attributes:
         pixels: uint8 `(N, S, S, 3)`, on disk.
         targets: float16 `(N, R, C)`, on disk.
 
     Raises:
-        FeaturesError: it is missing or damaged.
+        FeaturesError: the recording is missing or damaged.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -99,7 +99,7 @@ class Recording:
 
     @property
     def written(self) -> int:
-        """Views that can be read by now."""
+        """Number of views that can be read now."""
         return _written(self.folder)
 
 
@@ -112,22 +112,23 @@ def record_views(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Recording:
-    """Show the teacher views of the training photos and record what it makes of them.
+    """Record the teacher's features for views of the training photos.
 
-    View `n` is of photo `n` modulo their number and depends on the seed and `n` alone, so a
-    recording that was broken off goes on where it ended.
+    View `n` shows photo `n` modulo their number and depends only on the seed and `n`, so an
+    interrupted recording resumes where it stopped.
 
     Args:
-        folder: made if missing.
-        config: `student`, `views`, `components`, `smallest_crop`, `seed` and `limit_images` count.
-        dataset: its training photos are used and no others.
-        teacher: an encoder that gives regions.
-        on_progress: told views done and in all.
-        should_stop: asked between batches.
+        folder: created if missing.
+        config: of these settings, `student`, `views`, `components`, `smallest_crop`, `seed` and
+            `limit_images` are used.
+        dataset: the data set; only its training photos are used.
+        teacher: an encoder that returns regions.
+        on_progress: called with the views done and the total.
+        should_stop: called between batches; a true result stops the recording.
 
     Raises:
-        ConfigError: the teacher gives no regions, or fewer channels than components are asked for.
-        FeaturesError: the recording cannot be written, or is another configuration's.
+        ConfigError: the teacher returns no regions, or has fewer channels than components.
+        FeaturesError: the recording cannot be written, or has another configuration.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +150,7 @@ def record_views(
 
 
 class _Draw:
-    """Draws views by their numbers, at the student's size and at the teacher's."""
+    """Draws views by number, at the input sizes of student and teacher."""
 
     def __init__(self, config: DistillationConfig, photos: Sequence[Path], large: int) -> None:
         self.config, self.photos = config, photos
@@ -169,17 +170,17 @@ class _Draw:
 
 
 def _basis(folder: Path, config: DistillationConfig, teacher: Encoder, draw: _Draw) -> Basis:
-    """Read the components, or compute them from the first views."""
+    """Read the principal components, or compute them from the first views."""
     path, shape = folder / "basis.safetensors", teacher.feature_shape
     if len(shape) != 2 or shape[1] < config.components:
         raise ConfigError(
-            f"The teacher gives features of shape {shape}; distillation needs regions with at "
+            f"The teacher returns features of shape {shape}; distillation needs regions with at "
             f"least {config.components} channels."
         )
     try:
         return Basis(**load_file(path))
     except (OSError, SafetensorError, TypeError):
-        pass  # not there, or broken off half written: from the same views comes the same basis
+        pass  # missing or incomplete: the same views give the same basis
     numbers = range(min(FITTED_ON, config.views))
     chunks = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
     seen = [teacher.encode(large) for _, large in ahead(draw, chunks)]
@@ -191,7 +192,7 @@ def _basis(folder: Path, config: DistillationConfig, teacher: Encoder, draw: _Dr
 def _arrays(
     folder: Path, config: DistillationConfig, teacher: Encoder
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Open both arrays for writing, made at their full size if missing."""
+    """Open both arrays for writing, created with their full size if missing."""
     side, regions = int(config.student.input_size or 0), teacher.feature_shape[0]
     pixels = _array(folder / "pixels.npy", (config.views, side, side, 3), np.dtype(np.uint8))
     shape = (config.views, regions, config.components)
@@ -207,8 +208,8 @@ def _array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         raise FeaturesError(f"{path} cannot be written ({error}).") from error
     if found.shape != shape or found.dtype != dtype:
         raise FeaturesError(
-            f"{path} is of another configuration: expected {shape}, found {found.shape}. "
-            "Name another folder, or delete this one."
+            f"{path} belongs to another configuration: expected {shape}, found {found.shape}. "
+            "Choose another folder, or delete this one."
         )
     return found
 

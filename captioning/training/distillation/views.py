@@ -1,4 +1,4 @@
-"""Views of a photo: hard crops in changed light, the same for the teacher and the student."""
+"""Views of a photo: small crops with colour jitter, shared by teacher and student."""
 
 import numpy as np
 from PIL import Image, ImageEnhance
@@ -8,21 +8,21 @@ from captioning.augmentation import crop_box
 __all__ = ["draw_view"]
 
 LIGHT = 0.4
-"""How far brightness, contrast and colour move from 1, either way."""
+"""Maximum change of brightness, contrast and colour from 1."""
 
 
 def draw_view(
     photo: Image.Image, random: np.random.Generator, *, smallest: float = 0.25
 ) -> Image.Image:
-    """Crop a photo at random, perhaps turn it about its middle, and change its light.
+    """Crop a photo at random, flip it at random, and change its colours.
 
     Args:
         photo: RGB.
-        random: decides everything; the same state gives the same view.
-        smallest: share of the photo's area that a crop keeps at least.
+        random: the random generator; the same state gives the same view.
+        smallest: minimum share of the photo's area in a crop.
 
     Returns:
-        The crop at its own size, RGB; whoever looks at it resizes it.
+        The crop, RGB, in its original size.
     """
     view = photo.crop(crop_box(photo.size, random, smallest))
     if random.random() < 0.5:
