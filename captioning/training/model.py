@@ -144,6 +144,7 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
         warmup_steps=warmup,
     )
     optimizer = _AveragingAdamW(
+        name="adamw",  # TensorFlow takes no name that begins with an underscore
         learning_rate=rate,
         weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
