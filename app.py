@@ -8,17 +8,25 @@ module and only says what to serve.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute
 from streamlit.runtime.pages_manager import PagesManager
 
+from captioning.api import app_routes, create_app
+from captioning.bundle import Bundle
+from captioning.classroom import is_visited, offers_api
 from pages.learn.lesson_state import fills_the_screen
 from pages.learn.lessons import LESSONS, TOOLS
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact
 from pages.ui.rights import ask_for_key
+
+if TYPE_CHECKING:
+    from captioning.captioner import Captioner
 
 ICON = str(Path(__file__).resolve().parent / "assets" / "icon.svg")
 
@@ -184,6 +192,19 @@ def main() -> None:
     page.run()
 
 
+def api_routes() -> list[BaseRoute]:
+    """Return the routes of the HTTP API (docs/api.md), which shares its models with the pages."""
+
+    def load(bundle: Bundle) -> "Captioner":
+        from pages.ui.cache import captioner  # loads plugins, whose errors belong on a page
+
+        return captioner(bundle)
+
+    if not offers_api():
+        return []
+    return app_routes(create_app(load=load, most_per_client=4 if is_visited() else 32))
+
+
 if __name__ == "__main__":
     main()
 else:
@@ -196,5 +217,6 @@ else:
     hosts = st.get_option("server.allowedHosts") or ["*"]
     app = st.App(
         __file__,
+        routes=api_routes(),
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(Guard)],
     )

@@ -16,6 +16,7 @@ from captioning.runs import LIVE, Estimate, Run, Runs
 from captioning.storage import data_folder
 
 __all__ = [
+    "API_VARIABLE",
     "KEY_VARIABLE",
     "ROOTS_VARIABLE",
     "allowed_folder",
@@ -24,12 +25,14 @@ __all__ = [
     "is_visited",
     "local_address",
     "new_key",
+    "offers_api",
     "visitor_of",
     "without_paths",
 ]
 
 KEY_VARIABLE = "CAPTIONING_TEACHER_KEY"
 ROOTS_VARIABLE = "CAPTIONING_ROOTS"
+API_VARIABLE = "CAPTIONING_API"
 
 MOST_SECONDS = 15 * 60
 MOST_MEMORY_BYTES = 2 * 1024**3
@@ -41,6 +44,11 @@ _UNAMBIGUOUS = "abcdefghjkmnpqrstuvwxyz23456789"
 def is_visited() -> bool:
     """Return whether this server is open to a class."""
     return bool(os.environ.get(KEY_VARIABLE))
+
+
+def offers_api() -> bool:
+    """Tell whether the app answers HTTP requests with captions; for a class only with `--api`."""
+    return not is_visited() or os.environ.get(API_VARIABLE) == "1"
 
 
 def new_key() -> str:

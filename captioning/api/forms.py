@@ -11,16 +11,30 @@ from starlette.requests import Request
 
 from captioning.errors import ConfigError, ImageError
 from captioning.images import MAX_BYTES
+from captioning.text import tokenize
 
-__all__ = ["MAX_BODY_BYTES", "OPTIONS", "Options", "open_form", "options_of", "photo_of"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "MOST_ALTERNATIVES",
+    "MOST_CHARACTERS",
+    "OPTIONS",
+    "Options",
+    "open_form",
+    "options_of",
+    "photo_of",
+]
 
 MAX_BODY_BYTES = MAX_BYTES + 100_000
 """A photo of the largest size, and the form around it."""
 
+MOST_ALTERNATIVES = 20
+MOST_CHARACTERS = 1000
+"""Of a field next to the photo."""
+
 _MAX_FIELDS = 100
-_MAX_FIELD_BYTES = 1000
+_MAX_FIELD_BYTES = 4 * MOST_CHARACTERS
 _WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
-_NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,20})?(e-?\d{1,2})?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,30})?(e-?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,18 +68,23 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _words(name: str, text: str) -> tuple[str, ...]:
+    words = tuple(tokenize(text.replace(",", " ")))
+    if not words:
+        raise ConfigError(f"{name} takes words, got {text[:80]!r}.")
+    return words
+
+
 OPTIONS: dict[str, Callable[[str, str], Any]] = {
     "model": _text,
     "alternatives": _whole,
     "beam_width": _whole,
     "length_penalty": _number,
     "no_repeat": _whole,
-    "required_words": _text,
-    "banned_words": _text,
+    "required_words": _words,
+    "banned_words": _words,
 }
 """The fields next to the photo, each with what reads it."""
-
-_LISTS = ("required_words", "banned_words")
 
 
 async def open_form(request: Request) -> FormData:
@@ -98,7 +117,7 @@ def options_of(form: FormData) -> Options:
     """Read the fields next to the photo.
 
     Raises:
-        ConfigError: a field is unknown, comes twice, or cannot be read.
+        ConfigError: a field is unknown, comes twice, is too long, or cannot be read.
     """
     values: dict[str, Any] = {}
     for name, text in form.multi_items():
@@ -108,17 +127,14 @@ def options_of(form: FormData) -> Options:
             raise ConfigError(
                 f"There is no option {name[:80]!r}. Known: {', '.join(sorted(OPTIONS))}."
             )
-        value = OPTIONS[name](name, text)
-        if name in _LISTS:
-            values.setdefault(name, []).append(value)
-        elif name in values:
+        if name in values:
             raise ConfigError(f"{name} may be given once.")
-        else:
-            values[name] = value
+        if len(text) > MOST_CHARACTERS:
+            raise ConfigError(f"{name} takes at most {MOST_CHARACTERS} characters.")
+        values[name] = OPTIONS[name](name, text)
     model, alternatives = values.pop("model", None), values.pop("alternatives", None)
-    if alternatives is not None and alternatives < 0:
-        raise ConfigError(f"alternatives must be at least 0, got {alternatives}.")
-    changes = {name: tuple(v) if name in _LISTS else v for name, v in values.items()}
-    if {"beam_width", "required_words"} & set(changes):
-        changes["strategy"] = "beam"
-    return Options(model, alternatives, changes)
+    if alternatives is not None and not 0 <= alternatives <= MOST_ALTERNATIVES:
+        raise ConfigError(f"alternatives must be 0 to {MOST_ALTERNATIVES}, got {alternatives}.")
+    if {"beam_width", "required_words"} & set(values):
+        values["strategy"] = "beam"
+    return Options(model, alternatives, values)

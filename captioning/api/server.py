@@ -12,12 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from captioning import __version__
+from captioning.api.document import DOCUMENT
 from captioning.api.forms import MAX_BODY_BYTES, open_form, options_of, photo_of
 from captioning.api.limits import Admission, Doorkeeper, problem
+from captioning.api.page import HEADERS, page_of
 from captioning.api.service import CaptionService, Load, load_once
 from captioning.classroom import without_paths
 from captioning.errors import BundleError, CaptioningError, ConfigError, ImageError, WeightsError
@@ -70,7 +72,10 @@ def create_app(
         routes=[
             Route("/model/predict", predict, methods=["POST"]),
             Route("/v1/caption", caption, methods=["POST"]),
+            Route("/v1/models", models),
             Route("/health", health),
+            Route("/openapi.json", openapi),
+            Route("/docs", docs),
         ],
         middleware=middleware,
         exception_handlers={
@@ -119,6 +124,36 @@ async def health(request: Request) -> Response:
     """Return whether there is a model to caption with."""
     model = _service(request).bundle().name
     return JSONResponse({"status": "ok", "version": __version__, "model": model})
+
+
+async def models(request: Request) -> Response:
+    """List the models."""
+    default, found = _service(request).models()
+    listed = [
+        {
+            "name": bundle.name,
+            "version": bundle.version,
+            "default": bundle.name == default,
+            "ready": bundle.has_weights,
+            "encoder": bundle.encoder.name,
+            "decoder": bundle.decoder.kind,
+            "words": len(bundle.vocabulary),
+            "decoding": bundle.decoding.to_dict(),
+        }
+        for bundle in found
+    ]
+    return JSONResponse({"models": listed})
+
+
+async def openapi(request: Request) -> Response:
+    """Return the OpenAPI document."""
+    return JSONResponse(DOCUMENT)
+
+
+async def docs(request: Request) -> Response:
+    """Return the document as a page."""
+    address = str(request.base_url).rstrip("/")
+    return HTMLResponse(page_of(DOCUMENT, address=address), headers=HEADERS)
 
 
 def _service(request: Request) -> CaptionService:

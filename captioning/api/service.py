@@ -108,8 +108,18 @@ class CaptionService:
         bundles = {bundle.name: bundle for bundle in find_bundles()}
         chosen = name or self.model
         if chosen not in bundles:
+            if name is None:
+                raise BundleError(f"The model {chosen} was removed.")
             raise ConfigError(f"There is no model {chosen!r}. Known: {', '.join(bundles)}.")
         return bundles[chosen]
+
+    def models(self) -> tuple[str, list[Bundle]]:
+        """Return the name of the default model, and all models.
+
+        Raises:
+            BundleError: there is no model at all.
+        """
+        return self.model, find_bundles()
 
     async def caption(
         self,

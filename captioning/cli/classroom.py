@@ -34,6 +34,11 @@ def add_to(subparsers: Any) -> None:
         metavar="NAME",
         help="another host name or address of this machine; may be repeated",
     )
+    parser.add_argument(
+        "--api",
+        action="store_true",
+        help="also answer HTTP requests with captions, for everybody who can reach the address",
+    )
     parser.set_defaults(run=run)
 
 
@@ -51,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(invitation(f"http://{arguments.host[0] if arguments.host else address}:{arguments.port}"))
     print(f"Teacher's key, for the sidebar of your own browser: {key}", flush=True)
     environment = os.environ | {
+        classroom.API_VARIABLE: "1" if arguments.api else "0",
         classroom.KEY_VARIABLE: key,
         classroom.ROOTS_VARIABLE: os.pathsep.join(str(Path(r).resolve()) for r in arguments.root),
     }

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 
 from captioning.api import create_app, forms, server
 from captioning.api.batching import Batcher
+from captioning.api.document import DOCUMENT
 from captioning.api.service import load_once
 from captioning.bundle import read_bundle
 from captioning.cli.serve import known_hosts
@@ -89,8 +91,8 @@ def test_options_steer_the_sentence(client, jpeg):
         "model": "shapes",
         "beam_width": "5",
         "length_penalty": "1",
-        "required_words": ["green"],
-        "banned_words": ["left", "right"],
+        "required_words": "Green",
+        "banned_words": "left,right, zebra",
         "alternatives": "1",
     }
     content = client.post("/v1/caption", files={"image": jpeg}, data=options).json()
@@ -109,7 +111,9 @@ def test_options_steer_the_sentence(client, jpeg):
         ({"beam_width": "three"}, "must be a whole number"),
         ({"beam_width": ["3", "4"]}, "may be given once"),
         ({"length_penalty": "nan"}, "must be a number"),
-        ({"alternatives": "-1"}, "at least 0"),
+        ({"alternatives": "-1"}, "must be 0 to 20"),
+        ({"banned_words": "a" * 1001}, "at most 1000 characters"),
+        ({"banned_words": "!"}, "takes words, got '!'"),
         ({"beams": "3"}, "There is no option 'beams'"),
         ({"required_words": "zebra"}, "does not know the word 'zebra'"),
         ({"model": "/etc"}, "There is no model '/etc'"),
@@ -227,6 +231,39 @@ def test_a_fault_tells_nothing_of_the_server(jpeg, monkeypatch, tmp_path):
 
 def test_health_names_the_model(client):
     assert client.get("/health").json()["model"] == "shapes"
+
+
+def test_models_are_listed(client):
+    listed = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
+    assert [name for name, model in listed.items() if model["default"]] == ["shapes"]
+    bundle = read_bundle("shapes")
+    assert listed["shapes"]["version"] == bundle.version
+    assert listed["shapes"]["words"] == len(bundle.vocabulary)
+    assert listed["shapes"]["encoder"] == "compact"
+
+
+def test_the_page_describes_every_route_and_loads_nothing(client):
+    response = client.get("/docs")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert f"{HOST}{path}</pre>" in response.text
+    assert not re.search(r"<(script|link|img)|src=|url\(", response.text)
+    assert "alternatives[].probability" in response.text
+
+
+def test_the_document_and_the_fields_of_the_form_agree():
+    form = DOCUMENT["paths"]["/v1/caption"]["post"]["requestBody"]["content"]
+    assert set(form["multipart/form-data"]["schema"]["properties"]) == {"image", *forms.OPTIONS}
+    assert set(DOCUMENT["paths"]) == {route.path for route in create_app().routes}
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing():
+    from tests.fuzz.api import findings
+
+    failures, requests = findings(examples=5)
+    assert failures == []
+    assert requests > 50
 
 
 class Recorder:
