@@ -97,6 +97,13 @@ _OPTIONS = {
         "maximum": 10,
         "description": "No row of so many words occurs twice; 0 lets any.",
     },
+    "gender_certainty": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "`sentence` has person, people or child where the model is less certain "
+        "than this of man, woman, boy or girl; 0 keeps its words.",
+    },
     "alternatives": {
         "type": "integer",
         "minimum": 0,
@@ -152,6 +159,11 @@ _SCHEMAS = {
         {
             "caption": _string("Words in lower case, without punctuation."),
             "sentence": _string("The same with a capital letter and a full stop."),
+            "neutral": {
+                "type": ["string", "null"],
+                "description": "The caption with person, people or child where the model is not "
+                "certain of a gender, as in `sentence`; null if that changes nothing.",
+            },
             "log_prob": _LOG_PROB,
             "words": {
                 "type": "array",

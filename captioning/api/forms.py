@@ -81,6 +81,7 @@ OPTIONS: dict[str, Callable[[str, str], Any]] = {
     "beam_width": _whole,
     "length_penalty": _number,
     "no_repeat": _whole,
+    "gender_certainty": _number,
     "required_words": _words,
     "banned_words": _words,
 }

@@ -17,30 +17,32 @@ from benchmarks.serving import serve
 ROOT = Path(__file__).parents[2]
 
 
-def routes_of_the_app(**environment):
-    """Import the app as a server does, and return the addresses it adds to Streamlit's own."""
-    code = "import app; print(*[route.path for route in app.app._user_routes])"
+def addresses_of_the_app(**environment):
+    """Import the app as a server does; return what it adds to Streamlit's own, and its pages."""
+    code = """
+import app
+print(*[route.path for route in app.app._user_routes])
+print(*[app.address(file) for rows in app.PAGES.values() for file, *_ in rows])
+"""
     command = [sys.executable, "-c", code]
     ended = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True
     )
-    return ended.stdout.split()
+    routes, pages = ended.stdout.split("\n")[:2]
+    return routes.split(), pages.split()
 
 
 def test_a_class_server_has_the_api_only_if_it_was_asked_for():
-    assert routes_of_the_app(CAPTIONING_TEACHER_KEY="a-key", CAPTIONING_API="0") == []
-    with_api = routes_of_the_app(CAPTIONING_TEACHER_KEY="a-key", CAPTIONING_API="1")
-    assert with_api == routes_of_the_app(CAPTIONING_TEACHER_KEY="")
-    assert "/model/predict" in with_api
+    key = {"CAPTIONING_TEACHER_KEY": "a-key"}
+    assert addresses_of_the_app(**key, CAPTIONING_API="0")[0] == []
+    routes, _ = addresses_of_the_app(**key, CAPTIONING_API="1")
+    assert "/model/predict" in routes
 
 
-def test_no_page_has_an_address_of_the_api():
-    import app
-    from captioning.api import app_routes, create_app
-
-    pages = {app.address(file) for rows in app.PAGES.values() for file, *_ in rows}
-    paths = {route.path.split("/")[1] for route in app_routes(create_app())}
-    assert not paths & {*pages, "caption"}
+def test_without_a_class_the_app_has_the_api_and_no_page_of_its_addresses():
+    routes, pages = addresses_of_the_app(CAPTIONING_TEACHER_KEY="")
+    assert "/model/predict" in routes
+    assert not {route.split("/")[1] for route in routes} & {*pages, "caption"}
 
 
 def ask(request):

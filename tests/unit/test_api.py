@@ -91,6 +91,7 @@ def test_options_steer_the_sentence(client, jpeg):
         "model": "shapes",
         "beam_width": "5",
         "length_penalty": "1",
+        "gender_certainty": "0.5",
         "required_words": "Green",
         "banned_words": "left,right, zebra",
         "alternatives": "1",
@@ -102,6 +103,7 @@ def test_options_steer_the_sentence(client, jpeg):
     assert len(content["alternatives"]) == 1
     assert content["decoding"]["beam_width"] == 5
     assert content["decoding"]["length_penalty"] == 1.0
+    assert content["decoding"]["gender_certainty"] == 0.5
 
 
 @pytest.mark.parametrize(
