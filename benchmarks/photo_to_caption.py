@@ -7,7 +7,8 @@ from benchmarks.material import PHOTO_SIZES, jpeg
 from benchmarks.measuring import Comparison, Result, Work, measure
 from benchmarks.networks import bare_forward, endless_captioner, name_of, random_encoder
 from benchmarks.sizes import Sizes
-from captioning.captioner import Caption, Captioner
+from captioning.caption import Caption
+from captioning.captioner import Captioner
 from captioning.config import DecoderConfig
 from captioning.encoders import Encoder
 from captioning.images import read_image

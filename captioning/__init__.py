@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from captioning.bundle import find_bundles, read_bundle, write_bundle
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
     from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
     from captioning.datasets import CaptionDataset, generate_shapes, load
     from captioning.decoders import build_decoder
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from captioning.vocabulary import Vocabulary
 
 _HOMES = {
-    "Caption": "captioner",
+    "Caption": "caption",
     "CaptionDataset": "datasets",
     "Captioner": "captioner",
     "CaptioningError": "errors",

@@ -14,7 +14,8 @@ import numpy as np
 from captioning.config import DecodingConfig
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
 
 __all__ = ["Batcher"]
 

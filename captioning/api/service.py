@@ -20,7 +20,8 @@ from captioning.errors import BundleError, ConfigError
 from captioning.images import read_image
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
 
 __all__ = ["Answer", "CaptionService", "Load", "load_once"]
 

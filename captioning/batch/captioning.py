@@ -16,7 +16,8 @@ from captioning.images import read_image
 from captioning.prefetch import ahead
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
 
 __all__ = ["BATCH", "PERSON", "Row", "caption_album", "caption_batches"]
 

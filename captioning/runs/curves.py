@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from captioning.config import TrainingConfig, flattened
+from captioning.config import TrainingConfig
 from captioning.metrics import headline_metrics, rouge_l
 from captioning.metrics.exact import is_exact
 from captioning.runs.record import Run, fits
+from captioning.settings import flattened
 from captioning.storage import read_json_lines
 from captioning.text import tokenize
 

@@ -10,13 +10,14 @@ import keras
 import numpy as np
 
 from captioning.backend import compiled, to_numpy
-from captioning.config import TrainingConfig, flattened
+from captioning.config import TrainingConfig
 from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
+from captioning.settings import flattened
 from captioning.training.batches import Batch, CaptionRows, SplitData
 from captioning.training.checkpoints import Checkpoints, Progress, check_settings
 from captioning.training.dev_scores import DevScores

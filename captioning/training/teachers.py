@@ -16,9 +16,9 @@ from keras import ops
 
 from captioning.backend import compiled, to_numpy
 from captioning.bundle import Bundle, read_bundle
-from captioning.captioner import keras_decoder_of
 from captioning.decoders import Decoder
 from captioning.features import fitted
+from captioning.networks import keras_decoder_of
 from captioning.training.batches import Batch, PhotoSource
 from captioning.training.sources import StoredFeatures, stored_rows
 from captioning.vocabulary import UNK, Vocabulary

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from captioning.config import Config, TrainingConfig, setting
+from captioning.config import TrainingConfig
 from captioning.errors import ConfigError
 from captioning.metrics import headline_metrics
+from captioning.settings import Config, setting
 
 __all__ = [
     "SCORES",

@@ -28,7 +28,8 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
     from captioning.decoding import Reading
 
 __all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject"]

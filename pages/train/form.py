@@ -10,13 +10,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from captioning.bundle import find_bundles
-from captioning.config import Config, TrainingConfig
-from captioning.runs import Preset, Runs
+from captioning.config import TrainingConfig
+from captioning.runs import Estimate, Preset, Runs
+from captioning.settings import Config
 from pages.train.cache import all_presets, data_sets
+from pages.train.run_view import clock
 from pages.ui.state import linked
 from pages.ui.wording import plain
 
-__all__ = ["choose_base", "edit_config", "question"]
+__all__ = [
+    "choose_base",
+    "edit_config",
+    "question",
+    "show_needs",
+    "show_time",
+]
 
 _GROUPS = {
     "Photos": ("data", "shapes_count", "limit_images", "allow_missing", "min_count", "seed"),
@@ -264,3 +272,29 @@ def _shown(name: str, value: Any) -> str:
 
 def _plain(number: float) -> str:
     return f"{number:,.0f}" if number >= 1 and number == int(number) else f"{number:g}"
+
+
+def show_time(needs: Estimate) -> None:
+    """Say how long it will take, and what stands in the way of starting."""
+    photos = f", on {needs.photos:,} training photos" if needs.photos else ""
+    st.caption(f"About {clock(needs.seconds)} (minutes:seconds){photos}. It goes on by itself.")
+    for text in needs.problems:
+        st.error(plain(text), icon=":material/error:")
+
+
+def show_needs(needs: Estimate) -> None:
+    """Show time, photos, memory and disk."""
+    st.subheader("What it will need", anchor=False)
+    figures = {
+        "Time, about": clock(needs.seconds),
+        "Training photos": f"{needs.photos:,}",
+        "Photos to encode first": f"{needs.to_encode:,}",
+        "Memory": f"{needs.memory_bytes / 1e9:.1f} GB",
+        "Disk": f"{needs.disk_bytes / 1e9:.2f} GB",
+        "Numbers to learn": f"{needs.parameters / 1e6:.1f} M",
+    }
+    with st.grid(6, min_column_width=130):
+        for name, value in figures.items():
+            st.metric(name, value)
+    basis = "runs on this machine" if needs.measured else "what one core of a laptop does"
+    st.caption(f"The time is worked out from {basis}. One run trains at a time; others wait.")

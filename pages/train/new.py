@@ -6,8 +6,7 @@ from captioning.errors import CaptioningError
 from captioning.runs import estimate_run
 from captioning.storage import data_folder
 from pages.train.cache import own_presets, sizes_of, start_run
-from pages.train.estimate import show_needs, show_time
-from pages.train.form import choose_base, edit_config
+from pages.train.form import choose_base, edit_config, show_needs, show_time
 from pages.train.tutorial_files import bring_files
 from pages.ui.components import main_button, problem, prose, show_source
 

@@ -35,7 +35,8 @@ from pages.ui.queue import Memory, in_line
 if TYPE_CHECKING:
     import numpy as np
 
-    from captioning.captioner import Caption, Captioner
+    from captioning.caption import Caption
+    from captioning.captioner import Captioner
     from captioning.decoding import Trace
 
 __all__ = [

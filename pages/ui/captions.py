@@ -25,7 +25,7 @@ from pages.ui.pictures import Picture
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption, Word
+    from captioning.caption import Caption, Word
 
 __all__ = [
     "check_link",

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import captioning.bundle.reading
 import captioning.captioner
-from captioning.captioner import Alternative, Caption, Word
+from captioning.caption import Alternative, Caption, Word
 from captioning.fair_lock import FairLock
 
 ROOT = Path(__file__).parents[2]

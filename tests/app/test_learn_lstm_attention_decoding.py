@@ -122,11 +122,11 @@ class Pooled:
 @pytest.mark.parametrize("key", LESSONS)
 def test_pooled_features_serve_too(write_kind, monkeypatch, key):
     """One vector of the whole photo leaves nothing to attend, and all else to learn."""
-    import captioning.captioner
+    import captioning.networks
 
-    load = captioning.captioner.open_encoder
+    load = captioning.networks.open_encoder
     monkeypatch.setattr(
-        captioning.captioner, "open_encoder", lambda *args, **more: Pooled(load(*args, **more))
+        captioning.networks, "open_encoder", lambda *args, **more: Pooled(load(*args, **more))
     )
     bundle = write_kind("inject", shape=(64,))
     app = open_lesson(key, model=bundle.name)

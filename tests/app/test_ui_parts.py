@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import captioning.captioner
-from captioning.captioner import Word
+from captioning.caption import Word
 from captioning.config import DecodingConfig
 from captioning.errors import ImageError
 from pages.ui import cache, pictures, wording

@@ -74,7 +74,7 @@ def test_stored_features_are_used_if_there_are_any(tiny_captioner, shapes, monke
     folder = store_folder(bundle.encoder, shapes, arrays=bundle.encoder_arrays())
     extract_features(tiny_captioner.encoder, shapes, folder)
     blind = Captioner.load(bundle.folder, with_encoder=False)
-    monkeypatch.setattr("captioning.captioner.open_encoder", None)
+    monkeypatch.setattr("captioning.networks.open_encoder", None)
     found = evaluate(blind, shapes, split="dev", decoding=GREEDY)
     assert found.captions == expected.captions
     assert found.scores == expected.scores

@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioning.config import Config, EncoderConfig, read_settings, setting
+from captioning.config import EncoderConfig
+from captioning.settings import Config, read_settings, setting
 
 __all__ = ["DistillationConfig", "read_distillation_config"]
 

@@ -12,7 +12,7 @@ from pages.ui.components import problem
 from pages.ui.pictures import Picture
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption
+    from captioning.caption import Caption
 
 __all__ = ["share"]
 

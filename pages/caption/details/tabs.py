@@ -15,7 +15,7 @@ from pages.ui.model_comparison import compare_models
 from pages.ui.pictures import Picture
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption
+    from captioning.caption import Caption
 
 __all__ = ["look_closer"]
 

@@ -14,7 +14,7 @@ from pages.ui.pictures import Picture
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption
+    from captioning.caption import Caption
     from captioning.explain import Evidence, Rival
 
 __all__ = ["evidence_chart", "explain_words"]

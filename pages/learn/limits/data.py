@@ -13,7 +13,7 @@ from pages.learn.subject import Subject
 from pages.ui import cache
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption
+    from captioning.caption import Caption
     from captioning.explain import Evidence
 
 __all__ = ["Said", "evidence", "odd_file", "said_of_blank", "said_of_change", "said_of_odd"]

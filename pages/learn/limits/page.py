@@ -21,7 +21,7 @@ from pages.ui.components import problem, prose
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
-    from captioning.captioner import Caption
+    from captioning.caption import Caption
     from captioning.explain import Evidence
 
 __all__ = ["show"]

@@ -187,7 +187,7 @@ def _below(anatomy: "Anatomy", moment: Moment) -> str:
 
 
 def _rivals(page: LessonPage, place: int) -> None:
-    from captioning.captioner import Word
+    from captioning.caption import Word
 
     page.heading("What else it considered here")
     log_probs = page.subject.reading.log_probs[0, place]
