@@ -44,6 +44,12 @@ _PUNCTUATION = _Stripping({0x200B: " "})  # an invisible space between words
 _WRITTEN = {"i": "I", "tshirt": "T-shirt", "tshirts": "T-shirts"}
 """The usual spelling of words that cleaning changes."""
 
+# A list and not a rule: in other languages "a" is a word that no vowel changes.
+_BEFORE_VOWEL = re.compile(
+    r"\ba(?= (adult|airplane|airport|american|antique|apple|asian|elderly|elephant|empty|enclosed"
+    r"|individual|inflatable|office|old|older|orange|outdoor|oven|overhead|umbrella)\b)"
+)
+
 
 def clean(caption: str) -> str:
     """Lower-case `caption`, strip punctuation, and join its words with single spaces.
@@ -70,14 +76,17 @@ def tokenize(caption: str) -> list[str]:
 
 
 def sentence(caption: str) -> str:
-    """Format a model's caption as a sentence, with a capital letter and a full stop.
+    """Format a model's caption as a sentence: capital letter, full stop, "an" before a vowel.
 
     >>> sentence("two dogs look out of a window")
     'Two dogs look out of a window.'
+    >>> sentence("a man in a uniform under a umbrella")
+    'A man in a uniform under an umbrella.'
     >>> sentence("")
     ''
     """
     written = " ".join(_WRITTEN.get(word, word) for word in caption.split())
+    written = _BEFORE_VOWEL.sub("an", written)
     stop = "。" if "\u3040" <= written[-1:] <= "\u9fff" else "."
     return f"{written[0].upper()}{written[1:]}{stop}" if written else ""
 
