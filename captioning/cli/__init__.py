@@ -14,6 +14,7 @@ from captioning.cli import (
     evaluate,
     features,
     find,
+    mcp,
     models,
     search,
     serve,
@@ -35,6 +36,7 @@ ALL = (
     tutorial,
     classroom,
     serve,
+    mcp,
 )
 
 __all__ = ["ALL"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.retrieval import EncodedPhotos
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "encode_album"]
 
 _BATCH = 16
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     with quietly():
         from captioning.captioner import Captioner
     captioner = Captioner.load(model)
-    encoded = _encode(captioner, album)
+    encoded = encode_album(captioner, album)
     if not len(encoded):
         return 1
     from captioning.retrieval import read_sentence
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _encode(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
+def encode_album(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
     """Encode the readable photos and report the others."""
     import numpy as np
 
