@@ -1,10 +1,10 @@
 """Decoders: from an encoder's features to the probabilities of the next word.
 
-Three kinds, one face (`Decoder`): `merge` keeps the photo out of the recurrent cell and adds it
-afterwards, `inject` makes it the cell's first state, `attention` looks at the photo's regions for
+There are three kinds with one interface (`Decoder`): `merge` adds the photo after the recurrent
+cell, `inject` makes it the cell's initial state, and `attention` attends to the photo's regions for
 every word.  The cell is an LSTM or a GRU.
 
-The registry of decoders costs nothing to read; Keras is imported with the first use of one.
+Reading the registry is cheap; Keras is imported when a decoder is first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,15 +28,15 @@ __all__ = [
 def build_decoder(
     config: DecoderConfig, *, vocabulary_size: int, feature_shape: "FeatureShape"
 ) -> "Decoder":
-    """Make the decoder that `config.kind` and `config.cell` name, with fresh weights.
+    """Build the decoder that `config.kind` and `config.cell` name, with initial weights.
 
     Args:
         config: kind, cell and sizes.
-        vocabulary_size: words the decoder chooses from, special marks included.
+        vocabulary_size: number of words, including special tokens.
         feature_shape: `(R, D)` for a map of regions, `(D,)` for pooled features.
 
     Raises:
-        ConfigError: `attention` is asked for with pooled features, which have nothing to look at.
+        ConfigError: the kind is `attention`, but the features are pooled and have no regions.
     """
     make = decoder_class(config.kind)
     decoder: Decoder = make(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
@@ -45,7 +45,7 @@ def build_decoder(
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs Keras when it is first asked for (PEP 562)."""
+    """Import names that need Keras on first access (PEP 562)."""
     if name in ("Decoder", "FeatureShape"):
         from captioning.decoders import base
 

@@ -1,4 +1,4 @@
-"""Attention: for every word the decoder looks at the photo's regions again."""
+"""Attention: the decoder attends to the photo's regions for every word."""
 
 from typing import Any
 
@@ -13,12 +13,11 @@ __all__ = ["AttentionDecoder"]
 
 
 class AttentionDecoder(Decoder):
-    """The LSTM's output asks, the regions answer, and both together choose the word.
+    """A decoder with multi-head attention; the cell's output is the query, regions are the keys.
 
-    The regions' mean is the LSTM's first state and part of each of its inputs; several heads of
-    scaled dot products look from its output.  Because the look comes after the LSTM and not before
-    it, a whole caption is attended in one product, while the form of Xu et al. has to go
-    step by step.
+    The mean of the regions is the cell's initial state and part of each of its inputs.  Because
+    attention follows the cell, all words of a training caption are computed in one product; in the
+    form of Xu et al., attention precedes the cell and has to run step by step.
 
     Reference:
         Xu et al., "Show, Attend and Tell", ICML 2015, https://arxiv.org/abs/1502.03044;
@@ -32,7 +31,7 @@ class AttentionDecoder(Decoder):
     ) -> None:
         if len(feature_shape) != 2:
             raise ConfigError(
-                "attention needs a map of regions to look at, but this encoder's layer gives one "
+                "attention needs a map of regions, but this encoder's layer returns one "
                 f"vector of {feature_shape[0]} numbers; choose another layer, or merge or inject."
             )
         super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
@@ -58,13 +57,13 @@ class AttentionDecoder(Decoder):
         }
 
     def cell_inputs(self, words: Any, memory: Memory) -> Any:
-        """Put the mean of the regions beside every word."""
+        """Concatenate each word with the mean of the regions."""
         shape = (*ops.shape(words)[:3], self.config.units)
         mean = ops.broadcast_to(memory["mean"][:, None, None], shape)
         return ops.concatenate([words, mean], axis=-1)
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
-        """Look at the regions from each output; mix what was seen with it."""
+        """Attend to the regions with each output as query; combine the result with the output."""
         query = self._split(self.query(outputs))
         scores = ops.einsum("bnthd,brhd->bnthr", query, memory["keys"])
         weights = ops.softmax(scores / (query.shape[-1] ** 0.5), axis=-1)
@@ -74,6 +73,6 @@ class AttentionDecoder(Decoder):
         return self.output_dropout(answers, training=training), ops.mean(weights, axis=-2)
 
     def _split(self, values: Any) -> Any:
-        """Cut the last axis into heads."""
+        """Split the last axis into heads."""
         heads = self.config.heads
         return ops.reshape(values, (*ops.shape(values)[:-1], heads, self.config.units // heads))

@@ -1,8 +1,8 @@
-"""What all decoders share: word embedding, recurrent cell, and what training and search call.
+"""Base class of decoders: word embedding, recurrent cell, interface to training and search.
 
 Shapes: B photos, N captions of each photo (its references in training, its beams in search),
-T steps, R regions, D feature, U units, V vocabulary.  Keeping N beside B lets a photo be projected
-once for all its captions, and lets a beam look at its photo without a copy of it.
+T steps, R regions, D feature, U units, V vocabulary.  A separate axis N lets a photo be projected
+once for all its captions, and lets beams share their photo without copies.
 """
 
 from typing import Any
@@ -17,23 +17,23 @@ __all__ = ["Decoder", "FeatureScaling", "FeatureShape", "Memory", "State"]
 
 FeatureShape = tuple[int, ...]
 Memory = dict[str, Any]
-"""What a decoder keeps of a photo; every tensor's first axis is B."""
+"""A decoder's representation of photos; the first axis of each tensor is B."""
 State = tuple[Any, ...]
-"""What the cell carries on, each float32 `(B, N, U)`: an LSTM's output and cell state, a GRU's
-output."""
+"""The state of the cell, each tensor float32 `(B, N, U)`: hidden and cell state of an LSTM, hidden
+state of a GRU."""
 
 _CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
 class FeatureScaling(keras.layers.Layer):
-    """Bring each channel to mean 0 and deviation 1, by figures taken from training photos.
+    """Standardise each channel with the mean and standard deviation over the training photos.
 
-    Encoders differ in scale a hundredfold; with this one layer they need no learning rate of their
-    own.  The figures are weights that are not trained, so they travel with the decoder.
+    The scale of encoders differs by a factor of 100; with this layer they all work with the same
+    learning rate.  The statistics are non-trainable weights, so they are saved with the decoder.
     """
 
     def build(self, input_shape: Any) -> None:
-        """Make the two rows of figures, at first without effect."""
+        """Create the statistics, initially without effect."""
         channels = (input_shape[-1],)
         self.mean = self.add_weight(
             name="mean", shape=channels, initializer="zeros", trainable=False
@@ -44,7 +44,7 @@ class FeatureScaling(keras.layers.Layer):
         self.built = True
 
     def adapt(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Set the figures, each float32 `(D,)`; a channel that never changes is left unscaled."""
+        """Set the statistics, each float32 `(D,)`; constant channels are not scaled."""
         self.mean.assign(mean)
         self.deviation.assign(np.where(deviation > 1e-6, deviation, 1.0))
 
@@ -54,10 +54,10 @@ class FeatureScaling(keras.layers.Layer):
 
 
 class Decoder(keras.Model):
-    """A recurrent network that reads a caption's words so far and gives the next one's logits.
+    """A recurrent network that reads the words of a caption and returns the next word's logits.
 
-    A kind of decoder says what it keeps of a photo (`remember`), how the cell begins
-    (`initial_state`), what it reads at each step (`cell_inputs`) and what it answers (`answer`).
+    A kind of decoder defines the representation of a photo (`remember`), the cell's initial state
+    (`initial_state`), its inputs at each step (`cell_inputs`) and its output layer (`answer`).
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Decoder(keras.Model):
         self.vocabulary = keras.layers.Dense(vocabulary_size, name="vocabulary")
 
     def remember(self, features: Any, training: bool = False) -> Memory:
-        """Project a batch of features, `(B, R, D)` or `(B, D)`, once for all its captions."""
+        """Project a batch of features, `(B, R, D)` or `(B, D)`, once for all captions."""
         raise NotImplementedError
 
     def initial_state(self, memory: Memory, copies: int) -> State:
@@ -87,33 +87,33 @@ class Decoder(keras.Model):
         return tuple(self.repeated(memory[name], copies) for name in self.config.state_names)
 
     def cell_inputs(self, words: Any, memory: Memory) -> Any:
-        """Return what the cell reads, `(B, N, T, ...)`, from embedded `words` `(B, N, T, E)`."""
+        """Return the inputs of the cell, `(B, N, T, ...)`, for embedded words `(B, N, T, E)`."""
         return words
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
         """Combine the cell's outputs `(B, N, T, U)` with the photo.
 
         Returns:
-            What the vocabulary layer reads, `(B, N, T, H)`, and the attention weights
-            `(B, N, T, R)`, which sum to 1 over R; None where the kind has no attention.
+            The inputs of the vocabulary layer, `(B, N, T, H)`, and the attention weights
+            `(B, N, T, R)`, which sum to 1 over R; None without attention.
         """
         raise NotImplementedError
 
     def logits(self, answers: Any) -> Any:
-        """Return the unnormalised scores `(..., V)` of all words, from answers `(..., H)`."""
+        """Return the logits `(..., V)` of all words, from answers `(..., H)`."""
         return self.vocabulary(answers)
 
     def read(self, memory: Memory, tokens: Any, training: bool = False) -> tuple[Any, Any, State]:
-        """Run over whole captions under teacher forcing.
+        """Read whole captions under teacher forcing.
 
         Args:
-            memory: what `remember` returned.
+            memory: returned by `remember`.
             tokens: int32 `(B, N, T)`, right-padded.
-            training: whether to drop numbers at random.
+            training: whether to apply dropout.
 
         Returns:
-            answers `(B, N, T, H)`, attention weights or None, and the cell's last state,
-            each part `(B * N, U)`.
+            answers `(B, N, T, H)`, attention weights or None, and the cell's last state, each
+            tensor `(B * N, U)`.
         """
         batch, copies, steps = ops.shape(tokens)
         words = self.word_dropout(self.embedding(tokens), training=training)
@@ -122,9 +122,9 @@ class Decoder(keras.Model):
             ops.reshape(part, (-1, self.config.units))
             for part in self.initial_state(memory, copies)
         ]
-        # Padding stands on the right and the loss leaves it out, so the cell needs no mask.
+        # Padding is on the right and has no weight in the loss, so the cell needs no mask.
         outputs, *last = self.recurrent(
-            # Not -1: the number of rows must stay known where the state's is.
+            # Not -1: the static number of rows must match that of the state.
             ops.reshape(inputs, (batch * copies, steps, inputs.shape[-1])),
             initial_state=state,
             training=training,
@@ -144,7 +144,7 @@ class Decoder(keras.Model):
         Args:
             tokens: int32 `(B, N)`.
             state: the cell's state before them.
-            memory: what `remember` returned.
+            memory: returned by `remember`.
 
         Returns:
             logits `(B, N, V)`, the state after them, and attention weights `(B, N, R)` or None.
@@ -161,34 +161,34 @@ class Decoder(keras.Model):
         return self.logits(answers[:, :, 0]), state, weights
 
     def make_first_state(self) -> None:
-        """Add the layers that turn the photo into the state before the first word."""
+        """Add the layers that compute the initial state from the photo."""
         units = self.config.units
         self.photo_hidden = keras.layers.Dense(units, activation="tanh", name="photo_hidden")
         if "cell" in self.config.state_names:
             self.photo_cell = keras.layers.Dense(units, name="photo_cell")
 
     def first_state(self, photo: Any) -> Memory:
-        """Return the state before the first word by name, from the photo's vector `(B, D)`."""
+        """Return the initial state by name, from the photo's vector `(B, D)`."""
         state = {"hidden": self.photo_hidden(photo)}
         if "cell" in self.config.state_names:
             state["cell"] = self.photo_cell(photo)
         return state
 
     def build_all(self) -> None:
-        """Make every weight, by reading one caption of one blank photo."""
+        """Create all weights by reading one caption with one blank photo."""
         self(np.zeros((1, *self.feature_shape), "float32"), np.zeros((1, 1, 2), "int32"))
 
     def blank_photo(self) -> Any:
-        """Return the mean of the training photos' features as one photo, `(1, ...)`."""
+        """Return the mean features of the training photos as one photo, `(1, ...)`."""
         return ops.broadcast_to(self.scaling.mean, (1, *self.feature_shape))
 
     def heat(self, temperature: float) -> None:
-        """Divide the logits by `temperature` for good; below 1 the likely words become likelier."""
+        """Divide the logits by `temperature` permanently; below 1, probabilities become sharper."""
         for weight in self.vocabulary.weights:
             weight.assign(weight / temperature)
 
     def pooled(self, features: Any) -> Any:
-        """Scale features and, if they are a map of regions, take their mean: `(B, D)`."""
+        """Scale features and average them over regions, if there are any: `(B, D)`."""
         scaled = self.scaling(features)
         return ops.mean(scaled, axis=1) if len(self.feature_shape) == 2 else scaled
 

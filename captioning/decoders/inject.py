@@ -1,4 +1,4 @@
-"""Inject: the photo is the LSTM's first state, as in a translator that reads a picture."""
+"""Inject: the photo is the LSTM's initial state, as in encoder-decoder translation."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["InjectDecoder"]
 
 
 class InjectDecoder(Decoder):
-    """The photo is read once, before the first word, and must be remembered to the last.
+    """A decoder that reads the photo once, before the first word.
 
     Reference:
         Vinyals et al., "Show and Tell: A Neural Image Caption Generator", CVPR 2015,
@@ -26,9 +26,9 @@ class InjectDecoder(Decoder):
         self.make_first_state()
 
     def remember(self, features: Any, training: bool = False) -> Memory:
-        """Keep the cell's first state, each part `(B, U)`."""
+        """Return the cell's initial state, each tensor `(B, U)`."""
         return self.first_state(self.photo_dropout(self.pooled(features), training=training))
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
-        """Answer with the LSTM's output as it is."""
+        """Return the cell's output unchanged."""
         return self.output_dropout(outputs, training=training), None

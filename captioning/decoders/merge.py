@@ -1,4 +1,4 @@
-"""Merge: the LSTM reads words alone, and the photo is added to what it says."""
+"""Merge: the LSTM reads only words, and the photo is added to its output."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["MergeDecoder"]
 
 
 class MergeDecoder(Decoder):
-    """The design that most tutorials use, in which the LSTM never sees the photo.
+    """The design of most tutorials, in which the LSTM never sees the photo.
 
     Reference:
         Tanti, Gatt and Camilleri, "Where to put the Image in an Image Caption Generator", 2018.
@@ -28,16 +28,16 @@ class MergeDecoder(Decoder):
         self.merge = keras.layers.Dense(config.units, activation="relu", name="merge")
 
     def remember(self, features: Any, training: bool = False) -> Memory:
-        """Keep one vector of `units` numbers for the whole photo."""
+        """Return one vector of `units` numbers for the whole photo."""
         pooled = self.photo_dropout(self.pooled(features), training=training)
         return {"photo": self.photo(pooled)}
 
     def initial_state(self, memory: Memory, copies: int) -> State:
-        """Begin with zeros: the LSTM knows nothing of the photo."""
+        """Return zeros: the LSTM knows nothing about the photo."""
         zeros = ops.zeros_like(self.repeated(memory["photo"], copies))
         return (zeros,) * len(self.config.state_names)
 
     def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
-        """Add the photo to the LSTM's output, then mix the two by a dense layer."""
+        """Add the photo to the LSTM's output, followed by a dense layer."""
         outputs = self.output_dropout(outputs, training=training)
         return self.merge(outputs + memory["photo"][:, None, None]), None

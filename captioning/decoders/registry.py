@@ -1,7 +1,7 @@
-"""Which kinds of decoder there are: their classes, and what pages and lessons say of them.
+"""The registry of decoders: their classes, and their descriptions for pages and lessons.
 
-A kind says where the photo enters; the recurrent cell is a setting of its own.  Nothing here
-imports Keras, so pages can list decoders at no cost.
+A kind defines where the photo enters; the recurrent cell is a separate setting.  This module does
+not import Keras, so pages can list decoders quickly.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,15 @@ class DecoderSpec:
     """One kind of decoder.
 
     Attributes:
-        network: its class, a `captioning.decoders.Decoder`, or the address of it
+        network: its class, a `captioning.decoders.Decoder`, or the address of the class
             ("package.module:Class").
         summary: where the photo enters, in one or two sentences.
-        cell_note: what its recurrent cell reads and begins with, in a sentence.
-        memory: what it keeps of a photo: the name in its memory, the lesson that explains it, and a
-            sentence.
-        without_attention: continues "it has no attention: ..."; empty for a kind that attends.
-        diagram: how word and photo reach the next word, as edges in the language of Graphviz
-            between `word`, `photo`, `cell`, `next` and nodes that it declares itself.
+        cell_note: the inputs and the initial state of its recurrent cell, in a sentence.
+        memory: its representation of a photo: the name in its memory, the lesson that explains it,
+            and a sentence.
+        without_attention: continues "it has no attention: ..."; empty for a kind with attention.
+        diagram: how word and photo reach the next word, as Graphviz edges between `word`, `photo`,
+            `cell`, `next` and nodes that it declares itself.
     """
 
     network: str | Callable[..., Any]
@@ -42,30 +42,30 @@ class DecoderSpec:
 DECODERS: dict[str, DecoderSpec] = {
     "merge": DecoderSpec(
         network="captioning.decoders.merge:MergeDecoder",
-        summary="The LSTM reads words alone. One vector of the whole photo is added after it.",
-        cell_note="The photo is kept out of this LSTM: it reads words alone, and the photo is "
-        "added to what it shows.",
-        memory=("photo", "attention", "The photo, added to what the LSTM says."),
-        without_attention="it makes one vector of the whole photo and adds it to what the LSTM "
-        "shows, the same for every word",
-        diagram='add [label="add and mix"] word -> cell -> add -> next; photo -> add',
+        summary="The LSTM reads only words. One vector of the whole photo is added after it.",
+        cell_note="This LSTM never sees the photo: it reads only words, and the photo is added to "
+        "its output.",
+        memory=("photo", "attention", "The photo, added to the output of the LSTM."),
+        without_attention="it adds one vector of the whole photo to the output of the LSTM, the "
+        "same for every word",
+        diagram='add [label="add, dense"] word -> cell -> add -> next; photo -> add',
     ),
     "inject": DecoderSpec(
         network="captioning.decoders.inject:InjectDecoder",
-        summary="One vector of the whole photo is the LSTM's first memory. It is seen once.",
-        cell_note="This LSTM begins with the photo in its memory and reads words alone from there "
+        summary="One vector of the whole photo is the LSTM's initial state. It is read once.",
+        cell_note="This LSTM starts with the photo as its state and reads only words from there "
         "on.",
-        memory=("hidden", "lstm", "The photo as the first state of the LSTM."),
-        without_attention="it puts one vector of the whole photo into the LSTM's memory before the "
-        "first word, and never looks again",
+        memory=("hidden", "lstm", "The photo as the initial state of the LSTM."),
+        without_attention="it puts one vector of the whole photo into the LSTM's state before the "
+        "first word, and never looks at it again",
         diagram='word -> cell -> next; photo -> cell [label="once"]',
     ),
     "attention": DecoderSpec(
         network="captioning.decoders.attention:AttentionDecoder",
-        summary="The regions are looked at anew for every word, after the LSTM.",
-        cell_note="This LSTM begins with the photo in its memory, and beside each word it reads "
+        summary="After the LSTM, attention looks at all regions again for every word.",
+        cell_note="This LSTM starts with the photo as its state, and with each word it also reads "
         "the mean of the photo's regions.",
-        memory=("keys", "attention", "What each region answers to when the LSTM asks."),
+        memory=("keys", "attention", "The key of each region, compared with the LSTM's query."),
         diagram='look [label="attention"] word -> cell -> look -> next; '
         'photo -> look [label="each word"]',
     ),
@@ -74,13 +74,13 @@ DECODERS: dict[str, DecoderSpec] = {
 
 
 def register_decoder(kind: str, spec: DecoderSpec) -> None:
-    """Add a kind of decoder, so that settings, commands and pages offer it from now on.
+    """Register a kind of decoder, so that settings, commands and pages offer it.
 
     Raises:
-        ConfigError: there is a decoder of that kind.
+        ConfigError: the name is already used.
     """
     if kind in DECODERS:
-        raise ConfigError(f"There is a decoder '{kind}' already. Choose another name.")
+        raise ConfigError(f"There is already a decoder '{kind}'. Choose another name.")
     DECODERS[kind] = spec
     DECODER_KINDS.append(kind)
 

@@ -1,7 +1,7 @@
-"""Choosing a sentence from a decoder's probabilities: greedy, beam search, sampling, steering.
+"""Decoding: greedy search, beam search, sampling, and constraints on words.
 
-The search is NumPy code. It calls the decoder once for each word (`StepModel`), so any engine can
-run the network.
+The search is NumPy code that calls the decoder once per word (`StepModel`), so any engine can run
+the network.
 """
 
 from captioning.decoding.forced import Reading, read_sentence, sentence_likelihoods

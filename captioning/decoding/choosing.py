@@ -1,8 +1,8 @@
-"""How a step of a search chooses its next words: the best ones, or drawn ones.
+"""One step of a search: select the best next words, or sample them.
 
 Shapes: B photos, K beams, V vocabulary, n words that the step returns, C required words, W the
-beam width.  A beam search with required words keeps C + 1 banks of W beams, one for each
-number of them said so far, so K = W (C + 1); without, there is one bank and K = W.
+beam width.  A beam search with required words keeps C + 1 banks of W beams, one for each number
+of required words used so far, so K = W (C + 1); otherwise there is one bank and K = W.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,18 @@ __all__ = ["Choice", "Choose", "Moment", "choose_best", "draw_among", "draw_from
 
 @dataclass(frozen=True)
 class Moment:
-    """What is to be chosen from at one step.
+    """The candidates of one step.
 
     Attributes:
         t: the step.
         scores: float32 `(B, K)`, summed log-probabilities of the beams.
-        log_probs: float32 `(B, K, n)`, of the next word, as the model has them.
-        words: int64 `(B, K, n)`, which words these are; None for all V in their order.
-        block: `(B, K, V)` or fewer axes, 0 where a word may be said and `DEAD` where not; None
-            where any may be.
-        room: int64 `(B,)`, sentences that may still end.
+        log_probs: float32 `(B, K, n)`, the model's log-probabilities of the next word.
+        words: int64 `(B, K, n)`, ids of these words; None for all V in order.
+        block: `(B, K, V)` or fewer axes, 0 for allowed words and `DEAD` for others; None if all
+            words are allowed.
+        room: int64 `(B,)`, number of sentences that may still end.
         steps_left: steps after this one.
-        met: bool `(B, K, C)`, the required words a beam has said.
+        met: bool `(B, K, C)`, the required words that a beam contains.
         required: int64 `(C,)`.
     """
 
@@ -45,13 +45,13 @@ class Moment:
 
     @property
     def allowed(self) -> np.ndarray:
-        """The log-probabilities, with forbidden words at `DEAD`."""
+        """The log-probabilities, with `DEAD` for forbidden words."""
         return self.log_probs if self.block is None else self.log_probs + self.block
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The next beams, each `(B, K)`, and for a beam search the likeliest words `(B, 2K)`."""
+    """The next beams, each `(B, K)`, and for a beam search the most likely words `(B, 2K)`."""
 
     scores: np.ndarray
     parents: np.ndarray
@@ -76,7 +76,7 @@ def choose_best(moment: Moment, width: int) -> Choice:
     said = _required_said(moment)
     banks = []
     for number in range(wanted + 1):
-        # A beam that cannot say all it must in the steps left is given up.
+        # Drop a beam that cannot fit all required words into the remaining steps.
         belongs = (said == number) & (wanted - number <= moment.steps_left)
         if number < wanted:
             belongs[:, :, EOS] = False  # may not end yet
@@ -89,7 +89,7 @@ def choose_best(moment: Moment, width: int) -> Choice:
 def draw_among(
     moment: Moment, draws: np.ndarray, temperature: float, top_k: int, top_p: float
 ) -> Choice:
-    """Draw among the likeliest of all words; `draws` `(T, 1, K)` are numbers in [0, 1)."""
+    """Sample from the most likely words; `draws` `(T, 1, K)` are random numbers in [0, 1)."""
     heated = _softmax(moment.allowed / np.float32(temperature))
     order = np.argsort(-heated, axis=-1, kind="stable")
     shares = np.take_along_axis(heated, order, axis=-1)
@@ -102,7 +102,7 @@ def draw_among(
 
 
 def draw_from_all(moment: Moment, draws: np.ndarray) -> Choice:
-    """Draw among all words, which needs no sorting; `draws` `(T, B, K)`."""
+    """Sample from all words, which needs no sorting; `draws` `(T, B, K)` are in [0, 1)."""
     sums = np.cumsum(np.exp(moment.log_probs), axis=-1)
     point = draws[moment.t][:, :, None] * sums[:, :, -1:]
     tokens = (sums <= point).sum(axis=-1, keepdims=True)
@@ -116,7 +116,7 @@ def _softmax(values: np.ndarray) -> np.ndarray:
 
 
 def _required_said(moment: Moment) -> np.ndarray:
-    """Count the required words each beam will have said after each word, `(B, K, V)`."""
+    """Count the required words that each beam contains after each next word, `(B, K, V)`."""
     said = np.zeros(moment.log_probs.shape, np.int64)
     said[:, :, moment.required] = ~moment.met
     said += moment.met.sum(axis=-1)[:, :, None]
@@ -126,10 +126,10 @@ def _required_said(moment: Moment) -> np.ndarray:
 def _best_of_bank(
     totals: np.ndarray, words: np.ndarray | None, room: np.ndarray, width: int
 ) -> Choice:
-    """Keep the best of `totals` `(B, K, n)`, as many as there is room for."""
+    """Keep the best of `totals` `(B, K, n)`, up to the number of free slots."""
     photos, beams, count = totals.shape
     flat = totals.reshape(photos, beams * count)
-    if flat.shape[1] < 2 * width:  # fewer words than places
+    if flat.shape[1] < 2 * width:  # fewer words than slots
         missing = ((0, 0), (0, 2 * width - flat.shape[1]))
         flat = np.pad(flat, missing, constant_values=2 * DEAD)
     places = _highest(flat, 2 * width)
@@ -138,7 +138,7 @@ def _best_of_bank(
     parents, tokens = np.divmod(places, count)
     if words is not None:
         tokens = np.take_along_axis(words.reshape(photos, -1), places, axis=1)
-    # A sentence that has ended keeps its place, so the others share what is left.
+    # A finished sentence keeps its slot, so the others share the remaining slots.
     kept = np.arange(2 * width) < room[:, None]
     dead = np.float32(DEAD)
     return Choice(
@@ -150,7 +150,7 @@ def _best_of_bank(
 
 
 def _highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the `count` highest of each row, the highest first."""
+    """Return the indices of the `count` highest values of each row, highest first."""
     places = np.arange(values.shape[1])[None]
     if values.shape[1] > 4 * count:  # otherwise sorting all is faster
         places = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
@@ -170,7 +170,7 @@ def _side_by_side(banks: list[Choice]) -> Choice:
 
 
 def _extended(moment: Moment, tokens: np.ndarray) -> Choice:
-    """Go on with drawn `tokens` `(B, K, 1)`, each sentence by itself."""
+    """Extend each sentence by its sampled token; `tokens` `(B, K, 1)`."""
     gained = np.take_along_axis(moment.log_probs, tokens, axis=-1)[:, :, 0]
     scores = np.where(moment.scores > DEAD / 2, moment.scores + gained, np.float32(DEAD))
     beams = tokens.shape[1]

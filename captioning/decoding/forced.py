@@ -1,4 +1,4 @@
-"""Reading given sentences: how likely each of their words is, and where the model looks."""
+"""Teacher forcing: word probabilities and attention for given sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Reading:
 
     Attributes:
         ids: its words and EOS, int32 `(T,)`.
-        log_probs: float32 `(B, T, V)`, natural logarithms over all words that can be said at each
-            place, given the photo and the words before.
-        attention: float32 `(B, T, R)`, how much each region counted; sums to 1 over R.  None where
-            the decoder has no attention.
+        log_probs: float32 `(B, T, V)`, natural logarithms of the probabilities of all words at each
+            position, given the photo and the words before.
+        attention: float32 `(B, T, R)`, attention weights, which sum to 1 over R; None without
+            attention.
     """
 
     ids: np.ndarray
@@ -29,7 +29,7 @@ class Reading:
 
     @property
     def of_words(self) -> np.ndarray:
-        """Log-probabilities of the sentence's own words and its end, `(B, T)`."""
+        """Log-probabilities of the sentence's words and its end, `(B, T)`."""
         return self.log_probs[:, np.arange(len(self.ids)), self.ids]
 
 
@@ -61,10 +61,10 @@ def read_sentence(model: StepModel, features: np.ndarray, ids: Sequence[int]) ->
 def sentence_likelihoods(
     model: StepModel, features: np.ndarray, sentences: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """Read every sentence with every photo, each photo projected once.
+    """Read every sentence with every photo; each photo is projected once.
 
-    A word the model does not know (UNK) is read but not judged: it counts as 0, whatever the
-    photo.  A sentence longer than the model's is cut there, and its end is not judged.
+    An unknown word (UNK) is read but not scored: its log-probability is 0 for every photo.  A
+    sentence longer than the model's maximum is truncated, and its end is not scored.
 
     Args:
         model: the decoder.
@@ -72,8 +72,8 @@ def sentence_likelihoods(
         sentences: N sentences as ids, without BOS and EOS.
 
     Returns:
-        Natural logarithms of the words' probabilities and, behind the last word, of the sentence
-        ending there; float32 `(B, N, T)`, 0 behind the end.  T is the longest sentence and its end.
+        Natural logarithms of the word probabilities and, after the last word, of the end; float32
+        `(B, N, T)`, 0 after the end.  T is the length of the longest sentence with its end.
     """
     read, judged, counted = _laid_out(sentences, model.max_length)
     count, steps = read.shape
@@ -92,7 +92,7 @@ def sentence_likelihoods(
 def _laid_out(
     sentences: Sequence[Sequence[int]], longest: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what is read, what is judged, int64, and where it counts, float32; `(N, T)`."""
+    """Return inputs and targets, int64, and weights, float32; each `(N, T)`."""
     steps = min(longest, max(map(len, sentences))) + 1
     read = np.full((len(sentences), steps), EOS)
     judged, counted = read.copy(), np.zeros(read.shape, np.float32)

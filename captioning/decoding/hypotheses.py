@@ -1,4 +1,4 @@
-"""What a search leaves behind, and the sentences read from it."""
+"""The trace of a search, and the hypotheses read from it."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ from captioning.vocabulary import EOS
 __all__ = ["DEAD", "Hypothesis", "Trace", "ends", "follow_back", "read_hypotheses"]
 
 DEAD = -1e9
-"""Score of a beam that is not in use: finite, so that sums with it never turn into NaN."""
+"""Score of an unused beam: finite, so that sums never become NaN."""
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One sentence, as ids, with the probabilities the decoder gave its words.
+    """One sentence, as ids, with the probabilities of its words.
 
     Attributes:
         ids: the words, without BOS and EOS.
         log_probs: natural logarithm of each word's probability, given the photo and the words
-            before it, among all words that can be said.
-        end_log_prob: the same for ending there; None if the sentence was cut at its full length.
+            before it, with special tokens excluded.
+        end_log_prob: the same for the end; None if the sentence was cut at the maximum length.
     """
 
     ids: tuple[int, ...]
@@ -33,11 +33,11 @@ class Hypothesis:
         return float(sum(self.log_probs))
 
     def score(self, length_penalty: float) -> float:
-        """Return what sentences are ranked by: log-probability, end included, over length**penalty.
+        """Return the ranking score: log-probability, including the end, over length**penalty.
 
         Reference:
-            Wu et al., "Google's Neural Machine Translation System", 2016, section 7, in the plain
-            form without its constants. https://arxiv.org/abs/1609.08144
+            Wu et al., "Google's Neural Machine Translation System", 2016, section 7, without its
+            constants. https://arxiv.org/abs/1609.08144
         """
         total = self.log_prob + (self.end_log_prob or 0.0)
         decisions = len(self.ids) + (self.end_log_prob is not None)
@@ -46,17 +46,17 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Trace:
-    """Every beam a search has kept, step by step.
+    """All beams that a search kept, step by step.
 
     Attributes:
-        tokens: int32 `(T, B, K)`, the word that beam k took at step t.
-        parents: int32 `(T, B, K)`, which beam of the step before it continued.
+        tokens: int32 `(T, B, K)`, the word of beam k at step t.
+        parents: int32 `(T, B, K)`, the beam of the previous step that it continued.
         scores: float32 `(T, B, K)`, summed log-probability; at most `DEAD / 2` where unused.
-        near_tokens: int32 `(T, B, 2K)`, the likeliest words, kept or not (beam search only).
-        near_parents: int32 `(T, B, 2K)`, which beam of the step before they would have continued.
+        near_tokens: int32 `(T, B, 2K)`, the most likely words, kept or not (beam search only).
+        near_parents: int32 `(T, B, 2K)`, the beam of the previous step of each of them.
         near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `DEAD / 2` for
-            those that were.
-        strangeness: float32 `(B,)`, how unlike those of training the photos are, if that is known.
+            the others.
+        strangeness: float32 `(B,)`, out-of-distribution score of each photo, if known.
     """
 
     tokens: np.ndarray
@@ -69,12 +69,12 @@ class Trace:
 
 
 def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothesis]]:
-    """Follow every ended beam back to its beginning.
+    """Follow every finished beam back to its beginning.
 
-    Re-ranking under another `length_penalty` needs no model: the beams are the same.
+    Re-ranking with another `length_penalty` needs no model: the beams are the same.
 
     Returns:
-        For each photo its hypotheses, the best first.
+        The hypotheses of each photo, best first.
     """
     photos = trace.tokens.shape[1]
     found = [
@@ -88,10 +88,10 @@ def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothe
 
 
 def ends(trace: Trace, photo: int) -> list[tuple[int, int]]:
-    """Return step and beam of the last word of each sentence that the search ended with."""
+    """Return step and beam of the last word of each finished sentence."""
     alive = trace.scores[:, photo] > DEAD / 2
     ended = alive & (trace.tokens[:, photo] == EOS)
-    ended[-1] |= alive[-1]  # cut off by the full length
+    ended[-1] |= alive[-1]  # cut at the maximum length
     return [(int(step), int(beam)) for step, beam in np.argwhere(ended)]
 
 

@@ -1,8 +1,8 @@
-"""Greedy, beam search and sampling over a batch of photos, with any model that reads word by word.
+"""Greedy search, beam search and sampling over a batch of photos, with any `StepModel`.
 
-A search keeps, for each of B photos, K beams: the sentences begun so far.  Which beam continued
-which is written down and followed back once at the end (`Trace`).  It stops when every beam of
-every photo has ended.
+A search keeps K beams, the partial sentences, for each of B photos.  It records which beam
+continued which, and follows them back once at the end (`Trace`).  It stops when all beams of all
+photos have ended.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ __all__ = ["CaptionSearch"]
 
 
 class CaptionSearch:
-    """Search for the sentences of one decoder.
+    """Searches for the captions of one decoder.
 
     Args:
-        model: whose probabilities are searched; its weights may change between calls.
-        vocabulary: the decoder's words; needed where settings name words.
+        model: the decoder; its weights may change between calls.
+        vocabulary: of the decoder; needed for settings that contain words.
     """
 
     def __init__(self, model: StepModel, *, vocabulary: Vocabulary | None = None) -> None:
@@ -41,31 +41,31 @@ class CaptionSearch:
         self.vocabulary = vocabulary
 
     def search(self, features: np.ndarray, config: DecodingConfig) -> list[list[Hypothesis]]:
-        """Find the sentences of a batch of photos.
+        """Find the captions of a batch of photos.
 
         Args:
             features: `(B, R, D)` or `(B, D)`, any float type.
-            config: how to choose.
+            config: the decoding settings.
 
         Returns:
-            For each photo its hypotheses, the best first: `beam_width` of them, or `samples`.
+            The hypotheses of each photo, best first: `beam_width` of them, or `samples`.
 
         Raises:
-            ConfigError: a word asked for is unknown, or the wishes cannot be met.
+            ConfigError: a required word is unknown, or the constraints cannot be met.
         """
         return read_hypotheses(self.trace(features, config), length_penalty=config.length_penalty)
 
     def trace(self, features: np.ndarray, config: DecodingConfig) -> Trace:
-        """Run the search and return every beam it kept.
+        """Run the search and return all beams that it kept.
 
         Raises:
-            ConfigError: a word asked for is unknown, or the wishes cannot be met.
+            ConfigError: a required word is unknown, or the constraints cannot be met.
         """
         steering = self._steering(config)
         if config.strategy == "beam":
             width = config.beam_width
             return self._run(features, partial(choose_best, width=width), steering, width)
-        # The same draws for every photo: a photo's sentence must not depend on its batch.
+        # The same random numbers for every photo: its caption must not depend on the batch.
         shape = (self.model.max_length, 1, config.samples)
         draw = partial(
             draw_among,
@@ -77,11 +77,11 @@ class CaptionSearch:
         return self._run(features, draw, steering, config.samples, drawn=True)
 
     def draw(self, features: np.ndarray, draws: np.ndarray) -> Trace:
-        """Draw sentences from the decoder's own probabilities, no word left out but the unsayable.
+        """Sample captions from the decoder's probabilities, excluding only special tokens.
 
         Args:
             features: `(B, R, D)` or `(B, D)`.
-            draws: float32 `(max_length, B, K)` in [0, 1): one number for each word of K sentences.
+            draws: float32 `(max_length, B, K)` in [0, 1): one random number per word of K captions.
         """
         choose = partial(draw_from_all, draws=draws)
         return self._run(features, choose, NO_STEERING, draws.shape[-1], drawn=True)
@@ -90,7 +90,7 @@ class CaptionSearch:
         if self.vocabulary is not None:
             return read_steering(config, self.vocabulary, max_length=self.model.max_length)
         if config.prefix or config.required_words or config.banned_words:
-            raise ConfigError("This search knows no words, so it cannot be steered by any.")
+            raise ConfigError("This search has no vocabulary, so no words can be set for it.")
         return Steering(no_repeat=config.no_repeat)
 
     def _run(
@@ -106,12 +106,12 @@ class CaptionSearch:
         model, steps, photos = self.model, self.model.max_length, len(features)
         mask = WordMask(steering, model.vocabulary_size)
         required = np.array(steering.required, np.int64)
-        # An unsteered beam search needs no more than the likeliest words of each beam.
+        # A beam search without constraints needs only the most likely words of each beam.
         top = None if drawn or steering != NO_STEERING else min(2 * width, model.vocabulary_size)
         beginning = model.begin(np.asarray(features, np.float32))
         beams = _Beams.at_start(photos, width, len(required), all_begin=drawn)
         record = _Record(steps, *beams.scores.shape, near=not drawn)
-        # Before the first word all beams of a photo are the same: one is read for all of them.
+        # Before the first word all beams of a photo are equal, so only one is computed.
         state, rows = beginning.state, np.arange(photos)
         tokens = np.full((photos, 1), BOS, np.int64)
         for t in range(steps):
@@ -142,13 +142,13 @@ class CaptionSearch:
 
 @dataclass(frozen=True)
 class _Beams:
-    """What goes from step to step.
+    """The state of the beams between two steps.
 
     Attributes:
-        scores: float32 `(B, K)`, `DEAD` where a beam is not in use.
-        room: int64 `(B,)`, sentences that may still end.
-        met: bool `(B, K, C)`, the required words said so far.
-        said: int64 `(B, K, t)`, all words said so far.
+        scores: float32 `(B, K)`, `DEAD` for unused beams.
+        room: int64 `(B,)`, number of sentences that may still end.
+        met: bool `(B, K, C)`, the required words used so far.
+        said: int64 `(B, K, t)`, all words so far.
     """
 
     scores: np.ndarray
@@ -158,7 +158,7 @@ class _Beams:
 
     @classmethod
     def at_start(cls, photos: int, width: int, wanted: int, *, all_begin: bool) -> "_Beams":
-        """Before the first word a beam search has one beam, while all draws begin."""
+        """Return the initial state: one active beam for a beam search, all for sampling."""
         beams = width * (wanted + 1)
         scores = np.zeros((photos, beams), np.float32)
         if not all_begin:
@@ -171,7 +171,7 @@ class _Beams:
         )
 
     def after(self, choice: Choice, required: np.ndarray) -> "_Beams":
-        """Return the beams after a choice: ended ones leave, the others inherit."""
+        """Return the beams after a choice, without finished ones."""
         alive = choice.scores > DEAD / 2
         ended = alive & (choice.tokens == EOS)
         room = self.room - ended.sum(axis=1)
@@ -188,7 +188,7 @@ class _Beams:
 
 
 class _Record:
-    """Writes down what is chosen, step by step."""
+    """Records the choices of all steps."""
 
     def __init__(self, steps: int, photos: int, beams: int, *, near: bool) -> None:
         self._kept: list[np.ndarray] = []
@@ -198,16 +198,16 @@ class _Record:
             self._kept += [np.full(shape, DEAD, np.float32)]
 
     def write(self, step: int, choice: Choice) -> None:
-        """Keep the choice of one step."""
+        """Record the choice of one step."""
         chosen = (choice.tokens, choice.parents, choice.scores, *(choice.near or ()))
         for kept, values in zip(self._kept, chosen, strict=True):
             kept[step] = values
 
     def trace(self) -> Trace:
-        """Return what was written; steps that were not needed hold no beam."""
+        """Return the trace; steps that were not needed have no beams."""
         return Trace(*self._kept)
 
 
 def _for_each(values: np.ndarray, beams: np.ndarray) -> np.ndarray:
-    """Broadcast `(B, 1 or K, n)` to one row for each of the beams `(B, K)`."""
+    """Broadcast `(B, 1 or K, n)` to one row per beam, for `beams` `(B, K)`."""
     return np.broadcast_to(values, (*beams.shape, values.shape[-1]))

@@ -1,8 +1,7 @@
-"""Steering a search: words that must or must not occur, a given beginning, no repetition.
+"""Constraints on a search: required words, banned words, a given prefix, no repetition.
 
-Steering decides which words may be chosen and leaves their probabilities alone: a sentence keeps
-the probability the model gives it, whatever it was steered by, so steered and free sentences can be
-compared.
+Constraints decide which words may be chosen but do not change their probabilities, so captions with
+and without constraints can be compared.
 """
 
 import difflib
@@ -22,13 +21,13 @@ __all__ = ["NO_STEERING", "Steering", "WordMask", "nearest_word", "read_steering
 
 @dataclass(frozen=True)
 class Steering:
-    """The wishes of a `DecodingConfig`, as ids.
+    """The constraints of a `DecodingConfig`, as ids.
 
     Attributes:
-        prefix: words the sentence begins with.
-        required: words that must occur, each once.
-        banned: words that must not.
-        no_repeat: no row of so many words occurs twice; 0 lets any.
+        prefix: words that start the sentence.
+        required: words that must occur, each at least once.
+        banned: words that must not occur.
+        no_repeat: no n-gram of this length occurs twice; 0 disables.
     """
 
     prefix: tuple[int, ...] = ()
@@ -41,10 +40,10 @@ NO_STEERING = Steering()
 
 
 class WordMask:
-    """Which words a steered search may say at each step.
+    """The words that are allowed at each step of a search.
 
     Args:
-        steering: the wishes.
+        steering: the constraints.
         vocabulary_size: V.
     """
 
@@ -54,14 +53,14 @@ class WordMask:
         self._free[[PAD, UNK, BOS, *steering.banned]] = DEAD
 
     def at(self, step: int, said: np.ndarray) -> np.ndarray | None:
-        """Return what is added to each word's score: 0 where it may be said, `DEAD` where not.
+        """Return the term added to each word's score: 0 if it is allowed, `DEAD` if not.
 
         Args:
-            step: which word is chosen, from 0.
+            step: index of the next word, from 0.
             said: int64 `(B, K, step)`, the words before it.
 
         Returns:
-            float32 `(V,)` or `(B, K, V)`; None if nothing is wished.
+            float32 `(V,)` or `(B, K, V)`; None without constraints.
         """
         if self._steering == NO_STEERING:
             return None
@@ -74,7 +73,7 @@ class WordMask:
         return self._without_repetition(said, self._steering.no_repeat - 1)
 
     def _without_repetition(self, said: np.ndarray, before: int) -> np.ndarray:
-        """Forbid every word that followed the last `before` words where they stood earlier."""
+        """Forbid every word that would repeat an n-gram, given the last `before` words."""
         photos, beams, steps = said.shape
         mask = np.broadcast_to(self._free, (photos, beams, len(self._free))).copy()
         last = said[:, :, steps - before :]
@@ -86,18 +85,18 @@ class WordMask:
 
 
 def read_steering(config: DecodingConfig, vocabulary: Vocabulary, *, max_length: int) -> Steering:
-    """Turn the wishes of `config` into ids.
+    """Convert the constraints of `config` to ids.
 
-    A banned word that the model does not know is no fault: it cannot be said anyway.
+    A banned word that the model does not know is not an error: it cannot occur anyway.
 
     Args:
-        config: whose words may be written in any case, with punctuation.
+        config: the settings; words may have any case and punctuation.
         vocabulary: of the model.
-        max_length: the model's longest sentence, in words and its end mark.
+        max_length: maximum length of a sentence, including EOS.
 
     Raises:
-        ConfigError: a word is unknown to the model, the wishes contradict one another, or they do
-            not fit into `max_length`.
+        ConfigError: the model does not know a word, the constraints contradict each other, or they
+            do not fit into `max_length`.
     """
     prefix = [word for text in config.prefix for word in tokenize(text)]
     required = _single_words(config.required_words)
@@ -105,7 +104,7 @@ def read_steering(config: DecodingConfig, vocabulary: Vocabulary, *, max_length:
     for word in (*prefix, *required):
         _check_known(word, vocabulary)
         if word in banned:
-            raise ConfigError(f"{word!r} must not occur, but it is also asked for. Remove one.")
+            raise ConfigError(f"{word!r} is both required and banned. Remove one of the two.")
     _check_room(len(prefix), len(set(required) - set(prefix)), max_length)
     return Steering(
         prefix=tuple(vocabulary.id(word) for word in prefix),
@@ -116,22 +115,22 @@ def read_steering(config: DecodingConfig, vocabulary: Vocabulary, *, max_length:
 
 
 def nearest_word(word: str, vocabulary: Vocabulary) -> str | None:
-    """Return the known word that is written most like `word`, if any is."""
+    """Return the known word whose spelling is closest to `word`, if any is close."""
     known = vocabulary.words[len(SPECIAL) :]
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=0.75)), None)
 
 
 def _single_words(texts: Iterable[str]) -> tuple[str, ...]:
-    """Clean each text to one word; a word named twice counts once.
+    """Clean each text to one word, without duplicates.
 
     Raises:
-        ConfigError: a text is several words.
+        ConfigError: a text has several words.
     """
     words: dict[str, None] = {}
     for text in texts:
         found = tokenize(text)
         if len(found) > 1:
-            raise ConfigError(f"{text!r} is {len(found)} words; name them one by one.")
+            raise ConfigError(f"{text!r} has {len(found)} words; enter them one by one.")
         words.update(dict.fromkeys(found))
     return tuple(words)
 
@@ -142,13 +141,13 @@ def _check_known(word: str, vocabulary: Vocabulary) -> None:
     nearest = nearest_word(word, vocabulary)
     hint = f"It knows {nearest!r}." if nearest else "Choose another word."
     raise ConfigError(
-        f"The model does not know the word {word!r}, so it cannot say it: its training captions "
-        f"hardly had it. {hint}"
+        f"The model does not know the word {word!r}, because it is rare in the training captions, "
+        f"so it cannot use it. {hint}"
     )
 
 
 def _check_room(prefix: int, required: int, max_length: int) -> None:
-    """Keep one step for the end mark."""
+    """Check that the constraints leave one step for EOS."""
     if prefix + required <= max_length - 1:
         return
     wishes = f"a beginning of {prefix} words" if prefix else ""

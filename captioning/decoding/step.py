@@ -1,4 +1,4 @@
-"""What a search asks of a model: to read one more word of each caption."""
+"""The interface between a search and a model: one step reads one more word of each caption."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,8 +16,8 @@ class Beginning:
     """A batch of photos before the first word.
 
     Attributes:
-        memory: what the model keeps of the photos; the model's own affair.
-        state: before the first word, one row a photo; likewise.
+        memory: the model's representation of the photos, in a form private to the model.
+        state: before the first word, one row per photo; also private.
     """
 
     memory: Any
@@ -26,15 +26,15 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Step:
-    """What comes after one more word of each caption.
+    """The model's output after one more word of each caption.
 
     Attributes:
-        log_probs: float32 `(B, K, n)`, natural logarithms of the next word's probability among all
-            that can be said: of the `n` likeliest words, the likeliest first, or of all of them.
-        words: int64 `(B, K, n)`, which words they are; None for all in the vocabulary's order.
-        state: after the word, one row a caption.
-        attention: float32 `(B, K, R)`, how much each region counted, sums to 1 over R; None where
-            the likeliest words alone were asked for, or the model has no attention.
+        log_probs: float32 `(B, K, n)`, natural logarithms of the next word's probability, with
+            special tokens excluded: of the `n` most likely words, sorted, or of all words.
+        words: int64 `(B, K, n)`, ids of these words; None for all words in order.
+        state: after the word, one row per caption.
+        attention: float32 `(B, K, R)`, attention weights, which sum to 1 over R; None if only the
+            most likely words were requested, or without attention.
     """
 
     log_probs: np.ndarray
@@ -44,14 +44,14 @@ class Step:
 
 
 class StepModel(Protocol):
-    """A decoder at work: B photos, K captions of each."""
+    """A decoder that reads captions word by word: B photos, K captions of each."""
 
     max_length: int
-    """The longest caption, in words and its end mark."""
+    """The maximum length of a caption, including EOS."""
     vocabulary_size: int
 
     def begin(self, features: np.ndarray) -> Beginning:
-        """Look at photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
+        """Read photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
 
     def step(
         self, memory: Any, state: Any, rows: np.ndarray, tokens: np.ndarray, *, top: int | None
@@ -61,14 +61,14 @@ class StepModel(Protocol):
         Args:
             memory: of the photos.
             state: before the word.
-            rows: int64 `(B * K,)`, which row of `state` each caption continues.
+            rows: int64 `(B * K,)`, the row of `state` that each caption continues.
             tokens: int64 `(B, K)`, the words.
-            top: how many of the likeliest next words to return; None for all words.
+            top: number of most likely next words to return; None for all words.
         """
 
 
 def unsayable(vocabulary_size: int) -> np.ndarray:
-    """Return what is added to the logits `(V,)` so that PAD, BOS and UNK can never be said."""
+    """Return the term added to the logits `(V,)` to exclude PAD, BOS and UNK."""
     mask = np.zeros(vocabulary_size, np.float32)
     mask[[PAD, UNK, BOS]] = DEAD
     return mask

@@ -1,4 +1,4 @@
-"""The tree of a beam search: what was kept, what was given up, what ended, what won."""
+"""The tree of a beam search, with kept, dropped and finished words, and the best sentence."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from captioning.vocabulary import EOS
 __all__ = ["BEST", "CUT", "ENDED", "KEPT", "Node", "read_tree"]
 
 BEST, ENDED, KEPT, CUT = "best", "ended", "kept", "cut"
-"""A node's fate: on the way to the sentence chosen; the end of another sentence; kept for the next
-step; not kept."""
+"""A node's fate: part of the best sentence; end of another sentence; kept for the next step; not
+kept."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One word that a search considered.
+    """One word that the search considered.
 
     Attributes:
-        step: how many words stand before it.
-        token: its id; EOS where a sentence ends.
-        log_prob: natural logarithm of its probability after the words before it.
+        step: number of words before it.
+        token: its id; EOS at the end of a sentence.
+        log_prob: natural logarithm of its probability, given the words before it.
         total: the sum of these from the beginning.
-        parent: place of the word before it in the list of nodes; None for a first word.
+        parent: index of the previous word in the list of nodes; None for a first word.
         fate: one of `BEST`, `ENDED`, `KEPT`, `CUT`.
     """
 
@@ -36,20 +36,20 @@ class Node:
 
 
 def read_tree(trace: Trace, *, length_penalty: float, photo: int = 0, cut: int = 2) -> list[Node]:
-    """Draw up the tree of one photo's search.
+    """Build the tree of one photo's search.
 
     Args:
         trace: of a beam search.
-        length_penalty: decides which sentence is the best; needs no model.
-        photo: which of the batch.
-        cut: at most so many words a step that were not kept, the likeliest ones.
+        length_penalty: determines the best sentence.
+        photo: index in the batch.
+        cut: maximum number of dropped words per step, the most likely ones.
 
     Returns:
-        Nodes, parents before children, step by step, the likeliest first among those kept.
+        Nodes step by step, parents before children; kept nodes are sorted by probability.
     """
     best = _way_to_best(trace, photo, length_penalty)
     nodes: list[Node] = []
-    places: dict[int, int] = {}  # which node each beam of the step before ended in
+    places: dict[int, int] = {}  # node of each beam of the previous step
     for step in range(len(trace.tokens)):
         alive = np.flatnonzero(trace.scores[step, photo] > DEAD / 2)
         if not len(alive):
@@ -68,7 +68,7 @@ def read_tree(trace: Trace, *, length_penalty: float, photo: int = 0, cut: int =
 
 
 def _way_to_best(trace: Trace, photo: int, length_penalty: float) -> set[tuple[int, int]]:
-    """Return step and beam of every word of the sentence that ranks first."""
+    """Return step and beam of every word of the best sentence."""
     ranked = read_hypotheses(trace, length_penalty=length_penalty)[photo]
     for step, beam in ends(trace, photo):
         if ranked and follow_back(trace, photo, step, beam) == ranked[0]:

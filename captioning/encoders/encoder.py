@@ -1,4 +1,4 @@
-"""An encoder at work: pixels in, features out, compiled once."""
+"""Encoders run by Keras, from pixels to features."""
 
 from collections.abc import Mapping
 from pkgutil import resolve_name
@@ -46,26 +46,26 @@ def load_encoder(
     source: str = "The encoder's weights",
     random_weights: bool = False,
 ) -> Encoder:
-    """Make the encoder that `config` describes.
+    """Build the encoder that `config` describes.
 
     Args:
-        config: which network and layer.
+        config: the network and its layer.
         arrays: weights by variable path, for the compact encoder, from a bundle.
-        source: what to call the place they come from in an error.
-        random_weights: take fresh weights instead of trained ones: for training from scratch, and
-            for measuring speed.
+        source: name of their origin in error messages.
+        random_weights: use random instead of trained weights, to train from scratch or to measure
+            speed.
 
     Raises:
         ConfigError: the encoder, its layer or its size is unknown.
-        WeightsError: the weights are nowhere to be had.
-        BundleError: `arrays` do not fit.
+        WeightsError: the weights cannot be found or downloaded.
+        BundleError: `arrays` do not match the network.
     """
     config, spec = resolve(config)
     layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
     if spec.in_bundle and arrays is None and not random_weights:
         raise WeightsError(
-            f"The {config.name} encoder has no weights of its own: they come with a model. "
-            "Name a model that has them, or train one."
+            f"The {config.name} encoder has no pretrained weights: they come with a model. "
+            "Choose a model that has them, or train one."
         )
     if spec.build is not None:
         build = resolve_name(spec.build) if isinstance(spec.build, str) else spec.build
@@ -81,7 +81,7 @@ def load_encoder(
 
 
 class Preprocessing(layers.Layer):
-    """Scale pixels 0 to 255 as the network's own `preprocess_input` does."""
+    """Scale pixels 0 to 255 like the network's `preprocess_input` function."""
 
     def __init__(self, module: str) -> None:
         super().__init__(name="preprocessing")
@@ -93,14 +93,14 @@ class Preprocessing(layers.Layer):
 
 
 def _from_pixels(inner: keras.Model, module: str | None, size: int) -> keras.Model:
-    """Put preprocessing before a network, and lay a map out as a row of regions after it."""
+    """Add preprocessing before a network, and flatten its map to regions."""
     pixels = keras.Input((size, size, 3), name="pixels")
     x = Preprocessing(module)(pixels) if module else pixels
     return _in_rows(keras.Model(pixels, inner(x), name=inner.name))
 
 
 def _in_rows(network: keras.Model) -> keras.Model:
-    """Lay a map `(B, S, S, D)` out as a row of regions `(B, R, D)`."""
+    """Flatten a map `(B, S, S, D)` to regions `(B, R, D)`."""
     x = network.output
     if len(x.shape) != 4:
         return network

@@ -14,7 +14,7 @@ BATCH_EPSILON = 1e-3
 
 
 def build_lite2(size: int) -> keras.Model:
-    """Build the network up to its last map, with random weights.
+    """Build the network up to its last feature map, with random weights.
 
     Args:
         size: side of the square photo, in pixels; a multiple of 32 is usual.
@@ -40,7 +40,7 @@ def load_lite2(size: int) -> keras.Model:
     """Build the network with its ImageNet weights.
 
     Raises:
-        WeightsError: the package that holds them is not installed, or its file is damaged.
+        WeightsError: their package is not installed, or its file is damaged.
     """
     network = build_lite2(size)
     arrays = lite2_arrays()
@@ -50,7 +50,7 @@ def load_lite2(size: int) -> keras.Model:
 
 
 def build_encoder(config: EncoderConfig, random_weights: bool) -> keras.Model:
-    """Build the network as the registry asks for it.
+    """Build the network for the registry.
 
     Raises:
         WeightsError: as `load_lite2`.
@@ -65,7 +65,7 @@ def _normalized(x: Any, name: str, activation: bool = True) -> Any:
 
 
 def _inverted_residual(x: Any, block: Block, name: str) -> Any:
-    """Expand 1x1, convolve each channel alone, project 1x1; add the input where shapes allow."""
+    """1x1 expansion, depthwise convolution, 1x1 projection; residual if the shapes match."""
     entering = x
     if block.expansion > 1:
         wide = block.inputs * block.expansion

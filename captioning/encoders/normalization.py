@@ -9,15 +9,15 @@ __all__ = ["BatchNormalization"]
 
 @keras.saving.register_keras_serializable(package="captioning")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, equal to it, but in training on TensorFlow one fused operation.
+    """Keras' layer with the same results, fused into one operation for training on TensorFlow.
 
-    Keras writes the batch's mean, its variance and the scaling as separate operations, each of
-    which reads the whole map again, and on CPU cores reading maps is what costs.  Inference, other
-    backends and other axes go Keras' own way.
+    Keras computes the batch mean, the variance and the scaling in separate operations, each of
+    which reads the whole map again; on CPUs this memory traffic dominates.  Inference, other
+    backends and other axes use Keras' implementation.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise maps `(B, H, W, C)` by their batch's statistics, or by the running ones."""
+        """Normalise maps `(B, H, W, C)` with batch statistics, or with moving averages."""
         if not (training and self.trainable and mask is None and _has_fused(inputs)):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
@@ -29,7 +29,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The fused operation gives the unbiased variance; Keras keeps the biased one.
+        # The fused operation returns the unbiased variance; Keras stores the biased one.
         count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)
         self._follow(self.moving_mean, mean)
         self._follow(self.moving_variance, variance * (count - 1) / count)

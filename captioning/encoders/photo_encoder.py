@@ -1,4 +1,4 @@
-"""What every encoder is, whatever runs its network."""
+"""Base class of encoders, independent of the engine."""
 
 import numpy as np
 from PIL import Image
@@ -13,9 +13,9 @@ class PhotoEncoder:
     """A network that turns photos into features.
 
     Attributes:
-        config: name, layer and input size, all filled in.
+        config: with name, layer and input size filled in.
         feature_shape: `(R, D)` for a map of regions, `(D,)` for pooled features.
-        grid: height and width of the map of regions; None for pooled features.
+        grid: height and width of the map; None for pooled features.
     """
 
     def __init__(self, config: EncoderConfig, feature_shape: tuple[int, ...]) -> None:
@@ -25,7 +25,7 @@ class PhotoEncoder:
         self.grid = (side, side) if len(feature_shape) == 2 else None
 
     def pixels(self, photo: Image.Image) -> np.ndarray:
-        """Return an RGB photo as the square this encoder reads, uint8 `(S, S, 3)`."""
+        """Resize an RGB photo to the input of this encoder, uint8 `(S, S, 3)`."""
         if self.config.photo_size:
             photo = as_small_copy(photo, self.config.photo_size)
         return to_square(photo, int(self.config.input_size or 0))

@@ -1,6 +1,6 @@
-"""Which encoders there are, what their layers give, and where their weights come from.
+"""The registry of encoders: their layers, feature shapes and weights.
 
-Nothing here imports Keras, so pages can list encoders at no cost.
+This module does not import Keras, so pages can list encoders quickly.
 """
 
 import hashlib
@@ -28,28 +28,28 @@ __all__ = [
 ]
 
 PREPROCESSING = "squash-bicubic"
-"""How a photo becomes a square: squashed, not cropped, as the training photos were."""
+"""How a photo becomes a square: resized without cropping, like the training photos."""
 
 COMPACT_BLOCKS = (1, 2, 3, 2)
-"""Residual convolutions in each stage of the compact encoder, after the one that halves the map."""
+"""Residual blocks per stage of the compact encoder, after the convolution with stride 2."""
 
 
 Shape = Callable[[EncoderConfig, int], tuple[int, ...]]
-"""Takes the settings and the input size in pixels; returns `(R, D)`, or `(D,)` if pooled."""
+"""Maps the settings and the input size in pixels to `(R, D)`, or to `(D,)` if pooled."""
 
 
 def regions(side: Callable[[int], int], channels: int) -> Shape:
-    """Describe a map: `side` returns how many regions stand in a row for an input size."""
+    """Describe a map; `side` returns the number of regions per row for an input size."""
     return lambda config, size: (side(size) ** 2, channels)
 
 
 def pooled(channels: int) -> Shape:
-    """Describe a layer that gives one vector."""
+    """Describe a layer that returns one vector."""
     return lambda config, size: (channels,)
 
 
 def _halved(times: int) -> Callable[[int], int]:
-    """Return what is left of a side that is halved with padding."""
+    """Return a function that halves a size repeatedly, with padding."""
     return lambda size: -(-size // 2**times)
 
 
@@ -74,14 +74,14 @@ def _inception_side(size: int) -> int:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """A layer whose output serves as features.
+    """A layer whose output is used as features.
 
     Attributes:
-        keras_name: the layer in the Keras model.
+        keras_name: name of the layer in the Keras model.
         shape: of the features; see `regions` and `pooled`.
         top: whether it needs the model with its fully connected layers.
-        partial: a weight file that holds only the layers up to this one.
-        takes_input: use what enters the layer and not what leaves it.
+        partial: a weight file that contains only the layers up to this one.
+        takes_input: whether to use the layer's input instead of its output.
     """
 
     keras_name: str
@@ -96,20 +96,20 @@ class EncoderSpec:
     """One encoder.
 
     Attributes:
-        application: its class in `keras.applications`; None for those that are defined here.
-        module: where its `preprocess_input` is; None if the model scales its input itself.
-        input_size: side of the square it was trained on, in pixels.
-        layers: by the names this project uses, the usual one first.
-        files: Keras' names for the weights, without top and with it, and their MD5 sums.
+        application: its class in `keras.applications`; None for other networks.
+        module: of its `preprocess_input`; None if the model scales its input itself.
+        input_size: side of its training images, in pixels.
+        layers: by name in this project, the default layer first.
+        files: Keras' names of the weight files, without and with top, and their MD5 sums.
         reference: the paper.
-        smallest: side of the smallest square it can read, in pixels.
-        in_bundle: whether a model brings the weights along, because this project trained them.
-        build: for a network from outside `keras.applications`, a function or its address
-            ("package.module:function") that takes the settings and whether to take random weights,
+        smallest: side of the smallest possible input, in pixels.
+        in_bundle: whether its weights are stored in bundles, because this project trained them.
+        build: for a network outside `keras.applications`, a function or its address
+            ("package.module:function") that takes the settings and whether to use random weights,
             and returns a Keras model from pixels 0 to 255, `(B, S, S, 3)`, to features.
-        photos_per_second: that one core encodes; estimates use it until it is measured.
-        tutorial_template: the template with which the tutorials' script rebuilds the network; None
-            if there is none.
+        photos_per_second: speed on one core, used in estimates until it is measured.
+        tutorial_template: the template with which the tutorials' script rebuilds the network, if
+            any.
     """
 
     application: str | None
@@ -126,7 +126,7 @@ class EncoderSpec:
 
     @property
     def default_layer(self) -> str:
-        """The layer used when none is named."""
+        """The layer that is used by default."""
         return next(iter(self.layers))
 
 
@@ -160,7 +160,7 @@ ENCODERS: dict[str, EncoderSpec] = {
         module="xception",
         input_size=299,
         layers={
-            # The last residual sum: what enters block 14 has no name of its own in Keras.
+            # The last residual sum: the input of block 14, an output without a name in Keras.
             "block13": LayerSpec(
                 "block14_sepconv1",
                 regions(_xception_side, 1024),
@@ -238,7 +238,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 
 
 def register_encoder(name: str, spec: EncoderSpec) -> None:
-    """Add an encoder, so that settings, commands and pages offer it from now on.
+    """Register an encoder, so that settings, commands and pages offer it.
 
     >>> def build(config, random_weights):
     ...     pixels = keras.Input((config.input_size, config.input_size, 3))
@@ -252,12 +252,12 @@ def register_encoder(name: str, spec: EncoderSpec) -> None:
     >>> del ENCODERS["colours"]
 
     Raises:
-        ConfigError: there is an encoder of that name, or it has no layer.
+        ConfigError: the name is already used, or the encoder has no layer.
     """
     if name in ENCODERS:
-        raise ConfigError(f"There is an encoder '{name}' already. Choose another name.")
+        raise ConfigError(f"There is already an encoder '{name}'. Choose another name.")
     if not spec.layers:
-        raise ConfigError(f"The encoder '{name}' has no layer. Name at least one.")
+        raise ConfigError(f"The encoder '{name}' has no layer. Define at least one.")
     ENCODERS[name] = spec
 
 
@@ -275,7 +275,7 @@ def feature_shape(config: EncoderConfig) -> tuple[int, ...]:
 
 
 def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:
-    """Fill in the usual layer and size where `config` leaves them open.
+    """Fill in the default layer and size where `config` leaves them open.
 
     Raises:
         ConfigError: the encoder or its layer is unknown, or the size does not fit the layer.
@@ -303,11 +303,11 @@ def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:
 
 
 def encoder_key(config: EncoderConfig, arrays: Mapping[str, np.ndarray] | None = None) -> str:
-    """Return sixteen hex digits that change with whatever changes the features of a photo.
+    """Return a key of 16 hex digits for everything that affects the features of a photo.
 
     Args:
         config: the encoder; open fields are filled in first.
-        arrays: its weights by path, if it is one of the project's own; None for ImageNet's.
+        arrays: its weights by path, if this project trained them; None for ImageNet weights.
 
     Raises:
         ConfigError: the encoder, its layer or its size is unknown.

@@ -1,8 +1,8 @@
-"""Arrays from a state dictionary that an old version of PyTorch saved, read without PyTorch.
+"""Read a state dictionary saved by an old version of PyTorch, without PyTorch.
 
 The file is four small pickles (a magic number, a version, byte sizes, the dictionary), a list of
-storages, and the numbers of each storage.  A pickle can run any code, so the file must be one whose
-SHA-256 is known, and the reader admits four names and nothing else.
+storages, and their data.  A pickle can run any code, so the file's SHA-256 is checked first,
+and the reader accepts only four names.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def read_state_dict(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
     Args:
         path: the file.
-        sha256: its hexadecimal checksum; any other file is refused before it is parsed.
+        sha256: its hexadecimal checksum, checked before the file is parsed.
 
     Returns:
         Contiguous float32 or int64 arrays by parameter name, in the shapes of PyTorch.
@@ -53,7 +53,7 @@ def read_state_dict(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
 
 class _Storage:
-    """A block of numbers: its key in the file and its type."""
+    """A block of numbers, with its key in the file and its type."""
 
     def __init__(self, key: str, kind: np.dtype[Any]) -> None:
         self.key, self.kind = key, kind
@@ -79,7 +79,7 @@ def _rebuild(storage: _Storage, offset: int, shape: Any, strides: Any, *rest: An
 
 
 class _Unpickler(pickle.Unpickler):
-    """Loads tensors and the dictionary that holds them; every other name is refused."""
+    """Loads only tensors and the dictionary that contains them."""
 
     _ADMITTED = {
         ("collections", "OrderedDict"): OrderedDict,
@@ -89,12 +89,12 @@ class _Unpickler(pickle.Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands in for a name in the file."""
+        """Return the replacement for a name in the file."""
         try:
             return self._ADMITTED[module, name]
         except KeyError:
             raise WeightsError(
-                f"The weights file names {module}.{name}, which is not allowed."
+                f"The weights file refers to {module}.{name}, which is not allowed."
             ) from None
 
     def persistent_load(self, pid: Any) -> _Storage:

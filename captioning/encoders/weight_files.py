@@ -1,4 +1,4 @@
-"""Where files of ImageNet weights lie, told without Keras."""
+"""Locations of ImageNet weight files; does not need Keras."""
 
 import os
 from pathlib import Path
@@ -11,11 +11,11 @@ __all__ = ["classroom_files", "has_weights", "keras_file", "keras_folder"]
 
 
 def has_weights(encoder: EncoderConfig) -> bool:
-    """Whether an encoder can run here without a download, as far as names of files tell."""
+    """Return whether an encoder's weight files exist here, so that it needs no download."""
     config, spec = resolve(encoder)
     layer = spec.layers[config.layer or spec.default_layer]
     if spec.files is None:
-        return True  # the model or a package brings them
+        return True  # they come with the model or with a package
     try:
         found = classroom_files(config.name, spec, layer)
     except WeightsError:
@@ -25,13 +25,13 @@ def has_weights(encoder: EncoderConfig) -> bool:
 
 
 def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tuple[Path, bool]]:
-    """List the files that would serve in the folder that `$CAPTIONING_WEIGHTS` names.
+    """List the suitable files in the folder `$CAPTIONING_WEIGHTS`.
 
     Returns:
         Each path, and whether the file ends at the layer.
 
     Raises:
-        WeightsError: the folder is not there, which a slow search elsewhere would only hide.
+        WeightsError: the folder does not exist.
     """
     folder = os.environ.get("CAPTIONING_WEIGHTS")
     if not folder:
@@ -39,8 +39,8 @@ def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tupl
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise WeightsError(
-            f"CAPTIONING_WEIGHTS names {folder}, and there is no such folder. Correct it, or "
-            "unset it to look where Keras keeps weights."
+            f"CAPTIONING_WEIGHTS is {folder}, but there is no such folder. Correct it, or "
+            "unset it to use the weights that Keras has downloaded."
         )
     names: list[tuple[str, bool]] = []
     if layer.partial:
@@ -52,11 +52,11 @@ def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tupl
 
 
 def keras_file(spec: EncoderSpec, layer: LayerSpec) -> tuple[str, str]:
-    """Return Keras' name for a file of weights, and its MD5 sum."""
+    """Return Keras' name of a weight file, and its MD5 sum."""
     without_top, with_top = spec.files or (("", ""), ("", ""))
     return with_top if layer.top else without_top
 
 
 def keras_folder() -> Path:
-    """Return where Keras keeps the weights it has downloaded."""
+    """Return the folder in which Keras stores downloaded weights."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"

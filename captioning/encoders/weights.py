@@ -1,4 +1,4 @@
-"""Finding ImageNet weights: a classroom's folder, Keras' own place, or a download."""
+"""Find ImageNet weights: in a shared folder, in Keras' cache, or by download."""
 
 import contextlib
 import hashlib
@@ -23,16 +23,16 @@ CONNECT_SECONDS = 5.0
 
 
 def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> keras.Model:
-    """Build the network up to `layer` with ImageNet weights, from the first place that has them.
+    """Build the network up to `layer` with ImageNet weights.
 
-    Looked for in the folder that `$CAPTIONING_WEIGHTS` names, then where Keras keeps downloads,
-    then on the network.
+    The weights are searched in the folder `$CAPTIONING_WEIGHTS`, then in Keras' cache, and
+    otherwise downloaded.
 
     Returns:
         A model from scaled pixels to the layer's output.
 
     Raises:
-        WeightsError: the weights are nowhere to be had, or a file does not fit the network.
+        WeightsError: the weights cannot be found or downloaded, or do not match the network.
     """
     for path, partial in classroom_files(name, spec, layer):
         if path.is_file():
@@ -47,7 +47,7 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
 def build_application(
     spec: EncoderSpec, layer: LayerSpec, size: int, *, weights: str | None = None
 ) -> keras.Model:
-    """Build the Keras application that has `layer`, with random weights unless told otherwise."""
+    """Build the Keras application with `layer`, by default with random weights."""
     make = getattr(keras.applications, str(spec.application))
     if layer.top:
         return make(weights=weights, include_top=True)  # type: ignore[no-any-return]
@@ -68,20 +68,20 @@ def cut_at(network: keras.Model, layer: LayerSpec) -> keras.Model:
 def _load(network: keras.Model, path: Path, layer: LayerSpec, partial: bool) -> keras.Model:
     try:
         network.load_weights(path)
-    except Exception as error:  # Keras raises what h5py and it happen to raise
+    except Exception as error:  # Keras and h5py raise many types
         raise WeightsError(
-            f"{path} does not hold the weights of this network ({error}). "
-            "Replace it with a whole copy, or remove it."
+            f"{path} does not contain the weights of this network ({error}). "
+            "Replace it with a complete copy, or remove it."
         ) from error
     return network if partial else cut_at(network, layer)
 
 
 def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
-    """Find a file Keras has downloaded.
+    """Find a file that Keras has downloaded.
 
     Raises:
-        WeightsError: the file is there with another hash.  Keras would fetch it anew and delete
-            the old one when that fails, so it must not see it.
+        WeightsError: the file exists with another hash.  Keras would download it again, and delete
+            the old one if that fails.
     """
     file, md5 = keras_file(spec, layer)
     path = keras_folder() / file
@@ -89,16 +89,16 @@ def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
         return None
     if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
         raise WeightsError(
-            f"{path} is damaged or not the file Keras published (its MD5 sum should be {md5}). "
-            "Move it away and try again; it has been left as it is."
+            f"{path} is damaged or not the file from Keras (its MD5 sum should be {md5}). "
+            "Move it away and try again; it has not been changed."
         )
     return path
 
 
 def _download(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> keras.Model:
-    """Let Keras fetch the weights; it checks their hash and shows its progress."""
+    """Let Keras download the weights; it checks their hash and shows its progress."""
     try:
-        # Keras' own download has no time limit, so a dead network must be noticed before it.
+        # Keras' download has no timeout, so check the connection first.
         _reach(DOWNLOAD_HOST, CONNECT_SECONDS)
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for captions
             return build_application(spec, layer, size, weights="imagenet")
@@ -107,13 +107,13 @@ def _download(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> kera
 
 
 def _reach(url: str, seconds: float) -> None:
-    """Ask a server for anything at all, the way Keras will ask it: through a proxy if there is one.
+    """Check that a server answers, through a proxy if there is one, as in Keras' download.
 
-    Looking up a name and trying one address after the other have no limit in common, so the waiting
-    is done in a thread that is left behind.
+    Name lookup and connection attempts have no common timeout, so the request runs in a thread that
+    is abandoned after `seconds`.
 
     Raises:
-        OSError: it cannot be reached, or not within `seconds`.
+        OSError: the server cannot be reached within `seconds`.
     """
     answers: queue.Queue[OSError | None] = queue.Queue()
 
@@ -122,7 +122,7 @@ def _reach(url: str, seconds: float) -> None:
             request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (our own constant)
             urllib.request.urlopen(request, timeout=seconds).close()  # noqa: S310
             answers.put(None)
-        except urllib.error.HTTPError:  # it answered, if only that there is nothing to see
+        except urllib.error.HTTPError:  # an error is an answer as well
             answers.put(None)
         except OSError as error:
             answers.put(OSError(str(getattr(error, "reason", error))))
@@ -138,13 +138,13 @@ def _reach(url: str, seconds: float) -> None:
 
 def _how_to_get(name: str, spec: EncoderSpec, layer: LayerSpec, error: Any) -> str:
     file, _ = keras_file(spec, layer)
-    partial = f" ({layer.partial} will do too)" if layer.partial else ""
+    partial = f" ({layer.partial} works as well)" if layer.partial else ""
     home = keras_folder()
     return (
-        f"The ImageNet weights of {name} are not on this machine, and fetching them failed: "
+        f"The ImageNet weights of {name} are not on this machine, and the download failed: "
         f"{error}. There are three ways to get them:\n"
         f"1. Connect to the internet and try again; Keras then downloads {file}.\n"
-        f"2. Copy {file} from a machine that has it into {home}.\n"
-        f"3. Put {file}{partial} into any folder and start this program with the environment "
-        "variable CAPTIONING_WEIGHTS naming that folder; a whole classroom can share it."
+        f"2. Copy {file} from another machine to {home}.\n"
+        f"3. Put {file}{partial} into any folder and set the environment variable "
+        "CAPTIONING_WEIGHTS to that folder; a class can share it."
     )

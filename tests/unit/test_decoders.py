@@ -192,7 +192,7 @@ def test_a_decoder_from_outside_is_built_by_its_kind(features, tokens):
         spoken = logits_of(doubled, features, tokens) - to_numpy(doubled.vocabulary.bias)
         plain = logits_of(inject, features, tokens) - to_numpy(inject.vocabulary.bias)
         np.testing.assert_allclose(spoken, 2 * plain, atol=1e-4)
-        with pytest.raises(ConfigError, match="'doubled' already"):
+        with pytest.raises(ConfigError, match="already a decoder 'doubled'"):
             register_decoder("doubled", DECODERS["doubled"])
     finally:
         del DECODERS["doubled"]

@@ -185,7 +185,7 @@ def test_an_encoder_from_outside_is_built_and_used(monkeypatch):
     pixels = np.full((1, 64, 64, 3), 7, np.uint8)
     assert encoder.feature_shape == feature_shape(EncoderConfig(name="colours")) == (16, 3)
     assert (encoder.encode(pixels) == 7).all()
-    with pytest.raises(ConfigError, match="'colours' already"):
+    with pytest.raises(ConfigError, match="already an encoder 'colours'"):
         register_encoder("colours", spec)
 
 
@@ -346,7 +346,7 @@ def test_a_failed_download_is_told_like_a_missing_network(keras_home, monkeypatc
 
 def test_a_classroom_folder_that_is_not_there_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("CAPTIONING_WEIGHTS", str(tmp_path / "gone"))
-    with pytest.raises(WeightsError, match="gone, and there is no such folder"):
+    with pytest.raises(WeightsError, match="gone, but there is no such folder"):
         load_encoder(EncoderConfig(name="xception"))
 
 
@@ -357,7 +357,7 @@ def test_a_damaged_file_in_the_classroom_folder_is_named(
     path = tmp_path / "vgg16_imagenet_notop.weights.h5"
     path.write_bytes(content)
     monkeypatch.setenv("CAPTIONING_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match="does not hold the weights") as caught:
+    with pytest.raises(WeightsError, match="does not contain the weights") as caught:
         load_encoder(VGG)
     assert str(path) in str(caught.value)
     assert path.read_bytes() == content
@@ -367,7 +367,7 @@ def test_weights_of_another_network_are_named_too(tmp_path, monkeypatch, keras_h
     path = tmp_path / "vgg16_imagenet_notop.weights.h5"
     compact.network.save_weights(path)
     monkeypatch.setenv("CAPTIONING_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match="does not hold the weights"):
+    with pytest.raises(WeightsError, match="does not contain the weights"):
         load_encoder(VGG)
 
 

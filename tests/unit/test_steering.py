@@ -278,6 +278,6 @@ def test_words_that_must_occur_are_not_drawn_by_chance_and_are_few():
 
 
 def test_a_search_without_words_cannot_be_steered_by_words(decoder, features):
-    with pytest.raises(ConfigError, match="knows no words"):
+    with pytest.raises(ConfigError, match="has no vocabulary"):
         CaptionSearch(KerasDecoder(decoder)).search(features, BEAM.replace(banned_words=("dog",)))
     CaptionSearch(KerasDecoder(decoder)).search(features, BEAM.replace(no_repeat=2))
