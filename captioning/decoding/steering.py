@@ -104,7 +104,7 @@ def read_steering(config: DecodingConfig, vocabulary: Vocabulary, *, max_length:
     for word in (*prefix, *required):
         _check_known(word, vocabulary)
         if word in banned:
-            raise ConfigError(f"{word!r} is both required and banned. Remove one of the two.")
+            raise ConfigError(f"{word!r} is both requested and banned. Remove one of the two.")
     _check_room(len(prefix), len(set(required) - set(prefix)), max_length)
     return Steering(
         prefix=tuple(vocabulary.id(word) for word in prefix),
