@@ -1,4 +1,4 @@
-"""Captions that cost no model: what a score is worth shows only beside them."""
+"""Baselines: captions that need no model, to compare a model's scores with."""
 
 import contextlib
 from collections import Counter
@@ -39,24 +39,36 @@ COMMONEST, BLIND, SHUFFLED, NEAREST, FOUR, HUMAN = BASELINES = (
 )
 """What `make_baselines` gives, in this order."""
 
-Told = Callable[[int, int], None]
+_MEANINGS = {
+    COMMONEST: "The same sentence for every photo: the most frequent training caption.",
+    BLIND: "The same decoder with a uniformly grey photo: what it writes without seeing anything.",
+    SHUFFLED: "The model's own captions, each given to another photo: good sentences, wrong photo.",
+    NEAREST: "The first caption of the training photo with the most similar features.",
+    FOUR: "This model's captions, scored as people are below: one reference left out in turn.",
+    HUMAN: "Each reference in turn as the caption, scored against the photo's other ones.",
+}
+
+ProgressCallback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """Something to hold a model's score against.
+    """Something to compare a model's score with.
 
     Attributes:
         name: one of `BASELINES`.
-        meaning: in a sentence.
         scores: on the same photos.
-        example: what it says, if that is one sentence for all photos.
+        example: its caption, if it has the same for all photos.
     """
 
     name: str
-    meaning: str
     scores: PhotoScores
     example: str | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in a sentence."""
+        return _MEANINGS[self.name]
 
 
 def make_baselines(
@@ -67,22 +79,22 @@ def make_baselines(
     *,
     decoding: DecodingConfig | None = None,
     with_neighbours: bool = True,
-    on_progress: Told = lambda done, total: None,
+    on_progress: ProgressCallback = lambda done, total: None,
 ) -> Iterator[Baseline]:
     """Make the baselines of a split one after the other.
 
-    The blind model is left out where the encoder's weights, for looking at a grey photo, are not
-    to be had, and people where photos have a single reference.
+    The blind model is left out if the encoder's weights, which the grey photo needs, cannot be
+    downloaded, and people are left out if photos have a single reference.
 
     Args:
-        captioner: the model they stand beside.
-        dataset: the photos with their references; the training captions come from it too.
+        captioner: the model to compare with.
+        dataset: the photos with their references, and the training captions.
         split: which photos.
-        captions: what the model says about them, in their order.
-        decoding: how the blind model chooses; by default as the bundle says.
-        with_neighbours: whether to look for each photo's nearest training photo, which needs the
+        captions: the model's captions of them, in their order.
+        decoding: how the blind model searches; by default the bundle's settings.
+        with_neighbours: whether to find each photo's nearest training photo, which needs the
             features of all training photos.
-        on_progress: told how many photos were looked at for that, and of how many.
+        on_progress: called with the number of photos compared for that, and of all.
 
     Raises:
         DatasetError: there are no training captions.
@@ -90,80 +102,56 @@ def make_baselines(
     photos, references = dataset.split(split), dataset.references(split)
     names = [photo.name for photo in photos]
 
-    def scored(said: Sequence[str]) -> PhotoScores:
-        return score_photos(names, said, references)
+    def scored(hypotheses: Sequence[str]) -> PhotoScores:
+        return score_photos(names, hypotheses, references)
 
     common = commonest_caption(dataset)
-    yield Baseline(
-        COMMONEST,
-        "The same sentence for every photo: the one that training captions have most often.",
-        scored([common] * len(photos)),
-        example=common,
-    )
+    yield Baseline(COMMONEST, scored([common] * len(photos)), example=common)
     with contextlib.suppress(WeightsError):  # stored features are enough for all but this
         blind = blind_caption(captioner, decoding)
-        yield Baseline(
-            BLIND,
-            "The same decoder looking at an evenly grey photo: what it says from habit.",
-            scored([blind] * len(photos)),
-            example=blind,
-        )
-    yield Baseline(
-        SHUFFLED,
-        "The model's own captions, each given to another photo: right in manner, wrong in matter.",
-        scored(shuffled_captions(captions)),
-    )
+        yield Baseline(BLIND, scored([blind] * len(photos)), example=blind)
+    yield Baseline(SHUFFLED, scored(shuffled_captions(captions)))
     if with_neighbours:
         yield Baseline(
-            NEAREST,
-            "The first caption of the training photo with the most similar features.",
-            scored(nearest_captions(captioner, dataset, photos, on_progress=on_progress)),
+            NEAREST, scored(nearest_captions(captioner, dataset, photos, on_progress=on_progress))
         )
     if any(len(texts) > 1 for texts in references):
-        yield from _beside_people(names, captions, references)
+        yield from _compared_with_people(names, captions, references)
 
 
-def _beside_people(
+def _compared_with_people(
     names: Sequence[str], captions: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Iterator[Baseline]:
-    """Score the model and people alike: one reference is left out in turn."""
-    yield Baseline(
-        FOUR,
-        "This model's captions, scored as people are below: one reference left out in turn.",
-        against_the_others(names, captions, references),
-    )
-    yield Baseline(
-        HUMAN,
-        "Each reference in turn as the caption, scored against the photo's other ones.",
-        human_scores(names, references),
-    )
+    """Score the model and people in the same way: with one reference left out in turn."""
+    yield Baseline(FOUR, against_the_others(names, captions, references))
+    yield Baseline(HUMAN, human_scores(names, references))
 
 
 def commonest_caption(dataset: CaptionDataset) -> str:
-    """Return the cleaned caption that occurs most often in training; of several, the first.
+    """Return the most frequent cleaned training caption; the first of several.
 
     Raises:
         DatasetError: there are no training captions.
     """
     counts = Counter(clean(text) for photo in dataset.split("train") for text in photo.captions)
     if not counts:
-        raise DatasetError(f"{dataset.name} has no training captions to take the commonest of.")
+        raise DatasetError(f"{dataset.name} has no training captions, so none is the commonest.")
     return counts.most_common(1)[0][0]
 
 
 def blind_caption(captioner: "Captioner", decoding: DecodingConfig | None = None) -> str:
-    """Return what the decoder says about an evenly grey photo.
+    """Return the decoder's caption of a uniformly grey photo.
 
     Raises:
-        WeightsError: the encoder's weights cannot be had.
+        WeightsError: the encoder's weights cannot be found or downloaded.
     """
     return captioner.describe(captioner.blank_features, decoding)[0].text
 
 
 def shuffled_captions(captions: Sequence[str], *, seed: int = 0) -> list[str]:
-    """Return the captions in another order, in which none keeps its place if there are two."""
+    """Return the captions in another order, in which none keeps its place unless it is alone."""
     order = np.random.default_rng(seed).permutation(len(captions))
-    # Handing each to the next one of a random order leaves nobody with his own.
+    # Giving each caption to the next photo of a random order moves all of them.
     given = [""] * len(captions)
     for giver, taker in zip(order, np.roll(order, 1), strict=True):
         given[taker] = captions[giver]
@@ -175,9 +163,9 @@ def nearest_captions(
     dataset: CaptionDataset,
     photos: Sequence[Photo],
     *,
-    on_progress: Told = lambda done, total: None,
+    on_progress: ProgressCallback = lambda done, total: None,
 ) -> list[str]:
-    """Return for each photo the first caption of the training photo most like it.
+    """Return for each photo the first caption of the most similar training photo.
 
     Photos are compared by the cosine of their features, averaged over the regions; a photo is
     never its own neighbour.
@@ -187,7 +175,7 @@ def nearest_captions(
     """
     training = [photo for photo in dataset.split("train") if photo.captions]
     if len(training) < 2:
-        raise DatasetError(f"{dataset.name} has too few training photos to find neighbours among.")
+        raise DatasetError(f"{dataset.name} has too few training photos to find the nearest one.")
     everything = [*training, *photos]
     vectors = captioner.look_pooled(dataset, everything, on_progress=on_progress)
     cosines = vectors[len(training) :] @ vectors[: len(training)].T
@@ -224,9 +212,9 @@ def against_the_others(
 def _left_out(
     names: Sequence[str],
     references: Sequence[Sequence[str]],
-    said: Callable[[int, int], str],
+    hypothesis: Callable[[int, int], str],
 ) -> PhotoScores:
-    """Score round after round, in which each photo's reference of that number is left out."""
+    """Average the scores over rounds; round n leaves out the n-th reference of each photo."""
     kept = [photo for photo, texts in enumerate(references) if len(texts) > 1]
     place = {photo: row for row, photo in enumerate(kept)}
     sums: dict[str, np.ndarray] = {}
@@ -237,7 +225,9 @@ def _left_out(
             [*references[photo][:number], *references[photo][number + 1 :]] for photo in having
         ]
         scores = score_photos(
-            [names[photo] for photo in having], [said(photo, number) for photo in having], others
+            [names[photo] for photo in having],
+            [hypothesis(photo, number) for photo in having],
+            others,
         )
         photos = [place[photo] for photo in having]
         for name, rows in scores.rows.items():

@@ -11,7 +11,7 @@ from captioning.arrays import assign_weights, weights_of
 from captioning.bundle import Bundle, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
-from captioning.decoders import build_decoder
+from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
 from captioning.training.card import training_card
@@ -97,14 +97,7 @@ def prepare(
 ) -> "Prepared":
     """Prepare a training run up to its first step; the arguments are those of `train`."""
     keras.utils.set_random_seed(config.seed)
-    if config.teachers and config.objective != "cross_entropy":
-        raise ConfigError(
-            "Teachers work only with cross_entropy; self_critical learns from rewards."
-        )
-    if config.sentences and (config.teachers or config.objective != "cross_entropy"):
-        raise ConfigError("Sentences without photos work only with cross_entropy without teachers.")
-    if config.train_encoder and extra:
-        raise ConfigError("train_encoder works with one data set; remove extra_data.")
+    _check_combination(config, extra)
     config = config.replace(encoder=fitted(config.encoder, dataset))
     for data in (dataset, *extra):
         if not config.allow_missing:
@@ -119,14 +112,7 @@ def prepare(
     if origin is not None:
         config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
     else:
-        captions = (caption for photo in inputs.train_photos for caption in photo.captions)
-        vocabulary = Vocabulary.build(
-            captions,
-            min_count=config.min_count,
-            sentences=sentences,
-            sentence_min_count=config.sentence_min_count,
-        )
-        check_vocabulary(vocabulary, config.min_count)
+        vocabulary = _vocabulary(config, inputs, sentences)
     report = data_report(
         (dataset, *extra),
         inputs.unreadable,
@@ -135,15 +121,7 @@ def prepare(
         config.decoder.max_length,
     )
     on_event({"event": "data", "sentences": report})
-    decoder = build_decoder(
-        config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
-    )
-    if origin is not None:
-        source = str(origin.folder / "decoder.safetensors")
-        assign_weights(decoder, origin.decoder_arrays(), source=source)
-        decoder.heat(config.start_temperature)
-    elif inputs.figures is not None:
-        decoder.scaling.adapt(*inputs.figures)
+    decoder = _decoder(config, inputs, vocabulary, origin)
     teachers = load_teachers(config.teachers, vocabulary, inputs.train.names_by_source(), get)
     trainer = Trainer(
         config,
@@ -160,6 +138,50 @@ def prepare(
         callbacks=callbacks,
     )
     return Prepared(config, dataset, inputs, trainer, origin, extra, report)
+
+
+def _check_combination(config: TrainingConfig, extra: Sequence[CaptionDataset]) -> None:
+    """Refuse settings that exclude each other.
+
+    Raises:
+        ConfigError: they do.
+    """
+    if config.teachers and config.objective != "cross_entropy":
+        raise ConfigError(
+            "Teachers work only with cross_entropy; self_critical learns from rewards."
+        )
+    if config.sentences and (config.teachers or config.objective != "cross_entropy"):
+        raise ConfigError("Sentences without photos work only with cross_entropy without teachers.")
+    if config.train_encoder and extra:
+        raise ConfigError("train_encoder works with one data set; remove extra_data.")
+
+
+def _vocabulary(config: TrainingConfig, inputs: Inputs, sentences: Sequence[str]) -> Vocabulary:
+    captions = (caption for photo in inputs.train_photos for caption in photo.captions)
+    vocabulary = Vocabulary.build(
+        captions,
+        min_count=config.min_count,
+        sentences=sentences,
+        sentence_min_count=config.sentence_min_count,
+    )
+    check_vocabulary(vocabulary, config.min_count)
+    return vocabulary
+
+
+def _decoder(
+    config: TrainingConfig, inputs: Inputs, vocabulary: Vocabulary, origin: Bundle | None
+) -> Decoder:
+    """Build the decoder, with fresh weights or with those of the bundle it starts from."""
+    decoder = build_decoder(
+        config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
+    )
+    if origin is not None:
+        source = str(origin.folder / "decoder.safetensors")
+        assign_weights(decoder, origin.decoder_arrays(), source=source)
+        decoder.heat(config.start_temperature)
+    elif inputs.figures is not None:
+        decoder.scaling.adapt(*inputs.figures)
+    return decoder
 
 
 def _sentences(

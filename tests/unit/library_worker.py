@@ -22,7 +22,7 @@ from captioning.batch.library import (
     form_of,
     log_folder,
 )
-from captioning.captioner import Caption
+from captioning.caption import Caption
 from captioning.config import DecodingConfig
 
 LEVELS = ("not sure", "fairly sure", "sure")

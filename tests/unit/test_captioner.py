@@ -158,7 +158,7 @@ def test_eight_threads_say_what_one_says(tiny_captioner, photo):
 
 
 def test_threads_that_come_at_once_load_the_encoder_once(tiny_bundle, photo, monkeypatch):
-    from captioning import captioner as module
+    from captioning import networks as module
 
     loads, gate = [], threading.Barrier(4)
 
@@ -185,7 +185,7 @@ def test_a_model_whose_encoder_is_nowhere_still_reads_features(
 ):
     """As on a machine that has the stored features but no ImageNet weights."""
     shutil.copytree(tiny_bundle.folder, tmp_path / "tiny")
-    from captioning import captioner as module
+    from captioning import networks as module
 
     def nowhere(*arguments, **options):
         raise WeightsError("nowhere to be had")
