@@ -1,8 +1,8 @@
-"""Caption: bring a photo, read what the model says it shows."""
+"""Caption: add a photo and read what the model says about it."""
 
 import streamlit as st
 
-from pages.caption.details.tabs import look_closer
+from pages.caption.details.tabs import show_details
 from pages.caption.ways import show_left_out, show_ways
 from pages.ui import cache, state
 from pages.ui.captions import check_link, choose_settings, show_captions, show_model
@@ -22,7 +22,7 @@ if not models:
     st.stop()
 check_link("caption", models)
 
-# What was written stands above the place for the next photo.
+# The caption is above the place for the next photo.
 pictures = brought_photos("caption")
 answer, controls = st.container(), st.container()
 with controls:
@@ -44,7 +44,7 @@ with answer:
     show_left_out("caption")
     if len(pictures) == len(written) == 1:
         state.remember_captioned(pictures[0], name_in_link("caption"), bundle.name)
-        look_closer("caption", pictures[0], models, bundle, written[0])
+        show_details("caption", pictures[0], models, bundle, written[0])
 if written:
     show_source("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")
 if not pictures:

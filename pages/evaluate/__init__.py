@@ -1,1 +1,1 @@
-"""The Evaluate page: the scores of a model, and how far to trust them."""
+"""The Evaluate page: the scores of a model, and how reliable they are."""

@@ -1,4 +1,4 @@
-"""What a score stands beside: baselines made on the spot, and another model under a paired test."""
+"""What to compare a score with: baselines, and another model under a paired test."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ from pages.ui.wording import plain
 __all__ = ["baselines_of", "compare_with", "show_baselines"]
 
 _FEW = 2000
-"""Of so many photos the nearest are looked for even if their features are not stored."""
+"""Up to this many photos, neighbours are searched even if no features are stored."""
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -34,22 +34,22 @@ def _made() -> Memory[list[Baseline]]:
 
 
 def baselines_of(task: Task) -> list[Baseline]:
-    """Return the baselines of a task that were made already."""
+    """Return the baselines of a task that were computed before."""
     return _made().get(task.key) or []
 
 
 def show_baselines(page: str, task: Task, judged: Judged) -> None:
-    """Show the baselines, or offer to make them."""
+    """Show the baselines, or offer to compute them."""
     made = baselines_of(task)
     place = st.empty()
     if not made:
         with place.container():
             st.caption(
-                "A score means little alone. These cost no training: a model that is not clearly "
-                "above them has learned nothing from the photos."
+                "A score alone means little. Baselines need no training. A model that is not "
+                "clearly better has learned nothing from the photos."
             )
             icon = ":material/balance:"
-            asked = st.button("Make the baselines", icon=icon, key=f"{page}.baselines")
+            asked = st.button("Compute baselines", icon=icon, key=f"{page}.baselines")
         if not asked:
             return
         with place.container():
@@ -57,20 +57,20 @@ def show_baselines(page: str, task: Task, judged: Judged) -> None:
         place.empty()
     _draw(choose_measure(page), task.bundle.name, judged, made)
     for baseline in made:
-        said = f' Here: "{plain(baseline.example)}".' if baseline.example is not None else ""
-        st.caption(f"**{baseline.name}**: {baseline.meaning}{said}")
+        example = f' Here: "{plain(baseline.example)}".' if baseline.example is not None else ""
+        st.caption(f"**{baseline.name}**: {baseline.meaning}{example}")
     if all(baseline.name != NEAREST for baseline in made):
-        st.caption(f"**{NEAREST}** is missing: it needs a look at every training photo.")
+        st.caption(f"**{NEAREST}** is missing: it needs the features of all training photos.")
         if features_of(page, task.dataset, task.bundle) is not None:
             _made().put(task.key, [])
             st.rerun()
 
 
 def compare_with(page: str, task: Task, judged: Judged, models: Mapping[str, Bundle]) -> None:
-    """Let the visitor choose another model and say whether the two really differ."""
+    """Let the visitor choose another model, and say whether the difference is significant."""
     others = [name for name in models if name != task.bundle.name]
     if not others:
-        st.caption("There is only one model here. Train another, and the two can be compared.")
+        st.caption("There is only one model. Train another one to compare the two.")
         return
     other = st.selectbox("The other model", others, key=f"{page}.other", bind="query-params")
     rival = Task(task.explored, task.split, models[other], task.decoding)
@@ -95,9 +95,9 @@ def compare_with(page: str, task: Task, judged: Judged, models: Mapping[str, Bun
         border="horizontal",
     )
     st.caption(
-        "By chance: how often swapping the two models' captions, photo by photo at random, makes "
-        "a difference at least this large in 1,000 tries, corrected for looking at several metrics "
-        "(approximate randomisation, Holm). Below 5% a difference counts as real."
+        "By chance: the captions of the two models are swapped at random, photo by photo, 1,000 "
+        "times; this is how often the difference is at least as large. It is corrected for several "
+        "metrics (approximate randomisation, Holm). Below 5% a difference counts as real."
     )
 
 
@@ -106,7 +106,7 @@ def _make(page: str, task: Task, judged: Judged) -> list[Baseline]:
     stored = captioner.stored_features(task.dataset) is not None
     near = stored or len(task.dataset) <= _FEW
     made: list[Baseline] = []
-    with stoppable(page, "Making the baselines") as tell:
+    with stoppable(page, "Computing baselines") as tell:
         for baseline in make_baselines(
             captioner,
             task.dataset,

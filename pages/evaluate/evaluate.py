@@ -1,4 +1,4 @@
-"""Evaluate: a model's scores on a split, and how far to trust them."""
+"""Evaluate: the scores of a model on a split, and how reliable they are."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from captioning.errors import CaptioningError
 from captioning.evaluation.scoring import ONE_PHOTO
 from pages.evaluate.baselines import compare_with, show_baselines
 from pages.evaluate.hypotheses import Judged, Task, judge, written
-from pages.evaluate.mistakes import show_mistakes, take_along
+from pages.evaluate.mistakes import export_scores, show_mistakes
 from pages.evaluate.photos import show_extremes, show_harder
 from pages.evaluate.scores import show_scores
 from pages.ui import cache
@@ -17,11 +17,11 @@ from pages.ui.wording import plain
 
 PARTS = {
     "Baselines": ("captioning.evaluation.baselines", "make_baselines"),
-    "Another model": ("captioning.evaluation.resampling", "compare"),
+    "Compare with a model": ("captioning.evaluation.resampling", "compare"),
     "Best and worst photos": ("captioning.evaluation.scoring", "score_photos"),
     "Harder photos": ("captioning.evaluation.robustness", "alter_and_caption"),
     "Scoring mistakes": ("captioning.evaluation.protocols", "score_wrongly"),
-    "Take it along": ("captioning.evaluation.report", "evaluation_report"),
+    "Export": ("captioning.evaluation.report", "evaluation_report"),
 }
 
 
@@ -29,7 +29,7 @@ def show_part(part: str | None, task: Task, judged: Judged) -> None:
     """Show one of the parts below the scores."""
     if part == "Baselines":
         show_baselines("evaluate", task, judged)
-    elif part == "Another model":
+    elif part == "Compare with a model":
         compare_with("evaluate", task, judged, models)
     elif part == "Best and worst photos":
         show_extremes("evaluate", task, judged)
@@ -37,8 +37,8 @@ def show_part(part: str | None, task: Task, judged: Judged) -> None:
         show_harder("evaluate", task)
     elif part == "Scoring mistakes":
         show_mistakes("evaluate", task, judged)
-    elif part == "Take it along":
-        take_along("evaluate", task, judged)
+    elif part == "Export":
+        export_scores("evaluate", task, judged)
 
 
 st.header("Evaluate", anchor=False)
@@ -69,7 +69,7 @@ try:
         judged = judge(task, kept)
         show_scores(task, judged)
         part = st.segmented_control(
-            "Look closer", list(PARTS), key="evaluate.part", bind="query-params"
+            "Details", list(PARTS), key="evaluate.part", bind="query-params"
         )
         show_part(part, task, judged)
         source = PARTS.get(part or "", ("captioning.evaluation.scoring", "score_photos"))

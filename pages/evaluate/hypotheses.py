@@ -1,4 +1,4 @@
-"""Getting the captions that are judged: kept from before, or written now with progress and Stop."""
+"""The captions that are scored: stored ones, or new ones with a progress bar and a Stop button."""
 
 import time
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ Key = tuple[str, int, str, str, str]
 
 @dataclass(frozen=True)
 class Task:
-    """What is judged: a model on a split, with its settings."""
+    """What is scored: a model on a split, with its settings."""
 
     explored: Explored
     split: str
@@ -51,7 +51,7 @@ class Task:
 
     @property
     def key(self) -> Key:
-        """Tells this task from all others."""
+        """Identifies this task."""
         bundle, data = self.bundle, self.dataset.fingerprint
         settings = repr(sorted(self.decoding.to_dict().items()))
         return str(bundle.folder), cache.version(bundle), data, self.split, settings
@@ -59,7 +59,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Captions of a split with all that is said about them at once.
+    """The captions of a split with their scores.
 
     Attributes:
         captions: in the order of the split.
@@ -67,7 +67,7 @@ class Judged:
         scores: of each photo.
         intervals: by measure.
         variety: of the captions.
-        human_variety: of each photo's first reference, to hold it against.
+        human_variety: of each photo's first reference, for comparison.
     """
 
     captions: tuple[str, ...]
@@ -79,7 +79,7 @@ class Judged:
 
 
 def written(page: str, task: Task) -> Written | None:
-    """Return the captions if they were kept; else offer to write them, or to go on with it.
+    """Return the stored captions; without them offer to write them, or to resume.
 
     Raises:
         CaptioningError: the model cannot be loaded, or a photo cannot be read.
@@ -91,7 +91,7 @@ def written(page: str, task: Task) -> Written | None:
     name, left = plain(task.bundle.name), total - len(begun.captions)
     label = f"Evaluate {name} on {total:,} {task.split} photos"
     if begun.captions:
-        label = f"Go on: {left:,} of {total:,} photos left" if left else "Score the captions"
+        label = f"Resume: {left:,} of {total:,} photos left" if left else "Score the captions"
     place = st.empty()
     with place.container():
         if not st.button(**main_button(label), icon=":material/grading:", key=f"{page}.start"):
@@ -108,7 +108,7 @@ def written(page: str, task: Task) -> Written | None:
 
 
 def judge(task: Task, kept: Written) -> Judged:
-    """Score each photo's caption, and say what is to be said at once."""
+    """Score the caption of each photo, and compute intervals and variety."""
     return _judge(task.key, tuple(kept.captions.items()), task, kept)
 
 
@@ -117,21 +117,21 @@ def _judge(key: Key, captions: tuple[tuple[str, str], ...], _task: Task, _kept: 
     dataset, split = _task.dataset, _task.split
     names = [photo.name for photo in dataset.split(split)]
     references, training = dataset.references(split), training_texts(dataset)
-    said = tuple(_kept.captions[name] for name in names)
-    scores = score_photos(names, said, references)
+    hypotheses = tuple(_kept.captions[name] for name in names)
+    scores = score_photos(names, hypotheses, references)
     return Judged(
-        captions=said,
+        captions=hypotheses,
         result=dict(_kept.scores),
         scores=scores,
         intervals=intervals(scores),
-        variety=caption_variety(said, training),
+        variety=caption_variety(hypotheses, training),
         human_variety=caption_variety([texts[0] for texts in references], training),
     )
 
 
 @dataclass
 class _Begun:
-    """What of a task is written so far; it stays with the session when the work is stopped."""
+    """The captions written so far; they stay in the session when the work is stopped."""
 
     key: Key
     captions: dict[str, str]

@@ -1,4 +1,4 @@
-"""The same captions under the scoring mistakes of tutorials, and the evaluation to take along."""
+"""The same captions scored with the mistakes of tutorials, and the evaluation as files."""
 
 import json
 
@@ -20,7 +20,7 @@ from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import plain
 
-__all__ = ["show_mistakes", "take_along"]
+__all__ = ["show_mistakes", "export_scores"]
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -29,14 +29,15 @@ def _scored() -> Memory[list[MistakenScore]]:
 
 
 def show_mistakes(page: str, task: Task, judged: Judged) -> None:
-    """Offer to score the captions in other ways, and show how far each moves BLEU."""
+    """Offer to score the captions in other ways, and show how much each one changes BLEU."""
     done = _scored().get(task.key)
     place = st.empty()
     if done is None:
         with place.container():
             st.caption(
-                f"Nothing changes but the counting: {len(MISTAKES) - 1} other ways of scoring "
-                "these very captions, most of them found in tutorials and repositories."
+                f"The captions stay the same; only the scoring changes. Here are "
+                f"{len(MISTAKES) - 1} other ways to score them, most of them found in tutorials "
+                "and repositories."
             )
             asked = st.button(
                 "Score them in other ways", icon=":material/rule:", key=f"{page}.mistakes"
@@ -47,7 +48,7 @@ def show_mistakes(page: str, task: Task, judged: Judged) -> None:
             done = _score(page, task, judged)
         place.empty()
     order = st.segmented_control(
-        "Look at",
+        "BLEU order",
         [1, 2, 3, 4],
         default=4,
         required=True,
@@ -64,7 +65,7 @@ def show_mistakes(page: str, task: Task, judged: Judged) -> None:
         {
             "Way of scoring": [s.mistake.name for s in done],
             f"BLEU-{order}": [f"{s.bleu[order - 1]:.1f}" for s in done],
-            "moved": ["", *(f"{s.moved[order - 1]:+.1f}" for s in done[1:])],
+            "change": ["", *(f"{s.moved[order - 1]:+.1f}" for s in done[1:])],
             "What it does": [plain(s.mistake.why) for s in done],
         },
         hide_index=True,
@@ -96,13 +97,13 @@ def mistake_chart(done: list[MistakenScore], order: int) -> alt.LayerChart:
         opacity=alt.condition("datum.own", alt.value(1.0), alt.value(0.55)),
         tooltip=[alt.Tooltip("way:N", title="Score")],
     )
-    # Grey shows on a light and on a dark page; the theme gives rules no colour of its own.
+    # Grey is visible on a light and on a dark page; the theme has no colour for rules.
     line = alt.Chart(table.head(1)).mark_rule(strokeDash=[5, 4], color="gray").encode(x="right:Q")
     return alt.layer(bars, line).properties(height=alt.Step(26)).configure_view(strokeWidth=0)
 
 
-def take_along(page: str, task: Task, judged: Judged) -> None:
-    """Offer the evaluation and its captions as files."""
+def export_scores(page: str, task: Task, judged: Judged) -> None:
+    """Offer the evaluation and its captions as files to download."""
     report = evaluation_report(
         judged.result,
         judged.scores,
@@ -127,8 +128,8 @@ def take_along(page: str, task: Task, judged: Judged) -> None:
                 on_click="ignore",
             )
     st.caption(
-        "The JSON holds scores, intervals, the protocol, and whatever you made above: baselines "
-        "and other ways of scoring. The CSV has a row for each photo."
+        "The JSON file holds scores, intervals and the protocol, and the baselines and other ways "
+        "of scoring if you computed them above. The CSV file has one row per photo."
     )
     st.code(
         f"python -m captioning evaluate --model {task.bundle.name} --data DIR "

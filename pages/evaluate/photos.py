@@ -1,4 +1,4 @@
-"""Photos behind a score: the best and the worst, and what happens when they are made harder."""
+"""The photos behind a score: the best and the worst, and the same photos made harder."""
 
 from collections.abc import Sequence
 
@@ -52,14 +52,15 @@ def show_extremes(page: str, task: Task, judged: Judged) -> None:
         return f"**{plain(judged.captions[number])}**  \nCIDEr-D {figure:.0f}"
 
     st.caption(
-        "By CIDEr-D, the measure that says most about one caption. In bold what the model wrote; "
-        "the link opens the photo with what people wrote. A low score may be the references' doing."
+        "Sorted by CIDEr-D, the metric that says most about a single caption. The model's caption "
+        "is in bold; the link opens the photo with its references. A low score may be due to the "
+        "references."
     )
     photo_grid(f"{page}.extremes", task.explored, [photos[i] for i in shown], note=note)
 
 
 def show_harder(page: str, task: Task) -> None:
-    """Offer to caption a sample of photos blurred, cropped, mirrored and dark; show the outcome."""
+    """Offer to caption altered photos (blurred, cropped, mirrored, dark); show the scores."""
     photos = task.dataset.split(task.split)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
@@ -76,8 +77,8 @@ def show_harder(page: str, task: Task) -> None:
     done = _altered().get(key)
     if done is None and not start:
         st.caption(
-            f"Each photo is looked at {len(ALTERATIONS)} times: as it is, blurred, cropped to the "
-            "middle, mirrored and dark. A caption that changes was resting on less than it seemed."
+            f"Each photo is captioned {len(ALTERATIONS)} times: unchanged, blurred, cropped to the "
+            "centre, mirrored and darkened. If the caption changes, the model was not certain."
         )
         return
     if done is None:
@@ -131,17 +132,17 @@ def _show_table(task: Task, done: Sequence[Altered]) -> None:
         border="horizontal",
     )
     st.caption(
-        f"On {len(done):,} {task.split} photos drawn at random; CIDEr-D of so few photos does not "
-        'compare with that of all. "Not shown" says that so few photos cannot tell; more may.'
+        f"On {len(done):,} {task.split} photos drawn at random; their CIDEr-D cannot be compared "
+        'with that of the whole split. "Not shown": too few photos to decide.'
     )
 
 
 def _show_example(page: str, task: Task, done: Sequence[Altered]) -> None:
-    """Show one photo under every alteration with what was written about it."""
+    """Show one photo under every alteration, with its captions."""
     changed = sorted(done, key=lambda altered: -len(set(altered.captions.values())))
     names = [altered.photo.name for altered in changed]
     name = st.selectbox(
-        "Look at one photo (the most changeable first)", names, key=f"{page}.altered"
+        "One photo (the one with the most different captions first)", names, key=f"{page}.altered"
     )
     altered = changed[names.index(name)]
     photo = read_image(task.dataset.path(altered.photo))

@@ -1,4 +1,4 @@
-"""The scores of an evaluation with their intervals, as figures and as charts."""
+"""The scores of an evaluation with their intervals, as numbers and as charts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ __all__ = ["choose_measure", "interval_chart", "show_scores"]
 
 
 def show_scores(task: Task, judged: Judged) -> None:
-    """Show the scores with their intervals, and what the sentences are like."""
+    """Show the scores with their intervals, and statistics of the captions."""
     figures = judged.scores.figures
     with st.grid(len(METRICS), min_column_width=120):
         for name, metric in METRICS.items():
@@ -26,9 +26,8 @@ def show_scores(task: Task, judged: Judged) -> None:
                 st.caption(f"{low:.1f} to {high:.1f}")
     st.caption(
         f"**{plain(task.bundle.name)}** on the {len(judged.captions):,} {task.split} photos of "
-        f"{plain(task.dataset.name)}, {how_chosen(task.decoding)}. Below each score stands where "
-        "it lies in 95 of 100 draws of as many photos: what another such set of photos could have "
-        "given."
+        f"{plain(task.dataset.name)}, {how_chosen(task.decoding)}. Below each score: its 95% "
+        "bootstrap confidence interval over photos."
     )
     _show_variety(judged)
 
@@ -56,11 +55,11 @@ def interval_chart(
         names: of the rows.
         scores: by name.
         edges: by name.
-        own: the row that stands out.
+        own: the row to emphasise.
     """
     table = pd.DataFrame(
         {
-            # The figures stand in the labels, which follow the theme; text marks would not.
+            # The scores are part of the labels, which follow the theme; text marks do not.
             "name": [f"{name}   {scores[name]:.1f}" for name in names],
             "score": [scores[name] for name in names],
             "low": [edges[name].low for name in names],
@@ -90,7 +89,7 @@ def interval_chart(
 
 
 def _show_variety(judged: Judged) -> None:
-    """Show what the captions are like as sentences, next to the references."""
+    """Show length and variety of the captions, compared with the references."""
     model, people = judged.variety, judged.human_variety
     rows = {
         "words in a caption": (f"{model.mean_length:.1f}", f"{people.mean_length:.1f}"),

@@ -1,4 +1,4 @@
-"""Find photos: by a sentence, by what a model says, or by an example."""
+"""Find photos: by a sentence, by a model's captions, or by an example photo."""
 
 import streamlit as st
 
@@ -27,7 +27,7 @@ DATA, OWN = "A data set", "My photos"
 
 
 def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> None:
-    """Show what is found in a place."""
+    """Show the photos that are found in a place."""
     if way == EXAMPLE:
         by_example("find", place, bundle)
         return
@@ -62,7 +62,7 @@ check_link("find", models)
 explored = choose_data()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     where = st.segmented_control(
-        "Where to look",
+        "Photos to search",
         [DATA, OWN],
         default=DATA,
         required=True,
@@ -73,7 +73,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     bundle, decoding = choose_settings("find", fitting_models(models, explored))
 place = photos_of("find", explored) if where == DATA else own_photos("find")
 way = st.segmented_control(
-    "How to look",
+    "Way to search",
     WAYS,
     default=HUMAN,
     required=True,
@@ -86,7 +86,7 @@ try:
     if place.photos:
         find(way, place, bundle, decoding)
     else:
-        st.info("Bring photos of your own above. They stay in this session and go with it.")
+        st.info("Upload photos of your own above. They are deleted when this session ends.")
     if where == DATA:
         show_recall("find", place.split, explored, bundle)
 except CaptioningError as error:

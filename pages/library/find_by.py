@@ -50,7 +50,9 @@ def way_label(way: str, explored: Explored) -> str:
 def by_human(page: str, place: Place, sentence: str) -> None:
     """Find photos whose captions by people share words with a sentence."""
     if place.explored is None:
-        st.info("Nobody has described your photos. Look by the model's captions or probability.")
+        st.info(
+            "Your photos have no captions by people. Search by the model's captions or probability."
+        )
         return
     ranking, inside = place.explored.ranking, {photo.name for photo in place.photos}
     hits = ranking.nearest(sentence, count=len(place.explored.dataset))
@@ -69,7 +71,7 @@ def by_human(page: str, place: Place, sentence: str) -> None:
 def by_machine(
     page: str, place: Place, bundle: Bundle, decoding: DecodingConfig, sentence: str
 ) -> None:
-    """Find photos about which the model wrote a sentence with the same words."""
+    """Find photos whose captions by the model share words with a sentence."""
     captions = _written(page, place, bundle, decoding)
     if captions is None:
         return
@@ -87,7 +89,7 @@ def by_machine(
 
 
 def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
-    """Find the photos about which the model would most likely say a sentence."""
+    """Find the photos for which the model finds a sentence most probable."""
     encoded = place.encode(bundle)
     if encoded is None or not len(encoded):
         return
@@ -95,14 +97,14 @@ def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
     unknown = [w for w, known in zip(reading.words, reading.known, strict=True) if not known]
     if unknown:
         words = plain(", ".join(str(word) for word in unknown))
-        st.caption(f"The model does not know: {words}. It reads on, and does not count them.")
+        st.caption(f"The model does not know these words and ignores them: {words}.")
     found = reading.best(_COUNT)
     own = {photo.name: photo for photo in place.photos}
     photos = [own[encoded.names[hit.place]] for hit in found]
     st.caption(
-        f"The {len(found)} best of {len(encoded):,}. Behind each word: how many times likelier "
-        "it becomes with this photo, against not knowing which of these photos is meant. Words "
-        "made at least twice as likely are marked."
+        f"The {len(found)} best of {len(encoded):,}. The number after a word says how many "
+        "times more probable the word is with this photo than on average over all these photos. "
+        "Words that are at least twice as probable are marked."
     )
 
     def why(number: int) -> list[str]:
@@ -115,13 +117,13 @@ def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
 
 
 def by_example(page: str, place: Place, bundle: Bundle) -> None:
-    """Find photos that look like an example, by what the model's encoder sees."""
+    """Find photos like an example, by the features of the model's encoder."""
     file = st.file_uploader("An example photo", type=ENDINGS, key=f"{page}.example_file")
     name = st.session_state.get(f"{page}.example")
     own = {photo.name: photo for photo in place.photos}
     brought = _brought(file) if file is not None or name not in own else None
     if brought is None and name not in own:
-        st.caption('Bring a photo, or press "More like this" under one of these.')
+        st.caption('Upload a photo, or choose "More like this" under one of these.')
         some = list(place.photos[:_COUNT])
         show_hits(page, place, some, lambda n: [plain((some[n].captions or (some[n].name,))[0])])
         return
@@ -130,7 +132,7 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
         return
     vectors = _vectors(encoded)
     if brought is not None:
-        # Not by way of what the server remembers: a visitor's photo goes with the visitor.
+        # Not through the server's caches: a visitor's photo is forgotten with the session.
         photo = read_image(brought.data, name=brought.name)
         example = _pooled(cache.captioner(bundle).encode([photo]))[0]
         photo.thumbnail((480, 480))
@@ -153,7 +155,7 @@ def by_example(page: str, place: Place, bundle: Bundle) -> None:
 
 
 def _brought(file: Any) -> Picture | None:
-    """Return the example the visitor brought here, else the photo that was captioned last."""
+    """Return the example that the visitor uploaded, else the photo captioned last."""
     if file is not None:
         return Picture(file.name, file.getvalue())
     last = state.captioned()
@@ -173,10 +175,10 @@ def _read(
     if known is not None:
         return known
     spot = st.empty()
-    with spot.container(), stoppable(page, "Reading your sentence with every photo") as tell:
+    with spot.container(), stoppable(page, "Comparing your sentence with every photo") as tell:
         found = read_sentence(cache.writer(bundle), encoded, sentence, on_progress=tell)
     spot.empty()
-    if place.explored is not None:  # a visitor's photos leave nothing behind with the server
+    if place.explored is not None:  # nothing about a visitor's photos stays on the server
         _readings().put(key, found)
     return found
 
@@ -197,7 +199,7 @@ def _pooled(features: np.ndarray) -> np.ndarray:
 def _written(
     page: str, place: Place, bundle: Bundle, decoding: DecodingConfig
 ) -> dict[str, str] | None:
-    """Return the model's captions of the photos; None as long as they have to be written first."""
+    """Return the model's captions of the photos; None until they are written."""
     if place.explored is None:
         return _written_own(page, place, bundle, decoding)
     captions: dict[str, str] = {}
@@ -224,7 +226,7 @@ def _written_own(
             names = encoded.names[start : start + len(features)]
             start += len(features)
             if any(name not in known for name in names):
-                with st.spinner("Writing about your photos…"):
+                with st.spinner("Captioning your photos…"):
                     said = captioner.describe(features, decoding)
                 known.update(zip(names, (c.text for c in said), strict=True))
     return known
@@ -238,16 +240,16 @@ def _key(bundle: Bundle, place: Place, encoded: EncodedPhotos) -> tuple[object, 
 def _unknown(ranking: PhotoRanking, sentence: str) -> None:
     unknown = ranking.unknown(sentence)
     if unknown:
-        st.caption(f"In no caption: {plain(', '.join(unknown))}.")
+        st.caption(f"Not in any caption: {plain(', '.join(unknown))}.")
 
 
 def _weights(hit: Hit) -> str:
     shared = ", ".join(f"{plain(word)} {added:.1f}" for word, added in hit.words)
-    return f"Found by {shared}: the rarer a word, the more it counts (BM25 {hit.score:.1f})"
+    return f"Shared words: {shared}. Rare words count more (BM25 {hit.score:.1f})"
 
 
 def _shared(caption: str, hit: Hit) -> float:
-    """Weigh a caption by the words it shares, to show the one that speaks most for its photo."""
+    """Weigh a caption by the words it shares with the query; the heaviest one is shown."""
     from captioning.analysis.caption_index import stem
 
     stems = {stem(word) for word in tokenize(caption)}

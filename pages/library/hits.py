@@ -1,4 +1,4 @@
-"""Photos that were found, each with why."""
+"""Photos that a search found, each with the reason."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,10 +29,10 @@ def show_hits(
         page: for keys.
         place: where they were found.
         photos: the best first.
-        why: returns the lines, in Markdown, that say why the photo at a place was found.
+        why: returns lines of Markdown that say why the photo at a place was found.
     """
     if not photos:
-        st.info("No photo was found. Try commoner words, or another way to look.")
+        st.info("No photo was found. Try more common words, or another way to search.")
     for number, photo in enumerate(photos):
         left, right = st.columns([1, 4], vertical_alignment="center")
         with left:
@@ -66,9 +66,9 @@ def marked(caption: str, sentence: str) -> str:
 
 
 def spoken_gains(words: Sequence[WordGain]) -> str:
-    """Write a sentence with how many times likelier the photo made each word.
+    """Write a sentence with the factor by which the photo raised the probability of each word.
 
-    Words made at least twice as likely are marked.
+    Words that became at least twice as probable are marked.
     """
     parts = []
     for word in words:
@@ -83,7 +83,7 @@ def spoken_gains(words: Sequence[WordGain]) -> str:
 
 
 def times(gain: float) -> str:
-    """Write a natural logarithm as how many times likelier.
+    """Write a natural logarithm as a factor.
 
     >>> times(0.0), times(math.log(33.4)), times(math.log(0.25))
     ('×1.0', '×33', '×0.3')
@@ -100,10 +100,10 @@ def _thumbnail(place: Place, photo: Photo) -> None:
 
 
 def _like(page: str, name: str) -> None:
-    """Look for photos like this one from the next rerun on."""
+    """Search for photos like this one from the next rerun on."""
     st.session_state[f"{page}.by"] = EXAMPLE
     st.session_state[f"{page}.example"] = name
 
 
 EXAMPLE = "A photo like this"
-"""The way of looking that "More like this" leads to."""
+"""The way to search that "More like this" opens."""

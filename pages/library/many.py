@@ -1,8 +1,8 @@
-"""Many photos: bring hundreds, correct the table by hand, take it along."""
+"""Many photos: caption hundreds of photos, correct the table by hand, and download it."""
 
 import streamlit as st
 
-from pages.library.table import caption_photos, correct_rows, take_along
+from pages.library.table import caption_photos, correct_rows, download
 from pages.library.upload import bring_album
 from pages.library.workspace import open_workspace
 from pages.ui import cache
@@ -24,5 +24,5 @@ album = bring_album("many")
 caption_photos("many", album, workspace, bundle, decoding)
 rows = correct_rows("many", workspace)
 if rows:
-    take_along("many", rows)
+    download("many", rows)
     show_source("captioning.batch.captioning", "caption_album")

@@ -1,4 +1,4 @@
-"""How well the model finds: recall both ways, measured on demand and told as it comes."""
+"""Recall in both directions, measured on request; the figures appear as they are measured."""
 
 import streamlit as st
 
@@ -16,18 +16,20 @@ _QUERIES = (50, 100, 250, 1000)
 
 
 def show_recall(page: str, place_split: str | None, explored: Explored, bundle: Bundle) -> None:
-    """Offer to measure recall on the test photos, and show what was measured so far."""
+    """Offer to measure recall on the test photos, and show the figures measured so far."""
     split = place_split or "test"
     photos = explored.dataset.split(split)
-    with st.expander("How well does the model find? Recall both ways", icon=":material/rule:"):
+    with st.expander(
+        "How well does the model find photos? Recall in both directions", icon=":material/rule:"
+    ):
         prose("find-recall")
         if len(photos) < 2:
-            st.caption(f"There are too few {split} photos to look among.")
+            st.caption(f"There are too few {split} photos to search.")
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             options = [n for n in _QUERIES if n < len(photos)] + [len(photos)]
             queries = st.segmented_control(
-                "Queries each way",
+                "Queries in each direction",
                 sorted(set(options)),
                 default=options[min(1, len(options) - 1)],
                 required=True,
@@ -81,7 +83,7 @@ def _show(table: "st.delta_generator.DeltaGenerator", far: RecallSoFar, split: s
     with table.container():
         st.table(
             {
-                "Looking for": [name for name, _ in rows] + ["By guessing"],
+                "Looking for": [name for name, _ in rows] + ["Random guess"],
                 **{
                     f"R@{depth}": [_share(recall, depth) for _, recall in rows]
                     + [f"{far.photos.chance(depth):.1%}"]
@@ -94,9 +96,9 @@ def _show(table: "st.delta_generator.DeltaGenerator", far: RecallSoFar, split: s
             border="horizontal",
         )
         st.caption(
-            f"{far.done:,} queries each way, drawn at random, each answered among "
-            f"{far.photos.candidates:,} {split} photos or their first captions. In brackets the "
-            "95% interval, which more queries narrow."
+            f"{far.done:,} queries in each direction, drawn at random. Each query is answered from "
+            f"{far.photos.candidates:,} {split} photos or their first captions. In brackets: the "
+            "95% interval. More queries make it narrower."
         )
 
 

@@ -1,4 +1,4 @@
-"""Where photos are looked for: a data set, or what the visitor brought to this session."""
+"""The photos to search: those of a data set, or those that the visitor uploaded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,21 +31,21 @@ from pages.ui.wording import plain
 __all__ = ["MOST", "Place", "own_photos", "photos_of"]
 
 MOST = 200
-"""So many photos of a visitor are held at most: about 40 MB of features."""
+"""Largest number of a visitor's photos in memory: about 40 MB of features."""
 _BATCH = 8
 _SIZE = (320, 240)
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A set of photos to find some in.
+    """A set of photos to search.
 
     Attributes:
         name: for the reader.
         photos: with the captions people wrote, if any.
         picture: returns a small copy of a photo, as JPEG.
         link: draws a link to a photo's own page; nothing for a visitor's photo.
-        encode: returns the features by a model, None as long as the visitor has to say yes first.
+        encode: returns the features by a model, None until the visitor agrees.
         explored: the data set, None for a visitor's photos.
         split: of the data set; None for all.
     """
@@ -81,10 +81,10 @@ def photos_of(page: str, explored: Explored) -> Place:
 
 
 def own_photos(page: str) -> Place:
-    """Let the visitor bring photos; they are held by the session alone."""
+    """Let the visitor upload photos; only this session holds them."""
     album = bring_album(page)
     if len(album) > MOST:
-        st.caption(f"The first {MOST} of {len(album)} photos are looked at here.")
+        st.caption(f"Only the first {MOST} of {len(album)} photos are searched here.")
     own = _own(page)
     own.keep(album[:MOST])
     return Place(
@@ -97,7 +97,7 @@ def own_photos(page: str) -> Place:
 
 
 def ranking_of(name: str, photos: Sequence[Photo]) -> PhotoRanking:
-    """Return photos ready to be found by the words of their captions."""
+    """Index photos by the words of their captions."""
     return PhotoRanking(
         build_index(CaptionDataset(name, Path(), tuple(photos), Path(), Oddities()))
     )
@@ -105,14 +105,14 @@ def ranking_of(name: str, photos: Sequence[Photo]) -> PhotoRanking:
 
 @dataclass
 class _Own:
-    """What a session holds of its visitor's photos: small copies, and what a model saw."""
+    """A session's own photos: the files, small copies, and features by model."""
 
     files: dict[str, AlbumPhoto] = field(default_factory=dict)
     small: dict[str, bytes] = field(default_factory=dict)
     seen: dict[tuple[str, int], dict[str, np.ndarray]] = field(default_factory=dict)
 
     def keep(self, album: Sequence[AlbumPhoto]) -> None:
-        """Let go of photos that were removed, and look into those that are new."""
+        """Drop photos that were removed, and read those that are new."""
         names = {photo.name for photo in album}
         everything: list[dict[str, Any]] = [self.files, self.small, *self.seen.values()]
         for kept in everything:
@@ -135,7 +135,7 @@ def _own(page: str) -> _Own:
 
 def _encode_own(page: str, own: _Own, bundle: Bundle) -> EncodedPhotos:
     captioner = cache.captioner(bundle)
-    # Features of another model are let go: one model's may take 40 MB.
+    # Features of other models are dropped: those of one model take up to 40 MB.
     key = (str(bundle.folder), cache.version(bundle))
     own.seen = {key: own.seen.get(key, {})}
     seen, names = own.seen[key], list(own.small)

@@ -30,7 +30,7 @@ from pages.ui.components import main_button, problem
 from pages.ui.pictures import as_jpeg
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["SHOWN", "View", "caption_photos", "correct_rows", "take_along"]
+__all__ = ["SHOWN", "View", "caption_photos", "correct_rows", "download"]
 
 _THUMBNAIL = (112, 84)
 _LATEST = 6
@@ -50,7 +50,7 @@ class View:
     """Rows to show.
 
     Attributes:
-        key: tells this choice of rows and their order from others.
+        key: identifies this choice of rows and their order.
         rows: in order.
     """
 
@@ -63,11 +63,11 @@ def caption_photos(
 ) -> None:
     """Offer to caption the photos that have no row yet, and show the progress.
 
-    Whatever else the visitor does stops the work; the rows written stay, and it can go on.
+    Any other action on the page stops the work; finished rows stay, and it can be resumed.
     """
     rows = workspace.table.rows
     if not album and not rows:
-        st.caption("Choose all photos of a folder at once, or the zip of a folder.")
+        st.caption("Choose all photos of a folder at once, or a zip of the folder.")
         return
     left = sum(photo.name not in rows for photo in album)
     start = False
@@ -101,8 +101,8 @@ def correct_rows(page: str, workspace: Workspace) -> list[Row]:
         counted(len(rows) - failed, "caption")
         + (f", {counted(failed, 'file')} that could not be read" if failed else "")
         + (f", {by_hand:,} corrected by hand" if by_hand else "")
-        + ". Click a caption to correct it; it is then marked as a person's. The table stays here "
-        "while you visit other pages, and this page's address opens it again."
+        + ". Click a caption to correct it; it is then marked as written by a person. The table "
+        "stays while you visit other pages, and the address of this page opens it again."
     )
     view = _choose_view(page, workspace)
     key = f"{page}.table.{view.key}"
@@ -117,7 +117,7 @@ def correct_rows(page: str, workspace: Workspace) -> list[Row]:
             "probability": st.column_config.TextColumn(
                 "Probability", disabled=True, alignment="right"
             ),
-            "error": st.column_config.TextColumn("Why not", disabled=True, width="medium"),
+            "error": st.column_config.TextColumn("Problem", disabled=True, width="medium"),
         },
         row_height=90,
         hide_index=True,
@@ -130,8 +130,8 @@ def correct_rows(page: str, workspace: Workspace) -> list[Row]:
     return rows
 
 
-def take_along(page: str, rows: Sequence[Row]) -> None:
-    """Offer the rows as files."""
+def download(page: str, rows: Sequence[Row]) -> None:
+    """Offer the rows as files to download."""
     files: list[tuple[str, str, Any]] = [
         ("CSV", "captions.csv", to_csv(rows)),
         ("JSON lines", "captions.jsonl", to_jsonl(rows)),
@@ -151,10 +151,10 @@ def take_along(page: str, rows: Sequence[Row]) -> None:
 
 
 def _choose_view(page: str, workspace: Workspace) -> View:
-    """Ask which rows to show, and whether the least sure come first.
+    """Ask which rows to show, and whether the least sure ones come first.
 
-    A row that is corrected stays in its place until another choice is made: the table knows its
-    rows by their places.
+    A corrected row stays in its place until another choice is made: the table identifies rows by
+    their places.
     """
     table = workspace.table.rows
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -172,7 +172,7 @@ def _choose_view(page: str, workspace: Workspace) -> View:
 
 
 def _sureness(row: Row) -> float:
-    """Return what rows are sorted by; those without a model's caption come last."""
+    """Return the sort key of a row; rows without a model's caption come last."""
     if row.confidence is not None:
         return row.confidence
     return math.inf if row.log_prob is None else 1.0 + math.exp(row.log_prob)
@@ -184,7 +184,7 @@ def _offer_to_start_over(page: str, workspace: Workspace) -> None:
         st.markdown(f"Delete all {counted(len(workspace.table.rows), 'row')} and corrections?")
         st.button(
             "Delete them",
-            key=f"{page}.anew",
+            key=f"{page}.delete",
             on_click=start_over,
             args=(page, workspace),
         )
@@ -198,11 +198,15 @@ def _offer_to_replace(page: str, workspace: Workspace) -> None:
     ):
         left, right = st.columns(2)
         words = left.text_input("Find these words", key=f"{page}.find")
-        by = right.text_input("Replace them by", key=f"{page}.by")
+        by = right.text_input("Replace them with", key=f"{page}.by")
         if st.form_submit_button("Replace", key=f"{page}.replace") and words.strip():
             count = workspace.table.replace(words, by)
             workspace.revision += 1
-            st.toast(f"{counted(count, 'caption')} changed." if count else "No caption has it.")
+            st.toast(
+                f"{counted(count, 'caption')} changed."
+                if count
+                else "No caption contains these words."
+            )
             st.rerun()
 
 
@@ -266,7 +270,7 @@ def _work(
 
 
 def _correct(workspace: Workspace, key: str, photos: list[str]) -> None:
-    """Take over what was typed into the table."""
+    """Store the captions that were typed into the table."""
     for place, changes in st.session_state[key]["edited_rows"].items():
         workspace.table.correct(photos[int(place)], changes.get("caption") or "")
 

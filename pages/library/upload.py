@@ -15,7 +15,7 @@ _ENDINGS = (*ENDINGS, ".zip")
 
 
 def bring_album(page: str) -> list[AlbumPhoto]:
-    """Let a person bring photos and zips of photos."""
+    """Let a person upload photos and zips of photos."""
     files = st.file_uploader(
         "Photos, or a zip of photos",
         type=_ENDINGS,

@@ -1,4 +1,4 @@
-"""The table of many photos: kept while other pages are open, and found again by its address."""
+"""The captions of many photos, kept while other pages are open and found again by the address."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from pages.ui.queue import Memory
 __all__ = ["Workspace", "keep_workspace", "open_workspace", "start_over"]
 
 _MOST = 32
-"""Tables kept on the server, those of closed tabs included; the one unused longest goes first."""
+"""Tables kept on the server, those of closed tabs included; the least recently used is dropped."""
 
 
 @dataclass
 class Workspace:
-    """What was written about many photos.
+    """The captions of many photos.
 
     Attributes:
         table: the captions and their corrections.
         thumbnails: small copies of the photos as JPEG, by photo.
         revision: counts what changed the captions other than typing into the table.
-        name: in the address; long and random, so nobody finds the table of another visitor.
+        name: part of the address; long and random, so other visitors cannot guess it.
     """
 
     table: Corrections = field(default_factory=Corrections)

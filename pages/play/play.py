@@ -1,4 +1,4 @@
-"""Class game: everybody captions the same photo, votes blind, and compares people and models."""
+"""Class game: caption the same photo, vote without names, compare people and models."""
 
 import streamlit as st
 

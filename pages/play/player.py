@@ -1,4 +1,4 @@
-"""A player's side of a round: write, compare pairs, tell people from machines, see the results."""
+"""A player's side of a round: write, compare pairs, recognise machines, see the results."""
 
 import secrets
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def play(round_: Round) -> None:
 
 @st.fragment(run_every=_EVERY_SECONDS)
 def _follow(round_: Round, phase: str) -> None:
-    """Draw the whole page anew as soon as the teacher has begun another phase."""
+    """Redraw the whole page when the teacher starts another phase."""
     if round_.state().phase != phase:
         st.rerun()
 
@@ -65,7 +65,7 @@ def _write(round_: Round, state: State, me: str) -> None:
         except CaptioningError as error:
             problem(error)
     if own is not None:
-        st.success(f"Your caption: {plain(own.text)}. The teacher begins the voting.")
+        st.success(f"Your caption: {plain(own.text)}. The teacher starts the voting.")
 
 
 def _judge(round_: Round, state: State, me: str) -> None:
@@ -77,16 +77,16 @@ def _judge(round_: Round, state: State, me: str) -> None:
             _choice(
                 entry.text, f"play.vote.{entry.id}", partial(round_.vote, me, entry.id, other.id)
             )
-        st.caption(f"Comparison {state.votes_of(me) + 1}. You see no names, and never your own.")
+        st.caption(f"Comparison {state.votes_of(me) + 1}. Names and your own caption are hidden.")
         return
     asked = round_.next_guess(me, state)
     if asked is not None:
-        _tell_apart(round_, asked, me)
+        _ask_who_wrote(round_, asked, me)
         return
-    st.success("That was all. The teacher shows the results to everybody.")
+    st.success("You have finished. The teacher shows the results to everybody.")
 
 
-def _tell_apart(round_: Round, entry: Entry, me: str) -> None:
+def _ask_who_wrote(round_: Round, entry: Entry, me: str) -> None:
     st.subheader("A person or a machine?", anchor=False)
     st.markdown(f"#### {plain(entry.text)}")
     for label, machine in (("A person wrote this", False), ("A machine wrote this", True)):

@@ -1,4 +1,4 @@
-"""What came of a round: how well machines passed, a chart of ratings, and the whole table."""
+"""The results of a round: how often people mistook a machine, a chart of ratings, and the table."""
 
 import altair as alt
 import pandas as pd
@@ -21,8 +21,8 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
 
     Args:
         round_: the round.
-        state: where it stands.
-        me: the token of the player who looks, whose row is marked.
+        state: its current state.
+        me: the token of the current player, whose row is marked.
     """
     try:
         frequencies = _frequencies()
@@ -35,11 +35,14 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
     rate = turing_rate(state)
     if rate is not None:
         st.metric("Machine taken for a person", f"{100 * rate:.0f}%")
-        st.caption("Of all guesses about the models' captions. At 50% nobody can tell them apart.")
+        st.caption(
+            "Share of guesses about the models' captions. At 50% the class sees no difference."
+        )
     st.altair_chart(_chart(found), alt=_spoken(found))
     st.caption(
-        "Elo rating of each caption and its 95% interval: 1000 is the average, and 400 more wins "
-        "ten times as often as it loses. Where intervals overlap, the votes do not decide."
+        "Elo rating of each caption and its 95% interval. The average is 1000. With 400 points "
+        "more, a caption wins ten times as often as it loses. If intervals overlap, the votes do "
+        "not show which caption is better."
     )
     _table(found, me)
     st.download_button(
@@ -71,8 +74,8 @@ def _table(found: list[Standing], me: str) -> None:
         border="horizontal",
     )
     st.caption(
-        "BLEU-4 and CIDEr compare each caption with what the others in the class wrote: the class "
-        "is the references. A caption that nobody else would write scores low, even if it is good."
+        "BLEU-4 and CIDEr compare each caption with the captions of the others in the class. A "
+        "caption that nobody else would write scores low, even if it is good."
     )
 
 
@@ -115,7 +118,7 @@ def _frequencies() -> DocumentFrequencies:
     """Count n-grams in the captions of the current data set.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: there is no data set.
     """
     photos = [photo.captions for photo in cache.gallery().photos if photo.captions]
     return DocumentFrequencies.from_references([[tokenize(t) for t in texts] for texts in photos])

@@ -1,4 +1,4 @@
-"""The teacher's side of a round: open it, lead it through its phases, show what came of it."""
+"""The teacher's side of a round: open it, lead it through its phases, show the results."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ __all__ = ["begin", "lead"]
 
 _EVERY_SECONDS = 2.0
 _MODELS = 2
-_NEXT = {"write": "Begin voting", "vote": "Show the results"}
+_NEXT = {"write": "Start voting", "vote": "Show the results"}
 
 
 def begin() -> None:
@@ -61,7 +61,7 @@ def begin() -> None:
 
 
 def lead(round_: Round, key: str) -> None:
-    """Show the link for the class, how far it is, and the way to the next phase.
+    """Show the link for the class, the progress, and the button to the next phase.
 
     Raises:
         PlayError: the key is not this round's.
@@ -75,11 +75,11 @@ def lead(round_: Round, key: str) -> None:
         st.code(f"{address}?play.round={round_.name}", language=None, wrap_lines=True)
         if "//127.0.0.1" in address or "//localhost" in address:
             st.warning(
-                "This link works on this computer only. Start the app by `make class` and open "
-                "this page by the address that it prints.",
+                "This link works on this computer only. Start the app with `make class` and open "
+                "this page at the address that it prints.",
                 icon=":material/wifi_off:",
             )
-        st.caption("Keep the address of this page for yourself: it leads the round, and a reload "
+        st.caption("Keep the address of this page secret: whoever has it leads the round. A reload "
                    "brings you back here.")  # fmt: skip
         _progress(round_)
     label = _NEXT.get(state.phase)
@@ -97,7 +97,7 @@ def lead(round_: Round, key: str) -> None:
 
 @st.fragment(run_every=_EVERY_SECONDS)
 def _progress(round_: Round) -> None:
-    """Count captions and votes; only this part is drawn again."""
+    """Count captions and votes; only this part is redrawn."""
     state = round_.state()
     with st.container(horizontal=True):
         st.metric("Captions of the class", len(_players(state)))
@@ -106,7 +106,9 @@ def _progress(round_: Round) -> None:
             st.metric("Votes", len(state.votes))
             st.metric("Players who voted", len(voters))
     names = ", ".join(plain(name) for name in _players(state))
-    st.caption(f"{counted(len(_players(state)), 'player')}: {names}" if names else "Nobody yet.")
+    st.caption(
+        f"{counted(len(_players(state)), 'player')}: {names}" if names else "No players yet."
+    )
 
 
 def _players(state: State) -> list[str]:
@@ -135,8 +137,8 @@ def _open(
     try:
         entries = [("person", "a person", person)]
         for bundle in models:
-            said = cache.caption(bundle, picture.data, picture.name, bundle.decoding)
-            entries.append(("model", bundle.name, said.text))
+            caption = cache.caption(bundle, picture.data, picture.name, bundle.decoding)
+            entries.append(("model", bundle.name, caption.text))
         round_ = Rounds().create(photo, entries, references=references)
     except CaptioningError as error:
         problem(error)

@@ -1,1 +1,1 @@
-"""What several pages are made of: caches, session keys, parts of pages, prose."""
+"""What two or more sections use: caches, session keys, parts of pages, prose."""

@@ -1,4 +1,4 @@
-"""The beam search as a tree: what was kept, what was cut, what won."""
+"""The beam search as a tree: beams that were kept, cut, and chosen."""
 
 from typing import TYPE_CHECKING
 
@@ -23,18 +23,21 @@ _STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "st
 def show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> None:
     """Draw the search that wrote the caption."""
     if decoding.strategy != "beam":
-        st.caption("Sentences drawn at random have no tree. Choose the best sentences in Settings.")
+        st.caption(
+            'Sentences drawn at random have no search tree. Choose "Best sentences" in Settings.'
+        )
         return
     nodes = explanations.tree(bundle, picture, decoding)
     st.caption(
-        "Read from left to right. Solid words were kept, dashed ones cut, green is the sentence "
-        "that won. Moving the length penalty in Settings ranks the ends anew without a search."
+        "Read from left to right. Words in solid boxes were kept, words in dashed boxes were cut. "
+        "The green path is the best sentence. Changing the length penalty in Settings ranks the "
+        "same sentences again, without a new search."
     )
     st.graphviz_chart(draw_tree(nodes, bundle.vocabulary.words), width="stretch")
 
 
 def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
-    """Write the tree in the language of Graphviz, in the colours of this visitor's theme."""
+    """Return the tree as Graphviz source, in the colours of the visitor's theme."""
     page = look()
     colours = {"best": page.accent, "ended": page.text, "kept": page.text, "cut": page.muted}
     looks = {

@@ -1,4 +1,4 @@
-"""BLEU in colours: words marked by the longest match through them, and the arithmetic."""
+"""BLEU in colours: words marked by their longest match, and the arithmetic."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ __all__ = [
     "show_ngrams",
 ]
 
-# Not told by colour alone: the n-grams themselves are listed below the sentences.
+# Not by colour alone: the n-grams are also listed below the sentences.
 _COLORS = ("gray", "orange", "blue", "violet", "green")
 _VERDICTS = {
     "counted": ("green", ":material/check:"),
@@ -33,7 +33,7 @@ _VERDICTS = {
 
 
 def colored(words: Sequence[MarkedWord]) -> str:
-    """Write marked words as Markdown; words of one match stand in one piece."""
+    """Write marked words as Markdown; the words of one match are marked together."""
     parts: list[str] = []
     runs: list[tuple[int, list[str]]] = []
     for word in words:
@@ -70,8 +70,8 @@ def show_ngrams(drawing: BleuDrawing, order: int) -> None:
     st.markdown(" ".join(map(_badge, uses)) or f"The sentence has no {order} words in a row.")
     if any(use.verdict == "clipped" for use in uses):
         st.caption(
-            ":material/content_cut: Clipped: said more often than any one reference says it, so "
-            "repeating it earns nothing."
+            ":material/content_cut: Clipped: it occurs more often than in any single reference, so "
+            "the repetition does not count."
         )
 
 
@@ -81,7 +81,9 @@ def show_arithmetic(drawing: BleuDrawing, order: int) -> None:
     st.table(
         {
             "n-grams of": [f"{n} word{'s' * (n > 1)}" for n in range(1, 5)],
-            "said": [p.total if drawing.ngrams[n] else 0 for n, p in enumerate(precisions)],
+            "in the caption": [
+                p.total if drawing.ngrams[n] else 0 for n, p in enumerate(precisions)
+            ],
             "counted": [p.clipped for p in precisions],
             "precision": [f"{p.clipped}/{p.total} = {p.value:.3f}" for p in precisions],
         },
@@ -93,7 +95,7 @@ def show_arithmetic(drawing: BleuDrawing, order: int) -> None:
 
 
 def show_example(key: str, explored: Explored, example: MisleadingScore) -> None:
-    """Show a caption whose score misleads, with the photo, and offer to take it apart."""
+    """Show a caption whose score misleads, with the photo, and offer to analyse it."""
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
         thumbnail(explored, example.photo)
@@ -108,7 +110,7 @@ def show_example(key: str, explored: Explored, example: MisleadingScore) -> None
         parameters = photo_page(explored, example.photo)
         st.page_link(
             "pages/explore/bleu.py",
-            label="Take it apart",
+            label="Analyse this score",
             icon=":material/calculate:",
             query_params={**parameters, "bleu.text": example.hypothesis},
         )
@@ -116,7 +118,7 @@ def show_example(key: str, explored: Explored, example: MisleadingScore) -> None
 
 def bleu_bars(bleu: Sequence[float]) -> alt.LayerChart:
     """Draw BLEU-1 to BLEU-4, x100, as bars from 0 to 100."""
-    # The figures stand in the axis' labels, which follow the theme; a text mark would stay black.
+    # The scores are part of the axis labels, which follow the theme; a text mark would stay black.
     names = [f"BLEU-{n}   {value:.1f}" for n, value in enumerate(bleu, start=1)]
     table = pd.DataFrame({"name": names, "value": bleu, "full": 100.0})
     axis = alt.Axis(domain=False, ticks=False, labelPadding=8, labelFontSize=13)

@@ -1,6 +1,6 @@
 """What the server keeps between reruns and shares between sessions; every cache is bounded.
 
-Nothing here imports Keras: `captioner` does, for a model whose encoder has no graph.
+Only `captioner` imports Keras, and only for a model whose encoder has no graph.
 """
 
 import hashlib
@@ -66,9 +66,9 @@ _SHAPES = "shapes-200-0"
 
 @st.cache_resource(ttl=5, show_spinner=False)
 def models() -> dict[str, Bundle]:
-    """Return the models at hand by name, the one to use by default first.
+    """Return the available models by name, the default model first.
 
-    A model that a run leaves is seen within five seconds.
+    A new model of a run appears within five seconds.
     """
     found = {bundle.name: bundle for bundle in bundles.find_bundles()}
     first = bundles.default_model() if found else ""
@@ -76,7 +76,7 @@ def models() -> dict[str, Bundle]:
 
 
 def missing_model(name: str) -> CaptioningError | None:
-    """Say what is wrong with a model that a link names and that is not among `models()`.
+    """Return what is wrong with a model that a link names and `models()` lacks.
 
     A link names a model and never a folder, so nothing outside the folders of models is read.
     """
@@ -90,16 +90,16 @@ def missing_model(name: str) -> CaptioningError | None:
 
 
 def captioner(bundle: Bundle) -> "Captioner":
-    """Return the model ready to write, loaded once for all sessions.
+    """Return the loaded model, one for all sessions.
 
     Raises:
-        CaptioningError: the bundle is damaged, or its encoder's weights are not to be had.
+        CaptioningError: the bundle is damaged, or its encoder's weights are not available.
     """
     return _captioner(str(bundle.folder), version(bundle))
 
 
 def get_ready(bundle: Bundle) -> None:
-    """Load the model before a photo comes; what is wrong with it is said when one does."""
+    """Load the model before the first photo; errors are shown when a photo is captioned."""
     fault(bundle)
 
 
@@ -109,7 +109,7 @@ def fault(bundle: Bundle) -> str | None:
 
 
 def writer(bundle: Bundle) -> "Captioner":
-    """Return the model, without its encoder where the weights of that are not to be had.
+    """Return the model, without its encoder if the encoder's weights are not available.
 
     That is enough for photos whose features are stored.
 
@@ -123,7 +123,7 @@ def writer(bundle: Bundle) -> "Captioner":
 
 
 def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -> "Caption":
-    """Return what the model says about a photo, writing it only once for equal settings.
+    """Return the model's caption of a photo, computed once for equal settings.
 
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
@@ -137,7 +137,7 @@ def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -
 
 
 def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":
-    """Return what the model's encoder sees in a photo, looking only once.
+    """Return the encoder's features of a photo, computed once.
 
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
@@ -148,10 +148,10 @@ def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":
 def trace(
     bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig
 ) -> "tuple[Trace, float]":
-    """Return a search for sentences about a photo, and what it took in seconds.
+    """Return the search for a caption of a photo, and its duration in seconds.
 
-    The length penalty only ranks what was found, and gender certainty replaces words of it, so
-    others find the same search here.
+    The length penalty only ranks the sentences, and the gender certainty only replaces words in
+    them, so all values of these settings share one search.
 
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
@@ -162,7 +162,7 @@ def trace(
     if known is None:
         model = captioner(bundle)
         with in_line(model.turns, "Writing a sentence…"):
-            # Whoever was before may have asked for the same.
+            # The visitor before may have asked for the same.
             known = _traces().get(key) or _search(bundle, photo, name, unranked)
             _traces().put(key, known)
     return known
@@ -173,7 +173,7 @@ def preview(photo: bytes, name: str) -> tuple[bytes, int]:
     """Return a copy of a photo for the screen, and how wide to show it.
 
     Raises:
-        ImageError: it is no photo that can be read.
+        ImageError: it is not a readable photo.
     """
     return pictures.preview(photo, name)
 
@@ -182,7 +182,7 @@ def kind(bundle: Bundle, photo: bytes, name: str) -> Kind | None:
     """Return what kind of picture this is; None for a model that did not learn from photos.
 
     Raises:
-        ImageError: it is no photo that can be read.
+        ImageError: it is not a readable photo.
     """
     return _kind(photo, name) if bundle.learned_from_photos else None
 
@@ -197,7 +197,7 @@ def thumbnail(path: Path) -> bytes:
     """Return a small copy of a data set's photo.
 
     Raises:
-        ImageError: it is no photo that can be read.
+        ImageError: it is not a readable photo.
     """
     return pictures.thumbnail(photo_file(path), path.name)
 
@@ -206,7 +206,7 @@ def photo_file(path: Path) -> bytes:
     """Return the bytes of a data set's photo.
 
     Raises:
-        ImageError: the file has gone.
+        ImageError: the file is missing.
     """
     try:
         return path.read_bytes()
@@ -216,12 +216,12 @@ def photo_file(path: Path) -> bytes:
 
 @st.cache_resource(ttl=600, show_spinner="Looking for photos…")
 def gallery() -> CaptionDataset:
-    """Return the data set to choose photos from: Flickr8k where it is, else generated shapes.
+    """Return the data set to choose photos from: Flickr8k if available, else generated shapes.
 
-    A folder that was named once and lies elsewhere counts as well.
+    A folder outside the data folder counts if it was named once.
 
     Raises:
-        DatasetError: there is neither, and shapes cannot be written.
+        DatasetError: there is no data set, and shapes cannot be written.
     """
     places = {dataset.name: dataset.folder for dataset in available_datasets()}
     for name in ("flickr8k", _SHAPES):
@@ -265,7 +265,7 @@ def _writer(folder: str, version: int) -> "Captioner":
 
 
 def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, float]":
-    """Return what the encoder sees in a photo, and what looking took in seconds."""
+    """Return the features of a photo, and the encoding time in seconds."""
     key = _key(bundle, photo)
     known = _seen().get(key)
     if known is None:
@@ -291,8 +291,8 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
     return result, time.perf_counter() - begun
 
 
-# What a model works out is kept in memories of our own: a function cached by Streamlit may not
-# write to the page, and somebody who waits for the model should see their place in line.
+# Results of models are kept in `Memory`: a function cached by Streamlit cannot write to the page,
+# and a visitor who waits for the model should see their place in the queue.
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _seen() -> "Memory[tuple[np.ndarray, float]]":
     return Memory(64)
@@ -308,5 +308,5 @@ def _key(bundle: Bundle, photo: bytes) -> tuple[str, int, str]:
 
 
 def version(bundle: Bundle) -> int:
-    """Return a number that changes when a bundle is written anew under its old name."""
+    """Return a number that changes when a bundle is replaced under the same name."""
     return os.stat(bundle.folder / "config.json").st_mtime_ns

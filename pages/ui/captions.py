@@ -1,4 +1,4 @@
-"""Showing what a model wrote: the sentence, how sure it was, what else it nearly wrote."""
+"""Show a caption: the sentence, how sure the model is, and its other candidates."""
 
 import json
 import math
@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_DETAILS = "How sure it was, and what else it nearly wrote"
+_DETAILS = "How sure the model is, and what else it considered"
 
 
 def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, DecodingConfig]:
-    """Ask which of the models writes, and how it chooses its words."""
+    """Ask for the model, and for the way it chooses words."""
     with st.popover("Settings", icon=":material/tune:"):
         name = next(iter(models))
         if len(models) > 1:
@@ -53,7 +53,7 @@ def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, De
 
 
 def say_needs(bundles: Iterable[Bundle]) -> None:
-    """Say which models cannot run here yet, and how to change that."""
+    """List the models that cannot run yet, and how to change that."""
     names = [bundle.name for bundle in bundles if not bundle.has_weights]
     if names:
         st.caption(
@@ -63,7 +63,7 @@ def say_needs(bundles: Iterable[Bundle]) -> None:
 
 
 def check_link(page: str, models: Mapping[str, Bundle]) -> None:
-    """Say what is wrong with the model that the link asks for, if it cannot be used."""
+    """Show what is wrong with the model that the link names, if it cannot be used."""
     asked = state.linked(f"{page}.model")
     if asked and asked not in models and (error := cache.missing_model(asked)):
         problem(error)
@@ -71,10 +71,10 @@ def check_link(page: str, models: Mapping[str, Bundle]) -> None:
 
 @st.dialog("About the model", width="large")
 def show_model(bundle: Bundle) -> None:
-    """Say in a dialog what a model is, how it scored, and what its card says."""
+    """Describe a model in a dialog: what it does, its scores, and its card."""
     st.markdown(
         f"**{plain(bundle.name)}** looks at a photo and writes one English sentence about it. It "
-        f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and has none for anything else. "
+        f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and uses no others. "
         "It always writes a sentence, so it is often partly wrong: check what matters."
     )
     for score in bundle.scores():
@@ -97,7 +97,7 @@ def show_captions(
     A photo that cannot be read does not stop the others; a model that cannot be loaded does.
 
     Returns:
-        What could be captioned.
+        The captions of the photos that could be captioned.
     """
     written = []
     for picture in pictures:
@@ -125,7 +125,7 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
     )
 
     def bars(length: str, labels: str, side: Literal["left", "right"]) -> alt.Chart:
-        # A word may stand twice, so rows are told apart by their place and labelled with words.
+        # A word may occur twice, so rows are keyed by place and labelled with words.
         names = alt.Axis(
             labelExpr=f"{json.dumps(list(table[labels]))}[datum.value]",
             **{"orient": side, "title": None, "domain": False, "ticks": False},
@@ -146,7 +146,7 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
 def _card(
     picture: Picture, bundle: Bundle, decoding: DecodingConfig, *, alone: bool
 ) -> "Caption | None":
-    """Show one photo and its sentence; beside others, what lies behind it is folded away."""
+    """Show one photo and its sentence; with several photos, the details are folded."""
     copy, width = cache.preview(picture.data, picture.name)
     with st.container(border=not alone):
         answer = st.container()
@@ -175,12 +175,12 @@ _MEANING = {
 }
 _JUDGED = (
     "Measured on photos the model did not learn from. A caption is good if it scores at least 50 "
-    "in CIDEr against what people wrote about the photo."
+    "in CIDEr, compared with captions by people."
 )
 
 
 def _how_written(caption: "Caption", *, folded: bool) -> None:
-    """Say who wrote the caption, and how; the technical details may be folded."""
+    """Show which model wrote the caption, and how; the technical details may be folded."""
     st.caption(f"Written by **{plain(caption.model)}** in {seconds(caption.seconds)}.")
     with st.expander("How this sentence was chosen") if folded else st.container():
         st.caption(
@@ -190,7 +190,7 @@ def _how_written(caption: "Caption", *, folded: bool) -> None:
 
 
 def show_sureness(caption: "Caption") -> None:
-    """Say how far the sentence may be trusted, if the model was calibrated to know that."""
+    """Show how reliable the sentence is, if the model is calibrated."""
     if caption.kind not in (None, "photo"):
         st.warning(
             "**Not sure:** this is probably not a photo. The sentence may have nothing to do with "
@@ -212,15 +212,17 @@ def show_sureness(caption: "Caption") -> None:
 
 
 def _words(caption: "Caption") -> None:
-    st.subheader("How sure it was of each word", anchor=False)
+    st.subheader("How sure the model is of each word", anchor=False)
     spoken = ", ".join(f"{w.word} {percent(w.log_prob)}" for w in caption.words)
     st.altair_chart(word_chart(caption.words), alt=f"Probability of each word: {spoken}.")
 
 
 def _alternatives(caption: "Caption") -> None:
-    st.subheader("What else it nearly wrote", anchor=False)
+    st.subheader("What else it considered", anchor=False)
     if not caption.alternatives:
-        st.caption("With beam width 1 there is no second sentence. Widen the beam in Settings.")
+        st.caption(
+            "With beam width 1 there is only one sentence. Choose a larger beam width in Settings."
+        )
         return
     rows = [(percent(a.log_prob), plain(sentence(a.caption))) for a in caption.alternatives]
     st.table(
@@ -229,7 +231,7 @@ def _alternatives(caption: "Caption") -> None:
         border="horizontal",
     )
     if caption.decoding.strategy == "beam" and caption.decoding.length_penalty:
-        st.caption("The best first, as the search ranks them: by probability and length.")
+        st.caption("Ranked by the search: by probability and length, the best first.")
 
 
 def _score(score: Mapping[str, Any]) -> str:

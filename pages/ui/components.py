@@ -1,4 +1,4 @@
-"""Parts that any page is made of: its prose, its errors, and the code it ran."""
+"""Parts of every page: its prose, its errors, and the code it ran."""
 
 import ast
 from functools import cache
@@ -24,17 +24,17 @@ def prose(name: str) -> None:
 
 
 class Button(TypedDict):
-    """The words of a button, and how much it stands out."""
+    """The label of a button, and its emphasis."""
 
     label: str
     type: Literal["primary", "secondary"]
 
 
 def main_button(label: str) -> Button:
-    """Return the label and type of a page's main button, for `st.button` and its kin.
+    """Return the label and type of a page's main button, for `st.button` and similar functions.
 
-    It is filled with the accent, but in the dark only its words have that colour: Streamlit writes
-    white on the accent, and the dark theme's is too light for it (docs/adr/0022).
+    The button is filled with the accent colour.  In the dark theme only its label has that colour:
+    Streamlit writes white on the accent, which is too light there (docs/adr/0022).
     """
     if look().dark:
         return {"label": f":primary[{label}]", "type": "secondary"}
@@ -42,7 +42,7 @@ def main_button(label: str) -> Button:
 
 
 def problem(error: Exception) -> None:
-    """Show a typed error; its text was written for the person who reads it.
+    """Show a typed error; its text is written for the reader.
 
     A visitor of a class server does not see where its files are.
     """
@@ -51,9 +51,9 @@ def problem(error: Exception) -> None:
 
 
 def show_source(module: str, *names: str) -> None:
-    """Offer the code of the functions that did the work, without importing their module.
+    """Offer the code of the functions that ran, without importing their module.
 
-    Call it only where they have run: the page says so.
+    Call it only after they have run: the page says so.
 
     Args:
         module: such as "captioning.captioner".

@@ -1,6 +1,6 @@
-"""Which data set the Explore pages look at, and what is kept of it between reruns.
+"""The data set that the Explore pages show, and what is kept of it between reruns.
 
-The choice is one for all pages of the section and stands in the URL under `explore.data`.
+All pages of the section share the choice; the URL holds it as `explore.data`.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ __all__ = [
     "describe",
     "fitting_models",
     "forget_data",
-    "Told",
+    "OnProgress",
     "likeness_of",
     "with_progress",
 ]
@@ -41,23 +41,23 @@ SHAPES, SHAPES_KIND = "shapes-200-0", "shapes"
 ALL = "all"
 
 _FEW = 500
-"""So many photos are compared without asking first."""
+"""Up to this many photos are compared without asking first."""
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 Result = TypeVar("Result")
 
 
 class Explored:
-    """A data set and what was worked out about it, shared by all sessions.
+    """A data set and what was computed about it, shared by all sessions.
 
     Attributes:
         name: what the catalog calls it.
         dataset: the data set.
-        likeness: how alike its photos are, once that was worked out.
+        likeness: how alike its photos are, once that was computed.
     """
 
     def __init__(self, name: str, dataset: CaptionDataset) -> None:
-        """Take a data set that was read; nothing is worked out yet."""
+        """Take a data set that was read; nothing is computed yet."""
         self.name = name
         self.dataset = dataset
         self.likeness: Likeness | None = None
@@ -87,7 +87,7 @@ class Explored:
         return self.dataset.split(split) if split else self.dataset.photos
 
     def first_photo(self) -> Photo:
-        """The photo to begin with: the first of the test split, if there is one."""
+        """The first photo to show: the first of the test split, if there is one."""
         return (self.dataset.split("test") or self.dataset.photos)[0]
 
     def link(self, **parameters: str) -> dict[str, str]:
@@ -99,7 +99,7 @@ def choose_data(*, here: bool = False) -> Explored:
     """Ask which data set to look at, and stop the page if it has a fault.
 
     Args:
-        here: whether this is the page where data is got, so that it need not be pointed to.
+        here: whether this is the page for getting data, so that no link to it is shown.
     """
     names = [data.name for data in available_datasets() if data.has_photos] or [SHAPES]
     name = names[0]
@@ -120,18 +120,18 @@ def choose_data(*, here: bool = False) -> Explored:
 
 
 def _say_generated() -> None:
-    """Say that what follows is no photo and nothing that people wrote, and offer real data."""
+    """Say that the pictures are drawn and the sentences generated, and offer real data."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             ":material/info: **Drawn shapes with generated sentences**, not photos that people "
-            "described. Get Flickr8k to see real ones.",
+            "described. Get Flickr8k to see real photos.",
             width="stretch",
         )
         st.page_link(DATA_PAGE, label="Get Flickr8k", icon=":material/download:")
 
 
 def fitting_models(models: dict[str, Bundle], explored: Explored) -> dict[str, Bundle]:
-    """Return the models with those first that learned from such pictures, in their order else."""
+    """Return the models, those first that learned from the same kind of pictures."""
     return dict(
         sorted(models.items(), key=lambda item: learned_shapes(item[1]) != explored.generated)
     )
@@ -145,7 +145,7 @@ def choose_split(
     Args:
         page: for the key.
         explored: whose splits.
-        default: what is chosen at first, if it is there.
+        default: the split that is chosen at first, if it exists.
         everything: whether all photos may be chosen.
     """
     splits = [split for split in SPLITS if explored.dataset.split(split)]
@@ -163,44 +163,45 @@ def choose_split(
 
 
 def forget_data() -> None:
-    """Read all data sets anew when they are next asked for."""
+    """Read all data sets again when they are needed next."""
     _explored.clear()
     cache.gallery.clear()
 
 
 def likeness_of(page: str, explored: Explored) -> Likeness | None:
-    """Return how alike the photos are; asks first where working that out takes long."""
+    """Return how alike the photos are; ask first if the computation takes long."""
     dataset = explored.dataset
     explored.likeness = explored.likeness or kept_likeness(dataset)
     if explored.likeness is not None:
         return explored.likeness
     place = st.empty()
     with place.container():
-        st.caption(f"{len(dataset):,} photos have to be looked at once to compare them.")
+        st.caption(f"{len(dataset):,} photos must be read once to compare them.")
         if len(dataset) > _FEW and not st.button("Compare the photos", key=f"{page}.compare"):
             return None
         explored.likeness = with_progress(
-            "Looking at the photos…", lambda told: open_likeness(dataset, on_progress=told)
+            "Reading the photos…",
+            lambda on_progress: open_likeness(dataset, on_progress=on_progress),
         )
     place.empty()
     return explored.likeness
 
 
-def with_progress(label: str, work: Callable[[Told], Result]) -> Result:
-    """Do `work`, which tells how far it is, behind a progress bar that goes when it is done."""
+def with_progress(label: str, work: Callable[[OnProgress], Result]) -> Result:
+    """Run `work` behind a progress bar that disappears at the end."""
     bar = st.progress(0.0, text=label)
 
-    def tell(done: int, total: int) -> None:
+    def show(done: int, total: int) -> None:
         bar.progress(done / max(total, 1), text=label)
 
     try:
-        return work(tell)
+        return work(show)
     finally:
         bar.empty()
 
 
 def describe(dataset: CaptionDataset) -> str:
-    """Say in a line what is looked at."""
+    """Describe a data set in one line."""
     captions = sum(len(photo.captions) for photo in dataset.photos)
     return f"{plain(dataset.name)}: {len(dataset):,} photos, {captions:,} captions"
 

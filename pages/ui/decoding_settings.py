@@ -1,4 +1,4 @@
-"""The settings of a caption: how words are chosen, and what the sentence must hold to."""
+"""The settings of a caption: how words are chosen, and what the sentence must contain."""
 
 import streamlit as st
 
@@ -45,17 +45,17 @@ def how_chosen(decoding: DecodingConfig) -> str:
 
 
 def begin_with(page: str, words: str) -> None:
-    """Let the sentence begin with `words` from the next rerun on."""
+    """Let the sentence begin with `words` from the next rerun."""
     st.session_state[f"{page}.begin"] = words
 
 
 def forget_beginning(page: str) -> None:
-    """Let the model begin the sentence as it likes."""
+    """Let the model choose the beginning of the sentence."""
     st.session_state[f"{page}.begin"] = ""
 
 
 def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:
-    """Give settings that nobody changed the usual values of a model just chosen; return those."""
+    """Set unchanged settings to the defaults of the chosen model; return the defaults."""
     decoding = bundle.decoding
     usual: dict[str, object] = {
         "beam_width": decoding.beam_width,
@@ -78,7 +78,7 @@ def _beam(page: str, bundle: Bundle) -> dict[str, object]:
         bundle.decoding.beam_width,
         key=f"{page}.beam_width",
         bind="query-params",
-        help="Beginnings of a sentence kept at each word. 1 is greedy search.",
+        help="How many unfinished sentences the search keeps at each word. 1 is greedy search.",
     )
     penalty = st.slider(
         "Length penalty",
@@ -88,8 +88,8 @@ def _beam(page: str, bundle: Bundle) -> dict[str, object]:
         0.1,
         key=f"{page}.length_penalty",
         bind="query-params",
-        help="0 favours short sentences, 2 long ones. It ranks the sentences found anew, "
-        "without asking the model.",
+        help="0 favours short sentences, 2 favours long ones. It only ranks the sentences that "
+        "the search has found.",
     )
     return {"strategy": "beam", "beam_width": width, "length_penalty": penalty}
 
@@ -103,19 +103,19 @@ def _sample(page: str) -> dict[str, object]:
         0.1,
         key=f"{page}.temperature",
         bind="query-params",
-        help="Below 1 the likely words are drawn more often, above 1 the unlikely ones.",
+        help="Below 1, likely words are drawn more often; above 1, unlikely words.",
     )
     top_k = st.slider(
-        "Only among so many of the likeliest words (top-k)",
+        "Sample from the k most likely words (top-k)",
         0,
         100,
         0,
         key=f"{page}.top_k",
         bind="query-params",
-        help="0 draws among all words.",
+        help="0 samples from all words.",
     )
     top_p = st.slider(
-        "Only among the likeliest words that make up this share (top-p)",
+        "Sample from the most likely words with this total probability (top-p)",
         0.05,
         1.0,
         1.0,
@@ -160,7 +160,7 @@ def _wishes(page: str, bundle: Bundle, *, may_require: bool) -> dict[str, object
     no_repeat = bundle.decoding.no_repeat
     if not no_repeat:
         asked = st.toggle(
-            "No three words in a row twice", key=f"{page}.no_repeat", bind="query-params"
+            "Do not repeat three words in a row", key=f"{page}.no_repeat", bind="query-params"
         )
         no_repeat = 3 if asked else 0
     neutral = st.toggle(

@@ -1,4 +1,4 @@
-"""What the model is asked about one photo, each thing once: the photo is encoded a single time."""
+"""Explanations of a caption, each computed once; the photo is encoded a single time."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ __all__ = ["captioned_copy", "evidence", "has_attention", "map_on_photo", "rival
 
 
 def rivals(bundle: Bundle, picture: Picture, sentence: str) -> "list[list[Rival]]":
-    """Return what else could have stood at each place of a sentence."""
+    """Return the alternatives for each word of a sentence."""
     from captioning import explain
 
     captioner = cache.captioner(bundle)
@@ -31,7 +31,7 @@ def rivals(bundle: Bundle, picture: Picture, sentence: str) -> "list[list[Rival]
 
 
 def evidence(bundle: Bundle, picture: Picture, sentence: str) -> "list[Evidence]":
-    """Return how much likelier the photo made each word."""
+    """Return how much the photo raised the probability of each word."""
     from captioning import explain
 
     features = cache.features(bundle, picture.data, picture.name)
@@ -39,21 +39,21 @@ def evidence(bundle: Bundle, picture: Picture, sentence: str) -> "list[Evidence]
 
 
 def has_attention(bundle: Bundle) -> bool:
-    """Tell whether the model looks at parts of the photo for each word."""
+    """Return whether the model looks at parts of the photo for each word."""
     return bundle.decoder.kind == "attention"
 
 
 def map_on_photo(
     bundle: Bundle, picture: Picture, sentence: str, place: int, *, covering: bool
 ) -> bytes:
-    """Return the photo, bright where the word at `place` came from, as JPEG.
+    """Return the photo with the regions behind the word at `place` bright, as JPEG.
 
     Args:
         bundle: the model.
         picture: the photo.
         sentence: what was written about it.
-        place: which word of it.
-        covering: find out by covering the photo block by block, instead of by attention.
+        place: index of the word.
+        covering: use occlusion, block by block, instead of attention.
     """
     maps = _occlusion if covering else _attention
     captioner = cache.captioner(bundle)
@@ -63,7 +63,7 @@ def map_on_photo(
 
 
 def tree(bundle: Bundle, picture: Picture, decoding: DecodingConfig) -> "list[Node]":
-    """Return the tree of the search that wrote the caption; the model is not asked again."""
+    """Return the search tree of the caption; the model does not run again."""
     from captioning.decoding import read_tree
 
     trace, _ = cache.trace(bundle, picture.data, picture.name, decoding)

@@ -1,4 +1,4 @@
-"""What is refused before Streamlit sees it: its metrics, and uploads beyond a visitor's share."""
+"""Refuse requests before Streamlit sees them: its metrics, and uploads beyond the limits."""
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,10 +14,10 @@ _METRICS = "/_stcore/metrics"
 
 
 class Guard:
-    """An ASGI middleware; hosts are left to Starlette's own.
+    """An ASGI middleware; Starlette's own middleware checks the host names.
 
     Args:
-        app: what answers the requests that pass.
+        app: the application that answers the accepted requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:

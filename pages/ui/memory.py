@@ -1,8 +1,8 @@
-"""The server's memory: kept where it was after the first photo, and not thrown away in vain.
+"""Keep the server's memory small and its loaded models ready.
 
-Streamlit runs every rerun in a thread of its own.  The C library of Linux gives new threads heaps
-of their own, and what a photo and a network leave free in one is not used by the next: over some
-dozens of photos the server would grow by hundreds of megabytes that nothing holds.
+Streamlit runs every rerun in a thread of its own.  On Linux, the C library gives each new thread a
+heap of its own, and memory that one thread frees is not used by the next: over some dozens of
+photos the server would grow by hundreds of megabytes that nothing uses.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _M_ARENA_MAX = -8
 
 
 def keep_compact() -> None:
-    """Share two heaps among all threads, and give blocks of a megabyte back when they are freed."""
+    """Share two heaps among all threads, and return blocks of a megabyte when they are freed."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             library = ctypes.CDLL(None)
@@ -28,12 +28,12 @@ def keep_compact() -> None:
 
 
 def settle() -> None:
-    """Keep what is loaded now: ready to compute, and out of the garbage collections to come.
+    """Keep loaded models ready, and exclude them from later garbage collections.
 
-    After every run of a page Streamlit clears Keras' session.  That throws away what TensorFlow
-    has made ready for every session's next photo, and looks through its half million objects for
-    garbage (docs/adr/0018).  What was set aside before is looked through once more here, so that a
-    model nobody holds any longer is freed at the latest when the next one is loaded.
+    After every run of a page Streamlit clears Keras' session.  That discards what TensorFlow
+    has prepared for the next photo of every session, and collects garbage among its half million
+    objects (docs/adr/0018).  Objects frozen earlier are collected once more here, so a model that
+    is no longer used is freed at the latest when the next one is loaded.
     """
     keras: Any = sys.modules.get("keras")
     if keras is not None:
@@ -44,4 +44,4 @@ def settle() -> None:
 
 
 def _leave_alone() -> None:
-    """Stand where Streamlit looks for Keras' `clear_session`; `keras.utils` still has it."""
+    """Replace Keras' `clear_session` for Streamlit; `keras.utils` still has the original."""

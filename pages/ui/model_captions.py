@@ -1,4 +1,4 @@
-"""What a model says about photos of a data set: asked for one, or for a whole split at once."""
+"""A model's captions of a data set's photos: of one photo, or of a whole split."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ __all__ = ["said_about", "written_about"]
 def said_about(
     explored: Explored, photo: Photo, bundle: Bundle, decoding: DecodingConfig
 ) -> str | None:
-    """Return a model's caption of a photo: as it was kept, else written now; None on a fault."""
+    """Return a model's caption of a photo, stored or new; None after an error."""
     try:
         if photo.split:
             kept = kept_written(explored.dataset, bundle, photo.split, decoding)
@@ -40,7 +40,7 @@ def said_about(
 def written_about(
     page: str, explored: Explored, split: str, bundle: Bundle, decoding: DecodingConfig
 ) -> Written | None:
-    """Return a model's captions of a split if they were kept; else offer to have them written."""
+    """Return a model's stored captions of a split; without them offer to write them."""
     dataset = explored.dataset
     try:
         kept = kept_written(dataset, bundle, split, decoding)
@@ -51,7 +51,7 @@ def written_about(
         if not st.button(label, icon=":material/play_arrow:", key=f"{page}.write"):
             return None
         evaluation = with_progress(
-            "Captioning…", lambda told: _evaluate(dataset, split, bundle, decoding, told)
+            "Captioning…", lambda report: _evaluate(dataset, split, bundle, decoding, report)
         )
         written = Written(evaluation.captions, evaluation.to_dict())
         keep_written(dataset, bundle, split, decoding, written)
@@ -66,10 +66,10 @@ def _evaluate(
     split: str,
     bundle: Bundle,
     decoding: DecodingConfig,
-    told: Callable[[int, int], None],
+    report: Callable[[int, int], None],
 ) -> "Evaluation":
     from captioning.evaluation import evaluate
 
     return evaluate(
-        cache.captioner(bundle), dataset, split=split, decoding=decoding, on_progress=told
+        cache.captioner(bundle), dataset, split=split, decoding=decoding, on_progress=report
     )

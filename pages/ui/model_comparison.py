@@ -1,4 +1,4 @@
-"""Several models on one photo, with what they say differently marked."""
+"""Captions of several models for one photo, with the differences marked."""
 
 import difflib
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ def compare_models(
     bundle: Bundle,
     decoding: DecodingConfig,
 ) -> None:
-    """Let other models write about the photo too, beside the first."""
+    """Show captions of other models for the same photo."""
     others = [name for name in models if name != bundle.name]
     if not others:
-        st.caption("There is only one model here. Train another, and it can be asked as well.")
+        st.caption("There is only one model. Train another one to compare the two.")
         return
     asked = st.pills(
-        "Ask these as well",
+        "Other models",
         others,
         selection_mode="multi",
         key=f"{page}.others",
@@ -41,7 +41,7 @@ def compare_models(
     )
     say_needs(models[name] for name in others)
     if len(asked) > _MOST:
-        st.caption(f"At most {_MOST} at once: the first {_MOST} are asked.")
+        st.caption(f"At most {_MOST} at once: only the first {_MOST} are shown.")
     first = cache.caption(bundle, picture.data, picture.name, decoding)
     for name in [bundle.name, *asked[:_MOST]]:
         with st.container(border=True):

@@ -1,4 +1,4 @@
-"""Asking before a caption is written about a picture that is not a photo."""
+"""Ask before a picture that is not a photo is captioned."""
 
 import hashlib
 
@@ -21,7 +21,7 @@ LOOKS_LIKE: dict[Kind, str] = {
 
 
 def is_wanted(picture: Picture, bundle: Bundle, kind: Kind | None) -> bool:
-    """Return whether to caption a picture: any photo, another picture once somebody asks for it.
+    """Return whether to caption a picture: every photo, and other pictures on request.
 
     Until then the page says what the picture looks like and offers a button.
     """

@@ -1,4 +1,4 @@
-"""Photos in rows: thumbnails that lead to the page of their photo."""
+"""Photos in rows: thumbnails that link to the page of their photo."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,14 +26,14 @@ def photo_grid(
     per_page: int = PER_PAGE,
     note: Callable[[int], str] | None = None,
 ) -> None:
-    """Show photos in pages, each with a line that opens it.
+    """Show photos in pages, each with a link to its own page.
 
     Args:
         key: of the page number, also in the URL.
         explored: whose photos.
         photos: in the order to show.
         per_page: how many at a time.
-        note: what to say under the photo at a place in `photos`, in Markdown.
+        note: returns the text, in Markdown, below the photo at a place in `photos`.
     """
     place = st.container()
     first = _page_of(key, len(photos), per_page)
@@ -78,7 +78,7 @@ def highlighted(raw: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def thumbnail(explored: Explored, photo: Photo) -> None:
-    """Show a small copy of a photo, or why there is none."""
+    """Show a small copy of a photo, or the error if it cannot be read."""
     try:
         copy = cache.thumbnail(explored.dataset.path(photo))
         st.image(copy, width="stretch", alt=_name_of(photo))
@@ -99,12 +99,12 @@ def _name_of(photo: Photo) -> str:
 
 
 def photo_page(explored: Explored, photo: Photo) -> dict[str, str]:
-    """Return the parameters of a link that looks at a photo."""
+    """Return the parameters of a link to a photo."""
     return explored.link(photo__photo=photo.name)
 
 
 def _page_of(key: str, count: int, per_page: int) -> int:
-    """Ask for a page and return the place of its first photo; nothing is asked for one page."""
+    """Ask for a page and return the index of its first photo; one page needs no question."""
     pages = -(-count // per_page)
     if pages <= 1:
         return 0

@@ -1,7 +1,7 @@
-"""Bringing photos to a page: from the disk, the camera, the data set here, or the app itself.
+"""Add photos to a page: from the disk, the camera, the data set, or the samples of the app.
 
-A photo that was brought is kept in the session (`pages.ui.state`), so it is still there after a
-visit to another page.
+The session keeps the photos (`pages.ui.state`), so they are still there after a visit to another
+page.
 """
 
 import streamlit as st
@@ -26,12 +26,12 @@ __all__ = [
     "offer_samples",
 ]
 
-PHOTO, SAMPLE = "photo", "sample"  # what was chosen stands in the link under these
+PHOTO, SAMPLE = "photo", "sample"  # names of the choice in the link
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24
 _PER_PAGE = 12
 
-# Gives a pasted picture to the uploader, as if its file had been chosen there.
+# Passes a pasted picture to the uploader, as if its file had been chosen there.
 _PASTE = st.components.v2.component(
     "paste_photo",
     html="<span></span>",
@@ -52,7 +52,7 @@ _PASTE = st.components.v2.component(
 
 
 def brought_photos(page: str) -> list[Picture]:
-    """Return the photos to look at: those the link names, else those kept in the session."""
+    """Return the photos to caption: those that the link names, else those of the session."""
     try:
         sample, name = state.chosen_photo(page, SAMPLE), state.chosen_photo(page)
         if sample in PHOTO_SAMPLES:
@@ -82,24 +82,24 @@ def choose_source(page: str) -> str:
 
 
 def bring_photos(page: str, source: str) -> list[Picture]:
-    """Let a person bring photos from `source`; none as long as nothing was brought."""
+    """Let a person add photos from `source`; return those added so far."""
     offer_photos(page, source)
     offer_samples(page, source)
     return brought_photos(page)
 
 
 def offer_photos(page: str, source: str) -> None:
-    """Show the place where `source` takes photos; `brought_photos` returns what it took."""
+    """Show the control for photos of `source`; `brought_photos` returns the photos."""
     {UPLOAD: _drop, CAMERA: _take, GALLERY: _pick}[source](page)
 
 
 def name_in_link(page: str) -> str | None:
-    """Return what a link calls the photo looked at; None if it was brought by the visitor."""
+    """Return the name of the photo in a link; None for a visitor's photo."""
     return state.chosen_photo(page, SAMPLE) or state.chosen_photo(page)
 
 
 def offer_samples(page: str, source: str) -> None:
-    """Offer the app's own photos until there is one to look at; then offer to remove it."""
+    """Offer the sample photos until a photo is chosen; then offer to remove it."""
     if source != UPLOAD:
         return
     if state.kept_photos(page):
@@ -114,7 +114,7 @@ def offer_samples(page: str, source: str) -> None:
 
 
 def _drop(page: str) -> None:
-    # A new uploader for each photo: what is dropped next takes the place of the last.
+    # A new uploader for each photo: the next photo replaces the last.
     number = st.session_state.get(_counter(page), 0)
     key = f"{page}.upload.{number}" if number else f"{page}.upload"
     st.file_uploader(
@@ -122,7 +122,7 @@ def _drop(page: str) -> None:
         type=ENDINGS,
         accept_multiple_files=True,
         key=key,
-        help="It stays in this server's memory until you bring another one or leave.",
+        help="It stays in this server's memory until you add another photo or leave.",
         on_change=_keep_uploaded,
         args=(page, key),
     )

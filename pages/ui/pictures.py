@@ -1,6 +1,6 @@
-"""Photo files as pages hand them on, and small copies of them for the screen.
+"""Photo files, and small copies of them for the screen.
 
-Streamlit shows a file's pixels as they lie, without the EXIF orientation, and sends whole
+Streamlit shows a file's pixels without applying the EXIF orientation, and sends whole
 12-megapixel files to the browser.  These copies are upright and small, and never stretched.
 """
 
@@ -21,7 +21,7 @@ _KEPT = 0.8
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo file somebody brought, not looked into yet."""
+    """A photo file, not decoded yet."""
 
     name: str
     data: bytes
@@ -34,7 +34,7 @@ def preview(data: bytes, name: str) -> tuple[bytes, int]:
         The copy as JPEG, and the width in pixels at which to show it.
 
     Raises:
-        ImageError: `data` is no photo that can be read; the text calls it `name`.
+        ImageError: `data` is not a readable photo; the text calls it `name`.
     """
     photo = read_image(data, name=name)
     width = display_width(*photo.size)
@@ -43,10 +43,10 @@ def preview(data: bytes, name: str) -> tuple[bytes, int]:
 
 
 def thumbnail(data: bytes, name: str) -> bytes:
-    """Make a photo small, as JPEG, and cut to 4:3 if next to nothing is lost by it.
+    """Make a small JPEG copy, cropped to 4:3 if that removes little of the photo.
 
     Raises:
-        ImageError: `data` is no photo that can be read; the text calls it `name`.
+        ImageError: `data` is not a readable photo; the text calls it `name`.
     """
     photo = read_image(data, name=name)
     proportion = photo.width / photo.height / (THUMBNAIL_SIZE[0] / THUMBNAIL_SIZE[1])

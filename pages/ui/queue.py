@@ -1,4 +1,4 @@
-"""Waiting for a model in line, and remembering what it answered."""
+"""The queue for a model, and a memory of its results."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".s
 
 
 class Memory(Generic[Value]):
-    """The answers used last, at most so many; threads may share it.  No answer is None."""
+    """The results used last, up to a limit; threads may share it.  A result is never None."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -26,14 +26,14 @@ class Memory(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Value | None:
-        """Return an answer, or None if it was never given or has been forgotten."""
+        """Return a result, or None if it is not stored."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
     def put(self, key: Hashable, value: Value) -> None:
-        """Remember an answer, and forget the one longest unused if there are too many."""
+        """Store a result, and drop the least recently used one if there are too many."""
         with self._lock:
             self._kept[key] = value
             self._kept.move_to_end(key)
@@ -43,24 +43,24 @@ class Memory(Generic[Value]):
 
 @contextlib.contextmanager
 def in_line(turns: FairLock, label: str) -> Iterator[None]:
-    """Wait for the model's turn, telling the visitor their place, and hold it for the block.
+    """Wait in the model's queue, show the visitor their place, and hold the model for the block.
 
     Args:
-        turns: the model's line.
-        label: what is done when the turn has come.
+        turns: the model's queue.
+        label: what is done when it is the visitor's turn.
     """
     place = st.empty()
 
-    def tell(before: int) -> None:
+    def show(before: int) -> None:
         place.caption(f":material/hourglass_top: {place_in_line(before)}")
 
-    with st.spinner(label), turns.take(tell):
+    with st.spinner(label), turns.take(show):
         place.empty()
         yield
 
 
 def place_in_line(before: int) -> str:
-    """Say where somebody stands with so many others before them.
+    """Say which place somebody has in the queue.
 
     >>> place_in_line(2)
     'You are third in line. The model writes for one visitor at a time.'

@@ -1,4 +1,4 @@
-"""What the person at this browser may do: the teacher everything, a visitor what hurts nobody."""
+"""What the person at this browser may do: a visitor can harm nobody."""
 
 import time
 
@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 1.0
 
 
 def is_teacher() -> bool:
-    """Tell whether this browser entered the teacher's key, or nobody else can reach the app."""
+    """Return whether this browser entered the teacher's key, or nobody else can reach the app."""
     return not classroom.is_visited() or bool(st.session_state.get(_TEACHER))
 
 
@@ -34,17 +34,17 @@ def ask_for_key() -> None:
 
 
 def may_change(run: Run) -> bool:
-    """Tell whether this person may stop or delete a run: a visitor only their own."""
+    """Return whether this person may stop or delete a run: a visitor only their own."""
     return is_teacher() or classroom.visitor_of(run) == _visitor()
 
 
 def origin() -> dict[str, str] | None:
-    """Return what is kept with a run that this person makes; None for the teacher."""
+    """Return what a run of this person stores about its owner; None for the teacher."""
     return None if is_teacher() else {"visitor": _visitor()}
 
 
 def require_quota(runs: Runs, needs: Estimate) -> None:
-    """Make sure that this person may start a run that needs so much.
+    """Make sure that this person may start a run with these needs.
 
     Raises:
         RunError: the quota of a visitor does not allow it.
@@ -67,7 +67,7 @@ def _enter(key: str) -> None:
     if classroom.is_teachers_key(key):
         st.session_state[_TEACHER] = True
         st.rerun()
-    time.sleep(_PAUSE_SECONDS)  # for whoever tries many
+    time.sleep(_PAUSE_SECONDS)  # slows down guessing
     st.error("This is not the teacher's key.")
 
 

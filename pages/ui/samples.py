@@ -1,4 +1,4 @@
-"""Photos that come with the app, for whoever has none at hand and for the lessons.
+"""Photos that come with the app: samples for the pages and the lessons.
 
 assets/photos/README.md says who took them.
 """
@@ -51,7 +51,7 @@ _PHOTOS = {
 PHOTO_SAMPLES = tuple(_PHOTOS)
 """Names of the photographs that come with the app."""
 SAMPLES = (*_SHAPES, *PHOTO_SAMPLES)
-"""Those, and the drawn ones; no name has an ending, as a data set's photos have."""
+"""Those and the drawn ones; the names have no file extension, unlike photos of a data set."""
 _SMALL_VOCABULARY = 200
 
 
@@ -69,7 +69,7 @@ def sample_file(name: str) -> Path:
 
 
 def learned_shapes(bundle: Bundle) -> bool:
-    """Whether a model learned from drawn shapes, and so knows nothing of photos."""
+    """Whether a model learned from drawn shapes and knows nothing about photos."""
     knows = bundle.vocabulary
     return len(knows) < _SMALL_VOCABULARY and "triangle" in knows
 

@@ -1,8 +1,8 @@
-"""What a page remembers, and under which names: session keys and the parts of a link.
+"""The state of a page, and its names: session keys and the parts of a link.
 
-A widget's value is bound to the URL by the widget itself (`bind="query-params"`, its key is the
-name in the link).  What is chosen by a button has no widget to be bound to and is kept here, and so
-is what a visitor brought: a widget forgets it when another page is opened.
+A widget binds its own value to the URL (`bind="query-params"`; its key is the name in the link).  A
+choice made with a button has no such widget and is kept here.  So are a visitor's photos: a widget
+forgets them when another page opens.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Captioned:
 
     Attributes:
         picture: the photo.
-        name: what a link calls it; None for a photo that the visitor brought.
+        name: what a link calls it; None for a visitor's photo.
         model: name of the model that wrote the caption.
     """
 
@@ -44,37 +44,37 @@ class Captioned:
 
 
 def linked(key: str) -> str | None:
-    """Return what the link asks for under `key`, before any widget has checked it."""
+    """Return the value of `key` in the link, before any widget has checked it."""
     return st.query_params.get(key)
 
 
 def chosen_photo(page: str, part: str = "photo") -> str | None:
-    """Return the name of the photo that is looked at on `page`, if any.
+    """Return the name of the photo chosen on `page`, if any.
 
     Args:
-        page: as the keys of its controls begin.
+        page: the prefix of the keys of its controls.
         part: of the link: "photo" for those of the data set, "sample" for those of the app.
     """
     return linked(f"{page}.{part}")
 
 
 def choose_photo(page: str, name: str, part: str = "photo") -> None:
-    """Look at the photo `name` on `page`."""
+    """Choose the photo `name` on `page`."""
     st.query_params[f"{page}.{part}"] = name
 
 
 def forget_photo(page: str, part: str = "photo") -> None:
-    """Look at no photo on `page`, but at all there are."""
+    """Choose no photo on `page`."""
     st.query_params.pop(f"{page}.{part}", None)
 
 
 def keep_photos(page: str, pictures: Sequence[Picture]) -> None:
-    """Keep the photos brought to `page` in place of those kept before."""
+    """Keep the photos added to `page`; they replace those kept before."""
     st.session_state[f"{page}.photos"] = list(pictures)
 
 
 def kept_photos(page: str) -> list[Picture]:
-    """Return the photos brought to `page` in this session."""
+    """Return the photos added to `page` in this session."""
     return list(st.session_state.get(f"{page}.photos", []))
 
 
@@ -99,5 +99,5 @@ def captioned() -> Captioned | None:
 
 
 def forget_captioned() -> None:
-    """Offer the photo that was captioned last no longer."""
+    """Stop offering the photo that was captioned last."""
     st.session_state.pop(_CAPTIONED, None)

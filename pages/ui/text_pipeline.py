@@ -1,4 +1,4 @@
-"""The stations of a caption's journey as tables, and what cleaning drops from all captions."""
+"""Preprocessing of a caption as tables, and what cleaning removes from all captions."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ def vocabulary_of(explored: Explored, min_count: int) -> Vocabulary:
 
 
 def show_journey(journey: Journey) -> None:
-    """Show a caption as it was written, cleaned, in ids, and as rows to learn from."""
+    """Show a caption as written, cleaned, as ids, and as training rows."""
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.subheader("1. Clean words", anchor=False)
@@ -41,15 +41,15 @@ def show_journey(journey: Journey) -> None:
         )
         if journey.unknown:
             st.caption(f"Not in the vocabulary, so `<unk>`: {plain(', '.join(journey.unknown))}.")
-    st.subheader("3. Rows to learn from", anchor=False)
+    st.subheader("3. Training rows", anchor=False)
     st.caption(
-        f"{len(journey.words)} words + 1 for the end = **{len(journey.rows)} rows**. In each the "
-        "decoder is given the true words so far (teacher forcing) and must say the next."
+        f"{len(journey.words)} words + 1 for the end = **{len(journey.rows)} rows**. In each row "
+        "the decoder gets the true words so far (teacher forcing) and predicts the next word."
     )
     st.table(
         {
             "given": [f"`{' '.join(row.given_words)}`" for row in journey.rows],
-            "to say": [f"`{row.target_word}`" for row in journey.rows],
+            "target": [f"`{row.target_word}`" for row in journey.rows],
         },
         hide_index=True,
         border="horizontal",
@@ -57,11 +57,11 @@ def show_journey(journey: Journey) -> None:
 
 
 def show_dropped(explored: Explored) -> None:
-    """Say what cleaning takes from the captions of a data set."""
+    """Show what cleaning removes from the captions of a data set."""
     report = _dropped(explored.name, explored)
     marks = ", ".join(f"`{mark}` {count:,}" for mark, count in report.characters[:8])
     st.markdown(
-        f"Cleaning makes {report.capitals:,} capitals small and strips punctuation"
+        f"Cleaning changes {report.capitals:,} capitals to lower case and removes punctuation"
         f"{f' ({marks})' if marks else ''}. Nothing else is dropped: “a” and digits stay."
     )
     if report.joined:

@@ -18,12 +18,12 @@ class Look:
         dark: whether the page is dark.
         large: whether it is shown on a projector.
         text: colour of text and lines, as `#rrggbb`; 7:1 and more against `ground`.
-        muted: colour of what stands back; 4.5:1 and more against `ground`.
+        muted: colour of secondary text; 4.5:1 and more against `ground`.
         ground: colour of the page.
         panel: colour of a box on the page.
         border: colour of a box's edge.
         accent: the one colour that says "look here"; 4.5:1 and more against `ground`.
-        series: colours of several things, to be told apart by shape or label too.
+        series: colours of several things, distinguished by shape or label too.
         heat: name of matplotlib's colour map from nothing (the ground) to much.
         font_size: in points at a picture's own size.
     """

@@ -1,4 +1,4 @@
-"""How the pages put numbers and other people's text into words."""
+"""Format numbers and foreign text for the pages."""
 
 import math
 import re
@@ -9,10 +9,10 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
-    r"""Write `text` so that Markdown shows it as it stands, line breaks included.
+    r"""Escape `text` so that Markdown shows it unchanged, line breaks included.
 
-    File names, error texts and a model's words are other people's text: an underscore in them is
-    no emphasis and a colon begins no icon.
+    In file names, error texts and a model's words, an underscore is not emphasis and a colon
+    does not start an icon.
 
     >>> plain("my_photo.jpg")
     'my\\_photo\\.jpg'
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """Write how many there are of a thing.
+    """Write a number with its noun.
 
     >>> counted(1, "photo"), counted(1200, "photo")
     ('1 photo', '1,200 photos')
@@ -30,7 +30,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def percent(log_prob: float) -> str:
-    """Write a probability, given as its natural logarithm, with two digits that mean something.
+    """Write a probability, given as its natural logarithm, with two significant digits.
 
     >>> percent(math.log(0.874)), percent(math.log(0.00291)), percent(0.0), percent(-30.0)
     ('87%', '0.29%', 'over 99.9%', 'under 0.001%')
@@ -48,7 +48,7 @@ def percent(log_prob: float) -> str:
 
 
 def seconds(duration: float) -> str:
-    """Write a duration in seconds as people say it.
+    """Write a duration in seconds, rounded.
 
     >>> seconds(0.0841), seconds(1.26), seconds(75.2)
     ('0.08 s', '1.3 s', '75 s')

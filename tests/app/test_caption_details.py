@@ -18,7 +18,7 @@ from pages.ui.beam_tree import draw_tree
 from pages.ui.model_comparison import mark_differences
 
 ROOT = Path(__file__).parents[2]
-WHY, TREE, MODELS, SHARE = "Why this sentence", "The search", "Other models", "Take it along"
+WHY, TREE, MODELS, SHARE = "Why this sentence", "Search tree", "Other models", "Export"
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_every_map_and_every_word_can_be_looked_at(page):
     pills = app.pills[0]
     for place in (0, len(words) - 1):
         pills.set_value(place).run()
-        app.segmented_control(key="caption.map").set_value("What it hangs on").run()
+        app.segmented_control(key="caption.map").set_value("What matters (occlusion)").run()
         assert not app.exception
         assert len(app.image) == 2  # the photo, and the photo lit by the map
         pills = app.pills[0]
@@ -153,7 +153,7 @@ def test_the_tree_is_drawn_with_the_winner(page):
         assert f'label="{word}\\n' in drawn
     assert "style=dashed" in drawn
     app.segmented_control(key="caption.way").set_value("Drawn at random").run()
-    assert "no tree" in visible(app)
+    assert "no search tree" in visible(app)
 
 
 def test_models_stand_side_by_side(page):
@@ -247,7 +247,7 @@ def test_a_correction_stays_and_is_a_persons(many):
         "person",
         "",
     )
-    many.button(key="many.anew").click().run()
+    many.button(key="many.delete").click().run()
     assert not many.dataframe and "many.session" not in many.query_params
     assert many.button(key="many.start").label == "Caption 11 photos"
 

@@ -122,7 +122,7 @@ def test_with_a_beam_of_one_there_is_no_second_sentence(page, jpeg):
     page.slider(key="caption.beam_width").set_value(1)
     upload(page, ("dog.jpg", jpeg("red")))
     assert not page.table
-    assert "no second sentence" in visible(page)
+    assert "only one sentence" in visible(page)
 
 
 def test_a_link_sets_the_beam_width(model, open_page, jpeg, captioner):

@@ -93,7 +93,7 @@ def test_what_was_written_before_a_stop_is_not_written_again(open_page, monkeypa
     app = open_page()
     app.button(key="evaluate.start").click().run()
     app.run()
-    assert app.button(key="evaluate.start").label == "Go on: 2 of 4 photos left"
+    assert app.button(key="evaluate.start").label == "Resume: 2 of 4 photos left"
     app.button(key="evaluate.start").click().run()
     assert not app.exception
     assert app.metric
@@ -113,7 +113,7 @@ def test_baselines_are_made_and_stay(evaluated):
 
 def test_the_same_weights_under_another_name_do_not_differ(evaluated, write_tiny_bundle, home):
     write_tiny_bundle(home / "models" / "twin")
-    app = evaluated(part="Another model")
+    app = evaluated(part="Compare with a model")
     app.button(key="evaluate.rival.start").click().run()
     assert not app.exception
     assert "There is no real difference between twin and tiny" in shown(app)
@@ -142,12 +142,12 @@ def test_mistakes_are_scored_beside_the_right_way(evaluated):
     assert "BLEU-1" in app.table[-1].value.columns
 
 
-@pytest.mark.parametrize("part", ["Best and worst photos", "Take it along"])
+@pytest.mark.parametrize("part", ["Best and worst photos", "Export"])
 def test_the_other_parts_open(evaluated, part):
     app = evaluated(part=part)
     assert not app.exception
     assert not app.error
-    if part == "Take it along":
+    if part == "Export":
         assert len(app.get("download_button")) == 2
         assert "--model tiny" in shown(app)
     else:

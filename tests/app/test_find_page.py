@@ -82,8 +82,8 @@ def test_the_models_probability_finds_what_the_library_finds(open_page, shapes_h
     assert "×" in shown(app)
 
 
-def test_an_unknown_word_is_told(open_page):
-    assert "does not know: zebra" in shown(open_page(by=find_by.MODEL, sentence="a red zebra"))
+def test_an_unknown_word_is_reported(open_page):
+    assert "does not know these words and ignores them: zebra" in shown(open_page(by=find_by.MODEL, sentence="a red zebra"))
     assert "knows no word" in shown(open_page(by=find_by.MODEL, sentence="zebras"))
 
 
@@ -119,7 +119,7 @@ def test_the_photo_captioned_last_is_the_first_example(open_page, jpeg):
 
 def test_a_visitors_photos_stay_with_the_visitor(open_page, jpeg):
     app = open_page(where="My photos", by=find_by.MODEL, sentence="the red circle")
-    assert "They stay in this session" in shown(app)
+    assert "deleted when this session ends" in shown(app)
     files = [(f"{c}.jpg", jpeg(c), "image/jpeg") for c in ("red", "green", "blue")]
     app.file_uploader(key="find.upload").set_value(files).run()
     assert not app.exception
@@ -141,7 +141,7 @@ def test_a_visitors_photos_are_found_by_what_the_model_writes(open_page, jpeg):
     assert not app.exception
     assert found(app)
     app.segmented_control(key="find.by").set_value(find_by.HUMAN).run()
-    assert "Nobody has described your photos" in shown(app)
+    assert "Your photos have no captions by people" in shown(app)
 
 
 def test_an_example_from_outside_finds_photos_of_the_set(open_page, jpeg):
@@ -159,7 +159,7 @@ def test_recall_is_measured_on_demand(open_page):
     table = app.table[-1].value
     assert table["Looking for"].tolist()[0] == "The photo of a sentence"
     assert table["R@5"].tolist()[0].startswith("100%")  # among four
-    assert "4 queries each way" in shown(app)
+    assert "4 queries in each direction" in shown(app)
 
 
 def test_words_are_marked_in_any_form():

@@ -52,7 +52,7 @@ def test_a_round_from_the_first_caption_to_the_table(open_page, round_, photo):
         [b for b in app.button if b.key.startswith("play.guess.") and b.key.endswith("True")][
             0
         ].click().run()
-    assert "That was all" in shown(app)
+    assert "You have finished" in shown(app)
 
     lead.run()
     lead.button(key="play.next").click().run()

@@ -37,7 +37,7 @@ def test_the_first_page_takes_a_photo_and_shows_its_caption(server, tab, home, j
     assert written == sentence(caption_on_the_command_line(jpeg, home))
 
     tab.get_by_text("Written by tiny").wait_for()
-    tab.get_by_text("What else it nearly wrote").wait_for()
+    tab.get_by_text("What else it considered").wait_for()
     chart = tab.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first
     assert chart.bounding_box()["height"] > 20
     # A photo is never stretched: the picture on the page has the photo's proportions.
@@ -134,6 +134,6 @@ def test_a_phone_shows_the_whole_page_without_scrolling_sideways(warm_server, ta
     # The sentence is in view without scrolling.
     box = tab.get_by_role("heading", level=1).bounding_box()
     assert box["y"] + box["height"] < 844
-    tab.get_by_text("What else it nearly wrote").wait_for()
+    tab.get_by_text("What else it considered").wait_for()
     wide = tab.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
     assert wide <= 0

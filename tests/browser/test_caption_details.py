@@ -30,14 +30,14 @@ def open_part(tab, server, part, photo):
 
 def test_the_voice_says_first_that_a_machine_wrote(warm_server, tab, jpeg):
     tab.add_init_script(RECORD_SPEECH)
-    sentence = open_part(tab, warm_server, "Take it along", jpeg)
-    tab.get_by_role("button", name="Say it").click()
+    sentence = open_part(tab, warm_server, "Export", jpeg)
+    tab.get_by_role("button", name="Read it aloud").click()
     (spoken,) = tab.evaluate("window.spoken")
     assert clean(spoken) == clean(MACHINE_MADE + sentence)
 
 
 def test_the_downloaded_copy_carries_the_caption_and_the_same_picture(warm_server, tab, jpeg):
-    sentence = open_part(tab, warm_server, "Take it along", jpeg)
+    sentence = open_part(tab, warm_server, "Export", jpeg)
     with tab.expect_download() as download:
         tab.get_by_role("button", name="The photo with its caption inside").click()
     copy = Path(download.value.path()).read_bytes()
@@ -49,7 +49,7 @@ def test_the_downloaded_copy_carries_the_caption_and_the_same_picture(warm_serve
 
 
 def test_the_tree_is_drawn(warm_server, tab, jpeg):
-    sentence = open_part(tab, warm_server, "The search", jpeg)
+    sentence = open_part(tab, warm_server, "Search tree", jpeg)
     tree = tab.get_by_test_id("stGraphVizChart").locator("svg")
     tree.wait_for()
     for word in tokenize(sentence):

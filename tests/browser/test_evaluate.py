@@ -22,20 +22,20 @@ def many_shapes(home):
     return generate_shapes(home / "shapes", count=1500, seed=3)
 
 
-def test_an_evaluation_is_stopped_gone_on_with_and_taken_along(many_shapes, server, tab, tmp_path):
+def test_an_evaluation_is_stopped_resumed_and_downloaded(many_shapes, server, tab, tmp_path):
     total = len(many_shapes.split("train"))
     link = "evaluate.model=shapes&evaluate.split=train&evaluate.beam_width=10"
     tab.goto(f"{server}/evaluate?{link}")
     tab.get_by_role("button", name=f"Evaluate shapes on {total:,} train photos").click()
     tab.get_by_text(re.compile("Captioning: [1-9]")).wait_for()
     tab.get_by_test_id("stButton").get_by_role("button", name="Stop").click()
-    go_on = tab.get_by_role("button", name="Go on:")
-    go_on.wait_for()
-    left = int(go_on.inner_text().split("Go on: ")[1].split(" of")[0].replace(",", ""))
+    resume = tab.get_by_role("button", name="Resume:")
+    resume.wait_for()
+    left = int(resume.inner_text().split("Resume: ")[1].split(" of")[0].replace(",", ""))
     assert 0 < left < total
-    go_on.click()
-    tab.get_by_text("95 of 100 draws").wait_for()
-    tab.get_by_text("Take it along", exact=True).click()
+    resume.click()
+    tab.get_by_text("95% bootstrap confidence interval").wait_for()
+    tab.get_by_text("Export", exact=True).click()
     for label, check in (("JSON", _has_scores), ("CSV", _has_rows)):
         with tab.expect_download() as download:
             tab.get_by_role("button", name=label).click()

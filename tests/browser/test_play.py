@@ -39,7 +39,7 @@ def test_a_class_plays_a_round_and_survives_a_reload(tab, phone, warm_server, ro
     phone.get_by_text("Your caption: two curly dogs").wait_for()
     tab.get_by_text("1 player: Ada").wait_for()  # without a click of the teacher's
 
-    tab.get_by_role("button", name="Begin voting").click()
+    tab.get_by_role("button", name="Start voting").click()
     phone.get_by_role("heading", name="Which caption is better?").wait_for()
     phone.reload()  # the address knows who plays
     phone.get_by_role("button", name="Two brown dogs look out").click()
@@ -48,7 +48,7 @@ def test_a_class_plays_a_round_and_survives_a_reload(tab, phone, warm_server, ro
         asked = phone.get_by_role("heading", level=4).inner_text()
         phone.get_by_role("button", name="A person wrote this").click()
         phone.get_by_text(asked, exact=True).wait_for(state="hidden")
-    phone.get_by_text("That was all").wait_for()
+    phone.get_by_text("You have finished").wait_for()
     wide = phone.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
 

@@ -1,1 +1,1 @@
-"""One caption in depth: why this sentence, the search's tree, other models, taking it along."""
+"""One caption in detail: why this sentence, the search tree, other models, export."""

@@ -1,4 +1,4 @@
-"""Taking a caption along: heard, copied, or inside a copy of the photo."""
+"""Export a caption: read aloud, as text, or inside a copy of the photo."""
 
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypedDict
@@ -14,7 +14,7 @@ from pages.ui.pictures import Picture
 if TYPE_CHECKING:
     from captioning.caption import Caption
 
-__all__ = ["share"]
+__all__ = ["export"]
 
 _MIME = {"jpg": "jpeg", "tif": "tiff"}
 
@@ -22,7 +22,7 @@ _MIME = {"jpg": "jpeg", "tif": "tiff"}
 # never put into the page as HTML.
 _SPEAK = st.components.v2.component(
     "speak_caption",
-    html='<button type="button">Say it</button><span role="status"></span>',
+    html='<button type="button">Read it aloud</button><span role="status"></span>',
     css="""
     button { font: inherit; color: var(--st-text-color); background: transparent;
              border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
@@ -55,14 +55,14 @@ _SPEAK = st.components.v2.component(
 
 
 class Sureness(TypedDict):
-    """How sure the model is, as everything that stores a caption takes it."""
+    """How sure the model is, as the functions that store a caption expect it."""
 
     confidence: float | None
     doubtful: bool
 
 
-def share(page: str, picture: Picture, caption: "Caption") -> None:
-    """Offer the caption to the ear, as text, as alternative text, and inside the photo."""
+def export(page: str, picture: Picture, caption: "Caption") -> None:
+    """Offer the caption as speech, as text, as alternative text, and inside the photo."""
     sureness: Sureness = {"confidence": caption.confidence, "doubtful": caption.doubtful}
     _SPEAK(data={"text": alt_text(caption.sentence, **sureness)}, key=f"{page}.speak")
     st.caption("As text, and as alternative text for a web page:")
@@ -97,6 +97,6 @@ def share(page: str, picture: Picture, caption: "Caption") -> None:
 
 
 def _version(model: str) -> str:
-    """Return the version of a model by name; empty for one that lies elsewhere."""
+    """Return the version of a model by its name; empty for a model of another folder."""
     bundle = cache.models().get(model)
     return bundle.version if bundle is not None else ""

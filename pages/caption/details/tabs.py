@@ -1,4 +1,4 @@
-"""All there is to know about one caption, folded into four tabs; only the open one is worked at."""
+"""The details of one caption in four tabs; only the open tab is computed."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import streamlit as st
 
 from captioning.bundle import Bundle
 from captioning.errors import CaptioningError
-from pages.caption.details.export import share
+from pages.caption.details.export import export
 from pages.caption.details.words import explain_words
 from pages.ui.beam_tree import show_tree
 from pages.ui.components import problem
@@ -17,22 +17,22 @@ from pages.ui.pictures import Picture
 if TYPE_CHECKING:
     from captioning.caption import Caption
 
-__all__ = ["look_closer"]
+__all__ = ["show_details"]
 
-WHY, TREE, MODELS, SHARE = PARTS = (
+WHY, TREE, MODELS, EXPORT = PARTS = (
     "Why this sentence",
-    "The search",
+    "Search tree",
     "Other models",
-    "Take it along",
+    "Export",
 )
 
 
-def look_closer(
+def show_details(
     page: str, picture: Picture, models: Mapping[str, Bundle], bundle: Bundle, caption: "Caption"
 ) -> None:
-    """Offer what lies behind a caption."""
+    """Offer the details of a caption."""
     part = st.segmented_control(
-        "Look closer", PARTS, key=f"{page}.closer", bind="query-params", label_visibility="visible"
+        "Details", PARTS, key=f"{page}.closer", bind="query-params", label_visibility="visible"
     )
     try:
         if part == WHY and caption.words:
@@ -41,7 +41,7 @@ def look_closer(
             show_tree(picture, bundle, caption.decoding)
         elif part == MODELS:
             compare_models(page, picture, models, bundle, caption.decoding)
-        elif part == SHARE:
-            share(page, picture, caption)
+        elif part == EXPORT:
+            export(page, picture, caption)
     except CaptioningError as error:
         problem(error)

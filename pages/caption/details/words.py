@@ -1,4 +1,4 @@
-"""Why this sentence: choose a word, see its rivals, where it came from, and what was guessed."""
+"""Why this sentence: choose a word; see its alternatives, regions, and evidence."""
 
 import math
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["evidence_chart", "explain_words"]
 
 END = "(end)"
-LOOKED, HANGS_ON = "Where it looked", "What it hangs on"
+ATTENTION, OCCLUSION = "Where the model looked (attention)", "What matters (occlusion)"
 
 
 def explain_words(page: str, picture: Picture, bundle: Bundle, caption: "Caption") -> None:
-    """Let a person choose a word of the caption, and show all that is behind it."""
+    """Let a person choose a word of the caption, and explain that word."""
     words = [word.word for word in caption.words]
     place = st.pills(
         "Choose a word",
@@ -43,7 +43,7 @@ def explain_words(page: str, picture: Picture, bundle: Bundle, caption: "Caption
 
 
 def evidence_chart(found: "list[Evidence]") -> alt.Chart:
-    """Draw how many times likelier the photo made each word, in the order of the sentence."""
+    """Draw how much the photo raised the probability of each word, in the order of the sentence."""
     table = pd.DataFrame(
         {
             "place": range(len(found)),
@@ -57,13 +57,13 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
         alt.Chart(table)
         .mark_bar(cornerRadius=3)
         .encode(
-            x=alt.X("gain:Q", title="doublings of its probability by the photo"),
+            x=alt.X("gain:Q", title="doublings of the probability due to the photo"),
             y=alt.Y("word:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False)),
             opacity=alt.condition("datum.gain > 0", alt.value(1.0), alt.value(0.35)),
             tooltip=[
                 alt.Tooltip("word:N"),
                 alt.Tooltip("seen:N", title="with the photo"),
-                alt.Tooltip("blank:N", title="with a blank one"),
+                alt.Tooltip("blank:N", title="with a grey photo"),
             ],
         )
         .properties(height=alt.Step(24))
@@ -71,13 +71,13 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
 
 
 def _map(page: str, picture: Picture, bundle: Bundle, sentence: str, place: int, word: str) -> None:
-    ways = (LOOKED, HANGS_ON) if explanations.has_attention(bundle) else (HANGS_ON,)
+    ways = (ATTENTION, OCCLUSION) if explanations.has_attention(bundle) else (OCCLUSION,)
     way = st.segmented_control(
         "Which map", ways, default=ways[0], required=True, key=f"{page}.map", bind="query-params"
     )
-    covering = way == HANGS_ON
+    covering = way == OCCLUSION
     lit = explanations.map_on_photo(bundle, picture, sentence, place, covering=covering)
-    st.image(lit, alt=f"The photo, bright where the word {word} came from")
+    st.image(lit, alt=f"The photo; the regions that led to the word {word} are bright")
     st.caption(
         "Bright: covering this part makes the word less likely."
         if covering
@@ -86,7 +86,7 @@ def _map(page: str, picture: Picture, bundle: Bundle, sentence: str, place: int,
 
 
 def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
-    st.subheader("Its rivals at this place", anchor=False)
+    st.subheader("Other words for this place", anchor=False)
     st.table(
         {
             "Rank": [str(rival.rank) for rival in rivals],
@@ -108,7 +108,7 @@ def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
             )
     if st.session_state.get(f"{page}.begin"):
         st.button(
-            "Let the model begin as it likes",
+            "Let the model choose the beginning",
             icon=":material/undo:",
             key=f"{page}.free",
             on_click=forget_beginning,
@@ -117,14 +117,16 @@ def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
 
 
 def _evidence(found: "list[Evidence]") -> None:
-    st.subheader("From the photo, or from habit", anchor=False)
+    st.subheader("From the photo, or from habit?", anchor=False)
     st.caption(
-        "Each word's probability with your photo against that with an evenly grey one. A long bar: "
-        "the photo made the model say this word, rightly or wrongly; the thing need not be there. "
-        "Near zero: it would have said the word without the photo."
+        "The probability of each word with your photo, compared with an evenly grey photo. A long "
+        "bar means that the model wrote this word because of the photo. It can still be wrong. "
+        "A bar near zero means that the model writes this word without the photo too."
     )
     spoken = ", ".join(f"{e.word or END} {e.gain / math.log(2):+.1f}" for e in found)
-    st.altair_chart(evidence_chart(found), alt=f"Doublings by the photo: {spoken}.")
+    st.altair_chart(
+        evidence_chart(found), alt=f"Doublings of the probability due to the photo: {spoken}."
+    )
 
 
 def _bold(rival: "Rival") -> str:
