@@ -1,4 +1,4 @@
-"""Correcting the captions of many photos, with every change kept so that it can be undone."""
+"""Correct and accept the captions of many photos; each change is kept and can be undone."""
 
 import re
 from collections.abc import Iterable
@@ -11,10 +11,17 @@ __all__ = ["Change", "Corrections"]
 
 @dataclass(frozen=True)
 class Change:
-    """A caption before and after a correction."""
+    """A caption before and after a correction.
+
+    Attributes:
+        before: the row before.
+        after: the row after.
+        replaced: whether the correction replaced words in all captions at once.
+    """
 
     before: Row
     after: Row
+    replaced: bool = False
 
 
 class Corrections:
@@ -22,11 +29,13 @@ class Corrections:
 
     Attributes:
         rows: by photo, in the order in which they were added.
+        accepted: photos whose caption a person has read and accepted as it is.
     """
 
     def __init__(self) -> None:
         """Begin without rows."""
         self.rows: dict[str, Row] = {}
+        self.accepted: set[str] = set()
         self._steps: list[list[Change]] = []
 
     @property
@@ -38,8 +47,20 @@ class Corrections:
         """Add the row of a photo."""
         self.rows[row.photo] = row
 
+    def accept(self, photo: str) -> None:
+        """Mark the caption of a photo as read and right.
+
+        Raises:
+            KeyError: no row is of this photo.
+        """
+        self.accepted.add(self.rows[photo].photo)
+
+    def history(self, photo: str) -> list[Change]:
+        """Return the corrections of one photo that are not undone, the first one first."""
+        return [c for step in self._steps for c in step if c.after.photo == photo]
+
     def correct(self, photo: str, caption: str) -> bool:
-        """Take a person's caption for a photo; an empty or equal one changes nothing.
+        """Store a person's caption of a photo; an empty or equal one changes nothing.
 
         Returns:
             Whether the caption changed.
@@ -57,7 +78,7 @@ class Corrections:
         """Replace words in all captions, whole words only, in capitals or not.
 
         Returns:
-            In how many captions they occurred; `undo` takes all of them back at once.
+            The number of captions that changed; `undo` reverts all of them at once.
         """
         words = words.strip()
         if not words:
@@ -67,23 +88,25 @@ class Corrections:
         for row in self.rows.values():
             caption = " ".join(pattern.sub(lambda _: by.strip(), row.caption).split())
             if caption and caption != row.caption:
-                changes.append(Change(row, row.corrected(caption)))
+                changes.append(Change(row, row.corrected(caption), replaced=True))
         self._step(changes)
         return len(changes)
 
     def undo(self) -> int:
-        """Take back the last correction, or the last replacement in all captions.
+        """Revert the last correction, or the last replacement in all captions.
 
         Returns:
-            How many captions are as they were before it.
+            The number of captions that were reverted.
         """
         changes = self._steps.pop() if self._steps else []
         self.rows |= {change.before.photo: change.before for change in changes}
+        self.accepted -= {change.before.photo for change in changes}
         return len(changes)
 
     def clear(self) -> None:
         """Forget all rows and corrections."""
         self.rows.clear()
+        self.accepted.clear()
         self._steps.clear()
 
     def _step(self, changes: Iterable[Change]) -> None:
@@ -91,3 +114,4 @@ class Corrections:
         if step:
             self._steps.append(step)
             self.rows |= {change.after.photo: change.after for change in step}
+            self.accepted -= {change.after.photo for change in step}

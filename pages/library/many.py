@@ -22,7 +22,7 @@ bundle, decoding = choose_settings("many", models)
 workspace = open_workspace("many")
 album = bring_album("many")
 caption_photos("many", album, workspace, bundle, decoding)
-rows = correct_rows("many", workspace)
+rows = correct_rows("many", workspace, album)
 if rows:
     download("many", rows)
     show_source("captioning.batch.captioning", "caption_album")

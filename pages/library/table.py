@@ -24,6 +24,7 @@ from captioning.batch import (
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
+from pages.library.review import author_of, review
 from pages.library.workspace import Workspace, keep_workspace, start_over
 from pages.ui import cache
 from pages.ui.components import main_button, problem
@@ -35,11 +36,13 @@ __all__ = ["SHOWN", "View", "caption_photos", "correct_rows", "download"]
 _THUMBNAIL = (112, 84)
 _LATEST = 6
 _CHANGES = 50
+_TABLE, _SINGLY = "As a table", "One by one"
 SHOWN: dict[str, Callable[[Row], bool]] = {
     "All": lambda row: True,
-    "Not sure": lambda row: row.level == "not sure",
+    "Not sure": lambda row: row.doubtful,
     "Fairly sure": lambda row: row.level == "fairly sure",
     "Sure": lambda row: row.level == "sure",
+    "Not a photo": lambda row: row.kind not in ("", "photo"),
     "Corrected": lambda row: row.by == PERSON,
     "Not read": lambda row: bool(row.error),
 }
@@ -87,8 +90,13 @@ def caption_photos(
         st.rerun()
 
 
-def correct_rows(page: str, workspace: Workspace) -> list[Row]:
-    """Show the rows as a table whose captions can be corrected.
+def correct_rows(page: str, workspace: Workspace, album: Album) -> list[Row]:
+    """Show the rows to correct: as a table, or one by one.
+
+    Args:
+        page: for keys.
+        workspace: the rows.
+        album: the uploaded photos; one by one they are shown large.
 
     Returns:
         The rows, in the order in which the photos were captioned.
@@ -105,26 +113,10 @@ def correct_rows(page: str, workspace: Workspace) -> list[Row]:
         "stays while you visit other pages, and the address of this page opens it again."
     )
     view = _choose_view(page, workspace)
-    key = f"{page}.table.{view.key}"
-    st.data_editor(
-        _table(workspace, view.rows),
-        column_config={
-            "thumbnail": st.column_config.ImageColumn("", width="small"),
-            "photo": st.column_config.TextColumn("Photo", disabled=True),
-            "caption": st.column_config.TextColumn("Caption", width="large"),
-            "level": st.column_config.TextColumn("How sure", disabled=True),
-            "by": st.column_config.TextColumn("By", disabled=True),
-            "probability": st.column_config.TextColumn(
-                "Probability", disabled=True, alignment="right"
-            ),
-            "error": st.column_config.TextColumn("Problem", disabled=True, width="medium"),
-        },
-        row_height=90,
-        hide_index=True,
-        key=key,
-        on_change=_correct,
-        args=(workspace, key, [row.photo for row in view.rows]),
-    )
+    if _one_by_one(page):
+        review(page, workspace, view.rows, album)
+    else:
+        _edit(page, workspace, view)
     _offer_to_replace(page, workspace)
     _show_changes(page, workspace)
     return rows
@@ -178,6 +170,44 @@ def _sureness(row: Row) -> float:
     return math.inf if row.log_prob is None else 1.0 + math.exp(row.log_prob)
 
 
+def _edit(page: str, workspace: Workspace, view: View) -> None:
+    """Show rows as a table with captions to type over."""
+    key = f"{page}.table.{view.key}"
+    st.data_editor(
+        _table(workspace, view.rows),
+        column_config={
+            "thumbnail": st.column_config.ImageColumn("", width="small"),
+            "photo": st.column_config.TextColumn("Photo", disabled=True),
+            "caption": st.column_config.TextColumn("Caption", width="large"),
+            "level": st.column_config.TextColumn("How sure", disabled=True),
+            "kind": st.column_config.TextColumn("Looks like", disabled=True),
+            "by": st.column_config.TextColumn("By", disabled=True),
+            "probability": st.column_config.TextColumn(
+                "Probability", disabled=True, alignment="right"
+            ),
+            "error": st.column_config.TextColumn("Problem", disabled=True, width="medium"),
+        },
+        row_height=90,
+        hide_index=True,
+        key=key,
+        on_change=_correct,
+        args=(workspace, key, [row.photo for row in view.rows]),
+    )
+
+
+def _one_by_one(page: str) -> bool:
+    """Ask whether to show one photo at a time."""
+    chosen = st.segmented_control(
+        "Show the photos",
+        [_TABLE, _SINGLY],
+        default=_TABLE,
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.layout",
+    )
+    return chosen == _SINGLY
+
+
 def _offer_to_start_over(page: str, workspace: Workspace) -> None:
     """Ask before everything is deleted."""
     with st.popover("Start over", icon=":material/delete:"):
@@ -228,6 +258,7 @@ def _show_changes(page: str, workspace: Workspace) -> None:
                 "Photo": [plain(change.before.photo) for change in changes[:_CHANGES]],
                 "Before": [plain(change.before.caption) for change in changes[:_CHANGES]],
                 "After": [plain(change.after.caption) for change in changes[:_CHANGES]],
+                "By": [author_of(change) for change in changes[:_CHANGES]],
             },
             hide_index=True,
             border="horizontal",
@@ -283,6 +314,7 @@ def _table(workspace: Workspace, rows: Sequence[Row]) -> pd.DataFrame:
             "photo": [row.photo for row in rows],
             "caption": [row.caption for row in rows],
             "level": [row.level for row in rows],
+            "kind": ["" if row.kind == "photo" else row.kind for row in rows],
             "by": [row.by for row in rows],
             "probability": ["" if row.log_prob is None else percent(row.log_prob) for row in rows],
             "error": [row.error for row in rows],

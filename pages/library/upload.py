@@ -14,13 +14,25 @@ __all__ = ["bring_album"]
 _ENDINGS = (*ENDINGS, ".zip")
 
 
+FILES, FOLDER = "Files or zips", "A folder"
+
+
 def bring_album(page: str) -> list[AlbumPhoto]:
-    """Let a person upload photos and zips of photos."""
+    """Let a person upload photos and zips of photos, or a whole folder."""
+    way = st.segmented_control(
+        "What to upload",
+        [FILES, FOLDER],
+        default=FILES,
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.upload_way",
+    )
+    folder = way == FOLDER
     files = st.file_uploader(
-        "Photos, or a zip of photos",
+        "A folder of photos, with the folders in it" if folder else "Photos, or a zip of photos",
         type=_ENDINGS,
-        accept_multiple_files=True,
-        key=f"{page}.upload",
+        accept_multiple_files="directory" if folder else True,
+        key=f"{page}.folder" if folder else f"{page}.upload",
         help="They stay in this server's memory until you leave; the captions stay longer.",
     )
     album: list[AlbumPhoto] = []

@@ -200,7 +200,7 @@ def test_many_photos_begin_with_what_to_do(two_models):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.switch_page("pages/library/many.py").run()
     assert not app.exception and not app.button
-    assert any("the zip of a folder" in text.value for text in app.caption)
+    assert any("a zip of the folder" in text.value for text in app.caption)
 
 
 @pytest.fixture
@@ -287,6 +287,37 @@ def test_the_least_sure_come_first_and_a_corrected_one_stays_in_its_place(many):
     assert list(table_of(many)["photo"]) == ["notes.jpg"]
 
 
+def test_captions_are_reviewed_one_by_one_with_a_history(many):
+    many.button(key="many.start").click().run()
+    many.segmented_control(key="many.layout").set_value("One by one").run()
+    machine = many.text_input(key="many.review").value
+    assert "Photo 1 of 10: one" in visible(many) and not many.dataframe
+    many.text_input(key="many.review").set_value("a kite")
+    many.button(key="many.review.accept").click().run()
+    many.button(key="many.review.accept").click().run()
+    assert not many.exception
+    table = many.session_state["many.session"].table
+    assert (table.rows["one.jpg"].by, table.rows["in/0.jpg"].by) == ("person", "tiny")
+    assert table.accepted == {"in/0.jpg"}
+    assert "Photo 3 of 10" in visible(many)
+    many.button(key="many.review.previous").click().run()
+    assert "Accepted" in visible(many)
+    many.button(key="many.review.previous").click().run()
+    history = many.table[0].value
+    assert list(history["History"]) == [machine.replace(".", r"\."), "a kite"]
+    assert list(history["By"]) == ["tiny", "a person"]
+
+
+def test_a_folder_is_uploaded_whole(two_models, jpeg):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["many.model"] = "tiny"
+    app.switch_page("pages/library/many.py").run()
+    app.segmented_control(key="many.upload_way").set_value("A folder").run()
+    app.file_uploader(key="many.folder").upload("trip/one.jpg", jpeg("red")).run()
+    app.button(key="many.start").click().run()
+    assert list(table_of(app)["photo"]) == ["trip/one.jpg"]
+
+
 def test_words_are_replaced_in_all_captions_and_that_is_undone(many):
     many.button(key="many.start").click().run()
     before = list(table_of(many)["caption"])
@@ -311,7 +342,7 @@ def test_photos_brought_later_are_captioned_without_the_others(many, encoded, jp
     assert list(table_of(many)["photo"])[-1] == "late.jpg"
 
 
-def test_a_damaged_zip_is_told(many):
+def test_a_damaged_zip_is_reported(many):
     many.file_uploader(key="many.upload").upload("bad.zip", b"PK nonsense")
     many.run()
     assert "zip cannot be read" in visible(many)

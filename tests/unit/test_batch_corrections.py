@@ -46,3 +46,27 @@ def test_nothing_is_left_after_clearing(table):
     table.correct("a", "a cat")
     table.clear()
     assert not table.rows and not table.changes
+
+
+def test_a_caption_is_accepted_until_it_changes(table):
+    table.accept("a")
+    assert table.accepted == {"a"}
+    table.replace("dog", "cat")
+    assert not table.accepted
+    with pytest.raises(KeyError):
+        table.accept("z")
+
+
+def test_the_history_of_a_caption_says_how_it_changed(table):
+    table.correct("a", "a cat runs")
+    table.replace("cat", "fox")
+    table.correct("b", "a bird")
+    changes = table.history("a")
+    assert [(c.before.caption, c.after.caption, c.replaced) for c in changes] == [
+        ("a dog runs", "a cat runs", False),
+        ("a cat runs", "a fox runs", True),
+    ]
+    table.undo()
+    table.undo()
+    assert [c.after.caption for c in table.history("a")] == ["a cat runs"]
+    assert not table.history("b")
