@@ -164,6 +164,8 @@ def caption_photos(
         WeightsError: the features are not stored and the encoder's weights cannot be had.
     """
     starts = range(0, len(photos), BATCH)
+    if decoding is not None:  # scores count the words of the model itself
+        decoding = decoding.replace(gender_certainty=0.0)
     for start, features in zip(starts, captioner.look(dataset, photos, batch=BATCH), strict=True):
         written = captioner.describe(features, decoding)
         names = [photo.name for photo in photos[start : start + BATCH]]
