@@ -56,12 +56,15 @@ def create_app(
 
     Args:
         load: returns the model of a bundle, ready to write.
-        model: the name of the bundle that captions when a request names none.
+        model: name or folder of the bundle that captions when a request names none.
         hosts: the names under which the server is known; none admits all.
         origins: websites whose pages may use the API (CORS), such as "https://example.org".
         batch_size: the most photos that are captioned together.
         most: requests served at a time; another is answered with 503.
         most_per_client: those of one address; another is answered with 429.
+
+    Raises:
+        BundleError: there is no such model.
     """
     middleware = [
         Middleware(Doorkeeper, hosts=hosts, origins=origins, max_bytes=MAX_BODY_BYTES),

@@ -13,7 +13,7 @@ import numpy as np
 from starlette.datastructures import UploadFile
 
 from captioning.api.batching import Batcher
-from captioning.bundle import Bundle, default_model, find_bundles
+from captioning.bundle import Bundle, default_model, find_bundles, read_bundle
 from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.config import DecodingConfig
 from captioning.errors import BundleError, ConfigError
@@ -78,41 +78,34 @@ class CaptionService:
 
     Args:
         load: returns the model of a bundle, ready to write.
-        model: the name of the bundle that captions when a request names none; by default that of
-            `default_model()`.
+        model: name or folder of the bundle that captions when a request names none; by default
+            that of `default_model()`.
         batch_size: the most photos that are captioned together.
+
+    Raises:
+        BundleError: there is no such model.
     """
 
     def __init__(self, load: Load, *, model: str | None = None, batch_size: int = 16) -> None:
         self._load = load
-        self._model = model
+        self._own = None if model is None else read_bundle(model)
         self._batcher = Batcher(batch_size)
         # Decoding a photo keeps one core busy, so more threads than cores would only take memory.
         self._readers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="api-photo")
 
-    @property
-    def model(self) -> str:
-        """The name of the bundle that captions when a request names none.
-
-        Raises:
-            BundleError: there is no model at all.
-        """
-        return self._model or default_model()
-
     def bundle(self, name: str | None = None) -> Bundle:
-        """Find a model by its name; a folder is never looked for.
+        """Find a model by its name; a request cannot name a folder.
 
         Raises:
             ConfigError: no model has that name.
             BundleError: there is no model at all.
         """
-        bundles = {bundle.name: bundle for bundle in find_bundles()}
-        chosen = name or self.model
-        if chosen not in bundles:
-            if name is None:
-                raise BundleError(f"The model {chosen} was removed.")
-            raise ConfigError(f"There is no model {chosen!r}. Known: {', '.join(bundles)}.")
-        return bundles[chosen]
+        default, bundles = self.models()
+        found = next((bundle for bundle in bundles if bundle.name == (name or default)), None)
+        if found is None:
+            known = ", ".join(bundle.name for bundle in bundles)
+            raise ConfigError(f"There is no model {name!r}. Known: {known}.")
+        return found
 
     def models(self) -> tuple[str, list[Bundle]]:
         """Return the name of the default model, and all models.
@@ -120,7 +113,10 @@ class CaptionService:
         Raises:
             BundleError: there is no model at all.
         """
-        return self.model, find_bundles()
+        if self._own is None:
+            return default_model(), find_bundles()
+        others = [bundle for bundle in find_bundles() if bundle.name != self._own.name]
+        return self._own.name, [self._own, *others]
 
     async def caption(
         self,

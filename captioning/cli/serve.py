@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl+C.
 
     Raises:
-        ConfigError: the API is not installed, or there is no model of that name.
+        ConfigError: the API is not installed.
+        BundleError: there is no such model.
     """
     try:
         import uvicorn
@@ -57,17 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             "This needs Starlette and uvicorn. Install them: pip install 'captioning[api]'"
         ) from error
-    from captioning.bundle import default_model
-
-    model = arguments.model or default_model()
     app = create_app(
-        model=model,
+        model=arguments.model,
         hosts=known_hosts(arguments.host, arguments.allowed_host),
         origins=arguments.allowed_origin,
         batch_size=arguments.batch_size,
     )
-    app.state.service.bundle()  # reported before the server starts
     shown = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    model = app.state.service.bundle().name
     print(f"Captions by {model} on http://{shown}:{arguments.port} (docs: /docs)", flush=True)
     uvicorn.run(
         app, host=arguments.host, port=arguments.port, log_level="warning", server_header=False

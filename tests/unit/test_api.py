@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from captioning.__main__ import main
 from captioning.api import create_app, forms, server
 from captioning.api.batching import Batcher
 from captioning.api.document import DOCUMENT
@@ -308,6 +310,43 @@ def test_the_names_of_a_server():
     assert known_hosts("127.0.0.1", []) == ["localhost", "127.0.0.1", "::1", "127.0.0.1"]
     assert known_hosts("10.0.0.7", ["captions.example"])[-2:] == ["10.0.0.7", "captions.example"]
     assert "0.0.0.0" not in known_hosts("0.0.0.0", [])
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What `captioning serve` hands to uvicorn."""
+    calls = []
+    monkeypatch.setattr("uvicorn.run", lambda app, **options: calls.append((app, options)))
+    return calls
+
+
+def test_the_command_serves_this_computer_unless_asked(started, capsys):
+    assert main(["serve", "--model", "shapes"]) == 0
+    assert "Captions by shapes on http://127.0.0.1:8000" in capsys.readouterr().out
+    app, options = started[0]
+    assert (options["host"], options["port"]) == ("127.0.0.1", 8000)
+    for name, status in [("127.0.0.1:8000", 200), ("[::1]:8000", 200), ("evil.example", 400)]:
+        assert client_of(app).get("/health", headers={"host": name}).status_code == status
+
+
+def test_the_command_takes_a_folder_and_a_request_does_not(started, tmp_path, jpeg):
+    shutil.copytree(read_bundle("shapes").folder, tmp_path / "mine")
+    assert main(["serve", "--model", str(tmp_path / "mine")]) == 0
+    client = client_of(started[0][0])
+    assert client.get("/health").json()["model"] == "mine"
+    content = client.post("/v1/caption", files={"image": jpeg}).json()
+    assert content["model"]["name"] == "mine"
+    folder = {"model": str(tmp_path / "mine")}
+    refused(client.post("/v1/caption", files={"image": jpeg}, data=folder), 422, "config_error")
+
+
+def test_the_command_names_what_is_missing(started, monkeypatch, capsys):
+    assert main(["serve", "--model", "none"]) == 1
+    assert "There is no model called 'none'" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve"]) == 1
+    assert "pip install 'captioning[api]'" in capsys.readouterr().err
+    assert not started
 
 
 def test_captioning_over_http_needs_no_tensorflow(tmp_path, jpeg):
