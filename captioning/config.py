@@ -189,6 +189,13 @@ class TrainingConfig(Config):
         at_least=0.1,
         at_most=10.0,
     )
+    start_share: float = setting(
+        0.0,
+        "share of the weights of start_from in the finished model; the mean of both models is "
+        "often better than either",
+        at_least=0.0,
+        at_most=0.95,
+    )
     encoder_from: str | None = setting(
         None, "a bundle whose own trained encoder reads the photos (compact only)"
     )

@@ -67,7 +67,7 @@ def training_card(
     extra = _sentences(config) + _summary(facts)
     splits = "split" if len(names) == 1 else "splits"
     minutes = progress.seconds / 60
-    before = _origin(facts.get("began_with")) + _teachers(config)
+    before = _origin(facts.get("began_with")) + _mean(config) + _teachers(config)
     decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
     return f"""# {config.name}
 
@@ -128,6 +128,15 @@ def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:
     return (
         f"- {whose} started with the weights of {name}{made}.\n"
         f"{_origin(before.get('began_with'), whose=name)}"
+    )
+
+
+def _mean(config: TrainingConfig) -> str:
+    if not config.start_share:
+        return ""
+    return (
+        f"- The finished decoder is a mean of two: {config.start_share:.0%} of {config.start_from} "
+        "and the rest of the epoch below.\n"
     )
 
 

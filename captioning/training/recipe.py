@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from captioning.arrays import assign_weights, weights_of
 from captioning.bundle import Bundle, read_bundle, write_bundle
@@ -152,6 +153,11 @@ def _check_combination(config: TrainingConfig, extra: Sequence[CaptionDataset]) 
         )
     if config.sentences and (config.teachers or config.objective != "cross_entropy"):
         raise ConfigError("Sentences without photos work only with cross_entropy without teachers.")
+    if config.start_share and (config.start_from is None or config.train_encoder):
+        raise ConfigError(
+            "start_share averages the decoder with the one of start_from: name a model there, and "
+            "do not train the encoder."
+        )
     if config.train_encoder and extra:
         raise ConfigError("train_encoder works with one data set; remove extra_data.")
 
@@ -235,13 +241,27 @@ class Prepared:
             feature_shape=self.inputs.feature_shape,
             decoding=config.decoding,
             vocabulary=trainer.vocabulary,
-            decoder_arrays=weights_of(trainer.decoder),
+            decoder_arrays=self._decoder_arrays(),
             encoder_arrays=weights_of(network) if network is not None else kept,
             encoder_from=config.encoder_from if network is None and kept is None else None,
             metrics={"training": facts},
             history=progress.history,
             card=training_card(config, self.dataset, progress, facts),
         )
+
+    def _decoder_arrays(self) -> dict[str, np.ndarray]:
+        """Return the decoder's weights, averaged with those it started from if that is asked for.
+
+        Reference: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+        """
+        arrays, share = weights_of(self.trainer.decoder), self.config.start_share
+        if self.origin is None or share == 0.0:
+            return arrays
+        before = self.origin.decoder_arrays()
+        return {
+            name: (1.0 - share) * value + share * before[name].astype(value.dtype)
+            for name, value in arrays.items()
+        }
 
     def _facts(self, command: str) -> dict[str, Any]:
         """Return the training facts for `metrics.json`, including the model's origin."""

@@ -46,6 +46,7 @@ _GROUPS = {
         "decoder.max_length",
         "start_from",
         "start_temperature",
+        "start_share",
     ),
     "Learning": (
         "epochs",
@@ -95,6 +96,7 @@ _LABELS = {
     "decoder.max_length": "Longest caption",
     "start_from": "Begin with",
     "start_temperature": "Temperature at the start",
+    "start_share": "Share of the first model kept",
     "images_per_batch": "Photos a step",
     "schedule": "Learning rate over time",
     "warmup_steps": "Warm-up steps",

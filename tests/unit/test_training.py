@@ -502,6 +502,27 @@ def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(
     np.testing.assert_allclose(after, before / 0.5, rtol=1e-5, atol=1e-6)
 
 
+def test_the_finished_decoder_may_be_a_mean_with_the_one_it_started_from(
+    shapes, tiny_bundle, data_home
+):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(
+        start_from="lender", encoder_from="lender", train_encoder=False, epochs=1
+    )
+    alone, mean = (
+        train(config.replace(start_share=share), shapes, bundle_folder=data_home / f"share{share}")
+        for share in (0.0, 0.25)
+    )
+    before, after = tiny_bundle.decoder_arrays(), alone.decoder_arrays()
+    assert any(np.abs(after[name] - before[name]).max() > 1e-3 for name in before)
+    for name, value in mean.decoder_arrays().items():
+        expected = 0.75 * after[name].astype(np.float32) + 0.25 * before[name].astype(np.float32)
+        np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-3)
+    assert "25% of lender" in mean.card
+    with pytest.raises(ConfigError, match="start_share"):
+        prepare(TOGETHER.replace(start_share=0.5), shapes)
+
+
 def test_a_model_tells_what_it_began_with(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     first = TOGETHER.replace(encoder_from="lender", train_encoder=False, epochs=1, name="first")
