@@ -9,7 +9,6 @@ from captioning.errors import BundleError, ConfigError
 from captioning.inference.loading import (
     WeightsFile,
     has_decoder_graph,
-    has_encoder_graph,
     open_decoder,
     open_encoder,
 )
@@ -72,14 +71,10 @@ def encoder_of(bundle: Bundle) -> PhotoEncoder:
     try:
         if file is None and resolve(bundle.encoder)[1].in_bundle:
             raise BundleError(f"{_encoder_source(bundle)} is missing; copy the whole folder again.")
-        encoder: PhotoEncoder
-        if has_encoder_graph(bundle.encoder):
-            encoder = open_encoder(
-                bundle.encoder,
-                None if file is None else WeightsFile(file, lambda: bundle.encoder_arrays() or {}),
-            )
-        else:
-            encoder = keras_encoder_of(bundle)
+        encoder = open_encoder(
+            bundle.encoder,
+            None if file is None else WeightsFile(file, lambda: bundle.encoder_arrays() or {}),
+        )
     except ConfigError as error:
         raise BundleError(f"{bundle.folder / 'config.json'}: {error}") from error
     if encoder.feature_shape != bundle.feature_shape:

@@ -27,7 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = load(arguments.data, arguments.encoding)
     config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
     with quietly():
-        from captioning.encoders import load_encoder
         from captioning.features import (
             FeatureStore,
             Progress,
@@ -35,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             fitted,
             store_folder,
         )
+        from captioning.inference.loading import open_encoder
 
     def show(progress: Progress) -> None:
         left = clock(progress.seconds_left)
@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = fitted(config, dataset)
     folder = store_folder(config, dataset)
-    store: FeatureStore = extract_features(load_encoder(config), dataset, folder, on_progress=show)
+    encoder = open_encoder(config, use_gpu=True)
+    store: FeatureStore = extract_features(encoder, dataset, folder, on_progress=show)
     print(f"{folder}: {len(store.names) - len(store.skipped):,} photos, {store.shape}")
     for reason in store.skipped.values():
         print(f"Skipped: {reason}")

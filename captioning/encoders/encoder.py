@@ -16,7 +16,7 @@ from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
 from captioning.errors import WeightsError
 
-__all__ = ["Encoder", "load_encoder"]
+__all__ = ["Encoder", "load_application", "load_encoder"]
 
 
 class Encoder(PhotoEncoder):
@@ -61,7 +61,6 @@ def load_encoder(
         BundleError: `arrays` do not match the network.
     """
     config, spec = resolve(config)
-    layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
     if spec.in_bundle and arrays is None and not random_weights:
         raise WeightsError(
             f"The {config.name} encoder has no pretrained weights: they come with a model. "
@@ -73,11 +72,29 @@ def load_encoder(
         if arrays is not None:
             assign_weights(network, arrays, source=source)
         return Encoder(config, _in_rows(network))
+    inner = load_application(config, random_weights=random_weights)
+    return Encoder(config, _from_pixels(inner, spec.module, int(config.input_size or 0)))
+
+
+def load_application(config: EncoderConfig, *, random_weights: bool = False) -> keras.Model:
+    """Make the network of `keras.applications` that an encoder consists of.
+
+    Args:
+        config: which network and layer.
+        random_weights: take fresh weights instead of ImageNet's.
+
+    Returns:
+        A model from scaled pixels to the layer's output.
+
+    Raises:
+        ConfigError: the encoder, its layer or its size is unknown.
+        WeightsError: the weights cannot be found or downloaded.
+    """
+    config, spec = resolve(config)
+    layer, size = spec.layers[str(config.layer)], int(config.input_size or 0)
     if random_weights:
-        inner = cut_at(build_application(spec, layer, size), layer)
-    else:
-        inner = build_with_weights(config.name, spec, layer, size)
-    return Encoder(config, _from_pixels(inner, spec.module, size))
+        return cut_at(build_application(spec, layer, size), layer)
+    return build_with_weights(config.name, spec, layer, size)
 
 
 class Preprocessing(layers.Layer):

@@ -7,21 +7,34 @@ from captioning.config import EncoderConfig
 from captioning.encoders.registry import EncoderSpec, LayerSpec, resolve
 from captioning.errors import WeightsError
 
-__all__ = ["classroom_files", "has_weights", "keras_file", "keras_folder"]
+__all__ = ["classroom_files", "find_weights", "has_weights", "keras_file", "keras_folder"]
 
 
 def has_weights(encoder: EncoderConfig) -> bool:
     """Return whether an encoder's weight files exist here, so that it needs no download."""
     config, spec = resolve(encoder)
-    layer = spec.layers[config.layer or spec.default_layer]
     if spec.files is None:
         return True  # they come with the model or with a package
     try:
-        found = classroom_files(config.name, spec, layer)
+        return find_weights(config.name, spec, spec.layers[str(config.layer)]) is not None
     except WeightsError:
         return False
-    places = [*(path for path, _ in found), keras_folder() / keras_file(spec, layer)[0]]
-    return any(path.is_file() for path in places)
+
+
+def find_weights(name: str, spec: EncoderSpec, layer: LayerSpec) -> tuple[Path, bool] | None:
+    """Find a file of ImageNet weights on this machine.
+
+    Looked for in the folder that `$CAPTIONING_WEIGHTS` names, then where Keras keeps downloads.
+
+    Returns:
+        The path, and whether the file ends at the layer; None if there is no file.
+
+    Raises:
+        WeightsError: as `classroom_files`.
+    """
+    in_cache = keras_folder() / keras_file(spec, layer)[0]
+    places = [*classroom_files(name, spec, layer), (in_cache, False)]
+    return next((place for place in places if place[0].is_file()), None)
 
 
 def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tuple[Path, bool]]:

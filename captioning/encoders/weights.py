@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from captioning.encoders.registry import EncoderSpec, LayerSpec
-from captioning.encoders.weight_files import classroom_files, keras_file, keras_folder
+from captioning.encoders.weight_files import find_weights, keras_file, keras_folder
 from captioning.errors import WeightsError
 
 __all__ = ["build_application", "build_with_weights", "cut_at"]
@@ -34,14 +34,14 @@ def build_with_weights(name: str, spec: EncoderSpec, layer: LayerSpec, size: int
     Raises:
         WeightsError: the weights cannot be found or downloaded, or do not match the network.
     """
-    for path, partial in classroom_files(name, spec, layer):
-        if path.is_file():
-            network = build_application(spec, layer, size)
-            return _load(cut_at(network, layer) if partial else network, path, layer, partial)
-    cached = _in_keras_cache(spec, layer)
-    if cached is not None:
-        return _load(build_application(spec, layer, size), cached, layer, partial=False)
-    return cut_at(_download(name, spec, layer, size), layer)
+    found = find_weights(name, spec, layer)
+    if found is None:
+        return cut_at(_download(name, spec, layer, size), layer)
+    path, partial = found
+    if path.parent == keras_folder():
+        _check_download(path, keras_file(spec, layer)[1])
+    network = build_application(spec, layer, size)
+    return _load(cut_at(network, layer) if partial else network, path, layer, partial)
 
 
 def build_application(
@@ -76,23 +76,18 @@ def _load(network: keras.Model, path: Path, layer: LayerSpec, partial: bool) -> 
     return network if partial else cut_at(network, layer)
 
 
-def _in_keras_cache(spec: EncoderSpec, layer: LayerSpec) -> Path | None:
-    """Find a file that Keras has downloaded.
+def _check_download(path: Path, md5: str) -> None:
+    """Compare a file that Keras has downloaded with its hash.
 
     Raises:
-        WeightsError: the file exists with another hash.  Keras would download it again, and delete
-            the old one if that fails.
+        WeightsError: it has another hash.  Keras would download it again, and delete the old one if
+            that fails.
     """
-    file, md5 = keras_file(spec, layer)
-    path = keras_folder() / file
-    if not path.is_file():
-        return None
     if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5:
         raise WeightsError(
             f"{path} is damaged or not the file from Keras (its MD5 sum should be {md5}). "
             "Move it away and try again; it has not been changed."
         )
-    return path
 
 
 def _download(name: str, spec: EncoderSpec, layer: LayerSpec, size: int) -> keras.Model:

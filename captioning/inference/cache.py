@@ -13,7 +13,7 @@ from captioning.storage import data_folder, replacing
 
 __all__ = ["GRAPH_VERSION", "cached_session", "graph_key"]
 
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Raise it when the graphs are written differently: graphs of another version are not used."""
 
 MOST_GRAPHS = 60

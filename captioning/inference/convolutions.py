@@ -6,6 +6,7 @@ Kernels are given as Keras keeps them: `(height, width, in, out)`, a depthwise o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,16 +61,9 @@ class Maps:
         inputs = [self.name, self.graph.weight(weight.transpose(3, 2, 0, 1))]
         if bias is not None:
             inputs.append(self.graph.weight(bias))
-        side = kernel.shape[0]
-        before, after, size = _padded(self.size, side, stride, padding)
-        name = self.graph.add(
-            "Conv",
-            *inputs,
-            kernel_shape=(side, side),
-            strides=(stride, stride),
-            pads=(before, before, after, after),
-            group=kernel.shape[2] if depthwise else 1,
-        )
+        window, size = _window(self.size, kernel.shape[:2], stride, padding)
+        groups = kernel.shape[2] if depthwise else 1
+        name = self.graph.add("Conv", *inputs, **window, group=groups)
         return Maps(self.graph, name, size)
 
     def applied(self, operation: str, *others: "Maps | str", **attributes: object) -> "Maps":
@@ -78,30 +72,39 @@ class Maps:
         name = self.graph.add(operation, self.name, *names, **attributes)
         return Maps(self.graph, name, self.size)
 
-    def pooled(self, side: int, stride: int, padding: str) -> "Maps":
-        """Keep the largest number of each window."""
-        before, after, size = _padded(self.size, side, stride, padding)
-        name = self.graph.add(
-            "MaxPool",
-            self.name,
-            kernel_shape=(side, side),
-            strides=(stride, stride),
-            pads=(before, before, after, after),
+    def scaled(self, scale: np.ndarray | float, shift: np.ndarray | float) -> "Maps":
+        """Multiply by `scale` and add `shift`: numbers, or one for each channel."""
+        factor, summand = (
+            self.graph.weight(np.reshape(value, (-1, 1, 1))) for value in (scale, shift)
         )
-        return Maps(self.graph, name, size)
+        product = self.graph.add("Mul", self.name, factor)
+        return Maps(self.graph, self.graph.add("Add", product, summand), self.size)
+
+    def pooled(self, side: int, *, stride: int, padding: str, operation: str = "MaxPool") -> "Maps":
+        """Keep the largest number of each window, or by `AveragePool` the mean."""
+        window, size = _window(self.size, (side, side), stride, padding)
+        return Maps(self.graph, self.graph.add(operation, self.name, **window), size)
 
 
 def read_pixels(
-    graph: Graph, size: int, *, scale: np.ndarray | float, shift: np.ndarray | float
+    graph: Graph,
+    size: int,
+    *,
+    scale: np.ndarray | float,
+    shift: np.ndarray | float,
+    reverse: bool = False,
 ) -> Maps:
     """Declare the input `pixels`, uint8 `(B, S, S, 3)`, and scale it: times `scale`, plus `shift`.
 
-    A number of its own for each channel is given as an array `(3,)`.
+    A number of its own for each channel is given as an array `(3,)`; with `reverse`, of channels
+    that are blue, green, red.
     """
     pixels = graph.add("Cast", graph.input("pixels", "B", size, size, 3, dtype="uint8"), to=1)
-    scaled = graph.add("Mul", pixels, graph.weight(scale))
-    shifted = graph.add("Add", scaled, graph.weight(shift))
-    return Maps(graph, graph.add("Transpose", shifted, perm=(0, 3, 1, 2)), size)
+    if reverse:
+        order = graph.weight(np.array([2, 1, 0]), np.int64)
+        pixels = graph.add("Gather", pixels, order, axis=3)
+    maps = Maps(graph, graph.add("Transpose", pixels, perm=(0, 3, 1, 2)), size)
+    return maps.scaled(scale, shift)
 
 
 def write_regions(maps: Maps) -> bytes:
@@ -110,6 +113,19 @@ def write_regions(maps: Maps) -> bytes:
     last = graph.add("Transpose", maps.name, perm=(0, 2, 3, 1))
     graph.output("features", graph.add("Reshape", last, graph.shape(0, maps.size**2, -1)))
     return graph.to_bytes()
+
+
+def _window(
+    size: int, sides: tuple[int, ...], stride: int, padding: str
+) -> tuple[dict[str, Any], int]:
+    """Return the attributes of a node that moves a window over a map, and the size it leaves."""
+    befores, afters, sizes = zip(
+        *(_padded(size, side, stride, padding) for side in sides), strict=True
+    )
+    if len(set(sizes)) != 1:
+        raise NotImplementedError(f"A window of {sides} leaves a map that is not square.")
+    attributes = {"kernel_shape": sides, "strides": (stride, stride), "pads": befores + afters}
+    return attributes, int(sizes[0])
 
 
 def _padded(size: int, side: int, stride: int, padding: str) -> tuple[int, int, int]:

@@ -1,7 +1,9 @@
 """Opening a model's networks by ONNX Runtime, without Keras."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -10,7 +12,8 @@ import numpy as np
 
 from captioning.arrays import check_arrays
 from captioning.config import DecoderConfig, EncoderConfig
-from captioning.encoders import efficientnetlite2, resolve
+from captioning.encoders import PhotoEncoder, efficientnetlite2, resolve
+from captioning.encoders.weight_files import find_weights
 from captioning.errors import ConfigError
 from captioning.inference.cache import cached_session, graph_key
 from captioning.inference.network_arrays import compact_shapes, decoder_shapes
@@ -18,7 +21,13 @@ from captioning.inference.onnx_decoder import OnnxDecoder
 from captioning.inference.onnx_encoder import OnnxEncoder
 from captioning.inference.sessions import THREADS
 
-__all__ = ["WeightsFile", "has_decoder_graph", "has_encoder_graph", "open_decoder", "open_encoder"]
+__all__ = [
+    "HeldWeights",
+    "WeightsFile",
+    "has_decoder_graph",
+    "open_decoder",
+    "open_encoder",
+]
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -38,11 +47,38 @@ class WeightsFile:
     def digest(self) -> str:
         """Return the SHA-256 of the file."""
         try:
-            with open(self.path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return _file_digest(self.path)
         except OSError:
             self.read()  # raises an error that names the file
             raise
+
+
+@dataclass(frozen=True)
+class HeldWeights:
+    """Arrays in memory.
+
+    Attributes:
+        arrays: by variable path.
+        path: what to call them in an error.
+    """
+
+    arrays: Arrays
+    path: str = "The encoder's weights"
+
+    def read(self) -> Arrays:
+        """Return the arrays."""
+        return self.arrays
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names and numbers."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.arrays.items()):
+            digest.update(f"{name} {value.shape} {value.dtype}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+
+Weights = WeightsFile | HeldWeights
 
 
 def has_decoder_graph(config: DecoderConfig) -> bool:
@@ -103,35 +139,61 @@ def open_decoder(
     )
 
 
-def has_encoder_graph(config: EncoderConfig) -> bool:
-    """Return whether `open_encoder` can open an encoder; the others need Keras."""
-    return config.name in ("compact", "efficientnetlite2")
+def open_encoder(
+    config: EncoderConfig, weights: Weights | None = None, *, use_gpu: bool = False
+) -> PhotoEncoder:
+    """Open an encoder: by its graph, or by Keras if no graph can be written.
 
-
-def open_encoder(config: EncoderConfig, weights: WeightsFile | None = None) -> OnnxEncoder:
-    """Open an encoder.
+    Keras is imported when the graph of a network of `keras.applications` is written, which happens
+    once, and for encoders that `register_encoder` has added.
 
     Args:
         config: which network; open fields are filled in.
         weights: the arrays of an encoder that a model brings along.
+        use_gpu: prefer Keras if `KERAS_BACKEND` names a backend that finds a GPU.
 
     Raises:
-        ConfigError: its layer or its size is unknown.
-        WeightsError: its ImageNet weights are not installed.
+        ConfigError: the encoder, its layer or its size is unknown.
+        WeightsError: its weights cannot be found or downloaded.
         BundleError: the file is missing or damaged, or its arrays are not those of the encoder.
     """
-    config, _ = resolve(config)
-    if config.name == "compact" and weights is not None:
-        write, digest = partial(_write_compact, config, weights), weights.digest()
-    elif config.name == "efficientnetlite2":
-        write, digest = partial(_write_lite2, config), efficientnetlite2.SHA256
-    else:
-        raise ConfigError(f"There is no graph of {config.name}.")
+    config, spec = resolve(config)
+    if not (use_gpu and _finds_gpu()):
+        if config.name == "compact" and weights is not None:
+            return _by_graph(config, partial(_write_compact, config, weights), weights.digest())
+        if config.name == "efficientnetlite2":
+            return _by_graph(config, partial(_write_lite2, config), efficientnetlite2.SHA256)
+        # The first call may have to download the file; then the second one writes the graph.
+        found = find_weights(config.name, spec, spec.layers[str(config.layer)])
+        if spec.application is not None and found is not None:
+            with suppress(NotImplementedError, OSError):
+                write = partial(_write_application, config, spec.module)
+                return _by_graph(config, write, _file_digest(found[0]))
+    return _by_keras(config, weights)
+
+
+def _finds_gpu() -> bool:
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        return False  # its build for CPUs is installed
+    import keras
+
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def _by_keras(config: EncoderConfig, weights: Weights | None) -> PhotoEncoder:
+    from captioning.encoders import load_encoder
+
+    if weights is None:
+        return load_encoder(config)
+    return load_encoder(config, arrays=weights.read(), source=str(weights.path))
+
+
+def _by_graph(config: EncoderConfig, write: Callable[[], bytes], digest: str) -> OnnxEncoder:
     key = graph_key(digest, config.name, config.layer, config.input_size, config.width)
     return OnnxEncoder(config, cached_session(f"{key}-encoder", write, threads=THREADS))
 
 
-def _write_compact(config: EncoderConfig, weights: WeightsFile) -> bytes:
+def _write_compact(config: EncoderConfig, weights: Weights) -> bytes:
     from captioning.inference.encoder_graphs import compact_graph  # needs `onnx`
 
     arrays = weights.read()
@@ -143,3 +205,15 @@ def _write_lite2(config: EncoderConfig) -> bytes:
     from captioning.inference.encoder_graphs import lite2_graph
 
     return lite2_graph(config, efficientnetlite2.lite2_arrays())
+
+
+def _write_application(config: EncoderConfig, module: str | None) -> bytes:
+    from captioning.encoders.encoder import load_application
+    from captioning.inference.keras_graphs import application_graph  # needs Keras
+
+    return application_graph(load_application(config), module)
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,6 +15,7 @@ from captioning.encoders import Encoder, load_encoder
 from captioning.errors import ConfigError, FeaturesError, ImageError, TrainingError
 from captioning.features import FeatureStore, extract_features, store_folder
 from captioning.images import read_image
+from captioning.inference.loading import HeldWeights, open_encoder
 from captioning.training.batches import PhotoSource, SplitData
 from captioning.training.loop import TrainingEvent
 
@@ -78,7 +79,7 @@ class StoredFeatures:
             return FeatureStore(folder)
         except FeaturesError:
             return extract_features(
-                load_encoder(config, arrays=arrays),
+                open_encoder(config, None if arrays is None else HeldWeights(arrays), use_gpu=True),
                 dataset,
                 folder,
                 view=view,

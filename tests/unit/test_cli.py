@@ -304,7 +304,7 @@ def test_features_are_stored_and_skipped_photos_named(command, shapes, tmp_path,
     def with_random_weights(config, **options):
         return load_encoder(config.replace(input_size=32), random_weights=True)
 
-    monkeypatch.setattr("captioning.encoders.load_encoder", with_random_weights, raising=False)
+    monkeypatch.setattr("captioning.inference.loading.open_encoder", with_random_weights)
     shutil.copytree(shapes.root, tmp_path / "copy")
     copy = load(tmp_path / "copy")
     copy.path(copy.photos[3]).write_bytes(b"not a photo")

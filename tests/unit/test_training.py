@@ -886,7 +886,7 @@ def test_a_decoder_is_trained_on_stored_features(shapes, tiny_bundle, data_home,
     deviation = next(value for path, value in figures.items() if path.endswith("deviation"))
     assert np.abs(deviation - 1.0).max() > 0.01  # scaled by the training photos
 
-    monkeypatch.setattr("captioning.training.sources.load_encoder", None)
+    monkeypatch.setattr("captioning.training.sources.open_encoder", None)
     events.clear()
     train(config, shapes, bundle_folder=data_home / "m" / "two", on_event=events.append)
     assert not [e for e in events if e["event"] == "features"]
