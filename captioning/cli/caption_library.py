@@ -138,6 +138,9 @@ class _Work:
         """Caption what is there, and with `--watch` what comes."""
         names = self._names()
         self.before = sum(name in self.log.results for name in names)
+        if self.before == len(names) and self.arguments.watch is None:
+            progress_line(self._summary(), done=True)
+            return 0
         progress_line(f"{self.before:,} of {len(names):,} photos are done; loading the model")
         captioner, decoding = load()
         try:

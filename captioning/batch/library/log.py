@@ -97,7 +97,8 @@ class LibraryLog:
 
         Args:
             folder: of the log; it need not exist.
-            is_done: whether a photo with such a result of an earlier run is not tried again.
+            is_done: whether a photo with such a result of an earlier run is not tried again; of its
+                row the model is known, and how sure it was if that made the result "unsure".
         """
         self.folder = folder
         self.results: dict[str, Result] = {}
@@ -169,19 +170,22 @@ class LibraryLog:
             if name not in self.results and not self._is_claimed(name):
                 yield name
 
-    def finish(self, results: Sequence[tuple[Row, Result]], table: Table | None = None) -> None:
+    def finish(
+        self, results: Sequence[tuple[Row, Result]], by: str, table: Table | None = None
+    ) -> None:
         """Write down what became of photos that were claimed.
 
         Args:
             results: a row each, and what became of it.
+            by: the model.
             table: the rows that are about to be appended to the CSV; the caller holds the lock.
         """
-        rows = [[r.photo, result, r.by, r.confidence, r.level, r.kind] for r, result in results]
+        content = {"done": [_facts(row, result) for row, result in results], "by": by}
         if table is None:
             with self.locked():
-                self._append({"done": rows})
+                self._append(content)
         else:
-            self._append({"done": rows, "table": list(table)})
+            self._append({**content, "table": list(table)})
 
     def is_busy(self) -> bool:
         """Tell whether a process is at work."""
@@ -270,9 +274,14 @@ class LibraryLog:
     def _take(self, content: dict[str, Any]) -> None:
         for name in content.get("claim", ()):
             self._claims[name] = content["worker"]
-        for name, result, by, confidence, level, kind in content.get("done", ()):
+        by = content.get("by", "")
+        plain = Row("", by=by)  # one for all: there may be a hundred thousand
+        for name, result, *facts in content.get("done", ()):
             self._claims.pop(name, None)
-            row = Row(name, by=by, confidence=confidence, level=level, kind=kind)
+            row = plain
+            if facts:
+                confidence, level, kind = facts
+                row = Row(name, by=by, confidence=confidence, level=level, kind=kind)
             if self._is_done(result, row):
                 self.results[name] = result
             else:
@@ -329,6 +338,12 @@ def _kept(draft: Draft, kept: IO[bytes]) -> Change:
         draft.modified,
         draft.mode,
     )
+
+
+def _facts(row: Row, result: Result) -> list[Any]:
+    """Return what the log keeps of a row: how sure the model was, if that decided."""
+    sure = [row.confidence, row.level, row.kind] if result == "unsure" else []
+    return [row.photo, result, *sure]
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -129,7 +129,9 @@ def caption_library(
         if any(outcome.result == "failed" for outcome, _ in outcomes) and not folder.is_dir():
             raise StorageError(f"The folder {folder} is no longer there.")
         yield from (
-            [outcome for outcome, _ in outcomes] if dry_run else _written(outcomes, form, log)
+            [outcome for outcome, _ in outcomes]
+            if dry_run
+            else _written(outcomes, form, log, captioner.name)
         )
 
 
@@ -178,11 +180,14 @@ def _judged(
 
 
 def _written(
-    outcomes: Sequence[tuple[Outcome, Draft | None]], form: Form | CsvTable, log: LibraryLog
+    outcomes: Sequence[tuple[Outcome, Draft | None]],
+    form: Form | CsvTable,
+    log: LibraryLog,
+    by: str,
 ) -> list[Outcome]:
     """Write the files of a batch, and what became of its photos into the log."""
     if isinstance(form, CsvTable):
-        form.append([(outcome.row, outcome.result) for outcome, _ in outcomes])
+        form.append([(outcome.row, outcome.result) for outcome, _ in outcomes], by)
         return [outcome for outcome, _ in outcomes]
     drafts = [draft for _, draft in outcomes if draft and draft.old != draft.new]
     if drafts:
@@ -191,7 +196,7 @@ def _written(
         _write(outcome, draft) if draft and draft.old != draft.new else outcome
         for outcome, draft in outcomes
     ]
-    log.finish([(outcome.row, outcome.result) for outcome in done])
+    log.finish([(outcome.row, outcome.result) for outcome in done], by)
     return done
 
 

@@ -35,7 +35,7 @@ class CsvTable:
     def check(self, photo: Path, data: bytes) -> None:
         """A table changes nothing that a person wrote."""
 
-    def append(self, results: Sequence[tuple[Row, Result]]) -> None:
+    def append(self, results: Sequence[tuple[Row, Result]], by: str) -> None:
         """Append the rows of captions that are to be written, and finish all of them in the log.
 
         Raises:
@@ -51,7 +51,7 @@ class CsvTable:
                 start, crc = (last.end, last.crc) if last else (0, 0)
                 text = to_csv(rows, header=start == 0)
                 table = Table(start, text, zlib.crc32(text.encode(), crc))
-                self._log.finish(results, table)
+                self._log.finish(results, by, table)
                 self._complete()
             except OSError as error:
                 raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
