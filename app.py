@@ -117,6 +117,20 @@ SECTION_ICONS = {
     "Evaluate": "grading",
 }
 START = PAGES["Caption"][0][0]
+# Old addresses: the page that took their place, and the new names of their parameters.
+MOVED: dict[str, tuple[str, dict[str, str]]] = {
+    "caption": (START, {}),
+    "journey": ("learn/words/page.py", {"photo.photo": "learn.photo"}),
+    "bleu": (
+        "learn/scores/page.py",
+        {
+            "photo.photo": "learn.photo",
+            "bleu.text": "scores.own",
+            "bleu.order": "scores.order",
+            "bleu.examples": "scores.examples",
+        },
+    ),
+}
 # What a tab takes along to the pages next to it.
 CARRIED = ("explore.data",)
 
@@ -136,13 +150,19 @@ def all_pages() -> list[st.Page]:
         for section, rows in PAGES.items()
         for number, (file, name, icon, purpose) in enumerate(rows)
     ]
-    moved = st.Page(to_start, url_path="caption", title="Caption", visibility="hidden")
-    return [*pages, moved]
+    return [*pages, *(moved_page(old) for old in MOVED)]
 
 
-def to_start() -> None:
-    """Open the first page under its other address, as its links ask for it."""
-    st.switch_page(f"pages/{START}", query_params=st.query_params.to_dict())
+def moved_page(old: str) -> st.Page:
+    """Return a hidden page at an old address, which opens the page that took its place."""
+    file, renamed = MOVED[old]
+
+    def open_new() -> None:
+        asked = st.query_params.to_dict()
+        parameters = {renamed.get(key, key): value for key, value in asked.items()}
+        st.switch_page(f"pages/{file}", query_params=parameters)
+
+    return st.Page(open_new, url_path=old, title=old.capitalize(), visibility="hidden")
 
 
 def show_tabs(page: st.Page) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from captioning.errors import ConfigError
 from captioning.metrics import BleuScore, bleu_from_statistics, bleu_statistics, clip_ngrams
 from captioning.metrics.ngrams import MAX_ORDER
 from captioning.text import tokenize
@@ -65,34 +64,6 @@ class BleuDrawing:
     ngrams: tuple[tuple[NgramUse, ...], ...]
     score: BleuScore
     nearest: int
-
-    def arithmetic(self, order: int) -> str:
-        r"""Write BLEU-`order` as the LaTeX that yields the figure from the counts.
-
-        Raises:
-            ConfigError: the order is not 1 to 4.
-        """
-        if not 1 <= order <= MAX_ORDER:
-            raise ConfigError(f"There is BLEU-1 to BLEU-{MAX_ORDER}, not BLEU-{order}.")
-        used = self.score.precisions[:order]
-        fractions = r" \cdot ".join(rf"\tfrac{{{p.clipped}}}{{{p.total}}}" for p in used)
-        root = rf"\left({fractions}\right)^{{1/{order}}}" if order > 1 else fractions
-        value = 100 * self.score.bleu[order - 1]
-        penalty = self.score.brevity_penalty
-        return rf"\text{{BLEU-{order}}} = {penalty:.4f} \cdot {root} = {value:.2f}\,\%"
-
-    def penalty_arithmetic(self) -> str:
-        r"""Write the brevity penalty as LaTeX."""
-        said, meant = self.score.hypothesis_length, self.score.reference_length
-        penalty = self.score.brevity_penalty
-        if said > meant:
-            return rf"c = {said} > r = {meant} \;\Rightarrow\; \text{{BP}} = 1"
-        if said == 0:
-            return r"c = 0 \;\Rightarrow\; \text{BP} = 0"
-        return (
-            rf"c = {said} \le r = {meant} \;\Rightarrow\; "
-            rf"\text{{BP}} = e^{{1 - {meant}/{said}}} = {penalty:.4f}"
-        )
 
 
 def draw_bleu(hypothesis: str, references: Sequence[str]) -> BleuDrawing:

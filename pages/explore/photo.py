@@ -55,10 +55,10 @@ def compare(explored: Explored, photo: Photo, said: str) -> None:
     st.caption(LEGEND)
     show_bleu(drawing)
     st.page_link(
-        "pages/explore/bleu.py",
+        "pages/learn/scores/page.py",
         label="Where these figures come from",
         icon=":material/calculate:",
-        query_params=explored.link(photo__photo=photo.name, bleu__text=said),
+        query_params=explored.link(learn__photo=photo.name, scores__own=said),
     )
 
 

@@ -79,20 +79,6 @@ class Tool:
 
 TOOLS = (
     Tool(
-        "explore/journey.py",
-        "A caption's journey",
-        "route",
-        "Any caption of the data set: clean words, ids, rows to learn from.",
-        "words",
-    ),
-    Tool(
-        "explore/bleu.py",
-        "BLEU of any caption",
-        "calculate",
-        "Change a word and see what the score counts. Where BLEU misleads.",
-        "scores",
-    ),
-    Tool(
         "train/step.py",
         "Training step by step",
         "footprint",

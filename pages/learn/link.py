@@ -10,6 +10,7 @@ import streamlit as st
 from pages.learn.lesson_state import PROJECTOR, arriving, remembered
 from pages.learn.subject import MODEL, OWN, PHOTO, Subject
 from pages.ui import state
+from pages.ui.datasets import DATA
 
 __all__ = ["HIDE", "PROJECTOR", "STEP", "controls_hidden", "in_projector", "link_to", "parameters"]
 
@@ -40,6 +41,8 @@ def parameters(subject: Subject, *, step: int | None = None, hide: bool = False)
     found = {MODEL: subject.bundle.name}
     if subject.name != OWN:
         found[PHOTO] = subject.name
+    if data := remembered(DATA):
+        found[DATA] = data
     if step is not None:
         found[STEP] = str(step)
     if hide:

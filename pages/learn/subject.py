@@ -21,6 +21,7 @@ from captioning.vocabulary import Vocabulary
 from pages.learn.lesson_state import forget, recall, remember, remembered
 from pages.ui import cache, state
 from pages.ui.components import problem, prose
+from pages.ui.datasets import DATA, Explored, explored_data
 from pages.ui.pictures import Picture
 from pages.ui.samples import SAMPLES, best_sample, sample
 from pages.ui.wording import plain
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.decoding import Reading
 
-__all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject"]
+__all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject", "lesson_data", "look_at"]
 
 MODEL, PHOTO, UPLOAD = "learn.model", "learn.photo", "learn.upload"
 OWN = "your photo"
@@ -118,6 +119,8 @@ def choose_subject(*, hidden: bool = False) -> Subject:
     if not models:
         prose("no-model")
         st.stop()
+    if name := state.linked(DATA):
+        remember(DATA, name)
     _take_captioned()
     if hidden:
         bundle = _working(models, state.linked(MODEL) or remembered(MODEL))
@@ -203,9 +206,9 @@ def _choose_photo(bundle: Bundle) -> str:
     dataset = _dataset()
     if dataset:
         names += [photo.name for photo in dataset.split("test")[:_OFFERED]]
-        asked = state.linked(PHOTO) or remembered(PHOTO)
-        if asked and asked in dataset and asked not in names:
-            names.append(asked)
+        for asked in (state.linked(PHOTO), remembered(PHOTO)):
+            if asked and asked in dataset and asked not in names:
+                names.append(asked)
     recall(PHOTO, names)
     chosen: str = st.selectbox("Photo", names, key=PHOTO, bind="query-params", width=260)
     return chosen
@@ -252,9 +255,20 @@ def _reading(key: tuple[str, int, str], _subject: Subject, sentence: str) -> "Re
     return _subject.captioner.read(_subject.features, sentence)
 
 
+def lesson_data() -> Explored | None:
+    """Return the data set whose photos the lessons offer, None if it cannot be read.
+
+    It is the one that a link from Explore named, otherwise the first one there.
+    """
+    return explored_data(remembered(DATA))
+
+
+def look_at(name: str) -> None:
+    """Go on with another photo of the data set; for the callback of a button."""
+    remember(PHOTO, name)
+    st.session_state[PHOTO] = name
+
+
 def _dataset() -> CaptionDataset | None:
-    """Return the data set at hand, None if there is none."""
-    try:
-        return cache.gallery()
-    except CaptioningError:
-        return None
+    data = lesson_data()
+    return None if data is None else data.dataset

@@ -1,4 +1,4 @@
-"""BLEU in colours: words marked by their longest match, and the arithmetic."""
+"""BLEU in colours: words marked by the longest match through them, and the scores."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from captioning.analysis.bleu_breakdown import BleuDrawing, MarkedWord, NgramUse
-from captioning.analysis.bleu_examples import MisleadingScore
-from pages.ui.datasets import Explored
-from pages.ui.photo_grid import photo_page, thumbnail
 from pages.ui.wording import plain
 
 __all__ = [
     "LEGEND",
     "bleu_bars",
     "colored",
-    "show_arithmetic",
     "show_bleu",
-    "show_drawing",
-    "show_example",
     "show_ngrams",
 ]
 
-# Not by colour alone: the n-grams are also listed below the sentences.
+# Colour is not the only sign: the n-grams themselves are listed below the sentences.
 _COLORS = ("gray", "orange", "blue", "violet", "green")
 _VERDICTS = {
     "counted": ("green", ":material/check:"),
@@ -47,16 +41,6 @@ def colored(words: Sequence[MarkedWord]) -> str:
     return " ".join(parts) or "(no words)"
 
 
-def show_drawing(drawing: BleuDrawing) -> None:
-    """Show the hypothesis above its references, the matches in colour."""
-    st.markdown(f"### {colored(drawing.hypothesis)}")
-    st.markdown(f":small[{LEGEND}]")
-    for number, reference in enumerate(drawing.references):
-        nearest = number == drawing.nearest
-        length = f":gray[{len(reference)} words{', nearest in length' * nearest}]"
-        st.markdown(f"{number + 1}. {colored(reference)}  \n{length}")
-
-
 def show_bleu(drawing: BleuDrawing) -> None:
     """Show BLEU-1 to BLEU-4 as bars, x100."""
     bleu = [100 * value for value in drawing.score.bleu]
@@ -70,49 +54,8 @@ def show_ngrams(drawing: BleuDrawing, order: int) -> None:
     st.markdown(" ".join(map(_badge, uses)) or f"The sentence has no {order} words in a row.")
     if any(use.verdict == "clipped" for use in uses):
         st.caption(
-            ":material/content_cut: Clipped: it occurs more often than in any single reference, so "
-            "the repetition does not count."
-        )
-
-
-def show_arithmetic(drawing: BleuDrawing, order: int) -> None:
-    """Show the counts, the brevity penalty, and the product that is the score."""
-    precisions = drawing.score.precisions
-    st.table(
-        {
-            "n-grams of": [f"{n} word{'s' * (n > 1)}" for n in range(1, 5)],
-            "in the caption": [
-                p.total if drawing.ngrams[n] else 0 for n, p in enumerate(precisions)
-            ],
-            "counted": [p.clipped for p in precisions],
-            "precision": [f"{p.clipped}/{p.total} = {p.value:.3f}" for p in precisions],
-        },
-        hide_index=True,
-        border="horizontal",
-    )
-    st.latex(drawing.penalty_arithmetic())
-    st.latex(drawing.arithmetic(order))
-
-
-def show_example(key: str, explored: Explored, example: MisleadingScore) -> None:
-    """Show a caption whose score misleads, with the photo, and offer to analyse it."""
-    left, right = st.columns([1, 3], vertical_alignment="center")
-    with left:
-        thumbnail(explored, example.photo)
-    with right:
-        st.markdown(f"**{plain(example.hypothesis)}**")
-        st.caption(
-            f"BLEU-1 {example.bleu[0]:.0f}, BLEU-4 {example.bleu[3]:.0f}. Others wrote: "
-            + "; ".join(plain(text) for text in example.references[:3])
-        )
-        if example.wrong_words:
-            st.caption(f"Wrong here: **{plain(', '.join(example.wrong_words))}**.")
-        parameters = photo_page(explored, example.photo)
-        st.page_link(
-            "pages/explore/bleu.py",
-            label="Analyse this score",
-            icon=":material/calculate:",
-            query_params={**parameters, "bleu.text": example.hypothesis},
+            ":material/content_cut: Clipped: it occurs more often than in any one reference, so "
+            "repeating it earns nothing."
         )
 
 

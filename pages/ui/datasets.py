@@ -28,6 +28,7 @@ __all__ = [
     "choose_data",
     "choose_split",
     "describe",
+    "explored_data",
     "fitting_models",
     "forget_data",
     "OnProgress",
@@ -117,6 +118,15 @@ def choose_data(*, here: bool = False) -> Explored:
     if not here:
         st.page_link(DATA_PAGE, label="Get data", icon=":material/download:")
     st.stop()
+
+
+def explored_data(name: str | None) -> Explored | None:
+    """Return a data set without asking; the first one by default, None if it cannot be read."""
+    names = [data.name for data in available_datasets() if data.has_photos] or [SHAPES]
+    try:
+        return _explored(name if name in names else names[0])
+    except CaptioningError:
+        return None
 
 
 def _say_generated() -> None:

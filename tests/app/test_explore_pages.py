@@ -11,11 +11,11 @@ import app as frame
 from captioning.analysis.bleu_breakdown import draw_bleu
 from captioning.analysis.caption_index import build_index
 from captioning.analysis.search import find
-from captioning.datasets import generate_shapes, load, load_named
+from captioning.datasets import generate_shapes, load_named
 from pages.ui.wording import plain
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("gallery", "photo", "search", "statistics", "journey", "bleu", "character", "data")
+PAGES = ("gallery", "photo", "search", "statistics", "character", "data")
 TABS = frame.PAGES["Explore"]
 TOPICS = {
     "statistics.topic": [
@@ -244,44 +244,6 @@ def test_every_topic_has_something_to_show(key, topic, open_explore, shapes_here
         (chart,) = app.get("vega_lite_chart")
         assert json.loads(chart.proto.spec)["params"][0]["name"] == "bar"
         assert "Click a bar" in shown(app)
-
-
-def test_the_journey_ends_in_a_row_for_each_word_and_one(open_explore, shapes_here):
-    app = open_explore("journey")
-    app.selectbox(key="journey.caption").set_value(shapes_here.split("test")[0].captions[1]).run()
-
-    assert not app.exception
-    caption = shapes_here.split("test")[0].captions[1]
-    assert len(app.table[-1].value) == len(caption.split()) + 1
-    index = build_index(load(shapes_here.root))
-    words = int(index.lengths[index.in_split("train")].sum())
-    assert f"**{words + 32 * 5:,} rows**" in shown(app)
-
-
-def test_bleu_moves_with_the_hypothesis(open_explore, shapes_here):
-    photo = shapes_here.split("test")[0]
-    app = open_explore("bleu", photo__photo=photo.name)
-    for text in ("a big red", "nothing of this", ""):
-        app.text_input(key="bleu.text").set_value(text).run()
-        assert not app.exception
-        value = 100 * draw_bleu(text, photo.captions).score.bleu[1]
-        assert any(f"{value:.2f}" in latex.value for latex in app.latex)
-
-
-def test_a_persons_own_caption_is_scored_against_the_others(open_explore, shapes_here):
-    photo = shapes_here.split("test")[1]
-    app = open_explore("bleu", photo__photo=photo.name, bleu__text=photo.captions[0])
-
-    assert "against the other 4" in shown(app)
-    value = 100 * draw_bleu(photo.captions[0], photo.captions[1:]).score.bleu[1]
-    assert any(f"{value:.2f}" in latex.value for latex in app.latex)
-
-
-def test_bleu_examples_come_from_the_data(open_explore, shapes_here):
-    app = open_explore("bleu", bleu__examples="true")
-
-    assert not app.exception
-    assert "Right, but low" in shown(app)
 
 
 def test_a_folder_is_checked_before_it_is_used(open_explore, home, tmp_path):

@@ -26,7 +26,7 @@ print(*(name for name in ("keras", "tensorflow") if name in sys.modules))
 
 
 def test_every_page_is_in_a_section():
-    assert len(PAGES) == 28 and all((ROOT / page).is_file() for page in PAGES)
+    assert len(PAGES) == 26 and all((ROOT / page).is_file() for page in PAGES)
     assert list(frame.PAGES) == ["Caption", "Library", "Explore", "Learn", "Train", "Evaluate"]
 
 
@@ -66,6 +66,13 @@ def test_the_pages_of_a_section_are_a_click_apart(section, open_page):
     tabs = [link.proto.page for link in app.get("page_link")]
     expected = rows[:1] if section == "Learn" else rows
     assert tabs[: len(expected)] == [frame.address(file) for file, *_ in expected]
+
+
+@pytest.mark.parametrize("old", frame.MOVED)
+def test_an_old_address_leads_to_a_page_of_a_section(old):
+    file, _ = frame.MOVED[old]
+    assert f"pages/{file}" in map(str, PAGES)
+    assert old in [page.url_path for page in frame.all_pages()]
 
 
 def test_a_link_to_photos_for_a_sentence_opens_find(open_page):

@@ -1,5 +1,6 @@
 """The Learn pages on the small shipped model, with no data and no network."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import captioning.captioner
+from captioning.analysis.caption_index import build_index
+from captioning.datasets import generate_shapes
 from captioning.errors import WeightsError
 from captioning.lessons.lexicon import thing_of
 from pages.learn import guessing
@@ -320,6 +323,38 @@ def test_a_sentence_of_ones_own_is_followed_to_its_rows(open_lesson):
     assert "zebra" in all_text(sound(app)) and "4 rows" in all_text(app)
     next(f for f in app.text_input if f.key.startswith("words.sentence")).set_value("!!").run()
     assert "Write at least one word" in all_text(sound(app))
+
+
+def test_all_captions_are_counted_in_rows(open_lesson, home):
+    shapes = generate_shapes(home / "shapes", count=40, seed=3)
+    app = sound(open_lesson("words", photo=shapes.split("test")[1].name))
+    captions = shapes.split("test")[1].captions
+    app.selectbox[-1].set_value(captions[1]).run()
+    assert len(sound(app).table[-1].value) == len(captions[1].split()) + 1
+    app.toggle(key="words.all").set_value(True).run()
+    index = build_index(shapes)
+    words = int(index.lengths[index.in_split("train")].sum())
+    assert f"**{words + 32 * 5:,} rows**" in all_text(sound(app))
+
+
+def test_a_vocabulary_can_be_counted_in_the_training_captions(open_lesson, home):
+    generate_shapes(home / "shapes", count=40, seed=3)
+    app = open_lesson("words")
+    app.segmented_control(key="words.vocabulary").set_value("counted in training captions").run()
+    few = int(re.search(r"([\d,]+) words stand at least 3", all_text(sound(app)))[1])
+    app.slider(key="words.min_count").set_value(20).run()
+    assert int(re.search(r"([\d,]+) words stand at least 20", all_text(sound(app)))[1]) < few
+
+
+def test_a_link_may_name_the_data_set_of_its_photo(open_lesson, home, shapes_model):
+    generate_shapes(home / "a", count=20, seed=1)
+    other = generate_shapes(home / "b", count=40, seed=3)
+    photo = other.split("test")[2]
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.query_params.update({"explore.data": "b", "learn.photo": photo.name})
+    sound(app.switch_page("pages/learn/words/page.py").run())
+    assert app.text_input[0].value == photo.captions[0]
+    assert any("explore.data=b" in code.value for code in app.code)
 
 
 def test_what_a_link_fixed_goes_along_to_the_next_lesson(open_lesson):

@@ -68,6 +68,19 @@ def test_the_duel_and_the_slips_are_there(lesson):
         assert not app.exception
 
 
+def test_misleading_examples_come_from_the_data_and_open_in_the_lesson(lesson):
+    app = lesson.open()
+    app.toggle(key="scores.examples").set_value(True).run()
+    assert not app.exception and "Right, but low" in shown(app)
+    button = app.button(key="scores.examples.low.0")
+    button.click().run()
+    assert not app.exception and not app.error
+    photo = app.selectbox(key="learn.photo").value
+    assert photo.startswith("shapes_")
+    own = app.text_input(key="scores.own").value
+    assert f"becomes *{own.strip(' .').lower()}*" in shown(app)
+
+
 def test_the_questions_are_answered_by_the_model(lesson):
     app = lesson.open()
     for number in (1, 2, 3):

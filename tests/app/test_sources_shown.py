@@ -50,8 +50,6 @@ def open_page(page, **query):
         ("explore/photo", {}),
         ("explore/search", {"search__query": "red"}),
         ("explore/statistics", {}),
-        ("explore/journey", {}),
-        ("explore/bleu", {}),
         ("explore/character", {}),
         ("explore/data", {}),
         ("train/new", {}),

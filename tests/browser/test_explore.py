@@ -122,13 +122,26 @@ def test_a_click_on_a_bar_opens_exactly_the_photos_behind_it(index, warm_server,
     tab.get_by_text(f"{bar.count} captions").wait_for()
 
 
-def test_editing_the_hypothesis_moves_the_score(dataset, warm_server, tab):
+def test_an_old_link_to_bleu_opens_the_lesson_on_its_photo_and_sentence(dataset, warm_server, tab):
     photo = dataset.split("test")[0]
-    tab.goto(f"{warm_server}/bleu?photo.photo={photo.name}&bleu.text=nothing+of+this")
-    spoken = tab.locator("[aria-label*='BLEU-1 ']").first
-    tab.locator("[aria-label*='BLEU-1 0.0']").first.wait_for(state="attached")
-    box = tab.get_by_role("textbox", name="A caption to score")
+    query = f"photo.photo={photo.name}&bleu.text=nothing+of+this&bleu.order=BLEU-1"
+    tab.goto(f"{warm_server}/bleu?{query}")
+    heading(tab, "7. Scores").wait_for()
+    box = tab.get_by_role("textbox", name="or write another one")
+    expect(box).to_have_value("nothing of this", timeout=60_000)
+    tab.get_by_text(photo.captions[0]).first.wait_for()
+    tab.get_by_role("button", name="Just show me").first.click()
+    tab.get_by_text("and is 0.0").wait_for()
     box.fill(photo.captions[0].upper())
     box.press("Enter")
-    tab.locator("[aria-label*='BLEU-1 100.0']").first.wait_for(state="attached")
-    assert "BLEU-4 100.0" in spoken.get_attribute("aria-label")
+    tab.get_by_role("button", name="Just show me").first.click()
+    tab.get_by_text("and is 100.0").wait_for()
+
+
+def test_an_old_link_to_a_captions_journey_opens_lesson_3(dataset, warm_server, tab):
+    photo = dataset.split("test")[1]
+    tab.goto(f"{warm_server}/journey?photo.photo={photo.name}")
+    heading(tab, "3. Words").wait_for()
+    expect(tab.get_by_role("textbox", name="A sentence")).to_have_value(
+        photo.captions[0], timeout=60_000
+    )

@@ -102,23 +102,11 @@ def test_what_is_said_too_often_is_clipped():
     assert [use.found_in for use in uses] == [(0,), (0,), (0,), (0, 1)]
 
 
-def test_the_arithmetic_shows_the_numbers():
-    drawing = draw_bleu("a red dog", ["a red cat runs"])
-
-    assert r"\tfrac{2}{3} \cdot \tfrac{1}{2}" in drawing.arithmetic(2)
-    assert f"{100 * drawing.score.bleu[1]:.2f}" in drawing.arithmetic(2)
-    assert r"e^{1 - 4/3}" in drawing.penalty_arithmetic()
-    assert r"\text{BP} = 1" in draw_bleu("a b c", ["a"]).penalty_arithmetic()
-    with pytest.raises(ConfigError):
-        drawing.arithmetic(5)
-
-
 def test_an_empty_hypothesis_scores_nothing():
     drawing = draw_bleu(" . ", ["a dog"])
 
     assert drawing.score.bleu == (0, 0, 0, 0)
     assert drawing.ngrams == ((), (), (), ())
-    assert "c = 0" in drawing.penalty_arithmetic()
     with pytest.raises(ConfigError):
         draw_bleu("a dog", [])
 

@@ -1,8 +1,11 @@
-"""Blind spots of the scores, live on the sentence at hand, and the slips of tutorials."""
+"""Blind spots of the scores: changes they miss, captions they misjudge, slips of tutorials."""
 
 import streamlit as st
 
+from captioning.analysis.agreement import open_agreement
 from captioning.analysis.bleu_breakdown import draw_bleu, sentence_scores
+from captioning.analysis.bleu_examples import MisleadingScore, right_but_low, wrong_but_high
+from captioning.errors import CaptioningError
 from captioning.lessons.caption_edits import edits_of
 from captioning.lessons.cider_breakdown import draw_cider
 from captioning.lessons.score_formulas import smoothed_formula
@@ -10,9 +13,15 @@ from captioning.lessons.scoring_mistakes import SMOOTHINGS, smooth_bleu
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
 from pages.learn.scores.data import Crowd, duel_in, slips_in
+from pages.learn.subject import lesson_data, look_at
+from pages.ui.components import problem
+from pages.ui.datasets import Explored, with_progress
+from pages.ui.photo_grid import thumbnail
 from pages.ui.wording import plain
 
-__all__ = ["show_blind_spots", "show_duel", "show_slips"]
+__all__ = ["show_blind_spots", "show_duel", "show_misleading", "show_slips"]
+
+_SPLIT = "test"
 
 
 def show_blind_spots(
@@ -74,6 +83,72 @@ def _who_won(right: float, wrong: float, *, wrong_is_first: bool) -> Answer:
         "the words of the others, not the truth."
     )
     return Answer((winner,), because=because)
+
+
+def show_misleading() -> None:
+    """Show true captions with a low BLEU, and wrong ones with a high BLEU, from the data set."""
+    data = lesson_data()
+    if data is None or not st.toggle(
+        "Find more examples among the test captions",
+        key="scores.examples",
+        bind="query-params",
+        help="This reads all test captions, which takes a few seconds the first time.",
+    ):
+        return
+    try:
+        low, high = _misleading(data.name, data)
+    except CaptioningError as error:
+        problem(error)
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Right, but low**: written about this very photo")
+        for number, example in enumerate(low):
+            _show_example(f"low.{number}", data, example)
+    with right:
+        st.markdown("**Wrong, but high**: written about another photo")
+        for number, example in enumerate(high):
+            _show_example(f"high.{number}", data, example)
+        if not high:
+            st.caption("None: no caption of another photo contradicts a photo and still scores.")
+
+
+def _show_example(key: str, data: Explored, example: MisleadingScore) -> None:
+    """Show a caption whose score misleads, with its photo, and offer to take it apart."""
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    with left:
+        thumbnail(data, example.photo)
+    with right:
+        st.markdown(f"**{plain(example.hypothesis)}**")
+        st.caption(
+            f"BLEU-1 {example.bleu[0]:.0f}, BLEU-4 {example.bleu[3]:.0f}. Others wrote: "
+            + "; ".join(plain(text) for text in example.references[:3])
+        )
+        if example.wrong_words:
+            st.caption(f"Wrong here: **{plain(', '.join(example.wrong_words))}**.")
+        st.button(
+            "Take it apart",
+            icon=":material/calculate:",
+            type="tertiary",
+            key=f"scores.examples.{key}",
+            on_click=_take_apart,
+            args=(example,),
+        )
+
+
+def _take_apart(example: MisleadingScore) -> None:
+    look_at(example.photo.name)
+    st.session_state["scores.own"] = example.hypothesis
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _misleading(name: str, _data: Explored) -> tuple[list[MisleadingScore], list[MisleadingScore]]:
+    dataset = _data.dataset
+    agreement = with_progress(
+        "Scoring the captions…",
+        lambda report: open_agreement(dataset, _SPLIT, on_progress=report),
+    )
+    return right_but_low(dataset, agreement), wrong_but_high(dataset, _SPLIT)
 
 
 def show_slips(page: LessonPage, text: str, references: tuple[str, ...], crowd: Crowd) -> None:

@@ -10,7 +10,12 @@ from captioning.text import clean
 from pages.learn.frame import LessonPage, Paper, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.scores import worksheet
-from pages.learn.scores.blind_spots import show_blind_spots, show_duel, show_slips
+from pages.learn.scores.blind_spots import (
+    show_blind_spots,
+    show_duel,
+    show_misleading,
+    show_slips,
+)
 from pages.learn.scores.cider import show_cider
 from pages.learn.scores.data import choose_references, crowd_for, likelihood
 from pages.learn.scores.questions import questions_about
@@ -81,7 +86,7 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
         show_blind_spots(page, base, references, crowd, order)
         show_slips(page, edit.text, references, crowd)
     show_duel(page, crowd)
-    page.tool_link()
+    show_misleading()
     page.code("captioning.metrics.bleu", "bleu_from_statistics")
     page.code("captioning.lessons.cider_breakdown", "draw_cider")
     page.questions(questions_about(page, references, crowd))

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from captioning.analysis.text_pipeline import Journey, follow
+from captioning.analysis.text_pipeline import follow
 from captioning.errors import CaptioningError
 from captioning.lessons.lexicon import are_related, content_places
-from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.subject import Subject
 from pages.learn.words.drawing import draw_map, draw_vector
+from pages.learn.words.rows import show_rows
 from pages.ui.components import problem
-from pages.ui.text_pipeline import show_journey
 from pages.ui.wording import plain
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def show() -> None:
             _vectors(page, word)
             _map(page, word)
         _vocabulary(page)
-        _rows(page)
+        show_rows(page)
     except CaptioningError as error:
         problem(error)
     page.code("captioning.lessons.embeddings", "neighbours")
@@ -232,36 +231,6 @@ def _vocabulary(page: LessonPage) -> None:
 def _padded(cells: list[str], least: int) -> list[str]:
     """Fill a column up so that it is as long as its neighbours."""
     return [*cells, *[""] * (least - len(cells))]
-
-
-def _rows(page: LessonPage) -> None:
-    page.heading("From a sentence to rows to learn from")
-    usual = page.subject.references[0] if page.subject.references else page.subject.caption.text
-    text = st.text_input(
-        "A sentence: change it and press Enter",
-        usual,
-        max_chars=200,
-        key=f"words.sentence.{page.subject.key[2]}.{page.subject.bundle.name}",
-    )
-    if not tokenize(text):
-        st.caption("Write at least one word.")
-        return
-    journey = follow(text, page.subject.vocabulary)
-    show_journey(journey)
-    _keep_rows(page, journey)
-    page.tool_link()
-
-
-def _keep_rows(page: LessonPage, journey: Journey) -> None:
-    from captioning.lessons.worksheet import Table
-
-    page.keep(
-        Table(
-            ["given", "to say"],
-            [(" ".join(row.given_words), row.target_word) for row in journey.rows],
-            f"{len(journey.words)} words and the end: {len(journey.rows)} rows.",
-        )
-    )
 
 
 def _closest_pair(subject: Subject) -> str:
