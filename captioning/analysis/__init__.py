@@ -1,8 +1,7 @@
-"""What there is to see in a data set, its captions and its scores, without a model.
+"""What a data set, its captions and its scores show without a model.
 
-Each module has one subject: `caption_index`, `query` and `search` find captions, `ranking` finds
-photos by a sentence, `statistics` counts, `journey` follows a caption into the decoder,
-`bleu_drawing` and `bleu_examples` show a score, `agreement`, `spelling`, `likeness` and
-`word_pairs` say what the data set is like, `written` keeps what a model wrote about a split.
-Nothing here imports Keras.
+Each module has one subject: `caption_index` and `search` find captions, `ranking` finds photos by a
+sentence, `statistics` counts, `text_pipeline` turns a caption into training rows, `bleu` explains a
+score, `agreement`, `similarity` and `word_pairs` describe the data set, `generated_captions` keeps
+what a model wrote about a split, `disk_cache` keeps results on disk.  Nothing here imports Keras.
 """

@@ -1,4 +1,4 @@
-"""What the lessons compute: each number of the model worked out again, step by step, in the open.
+"""What the lessons compute: each number of the model, computed again step by step.
 
 Every module is imported by its name; none of them knows the pages that show its results.
 """

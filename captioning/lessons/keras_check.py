@@ -6,7 +6,7 @@ import numpy as np
 
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
-from captioning.lessons.sentences import Written
+from captioning.lessons.numpy_decoder import Written
 from captioning.vocabulary import BOS
 
 __all__ = ["largest_difference"]

@@ -1,14 +1,13 @@
-"""The three decoders in NumPy, from their own weights, for lessons that open them.
+"""The three decoders in NumPy, from a model's own weights: they read and write sentences.
 
-Nothing here is a drawing of the network: the arrays are the model's, and the results equal Keras'
-to 1e-5.  One word takes a millisecond, so a lesson can change a gate or the look and let the model
-go on.
+The results equal Keras' to 1e-5.  One word takes a millisecond, so a lesson can change a gate or
+the attention weights and let the model continue.
 
 Shapes: N sentences, R regions, D feature, U units, H heads, V vocabulary.  A memory has N rows, one
 for each sentence, or a single row for all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +23,21 @@ from captioning.lessons.numpy_lstm import (
     gru_cell,
     lstm_cell,
 )
-from captioning.vocabulary import BOS, PAD, UNK
+from captioning.vocabulary import BOS, EOS, PAD, UNK
 
-__all__ = ["NEVER", "Look", "Memory", "PlainDecoder", "State", "WordStep", "log_softmax", "softmax"]
+__all__ = [
+    "NEVER",
+    "Look",
+    "Memory",
+    "PlainDecoder",
+    "State",
+    "WordStep",
+    "Written",
+    "log_softmax",
+    "read_sentence",
+    "softmax",
+    "write_greedily",
+]
 
 State = tuple[np.ndarray, np.ndarray]
 """Hidden and cell state, each float64 `(N, U)`; a GRU has one state, which stands for both."""
@@ -283,3 +294,90 @@ def log_softmax(values: np.ndarray) -> np.ndarray:
 def _relu(values: np.ndarray) -> np.ndarray:
     above: np.ndarray = np.maximum(values, 0.0)
     return above
+
+
+@dataclass(frozen=True)
+class Written:
+    """A sentence with the steps that led to it.
+
+    Attributes:
+        ids: its words, without BOS and EOS.
+        steps: one for each word read, BOS first; step t says how likely each word at place t is.
+        ended: whether the model ended it; if not, it was cut at the model's full length.
+    """
+
+    ids: tuple[int, ...]
+    steps: tuple[WordStep, ...]
+    ended: bool = True
+
+    @property
+    def log_probs(self) -> tuple[float, ...]:
+        """Natural logarithm of each word's probability, and of the end's where it ended."""
+        said = [*self.ids, EOS] if self.ended else self.ids
+        return tuple(
+            float(step.log_probs[0, token]) for step, token in zip(self.steps, said, strict=False)
+        )
+
+    @property
+    def log_prob(self) -> float:
+        """Natural logarithm of the probability of the whole sentence, its end included."""
+        return sum(self.log_probs)
+
+
+def read_sentence(
+    decoder: PlainDecoder,
+    memory: Memory,
+    ids: Sequence[int],
+    *,
+    switches: Switches = FREE_GATES,
+) -> Written:
+    """Read a sentence that is there already, as in training.
+
+    Args:
+        decoder: reads it.
+        memory: of one photo.
+        ids: its words, without BOS and EOS.
+        switches: gates to hold.
+    """
+    state, steps = decoder.begin(memory), []
+    for token in (BOS, *ids):
+        step = decoder.step(np.array([token]), state, memory, switches=switches)
+        steps.append(step)
+        state = step.state
+    return Written(tuple(ids), tuple(steps))
+
+
+def write_greedily(
+    decoder: PlainDecoder,
+    memory: Memory,
+    *,
+    begun: Sequence[int] = (),
+    switches: Switches = FREE_GATES,
+    force: np.ndarray | None = None,
+    forced_at: int | None = None,
+) -> Written:
+    """Write a sentence, always taking the likeliest next word.
+
+    Args:
+        decoder: writes it.
+        memory: of one photo.
+        begun: words it begins with, whatever their probability.
+        switches: gates to hold at every step.
+        force: weights of the regions to look with, as in `PlainDecoder.step`.
+        forced_at: the place of the only word that is looked for by force; None for all places
+            from the end of `begun` on.
+    """
+    state, token = decoder.begin(memory), BOS
+    ids: list[int] = []
+    steps: list[WordStep] = []
+    for place in range(decoder.config.max_length):
+        now = place >= len(begun) if forced_at is None else place == forced_at
+        look = force if now else None
+        step = decoder.step(np.array([token]), state, memory, switches=switches, force=look)
+        steps.append(step)
+        state = step.state
+        token = begun[place] if place < len(begun) else int(step.log_probs[0].argmax())
+        if token == EOS:
+            return Written(tuple(ids), tuple(steps))
+        ids.append(token)
+    return Written(tuple(ids), tuple(steps), ended=False)

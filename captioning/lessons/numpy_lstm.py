@@ -1,4 +1,4 @@
-"""One step of an LSTM or GRU cell in NumPy, with every number on the way kept for looking at.
+"""One step of an LSTM or GRU cell in NumPy, with every intermediate number, and its formulas.
 
 Shapes: N sentences, I inputs, U units.  The order of the gates in the weights is Keras': input,
 forget, candidate, output; for a GRU update, reset, candidate.
@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioning.errors import ConfigError
+from captioning.lessons.latex import numeral, signed, total
 
 __all__ = [
     "FREE_GATES",
     "GATES",
     "GRU_GATES",
+    "CellFormula",
     "CellStep",
     "CellWeights",
     "Switches",
+    "cell_formulas",
     "gru_cell",
     "lstm_cell",
 ]
@@ -179,3 +182,66 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-x)), written by tanh so that no large number overflows."""
     squashed: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
     return squashed
+
+
+_LETTERS = {"input": "i", "forget": "f", "candidate": "g", "output": "o"}
+
+
+@dataclass(frozen=True)
+class CellFormula:
+    """One line of the cell's arithmetic.
+
+    Attributes:
+        name: what it computes: "forget", "input", "candidate", "output", "cell" or "hidden".
+        symbols: the formula in letters.
+        numbers: the same with the numbers of one unit, and the result.
+        result: the result, unrounded.
+    """
+
+    name: str
+    symbols: str
+    numbers: str
+    result: float
+
+
+def cell_formulas(step: CellStep, unit: int, *, sentence: int = 0) -> list[CellFormula]:
+    """Write the six lines of one unit: the gates, the cell state, the hidden state.
+
+    Args:
+        step: what happened in the cell.
+        unit: which of its units, from 0.
+        sentence: which of its sentences.
+    """
+    place = sentence, unit
+    kept, written = step.values["forget"][place], step.values["input"][place]
+    new, shown = step.values["candidate"][place], step.values["output"][place]
+    before, cell, hidden = step.cell_before[place], step.cell[place], step.hidden[place]
+    return [
+        *(_gate(step, gate, place) for gate in ("forget", "input", "candidate", "output")),
+        CellFormula(
+            "cell",
+            r"c_t = f \cdot c_{t-1} + i \cdot g",
+            rf"c_t = {numeral(kept)} \cdot {signed(before)} + "
+            rf"{numeral(written)} \cdot {signed(new)} = {numeral(cell)}",
+            float(cell),
+        ),
+        CellFormula(
+            "hidden",
+            r"h_t = o \cdot \tanh(c_t)",
+            rf"h_t = {numeral(shown)} \cdot \tanh({numeral(cell)}) = {numeral(hidden)}",
+            float(hidden),
+        ),
+    ]
+
+
+def _gate(step: CellStep, gate: str, place: tuple[int, int]) -> CellFormula:
+    """Write one dense layer: what the word adds, what the sentence so far adds, the bias."""
+    letter, value = _LETTERS[gate], float(step.values[gate][place])
+    squash = r"\tanh" if gate == "candidate" else r"\sigma"
+    symbols = rf"{letter} = {squash}(x W_{letter} + h_{{t-1}} U_{letter} + b_{letter})"
+    if step.switches.held(gate) is not None:
+        return CellFormula(gate, symbols, rf"{letter} = {numeral(value)}\ \mathrm{{(held)}}", value)
+    parts = (step.from_input[gate][place], step.from_hidden[gate][place], step.bias[gate][place[1]])
+    inside = numeral(sum(parts))
+    numbers = rf"{letter} = {squash}({total(*parts)}) = {squash}({inside}) = {numeral(value)}"
+    return CellFormula(gate, symbols, numbers, value)

@@ -12,7 +12,7 @@ import keras
 
 from captioning.errors import ConfigError
 from captioning.lessons.convolution import padding_before
-from captioning.lessons.inspector import OpenedEncoder, inputs_of
+from captioning.lessons.encoder import OpenedEncoder, inputs_of
 
 __all__ = ["Box", "Field", "Span", "field_of", "fields"]
 

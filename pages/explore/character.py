@@ -14,7 +14,7 @@ from pages.ui.datasets import choose_data, choose_split
 
 TOPICS = {
     "Agreement": ("captioning.analysis.agreement", "measure_agreement"),
-    "Misspellings": ("captioning.analysis.spelling", "likely_misspellings"),
+    "Misspellings": ("captioning.analysis.statistics", "likely_misspellings"),
     "Near-duplicates": ("captioning.analysis.similarity", "Likeness.across_splits"),
     "Loaded words": ("captioning.analysis.word_pairs", "count_pairs"),
 }

@@ -7,7 +7,7 @@ import streamlit as st
 from captioning.analysis.agreement import Agreement, kept_agreement, open_agreement
 from captioning.analysis.generated_captions import Written
 from captioning.analysis.similarity import Likeness, Pair
-from captioning.analysis.spelling import likely_misspellings
+from captioning.analysis.statistics import likely_misspellings
 from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, count_words
 from captioning.datasets import CaptionDataset
 from pages.ui import cache

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import draw_bleu
+from captioning.analysis.bleu import draw_bleu
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
 from pages.explore.chosen_photo import chosen_photo, step_buttons

@@ -6,9 +6,15 @@ import numpy as np
 import streamlit as st
 
 from captioning.bundle import Bundle
-from captioning.lessons.numpy_decoder import Memory, PlainDecoder, WordStep
+from captioning.lessons.numpy_decoder import (
+    Memory,
+    PlainDecoder,
+    WordStep,
+    Written,
+    read_sentence,
+    write_greedily,
+)
 from captioning.lessons.numpy_lstm import FREE_GATES, Switches
-from captioning.lessons.sentences import Written, read_sentence, write_greedily
 from captioning.vocabulary import EOS, Vocabulary
 from pages.learn.subject import Subject
 from pages.ui import cache

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import BleuDrawing, MarkedWord, NgramUse
+from captioning.analysis.bleu import BleuDrawing, MarkedWord, NgramUse
 from pages.ui.wording import plain
 
 __all__ = [

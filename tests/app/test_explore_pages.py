@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import app as frame
-from captioning.analysis.bleu_breakdown import draw_bleu
+from captioning.analysis.bleu import draw_bleu
 from captioning.analysis.caption_index import build_index
 from captioning.analysis.search import find
 from captioning.datasets import generate_shapes, load_named

@@ -3,7 +3,7 @@
 import pytest
 from lesson_app import LessonApp, formulas, shown
 
-from captioning.lessons.ood_images import ODD_PICTURES
+from captioning.lessons.limits import ODD_PICTURES
 
 
 @pytest.fixture

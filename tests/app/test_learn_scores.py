@@ -3,7 +3,7 @@
 import pytest
 from lesson_app import LessonApp, formulas, shown
 
-from captioning.analysis.bleu_breakdown import sentence_scores
+from captioning.analysis.bleu import sentence_scores
 from pages.ui.samples import true_sentences
 
 

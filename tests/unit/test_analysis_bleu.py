@@ -10,8 +10,7 @@ from analysis_data import dataset_of, random_caption, random_dataset
 from nltk.translate.bleu_score import corpus_bleu as nltk_corpus_bleu
 
 from captioning.analysis.agreement import kept_agreement, measure_agreement, open_agreement
-from captioning.analysis.bleu_breakdown import draw_bleu, sentence_scores
-from captioning.analysis.bleu_examples import right_but_low, wrong_but_high
+from captioning.analysis.bleu import draw_bleu, right_but_low, sentence_scores, wrong_but_high
 from captioning.datasets import SPLITS
 from captioning.errors import ConfigError, DatasetError
 from captioning.metrics import cider

@@ -13,7 +13,7 @@ from captioning.analysis.caption_index import build_index
 from captioning.analysis.generated_captions import Written, keep_written, kept_written
 from captioning.analysis.search import find
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
-from captioning.analysis.spelling import likely_misspellings, one_edit_apart
+from captioning.analysis.statistics import likely_misspellings, one_edit_apart
 from captioning.analysis.word_pairs import count_pairs, count_words
 from captioning.config import DecodingConfig
 from captioning.datasets import generate_shapes

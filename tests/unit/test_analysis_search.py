@@ -9,9 +9,8 @@ from nltk.stem.snowball import SnowballStemmer
 
 from captioning.analysis.caption_index import build_index, open_index, stem, token_spans
 from captioning.analysis.disk_cache import shelf
-from captioning.analysis.query import parse
 from captioning.analysis.ranking import PhotoRanking
-from captioning.analysis.search import find
+from captioning.analysis.search import find, parse
 from captioning.errors import QueryError
 from captioning.text import tokenize
 

@@ -10,8 +10,7 @@ from lesson_decoders import GRID, R, U, V, make, photos, plain
 from captioning.backend import to_numpy
 from captioning.errors import QueryError
 from captioning.lessons.attention import Box, box_look, look_formulas, words_by_region
-from captioning.lessons.numpy_decoder import softmax
-from captioning.lessons.sentences import read_sentence, write_greedily
+from captioning.lessons.numpy_decoder import read_sentence, softmax, write_greedily
 from captioning.vocabulary import BOS
 
 WORDS = (5, 9, 4)

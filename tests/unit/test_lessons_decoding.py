@@ -11,9 +11,16 @@ from captioning.decoding import CaptionSearch, read_hypotheses, read_tree
 from captioning.decoding.hypotheses import DEAD
 from captioning.errors import ConfigError
 from captioning.inference.keras_decoder import KerasDecoder
-from captioning.lessons.beam_search import Duel, beam_search, duel
-from captioning.lessons.sampling import draw_sentence, draw_word, softmax_formula, temper
-from captioning.lessons.sentences import write_greedily
+from captioning.lessons.decoding import (
+    Duel,
+    beam_search,
+    draw_sentence,
+    draw_word,
+    duel,
+    softmax_formula,
+    temper,
+)
+from captioning.lessons.numpy_decoder import write_greedily
 from captioning.metrics import rouge_l
 from captioning.vocabulary import SPECIAL, Vocabulary
 

@@ -7,11 +7,21 @@ import pytest
 from captioning.config import EncoderConfig
 from captioning.encoders import load_encoder
 from captioning.errors import ConfigError
-from captioning.lessons.convolution import convolve_at, multiplications, padding_before
-from captioning.lessons.inspector import OpenedEncoder, inputs_of
-from captioning.lessons.max_activation import Peaks, strongest_channels, strongest_photos
+from captioning.lessons.convolution import (
+    convolve_at,
+    find_pair,
+    multiplications,
+    padding_before,
+    two_steps,
+)
+from captioning.lessons.encoder import (
+    OpenedEncoder,
+    Peaks,
+    inputs_of,
+    strongest_channels,
+    strongest_photos,
+)
 from captioning.lessons.receptive_field import field_of, fields
-from captioning.lessons.separable import find_pair, two_steps
 
 SIZES = {"compact": 64, "xception": 107, "vgg16": 64, "efficientnetv2b0": 96}
 
@@ -222,7 +232,7 @@ def test_the_photos_that_excite_a_channel_come_strongest_first():
 
 def test_peaks_are_the_largest_values_of_photos(tiny_captioner, shapes):
     from captioning.images import read_image
-    from captioning.lessons.max_activation import peaks_of
+    from captioning.lessons.encoder import peaks_of
 
     names = [photo.name for photo in shapes.photos[:10]]
     told = []

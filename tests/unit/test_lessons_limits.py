@@ -7,9 +7,16 @@ import pytest
 from latex_numbers import check
 from PIL import Image
 
-from captioning.lessons.counterfactuals import CHANGES, change_photo, word_changes
-from captioning.lessons.ood_images import ODD_PICTURES, odd_picture
-from captioning.lessons.word_bias import Shift, hallucinations, unseen_things
+from captioning.lessons.limits import (
+    CHANGES,
+    ODD_PICTURES,
+    Shift,
+    change_photo,
+    hallucinations,
+    odd_picture,
+    unseen_things,
+    word_changes,
+)
 
 
 @pytest.mark.parametrize("name", ODD_PICTURES)

@@ -12,21 +12,26 @@ from captioning.config import DecodingConfig
 from captioning.decoding import CaptionSearch
 from captioning.errors import BundleError, ConfigError, QueryError
 from captioning.inference.keras_decoder import KerasDecoder
-from captioning.lessons.gradient_flow import fading, lstm_influence, tanh_influence
 from captioning.lessons.keras_check import largest_difference
-from captioning.lessons.lstm_formulas import cell_formulas
-from captioning.lessons.numpy_decoder import PlainDecoder, log_softmax
-from captioning.lessons.numpy_lstm import GATES, Switches, lstm_cell
-from captioning.lessons.sentences import read_sentence, write_greedily
-from captioning.lessons.units import (
+from captioning.lessons.lstm_memory import (
     PROPERTIES,
     ReadWords,
     correlations,
+    fading,
     find_followers,
+    lstm_influence,
     mark_words,
     padded,
     read_words,
+    tanh_influence,
 )
+from captioning.lessons.numpy_decoder import (
+    PlainDecoder,
+    log_softmax,
+    read_sentence,
+    write_greedily,
+)
+from captioning.lessons.numpy_lstm import GATES, Switches, cell_formulas, lstm_cell
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 WORDS = (5, 9, 4, 12, 7)

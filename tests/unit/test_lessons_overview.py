@@ -8,7 +8,7 @@ import pytest
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.decoders import build_decoder
 from captioning.encoders import load_encoder
-from captioning.lessons.tensor_shapes import anatomy_of
+from captioning.lessons.overview import anatomy_of
 
 VOCABULARY = 33
 

@@ -11,18 +11,16 @@ from latex_numbers import check
 from nltk.translate.bleu_score import SmoothingFunction, corpus_bleu, sentence_bleu
 
 from captioning.errors import ConfigError
-from captioning.lessons.caption_edits import edits_of, find_duel
-from captioning.lessons.cider_breakdown import draw_cider
-from captioning.lessons.lexicon import CONTRADICTIONS, SYNONYMS, THINGS, thing_of
-from captioning.lessons.score_formulas import (
+from captioning.lessons.bleu import (
     bleu_formula,
-    cider_formula,
     penalty_formula,
-    reference_formula,
+    score_as_tutorials_do,
+    smooth_bleu,
     smoothed_formula,
-    weight_formula,
 )
-from captioning.lessons.scoring_mistakes import score_as_tutorials_do, smooth_bleu
+from captioning.lessons.caption_edits import edits_of, find_duel
+from captioning.lessons.cider import cider_formula, draw_cider, reference_formula, weight_formula
+from captioning.lessons.lexicon import CONTRADICTIONS, SYNONYMS, THINGS, thing_of
 from captioning.metrics import (
     CiderD,
     DocumentFrequencies,

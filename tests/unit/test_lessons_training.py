@@ -9,13 +9,16 @@ from latex_numbers import check
 from captioning.arrays import weights_of
 from captioning.config import DecoderConfig, DecodingConfig
 from captioning.errors import QueryError, TrainingError
-from captioning.lessons.exposure_bias import forced_sentence, forced_words, parting, second_word
-from captioning.lessons.gradient_step import Pupil
-from captioning.lessons.numpy_decoder import PlainDecoder
-from captioning.lessons.overfitting import read_curve
-from captioning.lessons.seed_variance import spread_of
-from captioning.lessons.sentences import write_greedily
-from captioning.lessons.step_formulas import bias_formula, loss_formula, slope_formula
+from captioning.lessons.gradient_step import Pupil, bias_formula, loss_formula, slope_formula
+from captioning.lessons.numpy_decoder import PlainDecoder, write_greedily
+from captioning.lessons.training import (
+    forced_sentence,
+    forced_words,
+    parting,
+    read_curve,
+    second_word,
+    spread_of,
+)
 from captioning.training.seeds import SeedStudy, quarters
 from captioning.vocabulary import BOS, EOS, SPECIAL
 

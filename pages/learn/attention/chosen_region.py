@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from captioning.lessons.attention import Box, box_look, words_by_region
-from captioning.lessons.sentences import write_greedily
+from captioning.lessons.numpy_decoder import write_greedily
 from captioning.lessons.worksheet import Text
 from pages.learn import inspector
 from pages.learn.attention.overlays import Looks

@@ -55,7 +55,7 @@ def show_beam(page: LessonPage) -> None:
         "n counts the words and the end. Moving the length penalty ranks the same sentences anew, "
         "without another search."
     )
-    page.code("captioning.lessons.beam_search", "beam_search")
+    page.code("captioning.lessons.decoding", "beam_search")
 
 
 def search(subject: Subject, width: int) -> "Trace":
@@ -97,6 +97,6 @@ def _score_formula(best: "Hypothesis", penalty: float) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _searched(key: tuple[str, int, str], width: int, _subject: Subject) -> "Trace":
-    from captioning.lessons.beam_search import beam_search
+    from captioning.lessons.decoding import beam_search
 
     return beam_search(inspector.decoder(_subject.bundle), inspector.memory(_subject), width)

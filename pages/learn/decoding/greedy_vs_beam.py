@@ -16,7 +16,7 @@ from pages.ui.model_comparison import mark_differences
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:
-    from captioning.lessons.beam_search import Duel
+    from captioning.lessons.decoding import Duel
 
 __all__ = ["show_duel"]
 
@@ -49,7 +49,7 @@ def show_duel(page: LessonPage) -> None:
     duels = _all_duels(key, photos, dataset, subject)
     _show_count(page, list(duels.values()))
     _show_examples(page, duels, dataset, subject)
-    page.code("captioning.lessons.beam_search", "duel")
+    page.code("captioning.lessons.decoding", "duel")
 
 
 def _look_through(key: tuple[object, ...]) -> None:
@@ -137,7 +137,7 @@ def _duels(
     _subject: Subject,
 ) -> "dict[str, Duel]":
     """Let both searches write about some photos; one that cannot be read is left out."""
-    from captioning.lessons.beam_search import duel
+    from captioning.lessons.decoding import duel
 
     readable, pictures = [], []
     for photo in _photos:

@@ -5,9 +5,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from captioning.lessons.numpy_decoder import NEVER
-from captioning.lessons.sampling import Chances, draw_sentence, softmax_formula, temper
-from captioning.lessons.sentences import Written
+from captioning.lessons.decoding import Chances, draw_sentence, softmax_formula, temper
+from captioning.lessons.numpy_decoder import NEVER, Written
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
 from pages.learn.paired_bars import paired_bars
@@ -46,7 +45,7 @@ def show_chances(page: LessonPage, place: int) -> None:
     logits = np.where(step.log_probs[0] < NEVER / 2, NEVER, step.logits[0])
     page.text(f"The first bar's arithmetic, for “{words[0]}” at temperature {temperature:g}:")
     page.formula(softmax_formula(logits, int(chances.ids[0]), temperature))
-    page.code("captioning.lessons.sampling", "temper")
+    page.code("captioning.lessons.decoding", "temper")
 
 
 def show_draws(page: LessonPage) -> None:
@@ -70,7 +69,7 @@ def show_draws(page: LessonPage) -> None:
         f"temperature {temperature:g}, {_cut_in_words(top_k, top_p)}. Another draw number draws "
         "anew; the same number and settings always draw the same.",
     )
-    page.code("captioning.lessons.sampling", "draw_sentence")
+    page.code("captioning.lessons.decoding", "draw_sentence")
 
 
 def _choose_settings() -> tuple[float, int, float]:

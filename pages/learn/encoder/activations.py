@@ -12,10 +12,9 @@ from pages.ui import cache
 from pages.ui.pictures import as_jpeg
 
 if TYPE_CHECKING:
-    from captioning.lessons.inspector import MapSpec, OpenedEncoder
-    from captioning.lessons.max_activation import Peaks
+    from captioning.lessons.convolution import Pair
+    from captioning.lessons.encoder import MapSpec, OpenedEncoder, Peaks
     from captioning.lessons.receptive_field import Field
-    from captioning.lessons.separable import Pair
 
 __all__ = ["Opened", "liveliest", "open_up", "peaks", "spotlit"]
 
@@ -81,9 +80,9 @@ def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the encoder…")
 def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
-    from captioning.lessons.inspector import OpenedEncoder, inputs_of
+    from captioning.lessons.convolution import find_pair
+    from captioning.lessons.encoder import OpenedEncoder, inputs_of
     from captioning.lessons.receptive_field import fields
-    from captioning.lessons.separable import find_pair
 
     encoder = _subject.captioner.keras_encoder
     opened = OpenedEncoder(encoder)
@@ -107,7 +106,7 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _liveliest(key: tuple[str, int, str], layer: str, top: int, _values: np.ndarray) -> list[int]:
-    from captioning.lessons.max_activation import strongest_channels
+    from captioning.lessons.encoder import strongest_channels
 
     return strongest_channels(_values.reshape(-1, _values.shape[-1]).squeeze(), top=top)
 
@@ -132,6 +131,6 @@ def _peaks(
     _subject: Subject,
     _dataset: CaptionDataset,
 ) -> "Peaks":
-    from captioning.lessons.max_activation import peaks_of
+    from captioning.lessons.encoder import peaks_of
 
     return peaks_of(_subject.captioner, _dataset, names)

@@ -191,7 +191,7 @@ def _separable(page: LessonPage, opened: Opened) -> None:
 
 
 def _two_steps(page: LessonPage, opened: Opened) -> None:
-    from captioning.lessons.separable import two_steps
+    from captioning.lessons.convolution import two_steps
 
     pair = opened.pair
     if pair is None:
@@ -340,7 +340,7 @@ def _excited_regions(page: LessonPage, values: np.ndarray, channel: int) -> None
 
 
 def _excited_photos(page: LessonPage, channel: int) -> None:
-    from captioning.lessons.max_activation import strongest_photos
+    from captioning.lessons.encoder import strongest_photos
 
     if not st.toggle(
         "Photos of the data set that excite it most", key="encoder.photos", bind="query-params"

@@ -6,8 +6,14 @@ from captioning.analysis.generated_captions import Written
 from captioning.analysis.word_pairs import count_pairs, count_words
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
-from captioning.lessons.counterfactuals import CHANGES, WordChange, word_changes
-from captioning.lessons.word_bias import Hallucinations, Shift, hallucinations
+from captioning.lessons.limits import (
+    CHANGES,
+    Hallucinations,
+    Shift,
+    WordChange,
+    hallucinations,
+    word_changes,
+)
 from pages.learn.figures import show_image
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer

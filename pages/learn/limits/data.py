@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from PIL import Image
 
-from captioning.lessons.counterfactuals import change_photo
-from captioning.lessons.ood_images import odd_picture
+from captioning.lessons.limits import change_photo, odd_picture
 from pages.learn.subject import Subject
 from pages.ui import cache
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.lessons.lexicon import SMALL_WORDS
-from captioning.lessons.ood_images import ODD_PICTURES
+from captioning.lessons.limits import ODD_PICTURES
 from captioning.lessons.worksheet import Table
 from pages.learn.figures import show_image
 from pages.learn.frame import LessonPage, Paper, open_lesson
@@ -66,8 +66,8 @@ def show() -> None:
         except CaptioningError as error:
             problem(error)
     _readers(page)
-    page.code("captioning.explain.evidence", "seen_or_guessed")
-    page.code("captioning.lessons.word_bias", "hallucinations")
+    page.code("captioning.explain", "seen_or_guessed")
+    page.code("captioning.lessons.limits", "hallucinations")
     page.questions(questions_about(page))
     page.papers(_PAPERS)
     page.close()

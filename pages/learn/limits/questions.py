@@ -2,8 +2,7 @@
 
 import math
 
-from captioning.lessons.counterfactuals import CHANGES, word_changes
-from captioning.lessons.ood_images import ODD_PICTURES
+from captioning.lessons.limits import CHANGES, ODD_PICTURES, word_changes
 from pages.learn.frame import LessonPage, Question
 from pages.learn.limits import data
 from pages.ui.wording import percent, plain

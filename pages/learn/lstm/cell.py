@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from captioning.lessons.lstm_formulas import CellFormula, cell_formulas
-from captioning.lessons.numpy_lstm import CellStep
+from captioning.lessons.numpy_lstm import CellFormula, CellStep, cell_formulas
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
 from pages.ui.theme import Look

@@ -6,9 +6,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from captioning.lessons.gradient_flow import Fading, fading
+from captioning.lessons.lstm_memory import Fading, fading
+from captioning.lessons.numpy_decoder import Written
 from captioning.lessons.numpy_lstm import Switches
-from captioning.lessons.sentences import Written
 from captioning.lessons.worksheet import Table
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
@@ -53,7 +53,7 @@ def show_held_gates(page: LessonPage) -> None:
         "Both are written word by word, always the likeliest next one, so that only the gates "
         "differ; the caption above may come from another search. Words that differ are marked."
     )
-    page.code("captioning.lessons.sentences", "write_greedily")
+    page.code("captioning.lessons.numpy_decoder", "write_greedily")
 
 
 def show_fading(page: LessonPage) -> None:
@@ -91,7 +91,7 @@ def show_fading(page: LessonPage) -> None:
     )
     if times > 1:
         page.aside("The model never saw a sentence this long; only the gradient is of interest.")
-    page.code("captioning.lessons.gradient_flow", "lstm_influence")
+    page.code("captioning.lessons.lstm_memory", "lstm_influence")
 
 
 def _choose_switches() -> Switches:

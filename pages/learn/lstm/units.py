@@ -11,9 +11,7 @@ import streamlit as st
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import QueryError
 from captioning.images import read_image
-from captioning.lessons.numpy_decoder import Memory
-from captioning.lessons.sentences import write_greedily
-from captioning.lessons.units import (
+from captioning.lessons.lstm_memory import (
     PROPERTIES,
     Follower,
     ReadWords,
@@ -22,6 +20,7 @@ from captioning.lessons.units import (
     padded,
     read_words,
 )
+from captioning.lessons.numpy_decoder import Memory, write_greedily
 from captioning.text import tokenize
 from captioning.vocabulary import UNK, Vocabulary
 from pages.learn import inspector
@@ -65,7 +64,7 @@ def show_units(page: LessonPage) -> None:
         st.info(str(error), icon=":material/search_off:")
         return
     _show_found(page, read, marks, found, _told(name, word))
-    page.code("captioning.lessons.units", "find_followers")
+    page.code("captioning.lessons.lstm_memory", "find_followers")
 
 
 def _sentences(subject: Subject) -> ReadWords | None:

@@ -17,7 +17,7 @@ from pages.learn.figures import figure
 from pages.ui.theme import Look
 
 if TYPE_CHECKING:
-    from captioning.lessons.tensor_shapes import Anatomy
+    from captioning.lessons.overview import Anatomy
 
 __all__ = ["Moment", "draw_decoder", "draw_encoder", "draw_regions"]
 

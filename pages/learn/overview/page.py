@@ -17,7 +17,7 @@ from pages.ui.captions import word_chart
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
-    from captioning.lessons.tensor_shapes import Anatomy
+    from captioning.lessons.overview import Anatomy
 
 __all__ = ["show"]
 
@@ -293,7 +293,7 @@ def _plain(number: float) -> str:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _anatomy(key: tuple[str, int, str], _subject: Subject) -> "Anatomy":
-    from captioning.lessons.tensor_shapes import anatomy_of
+    from captioning.lessons.overview import anatomy_of
 
     return anatomy_of(_subject.captioner, _subject.features)
 
@@ -302,7 +302,7 @@ def _anatomy(key: tuple[str, int, str], _subject: Subject) -> "Anatomy":
 def _seen(
     key: tuple[str, int, str], _subject: Subject
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    from captioning.lessons.inspector import OpenedEncoder
+    from captioning.lessons.encoder import OpenedEncoder
 
     opened = OpenedEncoder(_subject.captioner.keras_encoder)
     pixels = _subject.captioner.encoder.pixels(_subject.photo)

@@ -3,13 +3,17 @@
 import streamlit as st
 
 from captioning.analysis.agreement import open_agreement
-from captioning.analysis.bleu_breakdown import draw_bleu, sentence_scores
-from captioning.analysis.bleu_examples import MisleadingScore, right_but_low, wrong_but_high
+from captioning.analysis.bleu import (
+    MisleadingScore,
+    draw_bleu,
+    right_but_low,
+    sentence_scores,
+    wrong_but_high,
+)
 from captioning.errors import CaptioningError
+from captioning.lessons.bleu import SMOOTHINGS, smooth_bleu, smoothed_formula
 from captioning.lessons.caption_edits import edits_of
-from captioning.lessons.cider_breakdown import draw_cider
-from captioning.lessons.score_formulas import smoothed_formula
-from captioning.lessons.scoring_mistakes import SMOOTHINGS, smooth_bleu
+from captioning.lessons.cider import draw_cider
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
 from pages.learn.scores.data import Crowd, duel_in, slips_in

@@ -4,9 +4,15 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import sentence_scores
-from captioning.lessons.cider_breakdown import CiderDrawing, WeighedNgram, draw_cider
-from captioning.lessons.score_formulas import cider_formula, reference_formula, weight_formula
+from captioning.analysis.bleu import sentence_scores
+from captioning.lessons.cider import (
+    CiderDrawing,
+    WeighedNgram,
+    cider_formula,
+    draw_cider,
+    reference_formula,
+    weight_formula,
+)
 from pages.learn.frame import LessonPage
 from pages.learn.scores.data import Crowd
 

@@ -9,8 +9,8 @@ from captioning.datasets import Photo
 from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import describe
 from captioning.errors import CaptioningError
+from captioning.lessons.bleu import ScoredAs, score_as_tutorials_do
 from captioning.lessons.caption_edits import Duel, find_duel
-from captioning.lessons.scoring_mistakes import ScoredAs, score_as_tutorials_do
 from captioning.metrics import DocumentFrequencies
 from captioning.text import tokenize
 from pages.learn.frame import LessonPage

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import BleuDrawing, draw_bleu
+from captioning.analysis.bleu import BleuDrawing, draw_bleu
 from captioning.errors import CaptioningError, QueryError
+from captioning.lessons.bleu import bleu_formula, penalty_formula
 from captioning.lessons.caption_edits import Edit, edits_of
-from captioning.lessons.score_formulas import bleu_formula, penalty_formula
 from captioning.text import clean
 from pages.learn.frame import LessonPage, Paper, open_lesson
 from pages.learn.guessing import Answer
@@ -88,7 +88,7 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
     show_duel(page, crowd)
     show_misleading()
     page.code("captioning.metrics.bleu", "bleu_from_statistics")
-    page.code("captioning.lessons.cider_breakdown", "draw_cider")
+    page.code("captioning.lessons.cider", "draw_cider")
     page.questions(questions_about(page, references, crowd))
 
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import sentence_scores
-from captioning.lessons.cider_breakdown import draw_cider
+from captioning.analysis.bleu import sentence_scores
+from captioning.lessons.cider import draw_cider
 from captioning.text import clean
 from pages.learn.frame import LessonPage, Question
 from pages.learn.scores.data import Crowd

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning.lessons.overfitting import Curve, read_curve
-from captioning.lessons.seed_variance import Spread, spread_of
+from captioning.lessons.training import Curve, Spread, read_curve, spread_of
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
 from pages.learn.training import data

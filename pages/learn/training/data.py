@@ -14,15 +14,15 @@ from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import describe
 from captioning.errors import BundleError
 from captioning.images import read_image
-from captioning.lessons.overfitting import Curve, read_curve
+from captioning.lessons.training import Curve, read_curve
 from captioning.runs import Runs, read_curves
 from pages.learn import inspector
 from pages.learn.subject import Subject
 from pages.ui import cache
 
 if TYPE_CHECKING:
-    from captioning.lessons.exposure_bias import ForcedWord
     from captioning.lessons.gradient_step import Learned, Pupil
+    from captioning.lessons.training import ForcedWord
     from captioning.training.seeds import SeedRun, SeedStudy
 
 __all__ = ["curves_at_hand", "forced", "learned", "own_words", "rival", "seed_run"]
@@ -96,7 +96,7 @@ def seed_run(seed: int, photos: int, epochs: int, same: str) -> "SeedRun":
 
 def rival(subject: Subject, place: int) -> str | None:
     """Return the word that came second at one place of the model's greedy sentence, if any."""
-    from captioning.lessons.exposure_bias import second_word
+    from captioning.lessons.training import second_word
 
     token = second_word(inspector.writing(subject), place)
     return None if token is None else subject.vocabulary.words[token]
@@ -119,7 +119,7 @@ def _learned(
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _forced(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[ForcedWord]":
-    from captioning.lessons.exposure_bias import forced_words
+    from captioning.lessons.training import forced_words
 
     return forced_words(_subject.captioner, _subject.features, sentence)
 

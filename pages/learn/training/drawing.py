@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from captioning.lessons.overfitting import Curve
-from captioning.lessons.seed_variance import Spread
+from captioning.lessons.training import Curve, Spread
 from pages.learn.figures import figure
 from pages.ui.theme import Look
 

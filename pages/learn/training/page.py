@@ -131,7 +131,7 @@ def _gain(learned: "Learned") -> Answer:
 
 def _changes(page: LessonPage, learned: "Learned", sentence: str) -> None:
     """Show every word's probability before and after, the loss, one weight, and what else moved."""
-    from captioning.lessons.step_formulas import loss_formula
+    from captioning.lessons.gradient_step import loss_formula
 
     spoken = ", ".join(
         f"{word.word or END} {100 * word.before:.1f}% to {100 * word.after:.1f}%"
@@ -162,7 +162,7 @@ def _changes(page: LessonPage, learned: "Learned", sentence: str) -> None:
 
 def _one_weight(page: LessonPage, learned: "Learned") -> None:
     """Show the update of one bias with its numbers."""
-    from captioning.lessons.step_formulas import bias_formula, slope_formula
+    from captioning.lessons.gradient_step import bias_formula, slope_formula
 
     words = [step.word for step in learned.bias]
     chosen = st.segmented_control(

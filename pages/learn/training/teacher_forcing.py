@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning.analysis.bleu_breakdown import sentence_scores
+from captioning.analysis.bleu import sentence_scores
 from captioning.lessons.lexicon import SMALL_WORDS
 from captioning.text import clean, tokenize
 from pages.learn.frame import LessonPage
@@ -16,7 +16,7 @@ from pages.ui.samples import true_sentences
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
-    from captioning.lessons.exposure_bias import ForcedWord
+    from captioning.lessons.training import ForcedWord
 
 __all__ = ["show_forcing", "show_push"]
 
@@ -68,7 +68,7 @@ def _count(found: "list[ForcedWord]") -> Answer:
 
 
 def _beside(page: LessonPage, sentence: str, found: "list[ForcedWord]") -> None:
-    from captioning.lessons.exposure_bias import forced_sentence
+    from captioning.lessons.training import forced_sentence
 
     words = tokenize(sentence)
     page.table(

@@ -1,9 +1,7 @@
-"""An encoder opened: its layers in order, and what each of them gives for one photo.
+"""The encoder layer by layer, and the photos that activate one of its channels most."""
 
-Every encoder has the same outside (pixels to features); inside, an application of Keras lies as a
-model in the model.  Here both look alike: a row of layers that begins with scaled pixels.
-"""
-
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,10 +9,22 @@ import keras
 import numpy as np
 
 from captioning.backend import to_numpy
+from captioning.captioner import Captioner
+from captioning.datasets import CaptionDataset
 from captioning.encoders import Encoder
 from captioning.errors import ConfigError
+from captioning.images import read_image
 
-__all__ = ["MapSpec", "OpenedEncoder", "inputs_of", "is_map"]
+__all__ = [
+    "MapSpec",
+    "OpenedEncoder",
+    "Peaks",
+    "inputs_of",
+    "is_map",
+    "peaks_of",
+    "strongest_channels",
+    "strongest_photos",
+]
 
 
 class MapSpec:
@@ -164,3 +174,81 @@ def _most_telling(group: list[Any]) -> Any:
             return fitting[-1]
     convolutions = [layer for layer in group if isinstance(layer, keras.layers.Conv2D)]
     return (convolutions or group)[-1]
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The largest value of every channel in each of several photos.
+
+    Attributes:
+        names: the photos.
+        values: float32 `(N, D)`.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+
+
+def strongest_channels(features: np.ndarray, *, top: int = 8) -> list[int]:
+    """Return the channels that differ most between the regions of a photo, the first most.
+
+    How far the 90th percentile lies above the 10th says how much a channel differs; a deviation
+    would be ruled by a single corner.
+
+    Args:
+        features: `(R, D)`, or `(D,)`, where the largest values win.
+        top: how many.
+    """
+    values = np.asarray(features, np.float64)
+    if values.ndim == 2:
+        low, high = np.percentile(values, (10, 90), axis=0)
+        differences = high - low
+    else:
+        differences = values
+    return [int(i) for i in np.argsort(-differences, kind="stable")[:top]]
+
+
+def peaks_of(
+    captioner: Captioner,
+    dataset: CaptionDataset,
+    names: Sequence[str],
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Peaks:
+    """Find the largest value of every channel in photos of a data set.
+
+    Features that were stored are read; without them the photos are encoded now, one by one: for
+    one photo the encoder is ready, and for several at once it would be prepared first.
+
+    Args:
+        captioner: whose encoder.
+        dataset: where the photos are.
+        names: which photos.
+        on_progress: told how many of how many are done.
+
+    Raises:
+        ImageError: a photo cannot be read.
+        WeightsError: the encoder's weights are not to be had.
+    """
+    store = captioner.stored_features(dataset)
+    kept = [name for name in names if name in store] if store is not None else []
+    if store is not None and kept:
+        return Peaks(tuple(kept), _largest(store.of(kept)))
+    found = []
+    for done, name in enumerate(names, start=1):
+        photo = read_image(dataset.path(dataset[name]))
+        found.append(_largest(captioner.encode([photo])))
+        on_progress(done, len(names))
+    return Peaks(tuple(names), np.concatenate(found))
+
+
+def strongest_photos(peaks: Peaks, channel: int, *, top: int = 4) -> list[tuple[str, float]]:
+    """Return the photos in which a channel is largest, and its value there, the largest first."""
+    values = peaks.values[:, channel]
+    order = np.argsort(-values, kind="stable")[:top]
+    return [(peaks.names[i], float(values[i])) for i in order]
+
+
+def _largest(features: np.ndarray) -> np.ndarray:
+    values = np.asarray(features, np.float32)
+    return values.max(axis=1) if values.ndim == 3 else values

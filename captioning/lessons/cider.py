@@ -1,4 +1,7 @@
-"""CIDEr-D of one caption laid open: the weight of each n-gram, the cosines, and the figure."""
+"""CIDEr-D of one caption step by step: n-gram weights, cosines, the score, and the formulas.
+
+The formulas use only the LaTeX that matplotlib can set too, so that a worksheet prints them.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +13,16 @@ from captioning.metrics.cider import SIGMA
 from captioning.metrics.ngrams import MAX_ORDER, count_ngrams
 from captioning.text import tokenize
 
-__all__ = ["CiderDrawing", "Cosine", "ReferenceMatch", "WeighedNgram", "draw_cider"]
+__all__ = [
+    "CiderDrawing",
+    "Cosine",
+    "ReferenceMatch",
+    "WeighedNgram",
+    "cider_formula",
+    "draw_cider",
+    "reference_formula",
+    "weight_formula",
+]
 
 Words = tuple[str, ...]
 
@@ -182,4 +194,33 @@ def _weighed(
             for gram, count in _of_order(said, order).items()
         )
         for order in range(1, MAX_ORDER + 1)
+    )
+
+
+def weight_formula(drawing: CiderDrawing, ngram: WeighedNgram) -> str:
+    r"""Write the tf-idf weight of one n-gram."""
+    words = r"\ ".join(ngram.words)
+    return (
+        rf"w(\mathrm{{{words}}}) = {ngram.said} \cdot \ln\frac{{{drawing.photos}}}"
+        rf"{{{max(1, ngram.images)}}} = {ngram.weight:.4f}"
+    )
+
+
+def reference_formula(drawing: CiderDrawing, number: int) -> str:
+    r"""Write the score of one reference: length penalty times the mean of four cosines."""
+    match = drawing.references[number]
+    cosines = " + ".join(f"{cosine.value:.4f}" for cosine in match.cosines)
+    gauss = rf"e^{{-({match.difference})^2 / (2 \cdot {SIGMA:g}^2)}}"
+    return (
+        rf"s_{{{number + 1}}} = {gauss} \cdot \frac{{1}}{{{MAX_ORDER}}} "
+        rf"\cdot \left({cosines}\right) = {match.score:.4f}"
+    )
+
+
+def cider_formula(drawing: CiderDrawing) -> str:
+    r"""Write CIDEr-D from the scores of the references."""
+    scores = " + ".join(f"{match.score:.3f}" for match in drawing.references)
+    return (
+        rf"\mathrm{{CIDEr\!-\!D}} = \frac{{10}}{{{len(drawing.references)}}} "
+        rf"\cdot \left({scores}\right) = {drawing.cider:.3f}"
     )

@@ -1,14 +1,27 @@
-"""One set of captions, scored as tutorials do it: what each slip does to BLEU."""
+"""BLEU as a formula, smoothed BLEU, and what the mistakes of tutorials do to a score.
+
+The formulas use only the LaTeX that matplotlib can set too, so that a worksheet prints them.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from captioning.errors import ConfigError
 from captioning.metrics import BleuScore, corpus_bleu
+from captioning.metrics.ngrams import MAX_ORDER
 from captioning.text import tokenize
 
-__all__ = ["SMOOTHINGS", "ScoredAs", "Smoothed", "score_as_tutorials_do", "smooth_bleu"]
+__all__ = [
+    "SMOOTHINGS",
+    "ScoredAs",
+    "Smoothed",
+    "bleu_formula",
+    "penalty_formula",
+    "score_as_tutorials_do",
+    "smooth_bleu",
+    "smoothed_formula",
+]
 
 EPSILON = 0.1
 SMOOTHINGS = ("none", "epsilon", "add one")
@@ -171,3 +184,42 @@ def _marked(text: str) -> Words:
 
 def _long_words(text: str) -> Words:
     return [word for word in tokenize(text) if len(word) > 1 and word.isalpha()]
+
+
+def bleu_formula(score: BleuScore, order: int) -> str:
+    r"""Write BLEU-`order` of one sentence: penalty times the root of the precisions' product.
+
+    Raises:
+        ConfigError: the order is not 1 to 4.
+    """
+    if not 1 <= order <= MAX_ORDER:
+        raise ConfigError(f"There is BLEU-1 to BLEU-{MAX_ORDER}, not BLEU-{order}.")
+    fractions = _product((float(p.clipped), float(p.total)) for p in score.precisions[:order])
+    root = rf"\left({fractions}\right)^{{1/{order}}}" if order > 1 else fractions
+    value = score.bleu[order - 1]
+    return rf"\mathrm{{BLEU}}_{order} = {score.brevity_penalty:.4f} \cdot {root} = {value:.4f}"
+
+
+def penalty_formula(score: BleuScore) -> str:
+    r"""Write the brevity penalty from the two lengths."""
+    said, meant = score.hypothesis_length, score.reference_length
+    if said > meant:
+        return rf"c = {said} > r = {meant} \Rightarrow BP = 1"
+    if said == 0:
+        return r"c = 0 \Rightarrow BP = 0"
+    return (
+        rf"c = {said} \leq r = {meant} \Rightarrow "
+        rf"BP = e^{{1 - {meant}/{said}}} = {score.brevity_penalty:.4f}"
+    )
+
+
+def smoothed_formula(smoothed: Smoothed) -> str:
+    r"""Write BLEU-4 from smoothed precisions."""
+    return (
+        rf"{smoothed.brevity_penalty:.4f} \cdot \left({_product(smoothed.fractions)}\right)^{{1/4}}"
+        rf" = {smoothed.bleu / 100:.4f}"
+    )
+
+
+def _product(fractions: Iterable[tuple[float, float]]) -> str:
+    return r" \cdot ".join(rf"\frac{{{n:g}}}{{{d:g}}}" for n, d in fractions)

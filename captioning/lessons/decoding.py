@@ -1,6 +1,8 @@
-"""Beam search in NumPy, as plain as it can be written; it finds what the compiled one finds.
+"""Beam search and sampling in NumPy, as plain as they can be written.
 
-Shapes: K beams, V vocabulary.
+The beam search finds what the one that captions photos finds.
+
+Shapes: K beams, V vocabulary, T longest sentence.
 """
 
 from collections.abc import Sequence
@@ -10,13 +12,23 @@ import numpy as np
 
 from captioning.decoding import Hypothesis, Trace, read_hypotheses
 from captioning.decoding.hypotheses import DEAD
-from captioning.lessons.numpy_decoder import Memory, PlainDecoder
-from captioning.lessons.sentences import Written, write_greedily
+from captioning.errors import ConfigError
+from captioning.lessons.latex import numeral
+from captioning.lessons.numpy_decoder import Memory, PlainDecoder, Written, softmax, write_greedily
 from captioning.metrics import rouge_l
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, Vocabulary
 
-__all__ = ["Duel", "beam_search", "duel"]
+__all__ = [
+    "Chances",
+    "Duel",
+    "beam_search",
+    "draw_sentence",
+    "draw_word",
+    "duel",
+    "softmax_formula",
+    "temper",
+]
 
 
 def beam_search(decoder: PlainDecoder, memory: Memory, width: int) -> Trace:
@@ -136,3 +148,121 @@ def _as_trace(records: Sequence[tuple[np.ndarray, ...]], steps: int) -> Trace:
         filled[: len(rows), 0] = rows
         fields.append(filled.astype(np.float32 if score else np.int32))
     return Trace(*fields)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """The chances of the next word, the likeliest first; arrays are `(V,)`.
+
+    Attributes:
+        ids: the words.
+        before: their probabilities as the model has them.
+        heated: after the temperature.
+        after: after the cut, divided by what was kept; 0 for words cut.
+    """
+
+    ids: np.ndarray
+    before: np.ndarray
+    heated: np.ndarray
+    after: np.ndarray
+
+    @property
+    def kept(self) -> int:
+        """How many words can still be drawn."""
+        return int((self.after > 0).sum())
+
+
+def temper(
+    log_probs: np.ndarray, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+) -> Chances:
+    """Heat the probabilities, keep the likeliest words, and share out what was cut.
+
+    Args:
+        log_probs: natural logarithms, `(V,)`.
+        temperature: below 1 favours likely words, above 1 evens out.
+        top_k: keep so many of the likeliest words; 0 keeps all.
+        top_p: keep the fewest likeliest words whose probabilities reach this sum.
+
+    Raises:
+        ConfigError: the temperature is not above 0, `top_k` is below 0, or `top_p` is not in
+            (0, 1].
+
+    Reference:
+        top-k: Fan, Lewis and Dauphin, ACL 2018, https://arxiv.org/abs/1805.04833; top-p: Holtzman
+        et al., ICLR 2020, https://arxiv.org/abs/1904.09751
+    """
+    if temperature <= 0 or top_k < 0 or not 0 < top_p <= 1:
+        raise ConfigError(
+            "The temperature must be above 0, top-k 0 or more, and top-p above 0 and at most 1; "
+            f"got {temperature:g}, {top_k} and {top_p:g}."
+        )
+    heated = softmax(log_probs / temperature)
+    order = np.argsort(-heated, kind="stable")
+    shares = heated[order]
+    sum_before = np.cumsum(shares) - shares
+    kept = (sum_before < top_p) & (np.arange(len(shares)) < (top_k or len(shares))) & (shares > 0)
+    after = np.where(kept, shares, 0.0)
+    return Chances(order, np.exp(log_probs[order]), shares, after / after.sum())
+
+
+def draw_word(chances: Chances, number: float) -> int:
+    """Return the id of the word that a number in [0, 1) falls on."""
+    sums = np.cumsum(chances.after)
+    place = int((sums <= number * sums[-1]).sum())
+    return int(chances.ids[min(place, chances.kept - 1)])
+
+
+def draw_sentence(
+    decoder: PlainDecoder,
+    memory: Memory,
+    numbers: np.ndarray,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> Written:
+    """Draw a sentence word by word.
+
+    Args:
+        decoder: whose probabilities.
+        memory: of one photo.
+        numbers: in [0, 1), one for each word, `(T,)`.
+        temperature: as for `temper`, like the two settings after it.
+        top_k: see there.
+        top_p: see there.
+
+    Raises:
+        ConfigError: a setting is out of range.
+    """
+    state, token = decoder.begin(memory), BOS
+    ids: list[int] = []
+    steps = []
+    for number in numbers[: decoder.config.max_length]:
+        step = decoder.step(np.array([token]), state, memory)
+        steps.append(step)
+        state = step.state
+        chances = temper(step.log_probs[0], temperature=temperature, top_k=top_k, top_p=top_p)
+        token = draw_word(chances, float(number))
+        if token == EOS:
+            return Written(tuple(ids), tuple(steps))
+        ids.append(token)
+    return Written(tuple(ids), tuple(steps), ended=False)
+
+
+def softmax_formula(logits: np.ndarray, token: int, temperature: float = 1.0) -> str:
+    """Write the softmax of one word as LaTeX with its numbers.
+
+    Args:
+        logits: of all words that can be said, `(V,)`; others lie far below.
+        token: whose probability.
+        temperature: that divides the logits.
+    """
+    top = float(logits.max())
+    shifted = np.exp((logits - top) / temperature)
+    share = float(shifted[token] / shifted.sum())
+    exponent = rf"({numeral(float(logits[token]))} - {numeral(top)}) / {numeral(temperature)}"
+    return (
+        rf"p = \frac{{e^{{{exponent}}}}}{{\sum_w e^{{(z_w - {numeral(top)}) / "
+        rf"{numeral(temperature)}}}}} = \frac{{{numeral(float(shifted[token]))}}}"
+        rf"{{{numeral(float(shifted.sum()))}}} = {numeral(share)}"
+    )

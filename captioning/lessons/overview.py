@@ -9,7 +9,7 @@ from keras import ops
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
 from captioning.decoders import DECODERS
-from captioning.lessons.inspector import MapSpec, OpenedEncoder
+from captioning.lessons.encoder import MapSpec, OpenedEncoder
 from captioning.vocabulary import BOS
 
 __all__ = ["Anatomy", "Tensor", "anatomy_of"]
