@@ -29,19 +29,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Rival:
-    """A word that could have been said at one place.
+    """A word that could stand at one place.
 
     Attributes:
         word: the word; None for ending the sentence there.
         log_prob: natural logarithm of its probability, given the photo and the words before.
         rank: 1 for the likeliest word at that place.
-        said: whether it is the word that was said.
+        chosen: whether it is the word that was written.
     """
 
     word: str | None
     log_prob: float
     rank: int
-    said: bool
+    chosen: bool
 
 
 def rivals(reading: Reading, vocabulary: Vocabulary, *, top: int = 10) -> list[list[Rival]]:
@@ -50,16 +50,16 @@ def rivals(reading: Reading, vocabulary: Vocabulary, *, top: int = 10) -> list[l
     Args:
         reading: of the sentence with one photo; the first of a batch is taken.
         vocabulary: of the model.
-        top: how many a place; the word that was said comes last if it is not among them.
+        top: how many per place; the word that was written comes last if it is not among them.
 
     Returns:
         A list for each word and one for the end, the likeliest first.
     """
     found = []
-    for said, log_probs in zip(reading.ids, reading.log_probs[0], strict=True):
+    for token, log_probs in zip(reading.ids, reading.log_probs[0], strict=True):
         order = np.argsort(-log_probs, kind="stable")
         ranks = list(range(min(top, len(order))))
-        place = int(np.flatnonzero(order == said)[0])
+        place = int(np.flatnonzero(order == token)[0])
         if place >= len(ranks):
             ranks.append(place)
         found.append(
@@ -68,7 +68,7 @@ def rivals(reading: Reading, vocabulary: Vocabulary, *, top: int = 10) -> list[l
                     word=None if order[rank] == EOS else vocabulary.words[order[rank]],
                     log_prob=float(log_probs[order[rank]]),
                     rank=rank + 1,
-                    said=bool(order[rank] == said),
+                    chosen=bool(order[rank] == token),
                 )
                 for rank in ranks
             ]
@@ -136,7 +136,7 @@ def attention_maps(reading: Reading, grid: tuple[int, int] | None) -> np.ndarray
     if reading.attention is None or grid is None:
         raise QueryError(
             "This model has no attention: it sees the photo as a whole. "
-            "Which parts a word hangs on can be found by covering them (occlusion)."
+            "To see which parts a word depends on, cover them one by one (occlusion)."
         )
     maps: np.ndarray = reading.attention[0].reshape(-1, *grid)
     return maps
@@ -165,7 +165,7 @@ def on_photo(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def spotlight(photo: Image.Image, values: np.ndarray) -> Image.Image:
     """Darken an RGB photo where a map is low; where it is even, the photo stays as it is.
 
-    Light needs no legend and no colours that some people cannot tell apart.
+    Brightness needs no legend, and no colours that some people cannot distinguish.
 
     Args:
         photo: of mode RGB.
@@ -200,7 +200,7 @@ def occlusion_maps(
 
     Returns:
         float32 `(T, blocks, blocks)`, for each word and for the end: its log-probability with the
-        whole photo, minus that with the block covered.  Above 0 the word hangs on the block.
+        whole photo, minus that with the block covered.  Above 0 the word depends on the block.
 
     Raises:
         QueryError: the model does not know a word of the sentence, or it is too long.

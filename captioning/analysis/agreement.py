@@ -1,6 +1,6 @@
-"""How far the people who described a photo agree: each caption scored against the others of it.
+"""How far people agree: each caption scored against the others of its photo.
 
-This is the ceiling that people themselves reach by these scores.  A model is scored against all
+This is the score that people themselves reach.  A model is scored against all
 references of a photo and a person here against one fewer, so the two do not compare exactly: with
 fewer references every caption scores a little lower.
 """
@@ -107,20 +107,20 @@ def measure_agreement(
     Args:
         dataset: whose captions.
         split: "train", "dev" or "test".
-        on_progress: told rounds done and in all; a round takes one caption of every photo.
+        on_progress: called with rounds done and in all; a round takes one caption of every photo.
 
     Raises:
         DatasetError: there is no such split, or no photo in it has two captions.
     """
-    said = [words for words in _tokenized(dataset, split) if len(words) > 1]
-    if not said:
+    captions_of = [words for words in _tokenized(dataset, split) if len(words) > 1]
+    if not captions_of:
         raise DatasetError(
             f"No {split} photo of {dataset.name} has two captions, so there is nothing to compare."
         )
-    rounds = max(map(len, said))
+    rounds = max(map(len, captions_of))
     parts = []
     for number in range(rounds):
-        parts.append(_one_round(said, number))
+        parts.append(_one_round(captions_of, number))
         on_progress(number + 1, rounds)
     photo_of, numbers, statistics, cider = (
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
@@ -128,11 +128,11 @@ def measure_agreement(
     return Agreement(split, _names(dataset, split), photo_of, numbers, statistics, cider)
 
 
-def _one_round(said: Sequence[list[list[str]]], number: int) -> tuple[np.ndarray, ...]:
+def _one_round(captions_of: Sequence[list[list[str]]], number: int) -> tuple[np.ndarray, ...]:
     """Score caption `number` of every photo that has it against that photo's other captions."""
-    photos = [place for place, captions in enumerate(said) if len(captions) > number]
-    spoken = [said[place][number] for place in photos]
-    others = [[*said[place][:number], *said[place][number + 1 :]] for place in photos]
+    photos = [place for place, captions in enumerate(captions_of) if len(captions) > number]
+    spoken = [captions_of[place][number] for place in photos]
+    others = [[*captions_of[place][:number], *captions_of[place][number + 1 :]] for place in photos]
     pairs = zip(spoken, others, strict=True)
     statistics = np.stack([bleu_statistics(words, references) for words, references in pairs])
     cider = CiderD(others).scores(spoken, range(len(others)))

@@ -54,7 +54,7 @@ class NgramUse:
     Attributes:
         words: the n-gram.
         start: the place of its first word in the hypothesis.
-        verdict: "counted"; "clipped" if it is said more often than any reference says it; or
+        verdict: "counted"; "clipped" if it occurs more often than in any reference; or
             "absent" from all references.
         found_in: the references that have it, numbered from 0.
     """
@@ -67,7 +67,7 @@ class NgramUse:
 
 @dataclass(frozen=True)
 class BleuDrawing:
-    """A hypothesis beside its references, and its score.
+    """A hypothesis, its references, and its score.
 
     Attributes:
         hypothesis: its words, each marked by the longest match through it.
@@ -85,7 +85,7 @@ class BleuDrawing:
 
 
 def draw_bleu(hypothesis: str, references: Sequence[str]) -> BleuDrawing:
-    """Lay BLEU of one caption open.
+    """Explain BLEU of one caption.
 
     Args:
         hypothesis: a caption as it is written.
@@ -100,16 +100,16 @@ def draw_bleu(hypothesis: str, references: Sequence[str]) -> BleuDrawing:
     >>> [word.order for word in drawing.references[0]]
     [2, 2, 1]
     """
-    said = tokenize(hypothesis)
+    words = tokenize(hypothesis)
     truth = [tokenize(reference) for reference in references]
-    score = bleu_from_statistics(bleu_statistics(said, truth, max_order=MAX_ORDER))
-    shared = [_shared(said, reference) for reference in truth]
+    score = bleu_from_statistics(bleu_statistics(words, truth, max_order=MAX_ORDER))
+    shared = [_shared(words, reference) for reference in truth]
     marked = [_mark(reference, grams) for reference, grams in zip(truth, shared, strict=True)]
     sizes = [len(reference) for reference in truth]
     return BleuDrawing(
-        hypothesis=_mark(said, set().union(*shared)),
+        hypothesis=_mark(words, set().union(*shared)),
         references=tuple(marked),
-        ngrams=tuple(_uses(said, truth, order) for order in range(1, MAX_ORDER + 1)),
+        ngrams=tuple(_uses(words, truth, order) for order in range(1, MAX_ORDER + 1)),
         score=score,
         nearest=sizes.index(score.reference_length),
     )
@@ -130,12 +130,12 @@ def _grams(words: Sequence[str], order: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + order]) for i in range(len(words) - order + 1)]
 
 
-def _shared(said: Sequence[str], reference: Sequence[str]) -> set[tuple[str, ...]]:
+def _shared(words: Sequence[str], reference: Sequence[str]) -> set[tuple[str, ...]]:
     """Return the n-grams of orders 1 to 4 that both have."""
     return {
         gram
         for order in range(1, MAX_ORDER + 1)
-        for gram in set(_grams(said, order)) & set(_grams(reference, order))
+        for gram in set(_grams(words, order)) & set(_grams(reference, order))
     }
 
 
@@ -150,13 +150,13 @@ def _mark(words: Sequence[str], shared: set[tuple[str, ...]]) -> tuple[MarkedWor
     return tuple(map(MarkedWord, words, orders, joined))
 
 
-def _uses(said: Sequence[str], truth: Sequence[Sequence[str]], order: int) -> tuple[NgramUse, ...]:
-    """List the n-grams of one order; the first ones said are counted, those beyond are clipped."""
-    allowed = {g: c.clipped for g, c in clip_ngrams(said, truth, max_order=order).items()}
+def _uses(words: Sequence[str], truth: Sequence[Sequence[str]], order: int) -> tuple[NgramUse, ...]:
+    """List the n-grams of one order; first occurrences are counted, surplus ones are clipped."""
+    allowed = {g: c.clipped for g, c in clip_ngrams(words, truth, max_order=order).items()}
     having = [set(_grams(reference, order)) for reference in truth]
     used: Counter[tuple[str, ...]] = Counter()
     uses = []
-    for start, gram in enumerate(_grams(said, order)):
+    for start, gram in enumerate(_grams(words, order)):
         found_in = tuple(number for number, grams in enumerate(having) if gram in grams)
         verdict: Verdict = "absent" if not found_in else "clipped"
         if used[gram] < allowed[gram]:
@@ -187,7 +187,7 @@ _GROUP = {w: (kind, g) for kind in _KINDS for g, group in enumerate(kind) for w 
 
 @dataclass(frozen=True)
 class MisleadingScore:
-    """A caption whose score says the opposite of what is true.
+    """A caption whose score misleads.
 
     Attributes:
         photo: the photo it is scored on.
@@ -215,11 +215,11 @@ def right_but_low(
         dataset: the one `agreement` was measured on.
         agreement: of the split to look in.
         count: how many, at most one of a photo.
-        least_words: shorter captions are left out; a slip of the keyboard is no example.
+        least_words: shorter captions, often typing errors, are left out.
     """
-    said = agreement.statistics[:, -2]
-    unigrams = agreement.statistics[:, 0] / np.maximum(said, 1)
-    order = [int(i) for i in np.lexsort((-said, unigrams)) if said[i] >= least_words]
+    lengths = agreement.statistics[:, -2]
+    unigrams = agreement.statistics[:, 0] / np.maximum(lengths, 1)
+    order = [int(i) for i in np.lexsort((-lengths, unigrams)) if lengths[i] >= least_words]
     found: dict[str, MisleadingScore] = {}
     for place in order:
         photo = dataset[agreement.names[agreement.photo_of[place]]]
@@ -289,7 +289,7 @@ def _candidates(
 
 
 def _contradicts(word: str, known: set[str]) -> bool:
-    """Tell whether references with these words name others of its kind and none of its group."""
+    """Return whether references with these words name others of its kind and none of its group."""
     if word not in _GROUP:
         return False
     kind, own = _GROUP[word]

@@ -1,6 +1,6 @@
 """An inverted index over the captions of a data set: where each word stands.
 
-All captions are one row of word ids, one behind the other, and the index lists for each word the
+All captions are one row of word ids, one after the other, and the index lists for each word the
 places it stands at.  Counting, searching and phrases are then a few NumPy operations over some
 hundred thousand numbers.
 """
@@ -120,7 +120,7 @@ class CaptionIndex:
         return np.bincount(kept, minlength=len(self.words))
 
     def in_split(self, split: str | None) -> np.ndarray:
-        """Tell which captions belong to a split, or to any if None, bool `(N,)`."""
+        """Return which captions belong to a split, or to any if None, bool `(N,)`."""
         if split is None:
             return np.ones(len(self.captions), bool)
         inside: np.ndarray = self.splits == SPLITS.index(split)
@@ -154,7 +154,7 @@ def open_index(dataset: CaptionDataset) -> CaptionIndex:
         try:
             return _assemble(dataset, texts_of(arrays.pop("words")), arrays)
         except (KeyError, ValueError, TypeError):
-            pass  # a damaged file is written anew
+            pass  # a damaged file is written again
     index = build_index(dataset)
     kept = ("stems", "tokens", "starts", "order", "word_starts")
     stored = {name: getattr(index, name) for name in kept}
@@ -164,11 +164,11 @@ def open_index(dataset: CaptionDataset) -> CaptionIndex:
 
 def build_index(dataset: CaptionDataset) -> CaptionIndex:
     """Read every caption and note where each word stands."""
-    said = [tokenize(caption) for photo in dataset.photos for caption in photo.captions]
-    words = tuple(sorted(set(chain.from_iterable(said))))
+    tokenized = [tokenize(caption) for photo in dataset.photos for caption in photo.captions]
+    words = tuple(sorted(set(chain.from_iterable(tokenized))))
     ids = {word: place for place, word in enumerate(words)}
-    tokens = np.array([ids[word] for word in chain.from_iterable(said)], np.int32)
-    starts = np.concatenate([[0], np.cumsum([len(caption) for caption in said])])
+    tokens = np.array([ids[word] for word in chain.from_iterable(tokenized)], np.int32)
+    starts = np.concatenate([[0], np.cumsum([len(caption) for caption in tokenized])])
     counts = np.bincount(tokens, minlength=len(words))
     arrays = {
         "stems": _stem_numbers(words),

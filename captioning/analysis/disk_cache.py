@@ -1,7 +1,7 @@
-"""Where what was worked out about a data set is kept, so that it is worked out once.
+"""Keep results about a data set on disk, so that they are computed once.
 
-Plain NumPy arrays, read without pickle.  A file that is missing, damaged or of another version is
-as good as none: what it held can always be worked out again.
+Plain NumPy arrays, read without pickle.  A file that is missing, damaged or of another version
+counts as missing, because its content can always be computed again.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ __all__ = ["captions_key", "put", "read_arrays", "shelf", "text_array", "texts_o
 
 
 def shelf(dataset: CaptionDataset) -> Path:
-    """Return the folder for what is worked out about the captions of `dataset`."""
+    """Return the folder for what is computed about the captions of `dataset`."""
     return data_folder() / "explore" / f"{dataset.name}-{captions_key(dataset)}"
 
 
 def captions_key(dataset: CaptionDataset) -> str:
     """Return 16 hexadecimal digits that change with any name, caption or split.
 
-    `CaptionDataset.fingerprint` speaks of the photo files; this one of what is said about them.
+    `CaptionDataset.fingerprint` covers the photo files; this one covers their captions.
     """
     digest = hashlib.sha256()
     for photo in dataset.photos:
@@ -36,7 +36,7 @@ def captions_key(dataset: CaptionDataset) -> str:
 
 
 def read_arrays(path: Path, version: int) -> dict[str, np.ndarray] | None:
-    """Read arrays that `write_arrays` wrote; None if they are not to be had."""
+    """Read arrays that `write_arrays` wrote; None if there are none."""
     try:
         # np.load leaves a damaged file open that it opened itself.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
@@ -48,9 +48,9 @@ def read_arrays(path: Path, version: int) -> dict[str, np.ndarray] | None:
 
 
 def write_arrays(path: Path, version: int, arrays: Mapping[str, np.ndarray]) -> bool:
-    """Write arrays beside `path` and move them into place; tell whether that worked.
+    """Write arrays to a temporary file and move it to `path`; return whether that worked.
 
-    A full or read-only disk only costs the time of working it out again.
+    A full or read-only disk only costs the time of computing it again.
     """
 
     def save(file: BinaryIO) -> None:
@@ -60,7 +60,7 @@ def write_arrays(path: Path, version: int, arrays: Mapping[str, np.ndarray]) -> 
 
 
 def put(path: Path, save: Callable[[BinaryIO], object]) -> bool:
-    """Let `save` write the file `path`, and tell whether that worked."""
+    """Let `save` write the file `path`, and return whether that worked."""
     try:
         with replacing(path) as part, open(part, "wb") as file:
             save(file)

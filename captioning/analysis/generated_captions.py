@@ -52,7 +52,7 @@ def keep_written(
     decoding: DecodingConfig,
     written: Written,
 ) -> bool:
-    """Keep what the model wrote, and tell whether there was room for it."""
+    """Keep what the model wrote, and return whether that worked."""
     content = {"captions": dict(written.captions), "scores": dict(written.scores)}
     text = json.dumps(content).encode()
     return put(_path(dataset, bundle, split, decoding), lambda file: file.write(text))

@@ -22,7 +22,7 @@ class Hit:
     Attributes:
         photo: which.
         score: BM25, the sum of what its words add.
-        words: the words of the sentence that its captions have, the weightiest first, each with
+        words: the words of the sentence that its captions have, the most important first, each with
             what it adds to the score.
     """
 

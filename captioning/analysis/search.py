@@ -56,7 +56,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words one behind the other; with `opening`, at the beginning of the caption."""
+    """Words one after the other; with `opening`, at the beginning of the caption."""
 
     words: tuple[str, ...]
     opening: bool = False
@@ -117,14 +117,14 @@ _RANGE = re.compile(
 
 
 def parse(text: str, *, forms: bool = False) -> Query:
-    """Read a search.
+    """Parse a search.
 
     Args:
         text: what was typed.
         forms: take every bare word as if `~` stood before it; words in quotes stay exact.
 
     Raises:
-        QueryError: it is empty, or breaks off, or means nothing; the text says where.
+        QueryError: it is empty, incomplete or invalid; the text says where.
 
     >>> parse('dog NOT "red ball"')
     And(parts=(Word(word='dog', forms=False), Not(part=Phrase(words=('red', 'ball'), opening=False))))
@@ -344,7 +344,7 @@ def find(index: CaptionIndex, query: str | Query, *, forms: bool = False) -> Fou
 
 
 def _answer(index: CaptionIndex, query: Query) -> np.ndarray:
-    """Tell for each caption whether the query finds it, bool `(N,)`."""
+    """Return for each caption whether the query finds it, bool `(N,)`."""
     found: np.ndarray
     match query:
         case And(parts):

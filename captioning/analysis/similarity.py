@@ -1,8 +1,8 @@
-"""Which photos look alike: neighbours of a photo, and near-duplicates across splits.
+"""Which photos are similar: neighbours of a photo, and near-duplicates across splits.
 
-Photos are compared by the cosine of their features where a feature store of the data set is at
-hand, and otherwise by 16x16 copies of them, which need no network and no weights but see little
-more than layout and colour.
+Photos are compared by the cosine of their features if the data set has a feature store, and
+otherwise by 16x16 copies of them, which need no network and no weights but show little more than
+layout and colour.
 """
 
 import json
@@ -42,7 +42,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Likeness:
-    """Photos as points whose angle says how alike they are.
+    """Photos as vectors whose angle measures how similar they are.
 
     Attributes:
         dataset: whose photos.
@@ -59,7 +59,7 @@ class Likeness:
     by_meaning: bool
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether the photo of that name can be compared."""
+        """Return whether the photo of that name can be compared."""
         return name in self._places
 
     def nearest(self, name: str, count: int = 6) -> list[Pair]:
@@ -131,11 +131,11 @@ def kept_likeness(dataset: CaptionDataset) -> Likeness | None:
 def open_likeness(
     dataset: CaptionDataset, *, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Likeness:
-    """Return how alike the photos of a data set are: as it was kept on disk, else worked out.
+    """Return how alike the photos of a data set are: as it was kept on disk, else computed.
 
     Args:
         dataset: whose photos.
-        on_progress: told photos done and in all.
+        on_progress: called with photos done and in all.
 
     Raises:
         DatasetError: no photo can be read, or one has gone since the data set was read.

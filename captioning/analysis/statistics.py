@@ -62,7 +62,7 @@ class ZipfCurve:
     """How often words occur against their rank, and the straight line in logarithms through it.
 
     Attributes:
-        words: some words, from the commonest on, evenly spread over the logarithm of the rank.
+        words: some words, from the most common on, evenly spread over the logarithm of the rank.
         ranks: their ranks, from 1.
         exponent: s in `count = constant / rank ** s`; Zipf's law says 1.
         constant: of the same line, a least-squares fit over all ranks spread evenly in logarithm.
@@ -80,7 +80,7 @@ class ZipfCurve:
 
 @dataclass(frozen=True, slots=True)
 class CoveragePoint:
-    """What is left when words that training captions have less often than this are unknown.
+    """What remains when words that are rarer than this in training captions are unknown.
 
     Attributes:
         min_count: how often a word must occur to be kept.
@@ -131,7 +131,7 @@ def word_counts(
     top: int = 30,
     among: Iterable[str] | None = None,
 ) -> list[Bar]:
-    """Count how often words occur, the commonest first, ties by the alphabet.
+    """Count how often words occur, the most common first, ties by the alphabet.
 
     Args:
         index: of the captions.
@@ -163,7 +163,7 @@ def zipf(index: CaptionIndex, split: str | None = None, *, points: int = 80) -> 
 
 
 def coverage(index: CaptionIndex, min_counts: Sequence[int] = MIN_COUNTS) -> list[CoveragePoint]:
-    """Say, for each smallest count, how many words are kept and how much of the text they cover."""
+    """Return, for each smallest count, how many words remain and how much text they cover."""
     training = index.training_counts
     by_split = {split: index.counts(split) for split in SPLITS}
     points = []
@@ -175,7 +175,7 @@ def coverage(index: CaptionIndex, min_counts: Sequence[int] = MIN_COUNTS) -> lis
 
 
 def split_words(index: CaptionIndex) -> list[SplitWords]:
-    """Count the words of each split, and those that training never shows."""
+    """Count the words of each split, and those that are not in training."""
     rows = []
     for split in SPLITS:
         counts = index.counts(split)
@@ -196,7 +196,7 @@ def split_words(index: CaptionIndex) -> list[SplitWords]:
 def openings(
     index: CaptionIndex, split: str | None = None, *, words: int = 3, top: int = 20
 ) -> list[Bar]:
-    """Count the commonest first `words` words of captions that have at least so many."""
+    """Count the most common beginnings of `words` words, in captions with at least that many."""
     long_enough = np.flatnonzero(index.in_split(split) & (index.lengths >= words))
     begins = index.tokens[index.starts[long_enough][:, None] + np.arange(words)]
     counts = Counter(map(tuple, begins.tolist()))
@@ -219,14 +219,14 @@ _ENDINGS = frozenset(["s", "e", "d", "r", "y", "n", "t"])
 
 @dataclass(frozen=True, slots=True)
 class Misspelling:
-    """A word that is probably a slip for another.
+    """A word that is probably a misspelling of another.
 
     Attributes:
         word: as it was written.
         count: how often it was.
         meant: the common word it is one edit away from.
         meant_count: how often that occurs.
-        query: the search that finds the captions with the slip.
+        query: the search that finds the captions with the misspelling.
     """
 
     word: str
@@ -239,7 +239,7 @@ class Misspelling:
 def likely_misspellings(
     index: CaptionIndex, *, at_most: int = 2, at_least: int = 40, shortest: int = 5
 ) -> list[Misspelling]:
-    """Find rare words that are one edit away from a common word, those of the commonest first.
+    """Find rare words that are one edit away from a common word, those of the most common first.
 
     An edit is a letter too many, too few, wrong, or two neighbours swapped.  Other forms of the
     common word (by stem, or by a last letter), words whose own other forms occur, a first letter
@@ -274,7 +274,7 @@ def likely_misspellings(
 
 
 def one_edit_apart(one: str, other: str) -> bool:
-    """Tell whether two different words are one insertion, deletion, substitution or swap apart.
+    """Return whether two different words are one insertion, deletion, substitution or swap apart.
 
     >>> one_edit_apart("bicylce", "bicycle"), one_edit_apart("dog", "dogs")
     (True, True)
@@ -294,7 +294,7 @@ def one_edit_apart(one: str, other: str) -> bool:
 
 
 def _slip(word: str, common: str) -> bool:
-    """Tell whether `word` is a slip for `common` and not another form of it."""
+    """Return whether `word` is a misspelling of `common` and not another form of it."""
     if word[0] != common[0] or stem(word) == stem(common) or not one_edit_apart(word, common):
         return False
     shorter, longer = sorted((word, common), key=len)

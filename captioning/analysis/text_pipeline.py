@@ -1,4 +1,4 @@
-"""A caption's way into the decoder: raw text, clean words, ids, teacher-forcing rows."""
+"""How a caption becomes training rows: raw text, clean words, ids, teacher forcing."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing to learn: after these words comes that one.
+    """One training example: after these words comes that one.
 
     Attributes:
         given: ids fed so far, BOS first.
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Journey:
-    """All stations of one caption.
+    """All steps from one caption to its training rows.
 
     Attributes:
         raw: as it was written.
@@ -68,7 +68,7 @@ class Dropped:
     Attributes:
         captions: how many captions were looked at.
         capitals: capital letters made small.
-        characters: how often each punctuation mark was stripped, the commonest first.
+        characters: how often each punctuation mark was stripped, the most common first.
         vanished: parts between spaces of which nothing is left.
         joined: words that had punctuation inside, as `("T-shirt", "tshirt")`, with their counts.
     """
@@ -81,7 +81,7 @@ class Dropped:
 
 
 def follow(caption: str, vocabulary: Vocabulary) -> Journey:
-    """Follow a raw caption to the rows a decoder learns from it, not cut to any length."""
+    """Turn a raw caption into training rows; it is not cut to any length."""
     words = tokenize(caption)
     ids = (BOS, *vocabulary.encode(caption), EOS)
     names = [vocabulary.words[i] for i in ids]
@@ -93,7 +93,7 @@ def follow(caption: str, vocabulary: Vocabulary) -> Journey:
 
 
 def row_count(word_counts: Iterable[int]) -> int:
-    """Return the teacher-forcing rows of captions of so many words: sum of words + 1.
+    """Return the number of training rows of captions with these word counts: sum of words + 1.
 
     >>> row_count([3, 5])
     10

@@ -1,6 +1,6 @@
-"""Gendered and other loaded words, counted in the references and beside them in a model's captions.
+"""Gendered and other loaded words, counted in the references and in a model's captions.
 
-A model tends to say the commoner word of a pair still more often than people do ("Men Also Like
+A model tends to say the more common word of a pair still more often than people do ("Men Also Like
 Shopping", Zhao et al., EMNLP 2017; "Women Also Snowboard", Hendricks et al., ECCV 2018).
 """
 
@@ -25,7 +25,7 @@ PAIRS = {
     "Skin": (("white man", "black man"), ("white woman", "black woman")),
     "For comparison": (("big", "small"), ("left", "right"), ("red", "blue")),
 }
-"""Pairs of which one word is often said where the other would do, and some that are harmless."""
+"""Pairs of words that are often confused in captions, and some harmless ones."""
 
 LOADED = (
     "asian african hispanic indian oriental caucasian mexican fat chubby skinny pretty beautiful "
@@ -97,7 +97,7 @@ def count_words(
     written: Iterable[str] | None = None,
     words: Sequence[str] = tuple(LOADED),
 ) -> list[WordCount]:
-    """Count single words that occur, the commonest first."""
+    """Count single words that occur, the most common first."""
     people, model = _padded(references), None if written is None else _padded(written)
     counts = [_count(word, people, model) for word in words]
     counts = [count for count in counts if count.references or count.written]
@@ -111,8 +111,8 @@ def _padded(captions: Iterable[str]) -> list[str]:
 
 def _count(phrase: str, people: Sequence[str], model: Sequence[str] | None) -> WordCount:
     wanted = f" {phrase} "
-    said = None if model is None else sum(wanted in caption for caption in model)
-    return WordCount(phrase, sum(wanted in caption for caption in people), said, f'"{phrase}"')
+    written = None if model is None else sum(wanted in caption for caption in model)
+    return WordCount(phrase, sum(wanted in caption for caption in people), written, f'"{phrase}"')
 
 
 def _share(one: int, other: int) -> float | None:

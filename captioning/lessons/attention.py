@@ -1,4 +1,4 @@
-"""Attention laid open: the formula with its numbers, and looks that somebody else chose.
+"""Attention step by step: the formula with its numbers, and weights that a student chooses.
 
 Shapes: R regions, H heads, V vocabulary, U units.
 """
@@ -49,7 +49,7 @@ class LookFormulas:
 
 
 def box_look(grid: tuple[int, int], box: Box) -> np.ndarray:
-    """Return weights that look at a rectangle evenly and at nothing else.
+    """Return attention weights that are equal in a rectangle and 0 elsewhere.
 
     Args:
         grid: rows and columns of regions.
@@ -76,7 +76,7 @@ def box_look(grid: tuple[int, int], box: Box) -> np.ndarray:
 
 
 def words_by_region(decoder: PlainDecoder, memory: Memory, token: int, state: State) -> np.ndarray:
-    """Let the decoder look at one region alone, each in turn, and say the next word.
+    """Return the next word's probabilities when the decoder looks at each region alone.
 
     Args:
         decoder: with attention.
@@ -135,7 +135,7 @@ def look_formulas(step: WordStep, memory: Memory, head: int, region: int) -> Loo
 
 def _softmax_formula(look: Look, head: int, region: int) -> str:
     scores = look.scores[0, head]
-    # The largest score is taken off first, here as in the computation: the shares are the same.
+    # The largest score is subtracted first, as in the computation: the shares are the same.
     shifted = np.exp(scores - scores.max())
     return (
         rf"\alpha_{{{region + 1}}} = \frac{{e^{{{numeral(scores[region])} - "

@@ -1,6 +1,6 @@
 """BLEU as a formula, smoothed BLEU, and what the mistakes of tutorials do to a score.
 
-The formulas use only the LaTeX that matplotlib can set too, so that a worksheet prints them.
+The formulas use only the LaTeX that matplotlib supports, so that a worksheet can print them.
 """
 
 import math
@@ -63,7 +63,7 @@ class Smoothed:
 
 
 def smooth_bleu(score: BleuScore, method: str) -> Smoothed:
-    """Work BLEU-4 out again with smoothed precisions.
+    """Compute BLEU-4 again with smoothed precisions.
 
     Args:
         score: of one caption, with four precisions.
@@ -101,7 +101,7 @@ def score_as_tutorials_do(
         references: for each photo its references, raw.
 
     Returns:
-        The protocol of this project first, then one entry a slip.
+        The protocol of this project first, then one entry per mistake.
 
     Raises:
         ConfigError: there is no photo, or one has no reference.
@@ -129,7 +129,7 @@ def score_as_tutorials_do(
         ),
         ScoredAs(
             "Only the first reference",
-            "The same thing said in other words no longer counts.",
+            "The same meaning in other words no longer counts.",
             _corpus(hypotheses, [texts[:1] for texts in references], tokenize),
         ),
         ScoredAs(
@@ -148,17 +148,17 @@ def score_as_tutorials_do(
 def _corpus(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]], split: Split
 ) -> tuple[float, ...]:
-    said = [split(text) for text in hypotheses]
+    words = [split(text) for text in hypotheses]
     truth = [[split(text) for text in texts] for texts in references]
-    return tuple(100 * value for value in corpus_bleu(said, truth).bleu)
+    return tuple(100 * value for value in corpus_bleu(words, truth).bleu)
 
 
 def _weights(
     right: tuple[float, ...], hypotheses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> ScoredAs:
     """BLEU-3 with the weights (0.3, 0.3, 0.3): they sum to 0.9, so the root is too shallow."""
-    said = [tokenize(text) for text in hypotheses]
-    score = corpus_bleu(said, [[tokenize(text) for text in texts] for texts in references])
+    words = [tokenize(text) for text in hypotheses]
+    score = corpus_bleu(words, [[tokenize(text) for text in texts] for texts in references])
     product = math.prod(precision.value for precision in score.precisions[:3])
     third = 100 * score.brevity_penalty * product**0.3
     why = "The three weights sum to 0.9 and not to 1, which lifts BLEU-3 and nothing else."
@@ -202,14 +202,14 @@ def bleu_formula(score: BleuScore, order: int) -> str:
 
 def penalty_formula(score: BleuScore) -> str:
     r"""Write the brevity penalty from the two lengths."""
-    said, meant = score.hypothesis_length, score.reference_length
-    if said > meant:
-        return rf"c = {said} > r = {meant} \Rightarrow BP = 1"
-    if said == 0:
+    length, wanted = score.hypothesis_length, score.reference_length
+    if length > wanted:
+        return rf"c = {length} > r = {wanted} \Rightarrow BP = 1"
+    if length == 0:
         return r"c = 0 \Rightarrow BP = 0"
     return (
-        rf"c = {said} \leq r = {meant} \Rightarrow "
-        rf"BP = e^{{1 - {meant}/{said}}} = {score.brevity_penalty:.4f}"
+        rf"c = {length} \leq r = {wanted} \Rightarrow "
+        rf"BP = e^{{1 - {wanted}/{length}}} = {score.brevity_penalty:.4f}"
     )
 
 

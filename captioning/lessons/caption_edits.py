@@ -1,4 +1,4 @@
-"""Small changes to a sentence whose effect on its meaning is known, to hold a score to."""
+"""Small changes to a sentence with a known effect on its meaning, to test a score."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Edit:
         kind: "synonym", "order", "negation", "wrong", "repeated" or "shortened".
         title: what was done, in a few words.
         text: the changed sentence, cleaned.
-        keeps_truth: whether it says nothing that the first one did not say.
+        keeps_truth: whether it is still true if the first one was.
     """
 
     kind: str
@@ -79,7 +79,7 @@ def find_duel(captions: Sequence[Sequence[str]]) -> Duel | None:
     Returns:
         The widest misjudgement; None where no photo has three captions and a word to contradict.
     """
-    found = (duel for place, said in enumerate(captions) for duel in _duels(place, said))
+    found = (duel for place, texts in enumerate(captions) for duel in _duels(place, texts))
     best = max(found, key=lambda duel: duel.wrong_bleu - duel.right_bleu, default=None)
     return best if best is not None and best.wrong_bleu > best.right_bleu else None
 
@@ -101,7 +101,7 @@ def _duels(photo: int, captions: Sequence[str]) -> Iterator[Duel]:
 
 
 def _contradicted(words: Sequence[str], known: set[str]) -> tuple[int, str]:
-    """Return the place of a word and what contradicts it and nobody said of the photo."""
+    """Return the place of a word, and a word that contradicts it and is in no reference."""
     for place, word in enumerate(words):
         false = CONTRADICTIONS.get(word, "")
         if false and false not in known:
@@ -159,9 +159,9 @@ def _wrong(words: Sequence[str]) -> Iterator[Edit]:
 
 def _repeated(words: Sequence[str]) -> Iterator[Edit]:
     place = next((p for p, word in enumerate(words) if word not in SMALL_WORDS), 0)
-    said = words[place]
-    text = " ".join([*words[: place + 1], said, said, *words[place + 1 :]])
-    yield Edit("repeated", f"'{said}' is said three times", text, True)
+    word = words[place]
+    text = " ".join([*words[: place + 1], word, word, *words[place + 1 :]])
+    yield Edit("repeated", f"'{word}' three times", text, True)
 
 
 def _shortened(words: Sequence[str]) -> Iterator[Edit]:

@@ -1,6 +1,6 @@
 """CIDEr-D of one caption step by step: n-gram weights, cosines, the score, and the formulas.
 
-The formulas use only the LaTeX that matplotlib can set too, so that a worksheet prints them.
+The formulas use only the LaTeX that matplotlib supports, so that a worksheet can print them.
 """
 
 import math
@@ -29,11 +29,11 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class WeighedNgram:
-    """One n-gram of the hypothesis and what it weighs.
+    """One n-gram of the hypothesis and its weight.
 
     Attributes:
         words: the n-gram.
-        said: how often the hypothesis says it.
+        count: how often the hypothesis has it.
         images: in the references of how many photos it occurs.
         rarity: natural logarithm of all photos over `images` (0 taken as 1); 0 for one that
             occurs with every photo.
@@ -41,20 +41,20 @@ class WeighedNgram:
     """
 
     words: Words
-    said: int
+    count: int
     images: int
     rarity: float
     found_in: int
 
     @property
     def weight(self) -> float:
-        """Its tf-idf: how often it is said times how rare it is."""
-        return self.said * self.rarity
+        """Its tf-idf: how often the hypothesis has it times how rare it is."""
+        return self.count * self.rarity
 
 
 @dataclass(frozen=True, slots=True)
 class Cosine:
-    """How alike hypothesis and reference are in the n-grams of one order.
+    """How similar hypothesis and reference are in the n-grams of one order.
 
     Attributes:
         overlap: sum over shared n-grams of the smaller count times the reference's count times
@@ -124,7 +124,7 @@ class CiderDrawing:
 def draw_cider(
     hypothesis: str, references: Sequence[str], frequencies: DocumentFrequencies
 ) -> CiderDrawing:
-    """Lay CIDEr-D of one caption open.
+    """Explain CIDEr-D of one caption.
 
     Args:
         hypothesis: a caption as it is written.
@@ -138,13 +138,13 @@ def draw_cider(
     """
     if not references:
         raise ConfigError("There is no reference to score against. Give at least one.")
-    said = tokenize(hypothesis)
+    hypothesis_words = tokenize(hypothesis)
     truth = [tokenize(text) for text in references]
     matches = tuple(
-        _match(said, words, text, frequencies)
+        _match(hypothesis_words, words, text, frequencies)
         for words, text in zip(truth, references, strict=True)
     )
-    return CiderDrawing(_weighed(said, truth, frequencies), matches, frequencies.images)
+    return CiderDrawing(_weighed(hypothesis_words, truth, frequencies), matches, frequencies.images)
 
 
 def _rarity(ngram: Words, frequencies: DocumentFrequencies) -> float:
@@ -157,11 +157,14 @@ def _of_order(words: Sequence[str], order: int) -> dict[Words, int]:
 
 
 def _match(
-    said: Sequence[str], own: Sequence[str], text: str, frequencies: DocumentFrequencies
+    hypothesis_words: Sequence[str],
+    own: Sequence[str],
+    text: str,
+    frequencies: DocumentFrequencies,
 ) -> ReferenceMatch:
     cosines = []
     for order in range(1, MAX_ORDER + 1):
-        mine, theirs = _of_order(said, order), _of_order(own, order)
+        mine, theirs = _of_order(hypothesis_words, order), _of_order(own, order)
         overlap = sum(
             min(mine[gram], count) * count * _rarity(gram, frequencies) ** 2
             for gram, count in theirs.items()
@@ -169,7 +172,7 @@ def _match(
         )
         norms = (_norm(counts, frequencies) for counts in (mine, theirs))
         cosines.append(Cosine(overlap, *norms))
-    difference = len(said) - len(own)
+    difference = len(hypothesis_words) - len(own)
     penalty = math.exp(-(difference**2) / (2 * SIGMA**2))
     return ReferenceMatch(text, tuple(cosines), difference, penalty)
 
@@ -179,19 +182,21 @@ def _norm(counts: dict[Words, int], frequencies: DocumentFrequencies) -> float:
 
 
 def _weighed(
-    said: Sequence[str], truth: Sequence[Sequence[str]], frequencies: DocumentFrequencies
+    hypothesis_words: Sequence[str],
+    truth: Sequence[Sequence[str]],
+    frequencies: DocumentFrequencies,
 ) -> tuple[tuple[WeighedNgram, ...], ...]:
     having = [count_ngrams(words) for words in truth]
     return tuple(
         tuple(
             WeighedNgram(
                 words=gram,
-                said=count,
+                count=count,
                 images=frequencies.counts.get(gram, 0),
                 rarity=_rarity(gram, frequencies),
                 found_in=sum(gram in counts for counts in having),
             )
-            for gram, count in _of_order(said, order).items()
+            for gram, count in _of_order(hypothesis_words, order).items()
         )
         for order in range(1, MAX_ORDER + 1)
     )
@@ -201,7 +206,7 @@ def weight_formula(drawing: CiderDrawing, ngram: WeighedNgram) -> str:
     r"""Write the tf-idf weight of one n-gram."""
     words = r"\ ".join(ngram.words)
     return (
-        rf"w(\mathrm{{{words}}}) = {ngram.said} \cdot \ln\frac{{{drawing.photos}}}"
+        rf"w(\mathrm{{{words}}}) = {ngram.count} \cdot \ln\frac{{{drawing.photos}}}"
         rf"{{{max(1, ngram.images)}}} = {ngram.weight:.4f}"
     )
 

@@ -27,10 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Product:
-    """One number of a convolution, worked out by hand.
+    """One number of a convolution, computed by hand.
 
     Attributes:
-        patch: what the kernel lies on, float64 `(k, k, C)`; 0 outside the map.
+        patch: the part of the map under the kernel, float64 `(k, k, C)`; 0 outside the map.
         kernel: the weights, float64 `(k, k, C)`.
         products: patch times kernel, number by number, float64 `(k, k, C)`.
         bias: what is added to the sum of the products.
@@ -72,7 +72,7 @@ class Separable:
 
 
 def convolve_at(layer: Any, before: np.ndarray, row: int, column: int, channel: int) -> Product:
-    """Work out one number that a convolution gives.
+    """Compute one number that a convolution gives.
 
     Args:
         layer: a Keras `Conv2D`.
@@ -82,7 +82,7 @@ def convolve_at(layer: Any, before: np.ndarray, row: int, column: int, channel: 
         channel: which of its kernels.
 
     Raises:
-        ConfigError: the layer's activation cannot be worked out by hand.
+        ConfigError: the layer's activation cannot be computed by hand.
     """
     weights = [np.asarray(w, np.float64) for w in layer.get_weights()]
     bias = float(weights[1][channel]) if layer.use_bias else 0.0
@@ -90,7 +90,7 @@ def convolve_at(layer: Any, before: np.ndarray, row: int, column: int, channel: 
 
 
 def depthwise_at(layer: Any, before: np.ndarray, row: int, column: int, channel: int) -> Product:
-    """Work out one number of the depthwise step: a kernel that sees one channel only.
+    """Compute one number of the depthwise step: a kernel that sees one channel only.
 
     Args:
         layer: a Keras `DepthwiseConv2D` or `SeparableConv2D`.
@@ -110,7 +110,7 @@ def depthwise_at(layer: Any, before: np.ndarray, row: int, column: int, channel:
 
 
 def pointwise_at(kernel: np.ndarray, values: np.ndarray, bias: float = 0.0) -> Product:
-    """Work out one number of the pointwise step: all channels of one place, weighted and added.
+    """Compute one number of the pointwise step: all channels of one place, weighted and added.
 
     Args:
         kernel: the weights of one filter, `(C,)`.
@@ -144,7 +144,7 @@ def multiplications(kernel: int, channels: int, filters: int, height: int, width
 
 
 def patch_at(layer: Any, before: np.ndarray, row: int, column: int) -> np.ndarray:
-    """Cut out what a layer's kernel lies on for one place of its output, 0 outside the map.
+    """Cut out the part of a map under a layer's kernel for one place of its output, 0 outside.
 
     Args:
         layer: with `kernel_size`, `strides` and `padding`.
@@ -210,7 +210,7 @@ def _activated(layer: Any, total: float) -> float:
         return total
     if name == "relu":
         return max(total, 0.0)
-    raise ConfigError(f"The layer {layer.name} ends with {name}, which is not worked out by hand.")
+    raise ConfigError(f"The layer {layer.name} ends with {name}, which is not computed by hand.")
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class Pair:
 
     @property
     def names(self) -> list[str]:
-        """The layers whose outputs are needed to work one place out."""
+        """The layers whose outputs are needed to compute one place."""
         return [self.read, self.depthwise, self.pointwise, *([self.given] if self.given else [])]
 
     @property
@@ -288,7 +288,7 @@ def two_steps(
     channel: int,
     kernel: int,
 ) -> TwoSteps:
-    """Work out one number of a separable convolution.
+    """Compute one number of a separable convolution.
 
     Args:
         opened: the encoder.

@@ -71,7 +71,7 @@ class Duel:
     """Greedy and beam search on one photo.
 
     Attributes:
-        greedy: the sentence of always taking the likeliest word.
+        greedy: the sentence of greedy search.
         beam: the sentence of beam search.
         greedy_log_prob: natural logarithm of its probability, its end included.
         beam_log_prob: the same of the other.
@@ -152,7 +152,7 @@ def _as_trace(records: Sequence[tuple[np.ndarray, ...]], steps: int) -> Trace:
 
 @dataclass(frozen=True)
 class Chances:
-    """The chances of the next word, the likeliest first; arrays are `(V,)`.
+    """The probabilities of the next word, the likeliest first; arrays are `(V,)`.
 
     Attributes:
         ids: the words.
@@ -175,12 +175,12 @@ class Chances:
 def temper(
     log_probs: np.ndarray, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
 ) -> Chances:
-    """Heat the probabilities, keep the likeliest words, and share out what was cut.
+    """Apply the temperature, keep the likeliest words, and rescale their probabilities.
 
     Args:
         log_probs: natural logarithms, `(V,)`.
-        temperature: below 1 favours likely words, above 1 evens out.
-        top_k: keep so many of the likeliest words; 0 keeps all.
+        temperature: below 1 favours likely words, above 1 makes all more equal.
+        top_k: keep this many of the likeliest words; 0 keeps all.
         top_p: keep the fewest likeliest words whose probabilities reach this sum.
 
     Raises:
@@ -253,7 +253,7 @@ def softmax_formula(logits: np.ndarray, token: int, temperature: float = 1.0) ->
     """Write the softmax of one word as LaTeX with its numbers.
 
     Args:
-        logits: of all words that can be said, `(V,)`; others lie far below.
+        logits: of all words that can be written, `(V,)`; the others are far lower.
         token: whose probability.
         temperature: that divides the logits.
     """

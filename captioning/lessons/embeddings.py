@@ -1,4 +1,4 @@
-"""Word vectors: which lie near which, and all of them on a map of two dimensions."""
+"""Word vectors: nearest neighbours, and a map in two dimensions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
 def neighbours(
     vectors: np.ndarray, vocabulary: Vocabulary, word: str, *, top: int = 8
 ) -> list[Neighbour]:
-    """Return the words whose vectors point most nearly the same way, the nearest first.
+    """Return the words with the most similar vectors by cosine, the nearest first.
 
     Args:
         vectors: one row a word, `(V, E)`.
@@ -67,10 +67,10 @@ def neighbours(
 
 
 def word_map(vectors: np.ndarray, vocabulary: Vocabulary, words: Sequence[str]) -> WordMap:
-    """Lay words out in two dimensions by principal component analysis (Pearson 1901).
+    """Place words in two dimensions by principal component analysis (Pearson 1901).
 
-    The signs are fixed, so that equal vectors give equal maps: in each direction the word that lies
-    farthest out lies on the positive side.
+    The signs are fixed, so that equal vectors give equal maps: in each direction the word
+    farthest from 0 is on the positive side.
 
     Args:
         vectors: one row a word, `(V, E)`.

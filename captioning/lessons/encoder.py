@@ -28,7 +28,7 @@ __all__ = [
 
 
 class MapSpec:
-    """A layer whose output is a map, as a place to look in.
+    """A layer whose output is a map.
 
     Attributes:
         name: of the layer.
@@ -190,10 +190,10 @@ class Peaks:
 
 
 def strongest_channels(features: np.ndarray, *, top: int = 8) -> list[int]:
-    """Return the channels that differ most between the regions of a photo, the first most.
+    """Return the channels that differ most between the regions of a photo, the most varied first.
 
-    How far the 90th percentile lies above the 10th says how much a channel differs; a deviation
-    would be ruled by a single corner.
+    How far the 90th percentile lies above the 10th says how much a channel differs; a single
+    corner would dominate a standard deviation.
 
     Args:
         features: `(R, D)`, or `(D,)`, where the largest values win.
@@ -224,11 +224,11 @@ def peaks_of(
         captioner: whose encoder.
         dataset: where the photos are.
         names: which photos.
-        on_progress: told how many of how many are done.
+        on_progress: called with the number done and the total.
 
     Raises:
         ImageError: a photo cannot be read.
-        WeightsError: the encoder's weights are not to be had.
+        WeightsError: the encoder's weights cannot be found.
     """
     store = captioner.stored_features(dataset)
     kept = [name for name in names if name in store] if store is not None else []

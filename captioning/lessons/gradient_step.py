@@ -53,7 +53,7 @@ class BiasStep:
 
     Attributes:
         word: whose bias.
-        times: how often the sentence says it.
+        times: how often the sentence has it.
         places: words of the sentence and its end.
         share: the mean over all places of the probability the model gave it.
         gradient: of the loss by this bias, as the backend computed it; it equals
@@ -95,8 +95,8 @@ class Learned:
 
     def gained_most(self) -> LearnedWord:
         """Return the word of the sentence whose probability rose most."""
-        said = [word for word in self.words if word.word is not None]
-        return max(said, key=lambda word: word.after - word.before)
+        words = [word for word in self.words if word.word is not None]
+        return max(words, key=lambda word: word.after - word.before)
 
 
 class Pupil:
@@ -123,16 +123,16 @@ class Pupil:
         steps: int = 1,
         others: np.ndarray | None = None,
     ) -> Learned:
-        """Begin with the model's weights and take plain gradient steps on one sentence.
+        """Start from the model's weights and take plain gradient steps on one sentence.
 
-        Plain means: every weight moves by minus the rate times its gradient, nothing else.
+        Plain means that every weight changes by minus the rate times its gradient, nothing else.
 
         Args:
             features: of one photo, `(1, R, D)` or `(1, D)`.
-            sentence: what the model shall learn to say of it.
+            sentence: what the model learns to write about it.
             rate: the learning rate.
             steps: how many.
-            others: features of photos that are not taught, to see what becomes of their captions.
+            others: features of photos that are not taught, to see how their captions change.
 
         Raises:
             QueryError: the sentence is empty or too long, or the model does not know a word of it.
@@ -249,8 +249,8 @@ def _row(ids: Sequence[int]) -> np.ndarray:
 
 
 def _loss(probabilities: np.ndarray, ids: Sequence[int]) -> float:
-    said = probabilities[np.arange(len(ids) + 1), [*ids, EOS]]
-    return float(-np.log(np.maximum(said, 1e-30)).mean())
+    of_words = probabilities[np.arange(len(ids) + 1), [*ids, EOS]]
+    return float(-np.log(np.maximum(of_words, 1e-30)).mean())
 
 
 def _norms(variables: Sequence[Any], gradients: Sequence[np.ndarray]) -> dict[str, float]:
@@ -285,7 +285,7 @@ def loss_formula(words: Sequence[LearnedWord]) -> list[str]:
 
 
 def slope_formula(step: BiasStep) -> str:
-    r"""Write the slope of the loss by a word's bias: share given minus share said."""
+    r"""Write the gradient of the loss by a word's bias: mean probability minus frequency."""
     return rf"g = {step.share:.5f} - \frac{{{step.times}}}{{{step.places}}} = {step.gradient:.5f}"
 
 

@@ -1,4 +1,4 @@
-"""The decoders in NumPy held against the network that Keras runs."""
+"""A check of the NumPy decoders against the network that Keras runs."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def largest_difference(
     Args:
         captioner: the model.
         features: of one photo, `(1, R, D)` or `(1, D)`.
-        sentence: as `read_sentence` or `write_greedily` leave it, no gate held and no look forced.
+        sentence: of `read_sentence` or `write_greedily`, without held gates or forced attention.
 
     Returns:
         The largest difference over all words, absolute: of the "hidden" state, of the "cell" state,

@@ -1,4 +1,4 @@
-"""Numbers as formulas show them: three decimals, and brackets where a sign would be misread."""
+"""Numbers as formulas show them: three decimals, and brackets around negative numbers."""
 
 __all__ = ["numeral", "signed", "total"]
 

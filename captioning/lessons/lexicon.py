@@ -1,7 +1,7 @@
-"""A few dozen everyday words of captions: what names the same thing, and what contradicts it.
+"""A few dozen common words of captions: which name the same thing, and which contradict it.
 
 Small on purpose, and written by hand for photos like Flickr8k's and for the generated shapes: a
-lesson needs an example in the sentence at hand, not a dictionary.
+lesson needs an example in the sentence it shows, not a dictionary.
 """
 
 from collections.abc import Sequence
@@ -108,7 +108,7 @@ def thing_of(word: str) -> str | None:
 
 
 def are_related(one: str, other: str) -> bool:
-    """Tell whether two cleaned words name the same kind of thing, mean the same or the opposite.
+    """Return whether two cleaned words name the same kind of thing, mean the same or the opposite.
 
     >>> are_related("dog", "puppy"), are_related("red", "blue"), are_related("dog", "kite")
     (True, True, False)

@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How often the first word of a pair is said rather than the second, by people and by a model.
+    """How often people and a model use the first word of a pair rather than the second.
 
     Attributes:
         one: the first word, and `other` the second.
@@ -44,7 +44,7 @@ class Shift:
 
     @property
     def of_people(self) -> float | None:
-        """Share of the first word among people's captions, 0 to 1; None if they say neither."""
+        """Share of the first word among people's captions, 0 to 1; None if they have neither."""
         return _share(self.people)
 
     @property
@@ -69,7 +69,7 @@ class Shift:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether the difference is more than twice its standard error, on 10 words and more."""
+        """Whether the difference is more than twice its standard error, with at least 10 words."""
         enough = min(sum(self.people), sum(self.model)) >= 10
         return enough and abs(self.difference or 0.0) > 2 * (self.error or 0.0)
 
@@ -104,7 +104,7 @@ class Hallucinations:
 
     @property
     def of_mentions(self) -> float:
-        """The share of mentions that nobody saw, as CHAIR-i of Rohrbach et al. 2018."""
+        """The share of mentions that no person named, as CHAIR-i of Rohrbach et al. 2018."""
         return self.unseen / self.named if self.named else 0.0
 
     @property
@@ -132,7 +132,7 @@ def unseen_things(caption: str, references: Sequence[str]) -> list[str]:
 def hallucinations(
     captions: Mapping[str, str], references: Mapping[str, Sequence[str]]
 ) -> Hallucinations:
-    """Count things that captions name and nobody saw.
+    """Count things that captions name and no person named.
 
     After CHAIR of Rohrbach et al., "Object Hallucination in Image Captioning", EMNLP 2018, but
     with the few things of `captioning.lessons.lexicon` and with people's captions alone as truth:
@@ -162,7 +162,7 @@ _TEXT = (
     "Dear reader,",
     "this page has words on it",
     "and no picture at all.",
-    "What can be said of it?",
+    "What does the model write about it?",
     "Only what is written here.",
 )
 
@@ -196,7 +196,7 @@ def _bar_chart() -> Image.Image:
 
 
 def _drawing() -> Image.Image:
-    """A house, a sun and a figure of sticks, as a child draws them."""
+    """A house, a sun and a stick figure, as a child draws them."""
     paper = Image.new("RGB", SIZE, "#fffdf5")
     pen = ImageDraw.Draw(paper)
     pen.rectangle([40, 110, 150, 210], outline="#333333", width=4)
@@ -277,7 +277,7 @@ class WordChange:
 
 
 def word_changes(before: Sequence[str], after: Sequence[str]) -> list[WordChange]:
-    """Say word by word how one sentence becomes another.
+    """Compare two sentences word by word.
 
     >>> [(c.word, c.fate) for c in word_changes("a red kite".split(), "a blue kite".split())]
     [('a', 'kept'), ('red', 'gone'), ('blue', 'new'), ('kite', 'kept')]

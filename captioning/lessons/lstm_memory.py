@@ -51,10 +51,10 @@ class Fading:
 
 
 def fading(decoder: PlainDecoder, steps: Sequence[WordStep]) -> Fading:
-    """Compare the LSTM with the network that is left when its gates are taken away.
+    """Compare the LSTM with the same network without its gates.
 
     That network is h = tanh(x W + h U + b) with the weights of the LSTM's own candidate; it begins
-    with the same hidden state and reads the same words.  It was never trained by itself, so it
+    with the same hidden state and reads the same words.  It was never trained separately, so it
     shows what the gates do to the way back through time, not how well some other network could
     learn.
 
@@ -170,7 +170,7 @@ PROPERTIES = {
     "plural": "it ends in s and is also known without it",
     "article": "it is a, an or the",
 }
-"""What a word can be marked by; besides, "word" marks one word of the student's choice."""
+"""Properties by which words are marked; "word" marks one word that the student chooses."""
 
 _FEWEST = 10
 """Words in each half that differ from the usual, below which a correlation says nothing."""
@@ -200,7 +200,7 @@ class Follower:
 
     Attributes:
         unit: which one, from 0.
-        found: its correlation with the property over the sentences it was chosen by, -1 to 1.
+        found: its correlation with the property over the sentences used to choose it, -1 to 1.
         held_out: the same over the other half of the sentences.
     """
 
@@ -238,12 +238,12 @@ def mark_words(
     known: Collection[str] = (),
     word: str = "",
 ) -> np.ndarray:
-    """Say of each word how much of a property it has.
+    """Return for each word how much of a property it has.
 
     Args:
         sentences: the words of each.
         name: one of `PROPERTIES`, or "word".
-        known: words of the vocabulary, by which a plural is told.
+        known: words of the vocabulary, used to recognise plurals.
         word: the word that "word" marks.
 
     Returns:
@@ -308,7 +308,7 @@ def find_followers(read: ReadWords, marks: np.ndarray, *, top: int = 3) -> list[
         counts = np.unique(marks[half], return_counts=True)[1]
         if counts.sum() - counts.max(initial=0) < _FEWEST:
             raise QueryError(
-                "Too few of the words read have this property, so no unit can be said to follow "
+                "Too few of the words read have this property to find a unit that follows "
                 "it. Choose another one."
             )
     found = correlations(read.activations[chosen_by], marks[chosen_by])

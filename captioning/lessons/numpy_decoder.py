@@ -54,7 +54,7 @@ class Memory:
         hidden: the hidden state before the first word, `(N, U)`.
         cell: the cell state before the first word, `(N, U)`.
         photo: merge: the photo's vector, added after the LSTM, `(N, U)`.
-        mean: attention: the regions' mean, read beside every word, `(N, U)`.
+        mean: attention: the regions' mean, read with every word, `(N, U)`.
         keys: attention: what a query is compared with, `(N, H, R, U/H)`.
         values: attention: what is seen of a region, `(N, H, R, U/H)`.
     """
@@ -69,13 +69,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the regions.
+    """Attention at one word.
 
     Attributes:
-        query: what the LSTM's output asks, `(N, H, U/H)`.
+        query: made from the LSTM's output, `(N, H, U/H)`.
         scores: query times key over the root of U/H, `(N, H, R)`.
         weights: of the regions, `(N, H, R)`; they sum to 1 over R.
-        free: the weights the model would have chosen, equal to `weights` unless a look was forced.
+        free: the weights of the model itself, equal to `weights` unless attention was forced.
         seen: the weighted sum of the values, `(N, U)`.
     """
 
@@ -88,7 +88,7 @@ class Look:
 
 @dataclass(frozen=True)
 class WordStep:
-    """One word read, and what the decoder makes of it.
+    """One word read, and the decoder's results for it.
 
     Attributes:
         tokens: the words read, `(N,)`.
@@ -97,7 +97,7 @@ class WordStep:
         look: the look at the photo; None for a kind without attention.
         logits: scores of all words, `(N, V)`.
         log_probs: natural logarithms of the next word's probabilities, `(N, V)`, over all words
-            that can be said.
+            that can be written.
     """
 
     tokens: np.ndarray
@@ -146,7 +146,7 @@ class PlainDecoder:
         return cls(bundle.decoder, bundle.decoder_arrays())
 
     def remember(self, features: np.ndarray) -> Memory:
-        """Look at photos once, for all their words.
+        """Prepare photos once, for all their words.
 
         Args:
             features: `(N, R, D)` or `(N, D)`, any float type.
@@ -162,7 +162,7 @@ class PlainDecoder:
         return Memory(*self._first_state(pooled))
 
     def begin(self, memory: Memory, copies: int = 1) -> State:
-        """Return the state before the first word, for as many sentences as there are.
+        """Return the state before the first word, for each sentence.
 
         Args:
             memory: of one photo, or of a photo for each sentence.
@@ -197,7 +197,7 @@ class PlainDecoder:
         switches: Switches = FREE_GATES,
         force: np.ndarray | None = None,
     ) -> WordStep:
-        """Read one word of each sentence and say how likely each next word is.
+        """Read one word of each sentence and compute how likely each next word is.
 
         Args:
             tokens: int `(N,)`.
@@ -285,7 +285,7 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 
 def log_softmax(values: np.ndarray) -> np.ndarray:
-    """Return the natural logarithm of `softmax`; the largest score is taken off first."""
+    """Return the natural logarithm of `softmax`; the largest score is subtracted first."""
     shifted = values - values.max(axis=-1, keepdims=True)
     logs: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return logs
@@ -302,7 +302,7 @@ class Written:
 
     Attributes:
         ids: its words, without BOS and EOS.
-        steps: one for each word read, BOS first; step t says how likely each word at place t is.
+        steps: one for each word read, BOS first; step t gives how likely each word at place t is.
         ended: whether the model ended it; if not, it was cut at the model's full length.
     """
 
@@ -313,9 +313,9 @@ class Written:
     @property
     def log_probs(self) -> tuple[float, ...]:
         """Natural logarithm of each word's probability, and of the end's where it ended."""
-        said = [*self.ids, EOS] if self.ended else self.ids
+        tokens = [*self.ids, EOS] if self.ended else self.ids
         return tuple(
-            float(step.log_probs[0, token]) for step, token in zip(self.steps, said, strict=False)
+            float(step.log_probs[0, token]) for step, token in zip(self.steps, tokens, strict=False)
         )
 
     @property
@@ -331,7 +331,7 @@ def read_sentence(
     *,
     switches: Switches = FREE_GATES,
 ) -> Written:
-    """Read a sentence that is there already, as in training.
+    """Read a given sentence, as in training.
 
     Args:
         decoder: reads it.

@@ -179,7 +179,7 @@ def gru_cell(inputs: np.ndarray, hidden: np.ndarray, weights: CellWeights) -> Ce
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)), written by tanh so that no large number overflows."""
+    """Return 1 / (1 + exp(-x)), computed by tanh so that large numbers do not overflow."""
     squashed: np.ndarray = 0.5 * (1.0 + np.tanh(0.5 * values))
     return squashed
 
@@ -235,7 +235,7 @@ def cell_formulas(step: CellStep, unit: int, *, sentence: int = 0) -> list[CellF
 
 
 def _gate(step: CellStep, gate: str, place: tuple[int, int]) -> CellFormula:
-    """Write one dense layer: what the word adds, what the sentence so far adds, the bias."""
+    """Write one dense layer: the word's part, the part of the sentence so far, the bias."""
     letter, value = _LETTERS[gate], float(step.values[gate][place])
     squash = r"\tanh" if gate == "candidate" else r"\sigma"
     symbols = rf"{letter} = {squash}(x W_{letter} + h_{{t-1}} U_{letter} + b_{letter})"

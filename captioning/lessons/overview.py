@@ -1,4 +1,4 @@
-"""The whole model laid out: every tensor on the way from a photo to a word, with its live shape."""
+"""The whole model: every tensor on the way from a photo to a word, with its actual shape."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +41,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A model, laid out.
+    """The parts of a model.
 
     Attributes:
         kind: of the decoder: attention, inject or merge.
         encoder: name of the encoder.
-        maps: the sizes the photo shrinks to on its way through the encoder.
-        tensors: in the order in which they come to be.
+        maps: the sizes to which the encoder shrinks the photo.
+        tensors: in the order in which they are computed.
         encoder_weights: how many numbers the encoder has learned.
         decoder_weights: how many the decoder has learned.
     """
@@ -96,7 +96,7 @@ _POOLED = ("numbers", "encoder", "What the encoder found in the photo as a whole
 
 
 def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
-    """Run one step of a model on one photo, and note what passes through it.
+    """Run one step of a model on one photo, and note the shapes of its tensors.
 
     Args:
         captioner: the model.
@@ -139,10 +139,10 @@ def anatomy_of(captioner: Captioner, features: np.ndarray) -> Anatomy:
 
 def _remembered(kind: str, memory: dict[str, Any]) -> list[Tensor]:
     """Return what the decoder keeps of the photo, in the one tensor that matters most."""
-    told = DECODERS[kind].memory
-    if told is None:
+    kept = DECODERS[kind].memory
+    if kept is None:
         return []
-    name, lesson, meaning = told
+    name, lesson, meaning = kept
     shape = to_numpy(memory[name]).shape[1:]
     axes = "regions × heads × numbers" if len(shape) == 3 else "numbers"
     return [Tensor("photo memory", tuple(map(int, shape)), axes, lesson, meaning)]

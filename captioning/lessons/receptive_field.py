@@ -1,6 +1,6 @@
 """The receptive field: which pixels of the photo can change one place of a map.
 
-Worked out from kernels, strides and padding alone, so it is the widest the field can be; how much
+Computed from kernels, strides and padding alone, so this is the widest possible field; how much
 each pixel counts is another matter (Luo et al. 2016, https://arxiv.org/abs/1701.04128).
 """
 

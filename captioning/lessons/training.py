@@ -36,12 +36,12 @@ class EpochLoss:
 
     @property
     def gap(self) -> float:
-        """How much worse it does on photos it did not learn from."""
+        """How much worse the loss is on photos that were not in training."""
         return self.dev - self.train
 
     @property
     def perplexity(self) -> float:
-        """`exp(dev)`: among how many equally likely words it chooses, so to speak."""
+        """`exp(dev)`: like a choice among this many equally likely words."""
         return math.exp(self.dev)
 
 
@@ -80,7 +80,7 @@ def read_curve(history: Sequence[Mapping[str, Any]]) -> Curve | None:
             rewards is left out: its training loss is no cross-entropy.
 
     Returns:
-        The curve; None where no record tells both losses.
+        The curve; None where no record has both losses.
     """
     epochs = [
         EpochLoss(int(row["epoch"]), float(row["loss"]), float(row["dev_loss"]))
@@ -93,7 +93,7 @@ def read_curve(history: Sequence[Mapping[str, Any]]) -> Curve | None:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One figure of several runs that differ in chance alone, at least two.
+    """One score of at least two runs that differ only in their random numbers.
 
     Attributes:
         values: one a run.
@@ -108,7 +108,7 @@ class Spread:
 
     @property
     def deviation(self) -> float:
-        """Their standard deviation, with n - 1 below the line."""
+        """Their standard deviation, with n - 1 in the denominator."""
         squares = math.fsum((value - self.mean) ** 2 for value in self.values)
         return math.sqrt(squares / (len(self.values) - 1))
 
@@ -121,7 +121,7 @@ class Spread:
     def noticeable(self) -> float:
         """Twice the standard error of the difference of two such means.
 
-        Two settings tried with so many seeds each should lie further apart than this before one is
+        Two settings, each tried with this many seeds, should differ by more than this before one is
         called better: chance alone stays within it about 19 times of 20 when runs are many.
         """
         return 2 * self.deviation * math.sqrt(2 / len(self.values))
@@ -148,24 +148,24 @@ def spread_of(values: Sequence[float]) -> Spread | None:
 
 @dataclass(frozen=True, slots=True)
 class ForcedWord:
-    """What the model would say at one place of a true sentence.
+    """What the model would write at one place of a true sentence.
 
     Attributes:
         true: the word that stands there; None for the end.
-        said: the word it finds likeliest after the true words before; None for the end.
+        predicted: the word it finds likeliest after the true words before; None for the end.
         true_log_prob: natural logarithm of the true word's probability.
-        said_log_prob: of the likeliest word's.
+        predicted_log_prob: of the likeliest word's.
     """
 
     true: str | None
-    said: str | None
+    predicted: str | None
     true_log_prob: float
-    said_log_prob: float
+    predicted_log_prob: float
 
     @property
     def right(self) -> bool:
-        """Whether it would say the true word."""
-        return self.true == self.said
+        """Whether it would write the true word."""
+        return self.true == self.predicted
 
 
 def forced_words(captioner: Captioner, features: np.ndarray, sentence: str) -> list[ForcedWord]:
@@ -188,29 +188,29 @@ def forced_words(captioner: Captioner, features: np.ndarray, sentence: str) -> l
     for place, true in enumerate([*tokenize(sentence), None]):
         log_probs = reading.log_probs[0, place]
         best = int(log_probs.argmax())
-        said = None if best == EOS else words[best]
+        predicted = None if best == EOS else words[best]
         true_log_prob = float(log_probs[reading.ids[place]])
-        found.append(ForcedWord(true, said, true_log_prob, float(log_probs[best])))
+        found.append(ForcedWord(true, predicted, true_log_prob, float(log_probs[best])))
     return found
 
 
 def forced_sentence(found: Sequence[ForcedWord]) -> str:
-    """Join what it would say up to the end of the true sentence or its own, whichever comes first.
+    """Join the predicted words up to the first end, of the true sentence or predicted.
 
     This is what a score "under teacher forcing" scores: no model ever wrote it.
     """
-    said: list[str] = []
+    sentence: list[str] = []
     for word in found[:-1]:
-        if word.said is None:
+        if word.predicted is None:
             break
-        said.append(word.said)
-    return " ".join(said)
+        sentence.append(word.predicted)
+    return " ".join(sentence)
 
 
 def second_word(written: Written, place: int) -> int | None:
-    """Return the likeliest word at one place of a sentence but the one said there, as its id.
+    """Return the likeliest word at one place of a sentence except the one written there, as its id.
 
-    Ending the sentence is no word, and neither is a mark.
+    The end and the other marks are not words.
     """
     log_probs = written.steps[place].log_probs[0]
     order = np.argsort(-log_probs, kind="stable")

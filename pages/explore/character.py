@@ -1,4 +1,4 @@
-"""Character: how far people agree, what they misspell, what repeats, which words they choose."""
+"""Data quality: agreement between people, misspellings, near-duplicates, loaded words."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ TOPICS = {
     "Loaded words": ("captioning.analysis.word_pairs", "count_pairs"),
 }
 
-st.header("What the data set is like", anchor=False)
+st.header("Data quality", anchor=False)
 prose("explore-character")
 explored = choose_data()
 topic = st.pills(

@@ -1,4 +1,4 @@
-"""The photo looked at, and the way to the one before and after it in its split."""
+"""The photo that the page shows, and buttons for the photos before and after it."""
 
 import streamlit as st
 
@@ -13,12 +13,14 @@ PAGE = "photo"
 
 
 def chosen_photo(explored: Explored) -> Photo:
-    """Return the photo that the link names; the first one, with a word, if there is none such."""
+    """Return the photo that the link names; if there is none, the first one with a warning."""
     name = state.chosen_photo(PAGE)
     if name is not None and name in explored.dataset:
         return explored.dataset[name]
     if name is not None:
-        st.warning(f"{plain(explored.dataset.name)} has no photo {plain(name)}; here is another.")
+        st.warning(
+            f"{plain(explored.dataset.name)} has no photo {plain(name)}. This is another one."
+        )
     return explored.first_photo()
 
 

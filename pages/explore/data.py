@@ -1,4 +1,4 @@
-"""Get data: what is at hand, fetching Flickr8k, or naming a folder."""
+"""Get data: download Flickr8k, add a folder, and see which data sets there are."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ st.header("Get data", anchor=False)
 prose("explore-data")
 fetch("data")
 folder_form("data")
-st.subheader("At hand", anchor=False)
+st.subheader("Data sets here", anchor=False)
 list_data()
 report_on("data", choose_data(here=True))
 show_source("captioning.datasets.loading", "load")

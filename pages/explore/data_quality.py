@@ -10,9 +10,10 @@ from captioning.analysis.similarity import Likeness, Pair
 from captioning.analysis.statistics import likely_misspellings
 from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, count_words
 from captioning.datasets import CaptionDataset
+from pages.explore.likeness import likeness_of
 from pages.ui import cache
 from pages.ui.captions import choose_settings
-from pages.ui.datasets import Explored, fitting_models, likeness_of, with_progress
+from pages.ui.datasets import Explored, fitting_models, with_progress
 from pages.ui.model_captions import written_about
 from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
 from pages.ui.wording import plain
@@ -22,11 +23,11 @@ __all__ = ["show_agreement", "show_duplicates", "show_misspellings", "show_words
 SEARCH_PAGE = "pages/explore/search.py"
 PAIRS_SHOWN = 24
 _QUICK = 1500
-"""So many photos are scored without asking first."""
+"""Up to this many photos are scored without asking first."""
 
 
 def show_agreement(page: str, explored: Explored, split: str) -> None:
-    """Show how people score against one another, and the photos they disagree on most."""
+    """Show how people's captions score against each other, and where they disagree most."""
     agreement = _agreement(page, explored.dataset, split)
     if agreement is None:
         return
@@ -39,8 +40,8 @@ def show_agreement(page: str, explored: Explored, split: str) -> None:
     st.caption(
         f"{len(agreement.cider):,} captions of {len(agreement.names):,} {split} photos of "
         f"{plain(dataset.name)}, each scored against the others of its photo; x100. This is what "
-        f"{explored.authors} reach. A model is scored against one reference more, which lifts its "
-        "figures a little."
+        f"{explored.authors} reach. A model is scored against one more reference, which makes its "
+        "scores a little higher."
     )
     st.subheader("Photos described most differently", anchor=False)
     places = agreement.most_disputed(24)
@@ -55,15 +56,15 @@ def show_agreement(page: str, explored: Explored, split: str) -> None:
 
 
 def show_misspellings(page: str, explored: Explored) -> None:
-    """List likely misspellings, each a way to its captions."""
+    """List likely misspellings, each with a link to its captions."""
     slips = likely_misspellings(explored.index)
     if not slips:
         st.info("None found: no rare word is one keystroke away from a common one.")
         return
     st.caption(
         f"{len(slips):,} words that occur at most twice and are one keystroke away from a word "
-        "that occurs at least 40 times. Most are slips; some are just rare words. Choose a row to "
-        "read its caption."
+        "that occurs at least 40 times. Most are misspellings; some are just rare words. Choose a "
+        "row to read its caption."
     )
     event = st.dataframe(
         {
@@ -89,14 +90,14 @@ def show_misspellings(page: str, explored: Explored) -> None:
 
 
 def show_duplicates(page: str, explored: Explored) -> None:
-    """Show the photos most like one in another split, side by side."""
+    """Show the most similar photos of different splits side by side."""
     likeness = likeness_of(page, explored)
     if likeness is None:
         return
     pairs = _across_splits(explored.name, likeness)
     st.caption(
-        f"The {len(pairs)} pairs most alike of which one photo is in another split, by "
-        f"{plain(likeness.source)}. A test photo with a twin in training is no test."
+        f"The {len(pairs)} most similar pairs of photos from different splits, by "
+        f"{plain(likeness.source)}. A test photo with a near-duplicate in training is no fair test."
     )
     if not pairs:
         st.info("There are no two photos in different splits to compare.")
@@ -105,25 +106,32 @@ def show_duplicates(page: str, explored: Explored) -> None:
 
 
 def show_words(page: str, explored: Explored, split: str) -> None:
-    """Count loaded words in the references, beside a model's captions if it has written them."""
+    """Count loaded words in the references and, if there are any, in a model's captions."""
     dataset = explored.dataset
     written = _written(page, explored, split)
     references = [caption for captions in dataset.references(split) for caption in captions]
-    said = None if written is None else list(written.captions.values())
+    captions_by_model = None if written is None else list(written.captions.values())
     st.caption(
         f"{len(references):,} captions by {explored.authors}"
-        + (f", {len(said):,} by the model" if said else "")
+        + (f", {len(captions_by_model):,} by the model" if captions_by_model else "")
         + f", {split} photos of {plain(dataset.name)}. Counted: captions that have the word."
     )
-    pairs, words = count_pairs(references, said), count_words(references, said)
+    pairs, words = (
+        count_pairs(references, captions_by_model),
+        count_words(references, captions_by_model),
+    )
     if not pairs and not words:
-        st.info("No caption of this split has any of the words looked for.")
+        st.info("No caption of this split has any of these words.")
     if pairs:
         st.subheader("Pairs", anchor=False)
-        st.table(_pair_table(pairs, said is not None), hide_index=True, border="horizontal")
+        st.table(
+            _pair_table(pairs, captions_by_model is not None), hide_index=True, border="horizontal"
+        )
     if words:
-        st.subheader("Words that judge, or guess what a photo cannot show", anchor=False)
-        st.table(_word_table(words, said is not None), hide_index=True, border="horizontal")
+        st.subheader("Words that judge, or that guess what a photo cannot show", anchor=False)
+        st.table(
+            _word_table(words, captions_by_model is not None), hide_index=True, border="horizontal"
+        )
 
 
 def _agreement(page: str, dataset: CaptionDataset, split: str) -> Agreement | None:
@@ -138,7 +146,7 @@ def _agreement(page: str, dataset: CaptionDataset, split: str) -> Agreement | No
         return None
     return with_progress(
         "Scoring the captions…",
-        lambda told: open_agreement(dataset, split, on_progress=told),
+        lambda report: open_agreement(dataset, split, on_progress=report),
     )
 
 

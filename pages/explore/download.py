@@ -1,4 +1,4 @@
-"""Getting data: fetching Flickr8k with its progress, naming a folder, checking what is there."""
+"""Get data: download Flickr8k with its progress, add a folder, check what is there."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,7 +24,7 @@ from pages.ui.wording import plain
 __all__ = ["fetch", "folder_form", "list_data", "report_on"]
 
 _ENCODINGS = {
-    "": "Find it out",
+    "": "Detect it",
     "utf-8": "UTF-8",
     "cp1252": "Western Europe (cp1252)",
     "cp1250": "Central Europe (cp1250)",
@@ -42,10 +42,10 @@ _ENCODINGS = {
 
 
 def list_data() -> None:
-    """List the data sets at hand."""
+    """List the data sets on this computer."""
     available = available_datasets()
     if not available:
-        st.caption("None yet: the pages show generated shapes.")
+        st.caption("None yet: the pages show drawn shapes.")
         return
     st.table(
         {
@@ -59,7 +59,7 @@ def list_data() -> None:
 
 
 def fetch(page: str) -> None:
-    """Offer to fetch Flickr8k, or show how far that is."""
+    """Offer to download Flickr8k, or show the progress."""
     state = download_state()
     if state.running:
         _watch(page)
@@ -67,7 +67,7 @@ def fetch(page: str) -> None:
     here = any(data.kind == "flickr8k" for data in available_datasets())
     if here:
         st.caption(":material/check: Flickr8k is here.")
-    if not here or state.status == "done":  # an earlier failure is of no interest any more
+    if not here or state.status == "done":  # an earlier failure no longer matters
         _outcome(state)
     if here:
         return
@@ -99,7 +99,7 @@ def folder_form(page: str) -> None:
             _ENCODINGS,
             format_func=lambda name: _ENCODINGS[name],
             key=f"{page}.encoding",
-            help="Found out by itself in most cases. Choose one if letters look wrong.",
+            help="In most cases it is detected. Choose one if letters look wrong.",
         )
         if st.form_submit_button("Check and use it", key=f"{page}.use"):
             _use(path, encoding or None)
@@ -108,18 +108,20 @@ def folder_form(page: str) -> None:
 
 
 def report_on(page: str, explored: Explored) -> None:
-    """Say what a data set holds and what is odd about it, and offer to open every photo."""
+    """Describe a data set and its problems, and offer to open every photo."""
     st.markdown(f"**{describe(explored.dataset)}**")
     st.markdown(plain(explored.dataset.summary()))
     if st.button("Open every photo", icon=":material/fact_check:", key=f"{page}.verify"):
-        report = with_progress("Opening every photo…", lambda told: verify(explored.dataset, told))
-        st.markdown(_lines(report.sentences()))
+        checked = with_progress(
+            "Opening every photo…", lambda report: verify(explored.dataset, report)
+        )
+        st.markdown(_lines(checked.sentences()))
 
 
 def _use(path: str, encoding: str | None) -> None:
     try:
         installed = with_progress(
-            "Reading the folder…", lambda told: install_folder(allowed_folder(path), encoding)
+            "Reading the folder…", lambda report: install_folder(allowed_folder(path), encoding)
         )
         forget_data()
         st.success(_lines(installed.sentences()))

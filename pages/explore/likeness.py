@@ -1,17 +1,38 @@
-"""Comparing photos by what a model's encoder sees in them, instead of by colours."""
+"""How similar photos are: by their colours, or by what a model's encoder sees in them."""
 
 import streamlit as st
 
-from captioning.analysis.similarity import open_likeness
+from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
 from pages.ui import cache
 from pages.ui.datasets import Explored, with_progress
 from pages.ui.progress import features_of
 
-__all__ = ["offer_encoder"]
+__all__ = ["likeness_of", "offer_encoder"]
+
+_FEW = 500
+"""Up to this many photos are compared without asking first."""
+
+
+def likeness_of(page: str, explored: Explored) -> Likeness | None:
+    """Return how similar the photos are; asks first if that takes long."""
+    dataset = explored.dataset
+    explored.likeness = explored.likeness or kept_likeness(dataset)
+    if explored.likeness is not None:
+        return explored.likeness
+    place = st.empty()
+    with place.container():
+        st.caption(f"{len(dataset):,} photos have to be read once to compare them.")
+        if len(dataset) > _FEW and not st.button("Compare the photos", key=f"{page}.compare"):
+            return None
+        explored.likeness = with_progress(
+            "Reading the photos…", lambda report: open_likeness(dataset, on_progress=report)
+        )
+    place.empty()
+    return explored.likeness
 
 
 def offer_encoder(page: str, explored: Explored) -> None:
-    """Offer to look at all photos with the default model's encoder, and compare what it saw.
+    """Offer to encode all photos with the default model, and compare the features.
 
     Raises:
         CaptioningError: the model cannot be loaded, or features cannot be written.
@@ -20,13 +41,13 @@ def offer_encoder(page: str, explored: Explored) -> None:
     if not models or not st.toggle(
         "Compare what the photos show, not their colours",
         key=f"{page}.by_encoder",
-        help="The encoder of the default model looks at each photo once; that is kept.",
+        help="The encoder of the default model reads each photo once; the result is kept.",
     ):
         return
     bundle = next(iter(models.values()))
     if features_of(page, explored.dataset, bundle) is None:
         return
     explored.likeness = with_progress(
-        "Comparing the photos…", lambda told: open_likeness(explored.dataset, on_progress=told)
+        "Comparing the photos…", lambda report: open_likeness(explored.dataset, on_progress=report)
     )
     st.rerun()

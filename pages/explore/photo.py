@@ -1,4 +1,4 @@
-"""Photo: one photo, what people and a model wrote about it, and photos that look like it."""
+"""Photo: one photo, its captions by people and by a model, and similar photos."""
 
 import streamlit as st
 
@@ -6,12 +6,12 @@ from captioning.analysis.bleu import draw_bleu
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
 from pages.explore.chosen_photo import chosen_photo, step_buttons
-from pages.explore.likeness import offer_encoder
+from pages.explore.likeness import likeness_of, offer_encoder
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
 from pages.ui.captions import choose_settings
 from pages.ui.components import problem, show_source
-from pages.ui.datasets import Explored, choose_data, fitting_models, likeness_of
+from pages.ui.datasets import Explored, choose_data, fitting_models
 from pages.ui.model_captions import said_about
 from pages.ui.photo_grid import photo_grid
 from pages.ui.wording import plain
@@ -37,10 +37,10 @@ def references(explored: Explored, photo: Photo) -> None:
 
 
 def machine(explored: Explored, photo: Photo) -> str | None:
-    """Let a model caption the photo, if it is asked to, and return what it wrote."""
+    """Let a model caption the photo if the toggle is on, and return the caption."""
     models = cache.models()
     if not models:
-        st.caption("There is no model yet. The Caption page says how to make one.")
+        st.caption("There is no model yet. The Caption page says how to get one.")
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.toggle("Ask a model too", key="photo.ask", bind="query-params")
@@ -48,9 +48,9 @@ def machine(explored: Explored, photo: Photo) -> str | None:
     return said_about(explored, photo, bundle, decoding) if asked else None
 
 
-def compare(explored: Explored, photo: Photo, said: str) -> None:
-    """Show a model's caption among the references, with its BLEU."""
-    drawing = draw_bleu(said, photo.captions)
+def compare(explored: Explored, photo: Photo, caption: str) -> None:
+    """Show a model's caption with its BLEU."""
+    drawing = draw_bleu(caption, photo.captions)
     st.markdown(f"## {colored(drawing.hypothesis)}")
     st.caption(LEGEND)
     show_bleu(drawing)
@@ -58,7 +58,7 @@ def compare(explored: Explored, photo: Photo, said: str) -> None:
         "pages/learn/scores/page.py",
         label="Where these figures come from",
         icon=":material/calculate:",
-        query_params=explored.link(learn__photo=photo.name, scores__own=said),
+        query_params=explored.link(learn__photo=photo.name, scores__own=caption),
     )
 
 
@@ -88,7 +88,7 @@ with left:
     picture(explored, photo)
 with right:
     references(explored, photo)
-    said = machine(explored, photo)
-    if said is not None and photo.captions:
-        compare(explored, photo, said)
+    caption = machine(explored, photo)
+    if caption is not None and photo.captions:
+        compare(explored, photo, caption)
 neighbours(explored, photo)

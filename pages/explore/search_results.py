@@ -1,4 +1,4 @@
-"""How long finding took, and how to say it."""
+"""How long a search took, in words."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def spoken(duration: float) -> str:
-    """Write a short duration as people say it.
+    """Write a short duration in words.
 
     >>> spoken(0.0004), spoken(0.0123)
     ('under 1 ms', '12 ms')

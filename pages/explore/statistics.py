@@ -1,4 +1,4 @@
-"""Statistics: what captions are made of, each bar a way to the photos behind it."""
+"""Statistics: what captions consist of; each bar opens the photos behind it."""
 
 import streamlit as st
 
@@ -34,21 +34,21 @@ def by_split(topic: str, explored: Explored) -> str | None:
         case "Lengths":
             chart = column_chart(counts.lengths(index, split), "Words in the caption", "Captions")
         case "Openings":
-            chart = bar_chart(counts.openings(index, split), "Captions that begin so")
+            chart = bar_chart(counts.openings(index, split), "Captions that begin like this")
         case "Colours" | "People":
             among = counts.COLORS if topic == "Colours" else counts.PEOPLE
-            chart = bar_chart(counts.word_counts(index, split, among=among), "Times it is written")
+            chart = bar_chart(counts.word_counts(index, split, among=among), "Occurrences")
         case _:
-            chart = bar_chart(counts.word_counts(index, split), "Times it is written")
+            chart = bar_chart(counts.word_counts(index, split), "Occurrences")
     return clicked(f"statistics.chart.{topic}", chart, f"{topic} of {split or 'all'} captions.")
 
 
 def zipf(explored: Explored) -> str | None:
-    """Show word frequencies with Zipf's line."""
+    """Show word frequencies and the line of Zipf's law."""
     curve = counts.zipf(explored.index)
     st.caption(
-        f"The line through the points falls as rank to the power of {-curve.exponent:.2f}; Zipf's "
-        "law says -1: the second word half as often as the first, the tenth a tenth."
+        f"The line through the points falls as rank to the power of {-curve.exponent:.2f}. Zipf's "
+        "law says -1: the second word is half as frequent as the first, the tenth a tenth."
     )
     return clicked("statistics.chart.zipf", zipf_chart(curve), "Word frequency against rank.")
 
@@ -56,8 +56,9 @@ def zipf(explored: Explored) -> str | None:
 def coverage(explored: Explored) -> str | None:
     """Show vocabulary size against the share of words it covers."""
     st.caption(
-        "Keep only words that training captions have at least so many times: the vocabulary "
-        "shrinks fast, what it covers hardly. A point opens the captions with a word left out."
+        "Keep only words that occur often enough in the training captions: the vocabulary becomes "
+        "much smaller and still covers nearly all words. A point opens the captions with a word "
+        "that is left out."
     )
     chart = coverage_chart(counts.coverage(explored.index))
     return clicked("statistics.chart.coverage", chart, "Coverage against vocabulary size.")
@@ -65,7 +66,7 @@ def coverage(explored: Explored) -> str | None:
 
 def splits(explored: Explored) -> str | None:
     """Show the words of each split."""
-    st.caption("A model can never write a word that training captions do not have.")
+    st.caption("A model can never write a word that is not in the training captions.")
     chart = split_chart(counts.split_words(explored.index))
     return clicked("statistics.chart.splits", chart, "Different words by split.")
 
@@ -86,7 +87,7 @@ if not len(explored.index.tokens):
     st.info("No photo of this data set has a caption, so there is nothing to count.")
     st.stop()
 match topic:
-    case "Zipf's line":
+    case "Zipf's law":
         query = zipf(explored)
     case "Vocabulary":
         query = coverage(explored)

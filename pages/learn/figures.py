@@ -1,12 +1,13 @@
-"""The lessons' pictures: figures, formulas and charts in a look, and how they get onto the page."""
+"""The lessons' pictures: figures, formulas and charts in one look, and how they are shown."""
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import streamlit as st
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,6 +21,7 @@ __all__ = [
     "drawn",
     "figure",
     "formula_png",
+    "paired_bars",
     "png",
     "roomy",
     "show_image",
@@ -76,7 +78,7 @@ def drawn(key: tuple[object, ...], look: Look, draw: Callable[[Look], Figure]) -
 def show_image(data: bytes, *, alt: str, width: int | None = None) -> None:
     """Show an encoded image as it is, at most `width` pixels wide.
 
-    Told a width or left to guess a format, Streamlit would shrink the image and write it anew as a
+    Given a width, or without a format, Streamlit would shrink the image and encode it again as a
     JPEG every time the page is drawn.
 
     Args:
@@ -90,7 +92,7 @@ def show_image(data: bytes, *, alt: str, width: int | None = None) -> None:
 
 
 def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
-    """Give an Altair chart the type size of `look`; Streamlit gives it the colours."""
+    """Set the font size of an Altair chart from `look`; Streamlit sets its colours."""
     size = 18 if look.large else 13
     return (
         chart.configure_axis(labelFontSize=size, titleFontSize=size, labelLimit=400)
@@ -101,9 +103,9 @@ def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
 
 
 def roomy(latex: str) -> str:
-    r"""Give the tall parts of a formula room below them, for where it is broken into lines.
+    r"""Add space below the tall parts of a formula, for where it wraps.
 
-    The room is a rule without width; inside a part it would make its brackets and bars larger.
+    The space is a rule without width; inside a part it would make brackets and bars larger.
 
     >>> roomy(r"a = \frac{1}{2} + b")
     'a = \\rule[-1.15em]{0pt}{0pt}\\frac{1}{2} + b'
@@ -119,7 +121,7 @@ def roomy(latex: str) -> str:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def formula_png(latex: str) -> bytes | None:
-    """Return a formula as a PNG for paper; None if matplotlib cannot set it."""
+    """Return a formula as a PNG for paper; None if matplotlib cannot render it."""
     picture = figure(PAPER, 0.1, 0.1)
     buffer = io.BytesIO()
     try:
@@ -158,3 +160,34 @@ def _settings(look: Look) -> dict[str, object]:
         "axes.spines.right": False,
         "image.cmap": look.heat,
     }
+
+
+def paired_bars(
+    table: pd.DataFrame, who: str, colours: dict[str, str], words: Sequence[str], step: int
+) -> alt.Chart:
+    """Draw the shares of `table` as pairs of bars.
+
+    Args:
+        table: columns `word`, `share` from 0 to 1, and `who`, whose share it is.
+        who: the name of that last column, which the tooltip shows.
+        colours: of each of them, in the order from above.
+        words: in the order from above.
+        step: height of a bar, in pixels.
+    """
+    kinds = list(colours)
+    return (
+        alt.Chart(table)
+        .mark_bar(cornerRadius=2)
+        .encode(
+            x=alt.X("share:Q", title="probability", axis=alt.Axis(format="%")),
+            y=alt.Y("word:N", sort=list(words), title=None),
+            yOffset=alt.YOffset(f"{who}:N", sort=kinds),
+            color=alt.Color(
+                f"{who}:N",
+                scale=alt.Scale(domain=kinds, range=list(colours.values())),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            tooltip=["word:N", f"{who}:N", alt.Tooltip("share:Q", format=".2%")],
+        )
+        .properties(height=alt.Step(step))
+    )

@@ -1,4 +1,4 @@
-"""The frame of a lesson: header, parts, questions, papers, worksheet, link, and the way on.
+"""The frame of a lesson: header, parts, questions, papers, worksheet, and links.
 
 A lesson opens a page, shows its parts through it, and closes it; the page keeps what it showed, so
 that the worksheet holds the same pictures and numbers.
@@ -82,9 +82,9 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
                 "For a projector",
                 key=link.PROJECTOR,
                 bind="query-params",
-                help="No sidebar and no side notes; larger headings, text, pictures and formulas "
-                "at full contrast. Tables and controls grow with the browser's zoom (Ctrl and +), "
-                "or for everybody with `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
+                help="No sidebar and no side notes; larger headings, text, pictures and formulas, "
+                "with full contrast. To enlarge tables and controls, zoom the browser (Ctrl and "
+                "+), or start the app with `STREAMLIT_THEME_BASE_FONT_SIZE=22 make run`.",
             )
     return LessonPage(this, subject, idea, look(large=large), hidden=hidden)
 
@@ -94,7 +94,7 @@ class LessonPage:
 
     Attributes:
         lesson: which one.
-        subject: the photo and the model at hand.
+        subject: the photo and the model.
         look: colours and sizes for pictures.
         large: whether it is shown on a projector: leave out what is secondary.
         hidden: whether the link hides the choice of photo and model.
@@ -118,7 +118,7 @@ class LessonPage:
         self.keep(worksheet.Heading(text))
 
     def text(self, text: str) -> None:
-        """Say something that belongs on the worksheet too; plain text, no Markdown."""
+        """Show plain text, without Markdown, here and on the worksheet."""
         if self.large:
             st.markdown(f"#### {plain(text)}")
         else:
@@ -126,12 +126,12 @@ class LessonPage:
         self.keep(worksheet.Text(text))
 
     def aside(self, markdown: str) -> None:
-        """Say something secondary, as Markdown; a projector and the worksheet leave it out."""
+        """Show a side note in Markdown; the projector mode and the worksheet leave it out."""
         if not self.large:
             st.caption(markdown, width=_LINE)
 
     def step(self, label: str, words: Sequence[str], *, first: int = 0) -> int:
-        """Ask for a place in a sentence; it stands in the link and is the same in all lessons.
+        """Ask for a place in a sentence; it is part of the link and the same in all lessons.
 
         People and links count from 1.
 
@@ -166,14 +166,14 @@ class LessonPage:
         options: Sequence[str] = (),
         about: Hashable = None,
     ) -> Answer | None:
-        """Ask for a guess before the answer is shown; None until one was given.
+        """Ask for a guess before the answer is shown; None until there is one.
 
         Args:
             name: of the guess in this lesson.
             question: what to guess, one sentence of Markdown.
             find: works the answer out.
             options: to pick from; without them the guess is typed.
-            about: what it depends on besides photo and model, such as the step.
+            about: what it depends on in addition to photo and model, such as the step.
         """
         self.keep(worksheet.Ask(f"Guess first: {question.replace('*', '')}", lines=1))
         place = (self.subject.key, about)
@@ -183,7 +183,8 @@ class LessonPage:
     def say_more_follows(self) -> None:
         """Say that parts of the lesson are hidden because they show the answer of the guess."""
         st.caption(
-            ":material/lock: Guess first: the parts of this lesson that show the answer follow."
+            ":material/lock: Guess first. Then the parts of this lesson that show the answer "
+            "appear."
         )
 
     def picture(
@@ -199,7 +200,7 @@ class LessonPage:
 
         Args:
             draw: makes the figure, by `figure(look, width, height)`.
-            key: names the picture and all it depends on besides photo and model.
+            key: names the picture and all it depends on in addition to photo and model.
             alt: what it shows, with its numbers, for those who do not see it.
             caption: the line below it, plain text.
             width: in pixels at most; by default as wide as its place.
@@ -217,7 +218,7 @@ class LessonPage:
         (st.markdown if self.large else st.caption)(plain(text))
 
     def photo(self, width: int) -> None:
-        """Show the photo at hand, `width` pixels wide at most; the worksheet has it anyway."""
+        """Show the photo, at most `width` pixels wide; the worksheet always has it."""
         picture = self.subject.picture
         copy, its_own = cache.preview(picture.data, picture.name)
         show_image(copy, alt=f"The photo {picture.name}", width=min(width, its_own))
@@ -237,10 +238,10 @@ class LessonPage:
         caption: str = "",
         table: Mapping[str, Sequence[object]] | None = None,
     ) -> None:
-        """Show an Altair chart; on the worksheet its numbers stand as a table, if they are given.
+        """Show an Altair chart; on the worksheet its numbers are a table, if they are given.
 
         Args:
-            chart: without sizes of type and without colours of its own, where it can be.
+            chart: without font sizes, and without colours where possible.
             alt: what it shows, with its numbers.
             caption: the line below it, plain text.
             table: the numbers by column.
@@ -263,12 +264,12 @@ class LessonPage:
     def formula(self, latex: str) -> None:
         r"""Show a formula, with its real numbers.
 
-        On paper it is set by matplotlib, which knows `\frac`, `\sum`, `\sigma`, `\odot`,
-        `\mathrm{}`, but no `\text`, `\begin` or `\underbrace`; what it cannot set is printed as it
-        was written.
+        On paper it is rendered by matplotlib, which knows `\frac`, `\sum`, `\sigma`, `\odot`,
+        `\mathrm{}`, but no `\text`, `\begin` or `\underbrace`; what it cannot render is printed as
+        source.
         """
-        # As a part of a text it is broken into lines where its place is narrow; a formula of its
-        # own (`st.latex`) would be cut off.
+        # Inline, the formula wraps where the page is narrow; a separate one (`st.latex`) would be
+        # cut off.
         size = r"\Large\displaystyle" if self.large else r"\displaystyle"
         st.markdown(f"${size} {roomy(latex)}$", text_alignment="center")
         self._parts.append(lambda: worksheet.Formula(latex, formula_png(latex), DOTS_PER_INCH))

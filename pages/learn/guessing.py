@@ -1,4 +1,4 @@
-"""Guess first, then look: guesses are scored in the session, the student's beside the model's."""
+"""Guess first, then look: counts the right guesses of the student and of the model."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ NO_GUESS = ""
 
 @dataclass(frozen=True)
 class Answer:
-    """What turned out to be right.
+    """The right answer to a guess.
 
     Attributes:
         right: every answer that counts as right; the first one is shown.
-        model: what the model said to the same question; None if it was not asked.
-        because: one sentence that says why, as Markdown; or what makes it from the guess.
+        model: the model's answer to the same question; None if it was not asked.
+        because: one sentence of Markdown that says why, or a function that makes it from the guess.
     """
 
     right: Sequence[str]
@@ -70,8 +70,9 @@ def ask(
     Args:
         key: `<lesson>.<name>` of the guess.
         question: what to guess, in one sentence.
-        find: works the answer out; called when the guess is given.
-        about: what the guess depends on, such as `subject.key`: with another, it is asked anew.
+        find: computes the answer; called when the guess is given.
+        about: what the guess depends on, such as `subject.key`; with another value, the question is
+            asked again.
         options: to pick from; without them the guess is typed.
         large: whether it is shown on a projector.
     """
@@ -89,12 +90,12 @@ def ask(
             _score(counts, place, guess, answer)
         else:
             answer = find()
-        _tell(counts, counts.given[place], answer, size)
+        _show_result(counts, counts.given[place], answer, size)
     return answer
 
 
 def is_right(guess: str, answer: Answer) -> bool:
-    """Whether a guess is one of the right answers, whatever its capitals and punctuation."""
+    """Whether a guess is one of the right answers; capitals and punctuation do not matter."""
     return _bare(guess) in {_bare(text) for text in answer.right}
 
 
@@ -124,7 +125,7 @@ def _score(counts: Tally, place: Hashable, guess: str, answer: Answer) -> None:
         counts.model += is_right(answer.model, answer)
 
 
-def _tell(counts: Tally, guess: str, answer: Answer, size: str) -> None:
+def _show_result(counts: Tally, guess: str, answer: Answer, size: str) -> None:
     lines = []
     if guess != NO_GUESS:
         mark = "check_circle" if is_right(guess, answer) else "cancel"

@@ -1,4 +1,4 @@
-"""The decoder at hand, opened: its numbers in NumPy, worked out once for a photo and a sentence."""
+"""The decoder's numbers in NumPy, computed once for a photo and a sentence."""
 
 from collections.abc import Sequence
 
@@ -46,18 +46,18 @@ def decoder(bundle: Bundle) -> PlainDecoder:
 
 
 def memory(subject: Subject) -> Memory:
-    """Return what the decoder keeps of the photo."""
+    """Return the decoder's memory of the photo."""
     return _memory(subject.key, subject)
 
 
 def models_of(kind: str, first: Bundle) -> list[Bundle]:
-    """Return the models of a kind of decoder, the one at hand first if it is one of them.
+    """Return the models with this kind of decoder, `first` first if it is one of them.
 
-    Then come those that read photos the same way, then those that bring their own encoder, as they
-    need no other weights; among these, those whose words are most like its own.
+    Then come those with the same encoder, then those with a built-in encoder, which need no other
+    weights; among these, those with the most similar vocabulary.
     """
     found = [bundle for bundle in cache.models().values() if bundle.decoder.kind == kind]
-    return sorted(found, key=lambda other: _farness(other, first))
+    return sorted(found, key=lambda other: _distance(other, first))
 
 
 def sentence_ids(subject: Subject) -> tuple[int, ...]:
@@ -70,8 +70,8 @@ def reading(
 ) -> Written:
     """Return the steps of reading a sentence about the photo, the caption unless another is given.
 
-    Step t reads the word before place t (the first one reads the begin mark) and says how likely
-    each word at place t is.
+    Step t reads the word before place t (the first one reads the begin mark) and gives the
+    probability of each word at place t.
     """
     sentence = sentence_ids(subject) if ids is None else tuple(ids)
     return _reading(subject.key, sentence, switches, subject)
@@ -80,7 +80,7 @@ def reading(
 def writing(
     subject: Subject, *, begun: Sequence[int] = (), switches: Switches = FREE_GATES
 ) -> Written:
-    """Return the sentence of always taking the likeliest word, after words that it begins with.
+    """Return the sentence written greedily, after given first words.
 
     Args:
         subject: photo and model.
@@ -91,11 +91,11 @@ def writing(
 
 
 def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordStep:
-    """Return how likely each word at a place of the caption is if the look there is forced.
+    """Return how likely each word at a place of the caption is with forced attention there.
 
     Args:
         subject: photo and model.
-        place: in the caption; the words before it are read as they are.
+        place: in the caption; the words before it stay as they are.
         force: weights of the regions, `(R,)`.
     """
     before = reading(subject).steps[place]
@@ -105,7 +105,7 @@ def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordSt
 
 
 def word_of(vocabulary: Vocabulary, token: int) -> str:
-    """Return the word of an id as people read it; the end mark says that it is the end."""
+    """Return the word of an id for people; the end mark is written as such."""
     return END if token == EOS else vocabulary.words[token]
 
 
@@ -114,8 +114,8 @@ def difference_from_keras(subject: Subject) -> dict[str, float]:
     return _difference(subject.key, subject)
 
 
-def _farness(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
-    """Return what orders models by how near they are to the first."""
+def _distance(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
+    """Return a sort key: how far a model is from the first."""
     words, ours = set(other.vocabulary.words), set(first.vocabulary.words)
     return (
         other.name != first.name,

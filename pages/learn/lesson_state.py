@@ -1,7 +1,7 @@
-"""What goes along from lesson to lesson by the sidebar too.
+"""What lessons share, also when a student changes the lesson by the sidebar.
 
 Streamlit keeps a bound widget's value over a change of page once somebody has touched the widget,
-but draws one that only a link had set as if it were new.
+but resets one that only a link had set.
 """
 
 from collections.abc import Container
@@ -47,19 +47,19 @@ def fills_the_screen() -> bool:
 
 
 def remember(key: str, value: Any) -> None:
-    """Keep what the widget `key` says for the next lesson."""
+    """Keep the value of the widget `key` for the next lesson."""
     st.session_state.setdefault(_MEMORY, {})[key] = value
 
 
 def remembered(key: str) -> Any:
-    """Return what the widget `key` said last; None if it never did."""
+    """Return the last value of the widget `key`; None if there is none."""
     return st.session_state.get(_MEMORY, {}).get(key)
 
 
 def recall(key: str, allowed: Container[Any]) -> None:
-    """Set the widget `key`, not drawn yet, to what it said in the lesson before.
+    """Set the widget `key`, before it is drawn, to its value in the lesson before.
 
-    What a link says comes first, and so does what was chosen since the lesson was opened.
+    A link has priority, and so has what was chosen since the lesson was opened.
     """
     value = remembered(key)
     if arriving() and state.linked(key) is None and value is not None and value in allowed:
@@ -67,7 +67,7 @@ def recall(key: str, allowed: Container[Any]) -> None:
 
 
 def forget(key: str) -> None:
-    """Let the widget `key` begin anew."""
+    """Reset the widget `key`."""
     st.session_state.get(_MEMORY, {}).pop(key, None)
     if key in st.session_state:
         del st.session_state[key]

@@ -1,4 +1,4 @@
-"""The nine lessons, in the order in which they tell the story, and the tools next to them."""
+"""The nine lessons in their order, and the tools that go with them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Lesson:
     Attributes:
         number: from 1.
         key: of the lesson; its page is `pages/learn/<key>/page.py`.
-        title: in the sidebar and above the page.
+        title: in the list of lessons and above the page.
         icon: name of a Material symbol.
         purpose: what it is for, in one line.
     """
@@ -40,13 +40,18 @@ LESSONS = tuple(
         [
             ("overview", "Overview", "schema", "From a photo to a sentence, in one picture."),
             ("encoder", "The encoder", "grid_view", "How a CNN turns pixels into regions."),
-            ("words", "Words", "abc", "How words become numbers, and rows to learn from."),
+            (
+                "words",
+                "Words",
+                "abc",
+                "How words become numbers, and captions become training rows.",
+            ),
             ("lstm", "The LSTM", "memory", "One cell, opened at any word of the sentence."),
             ("attention", "Attention", "visibility", "Where the model looks for each word."),
             ("decoding", "Decoding", "account_tree", "How a sentence is chosen, word by word."),
             ("scores", "Scores", "straighten", "What BLEU and CIDEr count, and what they miss."),
             ("training", "Training", "trending_down", "What one step changes, and overfitting."),
-            ("limits", "Limits", "report", "What the model counted rather than saw."),
+            ("limits", "Limits", "report", "What comes from habit and not from the photo."),
         ],
         start=1,
     )
@@ -55,7 +60,7 @@ LESSONS = tuple(
 
 @dataclass(frozen=True)
 class Tool:
-    """A page next to the lessons, such as one that does a lesson's work with any sentence.
+    """A page next to the lessons.
 
     Attributes:
         file: of the page, as `app.py` lists it.
@@ -82,7 +87,7 @@ TOOLS = (
         "train/step.py",
         "Training step by step",
         "footprint",
-        "A fresh model takes one step at a time, and you see each number.",
+        "A new model takes one step at a time, and you see each number.",
         "training",
     ),
     Tool("play/play.py", "Class game", "groups", "A class and two models caption the same photo."),

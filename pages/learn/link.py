@@ -1,4 +1,4 @@
-"""What a lesson's link fixes: photo, model, step, hidden controls, and large type.
+"""What a link to a lesson sets: photo, model, step, hidden controls, and large type.
 
 ?learn.model=shapes&learn.photo=shapes+1&learn.step=2&learn.hide=controls&learn.projector=true
 """
@@ -31,7 +31,7 @@ def in_projector() -> bool:
 
 
 def parameters(subject: Subject, *, step: int | None = None, hide: bool = False) -> dict[str, str]:
-    """Return what a link says so that it opens a lesson as it stands.
+    """Return the parameters of a link that opens a lesson in its present state.
 
     Args:
         subject: photo and model; an uploaded photo cannot be named and is left out.

@@ -1,7 +1,7 @@
-"""The photo and the model at hand: one choice for all lessons, cached, and kept in the session.
+"""The photo and the model: one choice for all lessons, cached, and kept in the session.
 
-It stands in the URL under `learn.model` and `learn.photo`.  An uploaded photo cannot stand in a
-link; the session remembers it.
+They are in the URL as `learn.model` and `learn.photo`.  An uploaded photo cannot be part of a link;
+the session remembers it.
 """
 
 import hashlib
@@ -43,9 +43,9 @@ _OFFERED = 24
 
 @dataclass(frozen=True)
 class Subject:
-    """A photo and a model; everything asked of them is worked out once and kept.
+    """A photo and a model; everything about them is computed once and kept.
 
-    Here it is kept for one run of the page; the caches behind it keep it for all.
+    This object keeps it for one run of the page; the caches behind it keep it for all sessions.
 
     Attributes:
         bundle: the model on disk.
@@ -59,7 +59,7 @@ class Subject:
 
     @cached_property
     def key(self) -> tuple[str, int, str]:
-        """What tells this photo and model from others: to key a cache or a guess with."""
+        """Identifies this photo and model; a key for caches and guesses."""
         digest = hashlib.sha256(self.picture.data).hexdigest()[:12]
         return self.bundle.name, cache.version(self.bundle), digest
 
@@ -81,7 +81,7 @@ class Subject:
 
     @cached_property
     def reading(self) -> "Reading":
-        """The caption read again word by word: every word's probability, and the attention."""
+        """The caption, read word by word: every word's probability, and the attention."""
         return _reading(self.key, self, self.caption.text)
 
     @cached_property
@@ -113,7 +113,7 @@ def choose_subject(*, hidden: bool = False) -> Subject:
     """Ask for photo and model, and stop the page if there is none that works.
 
     Args:
-        hidden: show no control; what the link says, or the session remembers, holds.
+        hidden: show no control; use what the link says or the session remembers.
     """
     models = cache.models()
     if not models:
@@ -173,7 +173,7 @@ def _choose_model(models: dict[str, Bundle]) -> Bundle:
 
 
 def _usual(models: dict[str, Bundle]) -> str:
-    """Return the model offered first; a link that names another one spares loading this one."""
+    """Return the model offered first; it is not loaded if a link names another one."""
     first: str | None = st.session_state.get(_FIRST)
     if first not in models:
         named = state.linked(MODEL) in models
@@ -233,7 +233,7 @@ def _keep_upload() -> None:
 
 
 def _forget_sample() -> None:
-    """Let another model begin with the photo that suits it."""
+    """Let another model start with the photo that suits it."""
     if st.session_state.get(PHOTO) in SAMPLES:
         forget(PHOTO)
 
@@ -264,7 +264,7 @@ def lesson_data() -> Explored | None:
 
 
 def look_at(name: str) -> None:
-    """Go on with another photo of the data set; for the callback of a button."""
+    """Continue with another photo of the data set; for the callback of a button."""
     remember(PHOTO, name)
     st.session_state[PHOTO] = name
 

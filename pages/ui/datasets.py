@@ -11,7 +11,7 @@ import streamlit as st
 
 from captioning.analysis.caption_index import CaptionIndex, open_index
 from captioning.analysis.ranking import PhotoRanking
-from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
+from captioning.analysis.similarity import Likeness
 from captioning.bundle import Bundle
 from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes
 from captioning.datasets.catalog import available_datasets, folder_of, load_folder
@@ -32,7 +32,6 @@ __all__ = [
     "fitting_models",
     "forget_data",
     "OnProgress",
-    "likeness_of",
     "with_progress",
 ]
 
@@ -40,9 +39,6 @@ DATA = "explore.data"
 DATA_PAGE = "pages/explore/data.py"
 SHAPES, SHAPES_KIND = "shapes-200-0", "shapes"
 ALL = "all"
-
-_FEW = 500
-"""Up to this many photos are compared without asking first."""
 
 OnProgress = Callable[[int, int], None]
 Result = TypeVar("Result")
@@ -176,25 +172,6 @@ def forget_data() -> None:
     """Read all data sets again when they are needed next."""
     _explored.clear()
     cache.gallery.clear()
-
-
-def likeness_of(page: str, explored: Explored) -> Likeness | None:
-    """Return how alike the photos are; ask first if the computation takes long."""
-    dataset = explored.dataset
-    explored.likeness = explored.likeness or kept_likeness(dataset)
-    if explored.likeness is not None:
-        return explored.likeness
-    place = st.empty()
-    with place.container():
-        st.caption(f"{len(dataset):,} photos must be read once to compare them.")
-        if len(dataset) > _FEW and not st.button("Compare the photos", key=f"{page}.compare"):
-            return None
-        explored.likeness = with_progress(
-            "Reading the photos…",
-            lambda on_progress: open_likeness(dataset, on_progress=on_progress),
-        )
-    place.empty()
-    return explored.likeness
 
 
 def with_progress(label: str, work: Callable[[OnProgress], Result]) -> Result:

@@ -65,7 +65,7 @@ def test_a_page_opens_from_nothing_at_all(page, open_explore, home):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_broken_data_set_is_told_in_a_sentence_and_left_as_it_is(page, open_explore, home):
+def test_a_broken_data_set_is_reported_and_left_unchanged(page, open_explore, home):
     broken = home / "flickr8k"
     (broken / "Images").mkdir(parents=True)
     (broken / "Images" / "a.jpg").write_bytes(b"")
@@ -87,7 +87,7 @@ def test_missing_photos_stop_no_page(page, open_explore, shapes_here):
     assert not open_explore(page).exception
 
 
-def test_photos_that_vanish_after_reading_are_told(open_explore, shapes_here):
+def test_photos_that_vanish_after_reading_are_reported(open_explore, shapes_here):
     app = open_explore("gallery")
     for photo in shapes_here.photos:
         shapes_here.path(photo).unlink()
@@ -185,8 +185,8 @@ def test_a_model_is_asked_only_when_wanted(open_explore, shapes_here, model, cap
 
     photo = shapes_here.split("test")[0]
     chart = next(c for c in app.get("vega_lite_chart") if "BLEU-1" in c.proto.alt)
-    said = next(word for word in ("red", "green", "blue") if f"a {word} a" in app_text(app))
-    value = 100 * draw_bleu(f"a {said} a", photo.captions).score.bleu[0]
+    colour = next(word for word in ("red", "green", "blue") if f"a {word} a" in app_text(app))
+    value = 100 * draw_bleu(f"a {colour} a", photo.captions).score.bleu[0]
     assert f"BLEU-1 {value:.1f}" in chart.proto.alt
 
 

@@ -47,7 +47,7 @@ def test_loaded_words_are_counted_in_the_model_s_captions(lesson):
     [b for b in app.button if b.key == "limits.write"][0].click().run()
     assert not app.exception and not app.error
     assert "left / right" in lesson.tables()
-    assert "Things nobody saw" in shown(app)
+    assert "Things that are not there" in shown(app)
 
 
 def test_the_questions_are_answered_by_the_model(lesson):
@@ -56,4 +56,4 @@ def test_the_questions_are_answered_by_the_model(lesson):
         lesson.ask(number)
     assert "an evenly grey picture gives it" in shown(app)
     assert "for 4 pictures" in shown(app)
-    assert "Words lost of" in shown(app)
+    assert "Words lost, of" in shown(app)

@@ -16,7 +16,7 @@ LESSONS = ("lstm", "attention", "decoding")
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
-    """The small model that comes with the app is at hand, and no other one."""
+    """Only the small model that comes with the app is there."""
     folder = tmp_path / "only-shapes"
     folder.mkdir()
     (folder / "shapes").symlink_to(ROOT / "models" / "shapes")
@@ -25,7 +25,7 @@ def shipped(tmp_path, monkeypatch):
 
 @pytest.fixture
 def write_kind(home, write_tiny_bundle):
-    """A function that puts a model of random weights and any kind of decoder at hand."""
+    """A function that adds a model with random weights and any kind of decoder."""
     from captioning.arrays import weights_of
     from captioning.decoders import build_decoder
 
@@ -58,7 +58,7 @@ def open_lesson(key, model="shapes", **query):
     return app
 
 
-def said(app):
+def text_of(app):
     """All the text of a page."""
     kinds = (app.markdown, app.caption, app.header, app.subheader, app.info, app.error)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
@@ -74,7 +74,7 @@ def press(app, key):
 @pytest.mark.parametrize("key", LESSONS)
 def test_a_lesson_opens_on_the_model_that_comes_with_the_app(shipped, key):
     app = open_lesson(key)
-    text = said(app)
+    text = text_of(app)
     assert not app.error
     assert "First guess" in text
     assert "Three questions" in text
@@ -102,9 +102,9 @@ def test_a_lesson_opens_on_any_kind_of_decoder(write_kind, key, kind):
     app = open_lesson(key, model=bundle.name)
     assert not app.error
     if key == "attention" and kind != "attention":
-        text = said(app)
-        assert "has no attention" in text
-        assert "No model with attention is at hand" in text
+        text = text_of(app)
+        assert "without attention" in text
+        assert "There is no model with attention here" in text
 
 
 class Pooled:
@@ -138,13 +138,13 @@ def test_pooled_features_serve_too(write_kind, monkeypatch, key):
 
 def test_the_word_that_changes_most_is_guessed(shipped):
     app = open_lesson("lstm")
-    assert "Through the sentence" not in said(app)
+    assert "The memory through the sentence" not in text_of(app)
     words = app.radio("lstm.changed.guess").options
     app.radio("lstm.changed.guess").set_value(words[0])
     press(app, "lstm.changed.look")
-    text = said(app)
+    text = text_of(app)
     assert "You said" in text and "The answer is" in text
-    assert "Through the sentence" in text
+    assert "The memory through the sentence" in text
 
 
 def test_the_formulas_are_those_of_the_word_and_unit_chosen(shipped):
@@ -155,7 +155,7 @@ def test_the_formulas_are_those_of_the_word_and_unit_chosen(shipped):
     app.number_input("lstm.unit").set_value(3).run()
     assert formulas(app)[1] != first[1]
     app.slider("learn.step").set_value(4).run()
-    assert "Unit 3 worked out" in said(app)
+    assert "Unit 3 step by step" in text_of(app)
     cell = formulas(app)[9]
     f, before, i, g, after = map(float, re.findall(r"-?\d+\.\d{3}", cell))
     assert after == pytest.approx(f * before + i * g, abs=0.01)
@@ -173,9 +173,9 @@ def test_holding_a_gate_changes_the_sentence_and_freeing_it_restores_it(shipped)
 
 
 def sentences(app):
-    """The two sentences beside each other, without the marks of what differs."""
+    """The two sentences side by side, without the marks of what differs."""
     shown = [str(element.value) for element in app.subheader]
-    start = shown.index("Hold a gate") + 1
+    start = shown.index("Hold a gate at a value") + 1
     bare = [re.sub(r":primary-background\[(.*?)\]", r"\1", text) for text in shown]
     return bare[start : start + 2]
 
@@ -197,16 +197,16 @@ def test_units_are_found_on_the_captions_of_the_data_at_hand(shipped):
     assert not app.exception
     app.selectbox("lstm.property").set_value("word").run()
     app.text_input("lstm.word").set_value("xylophone").run()
-    assert "Too few of the words read" in said(app)
+    assert "Too few of the words read" in text_of(app)
 
 
 def test_a_longer_reading_fades_further(shipped):
     app = open_lesson("lstm")
-    text = said(app)
-    assert "was never trained by itself" in text
+    text = text_of(app)
+    assert "was never trained separately" in text
     app.slider("lstm.times").set_value(3).run()
     assert not app.exception
-    assert "never saw a sentence this long" in said(app)
+    assert "never saw a sentence this long" in text_of(app)
 
 
 # Attention
@@ -214,10 +214,10 @@ def test_a_longer_reading_fades_further(shipped):
 
 def test_the_maps_come_after_the_guess(shipped):
     app = open_lesson("attention")
-    assert "Where it looked for each word" not in said(app)
+    assert "Where it looked for each word" not in text_of(app)
     app.radio("attention.where.guess").set_value("top left")
     press(app, "attention.where.look")
-    text = said(app)
+    text = text_of(app)
     assert "Where it looked for each word" in text
     first, second, third = formulas(app)
     assert first.startswith(r"q \cdot k_{")
@@ -234,25 +234,25 @@ def test_looking_elsewhere_gives_other_words(shipped):
             app.slider("attention.rows").set_value(rows)
             app.slider("attention.columns").set_value(columns).run()
             assert not app.exception
-            seen |= {text for text in said(app).split("\n") if text.startswith("Looking at your")}
+            seen |= {text for text in text_of(app).split("\n") if text.startswith("With your")}
     assert len(seen) > 3
     app.toggle("attention.tint").set_value(True).run()
-    assert "How many regions would give each word" in said(app)
+    assert "How many regions would give each word" in text_of(app)
     app.segmented_control("attention.holds").set_value("all words from here").run()
-    assert "It goes on:" in said(app)
+    assert "It continues:" in text_of(app)
 
 
 def test_another_model_lends_its_attention_and_kinds_stand_side_by_side(shipped, write_kind):
     merge = write_kind("merge")
     app = open_lesson("attention", model=merge.name)
-    text = said(app)
-    assert "is of the kind merge and has no attention" in text.replace("\\", "")
-    assert "Look for it yourself" in text  # shown with the model that has it
-    assert "No model of the kind inject is at hand" in text
+    text = text_of(app)
+    assert "has a decoder of the kind merge, without attention" in text.replace("\\", "")
+    assert "Choose where it looks" in text  # shown with the model that has it
+    assert "There is no model of the kind inject here" in text
     app.toggle("attention.kinds").set_value(True).run()
     assert not app.exception
-    told = said(app).replace("\\", "")
-    assert f"**{merge.name}**, encoder compact" in told and "**shapes**, encoder compact" in told
+    text = text_of(app).replace("\\", "")
+    assert f"**{merge.name}**, encoder compact" in text and "**shapes**, encoder compact" in text
 
 
 # Decoding
@@ -260,14 +260,14 @@ def test_another_model_lends_its_attention_and_kinds_stand_side_by_side(shipped,
 
 def test_the_next_word_is_guessed_and_then_cut(shipped):
     app = open_lesson("decoding", learn__step="3")
-    assert "before and after the cut" not in said(app)
+    assert "temperature, top-k and top-p" not in text_of(app)
     app.text_input("decoding.next.guess").set_value("circle")
     press(app, "decoding.next.look")
-    text = said(app)
+    text = text_of(app)
     assert "You said **circle**" in text
     assert "All 46 words can be drawn" in text
     app.slider("decoding.top_k").set_value(2).run()
-    assert "2 words of 46 can be drawn" in said(app)
+    assert "2 words of 46 can be drawn" in text_of(app)
     app.slider("decoding.temperature").set_value(2.0).run()
     assert "2.000" in formulas(app)[0]
 
@@ -307,10 +307,10 @@ def test_the_best_of_the_beam_is_the_caption(shipped):
 
 def test_examples_where_greedy_loses_are_found_in_the_data(shipped):
     app = open_lesson("decoding")
-    assert "the beam wrote another, likelier sentence" not in said(app)
+    assert "the beam wrote a different, likelier sentence" not in text_of(app)
     press(app, "decoding.look_through")
-    text = said(app)
-    count = re.search(r"likelier sentence (\d+) times.*?(\d+) are nearer.*?(\d+) further", text)
+    text = text_of(app)
+    count = re.search(r"likelier sentence (\d+) times.*?(\d+) are closer.*?(\d+) are further", text)
     likelier, better, worse = map(int, count.groups())
     assert better + worse <= likelier <= 20
     assert text.count("**Greedy:**") == text.count("**Beam of 3:**") == min(better, 2)

@@ -134,7 +134,7 @@ def test_what_did_not_change_is_not_drawn_again(open_lesson, key, monkeypatch):
     save = Image.Image.save
     monkeypatch.setattr(Image.Image, "save", lambda *a, **k: written.append(a) or save(*a, **k))
     sound(app.run())
-    assert written == []  # Streamlit writes an image anew if it is told another width or format
+    assert written == []  # Streamlit encodes an image again if it is given another width or format
 
 
 def test_a_link_fixes_photo_and_step(open_lesson):
@@ -222,7 +222,7 @@ def test_guesses_do_not_depend_on_case_and_punctuation():
     assert not guessing.is_right("go", answer)
 
 
-def test_the_students_score_stands_beside_the_models(open_lesson):
+def test_the_students_score_is_shown_with_the_models(open_lesson):
     def script():
         from pages.learn.guessing import Answer, ask
 
@@ -287,7 +287,7 @@ def test_a_lesson_begins_with_the_photo_captioned_last_until_another_is_chosen(o
     assert app.selectbox(key="learn.photo").value == "shapes 2"
 
 
-def test_a_photo_that_cannot_be_read_is_said(open_lesson):
+def test_a_photo_that_cannot_be_read_is_reported(open_lesson):
     app = open_lesson("words")
     app.file_uploader(key="learn.file").upload("mine.jpg", b"no photo", "image/jpeg").run()
     assert not app.exception and app.error

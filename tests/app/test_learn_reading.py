@@ -36,12 +36,12 @@ def sentences_of(app):
 
 @pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])
 def test_a_student_in_the_first_year_can_read_it(lesson, key):
-    told = sentences_of(lesson(key))
-    assert len(" ".join(told).split()) > 60
-    assert years_of_school(" ".join(told)) < MOST_YEARS
+    texts = sentences_of(lesson(key))
+    assert len(" ".join(texts).split()) > 60
+    assert years_of_school(" ".join(texts)) < MOST_YEARS
 
 
-def test_the_measure_tells_hard_from_easy():
+def test_the_measure_separates_hard_from_easy():
     easy = "The dog runs. It is brown. The boy has a ball."
     hard = (
         "Notwithstanding considerable methodological heterogeneity, convolutional representations "

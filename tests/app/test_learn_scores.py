@@ -56,7 +56,7 @@ def test_an_uploaded_photo_is_described_by_the_student(lesson, jpeg):
     assert "the red square" in shown(app)
 
 
-def test_the_duel_and_the_slips_are_there(lesson):
+def test_the_duel_and_the_mistakes_are_there(lesson):
     app = lesson.open()
     app.radio(key="scores.duel.guess").set_value("A")
     lesson.look("scores.duel")
@@ -85,7 +85,7 @@ def test_the_questions_are_answered_by_the_model(lesson):
     app = lesson.open()
     for number in (1, 2, 3):
         lesson.ask(number)
-    assert "Of an evenly grey photo the model says" in shown(app)
+    assert "For an evenly grey photo the model writes" in shown(app)
     assert "Beam width 5" in shown(app)
 
 

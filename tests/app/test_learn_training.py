@@ -28,7 +28,7 @@ def quick(monkeypatch):
 def test_the_lesson_opens_on_the_shapes_model(lesson):
     app = lesson.open()
     assert "8. Training" in shown(app)
-    for heading in ("True words before", "Push it off the track", "Two curves", "chance does"):
+    for heading in ("After true words", "Replace one word", "Two curves", "How much is chance?"):
         assert heading in shown(app)
     assert "Each word has a bias" not in shown(app)  # first guess, then look
 
@@ -44,12 +44,12 @@ def test_a_sentence_is_taught(lesson):
     assert any(formula.startswith("b'") for formula in formulas(app))
 
 
-def test_an_unknown_word_is_told_and_the_rest_of_the_lesson_stays(lesson):
+def test_an_unknown_word_is_reported_and_the_rest_of_the_lesson_stays(lesson):
     app = lesson.open(**{"training.sentence": "a zebra"})
     app.radio(key="training.gain.guess").set_value("zebra")
     [b for b in app.button if b.key.endswith("training.gain.look")][0].click().run()
     assert "does not know the word 'zebra'" in app.error[0].value.replace("\\", "")
-    assert "Push it off the track" in shown(app)
+    assert "Replace one word" in shown(app)
 
 
 def test_true_words_and_its_own(lesson):
@@ -57,7 +57,7 @@ def test_true_words_and_its_own(lesson):
     app.radio(key="training.forced.guess").set_value("3")
     lesson.look("training.forced")
     assert "after true words" in lesson.tables()
-    assert "pushed" in lesson.tables()
+    assert "with the other word" in lesson.tables()
 
 
 SCORES = {"bleu_4": 1.0, "cider": 2.0, "seconds": 3.0}
@@ -74,7 +74,7 @@ def test_the_curve_of_a_run_at_hand_can_be_chosen(lesson, home):
     app = lesson.open(**{"training.curve": f"run {run.id}"})
     app.radio(key="training.best.guess").set_value("an earlier one")
     lesson.look("training.best")
-    assert "Epoch 2 had 2.500 nats a word, the last one 2.750" in shown(app)
+    assert "Epoch 2 had 2.500 nats per word, the last one 2.750" in shown(app)
     assert "You said an earlier one" in shown(app).replace("*", "")
 
 
@@ -86,7 +86,7 @@ def test_overfitting_and_chance_are_trained_on_the_spot(lesson, quick):
     app.radio(key="training.chance.guess").set_value("under 1")
     lesson.look("training.chance")
     assert "The worst has" in shown(app)
-    assert "Two settings tried with 2 seeds" in shown(app)
+    assert "Two settings, each tried with 2 seeds" in shown(app)
 
 
 def test_the_questions_are_answered_by_the_model(lesson):

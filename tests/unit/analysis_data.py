@@ -14,8 +14,8 @@ def dataset_of(captions, splits=None, name="small", folder=Path("nowhere")):
     """`captions`: a list of captions for each photo; `splits`: one for each, train if left out."""
     splits = splits or ["train"] * len(captions)
     photos = tuple(
-        Photo(f"{place:04d}.png", tuple(said), split)
-        for place, (said, split) in enumerate(zip(captions, splits, strict=True))
+        Photo(f"{place:04d}.png", tuple(texts), split)
+        for place, (texts, split) in enumerate(zip(captions, splits, strict=True))
     )
     return CaptionDataset(name, folder, photos, folder, Oddities())
 

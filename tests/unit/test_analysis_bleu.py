@@ -62,7 +62,7 @@ def test_the_drawing_adds_up_to_the_score(seed):
 @pytest.mark.parametrize("seed", range(30))
 def test_a_words_mark_is_the_longest_shared_ngram_through_it(seed):
     hypothesis, references = random_case(seed)
-    said, truth = tokenize(hypothesis), [tokenize(r) for r in references]
+    words, truth = tokenize(hypothesis), [tokenize(r) for r in references]
     drawing = draw_bleu(hypothesis, references)
 
     def shared(words, others):
@@ -81,9 +81,9 @@ def test_a_words_mark_is_the_longest_shared_ngram_through_it(seed):
             orders.append(max(spans, default=0))
         return orders
 
-    assert [w.order for w in drawing.hypothesis] == shared(said, truth)
+    assert [w.order for w in drawing.hypothesis] == shared(words, truth)
     for reference, marked in zip(truth, drawing.references, strict=True):
-        assert [w.order for w in marked] == shared(reference, [said])
+        assert [w.order for w in marked] == shared(reference, [words])
 
 
 def test_neighbours_are_joined_only_by_a_match_of_both():

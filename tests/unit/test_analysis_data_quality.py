@@ -29,22 +29,22 @@ def test_one_edit_is_what_nltk_calls_a_distance_of_one():
             assert one_edit_apart(one, other) == near, (one, other)
 
 
-def test_slips_are_found_and_right_words_left_alone():
+def test_misspellings_are_found_and_right_words_left_alone():
     common = ["running", "bicycle", "mountain", "street"]
     captions = [[" ".join(common)] for _ in range(50)]
     # A swap, a letter too many, too few, wrong; then a form, a short word, another first letter.
     captions.append(["runnnig", "bicyccle", "mountan", "strept"])
     captions.append(["streets", "runnings", "fountain", "streat7"])
     index = build_index(dataset_of(captions))
-    slips = likely_misspellings(index)
+    found = likely_misspellings(index)
 
-    assert {(slip.word, slip.meant) for slip in slips} == {
+    assert {(word.word, word.meant) for word in found} == {
         ("runnnig", "running"),
         ("bicyccle", "bicycle"),
         ("mountan", "mountain"),
         ("strept", "street"),
     }
-    assert all(len(find(index, slip.query).captions) == slip.count == 1 for slip in slips)
+    assert all(len(find(index, word.query).captions) == word.count == 1 for word in found)
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def test_a_near_copy_is_the_nearest_and_found_across_splits(pictures):
 
 def test_likeness_is_kept_and_a_broken_photo_left_out(pictures, tmp_path):
     (tmp_path / "0001.png").write_bytes(b"noise")
-    told = []
+    progress = []
     assert kept_likeness(pictures) is None
-    first = open_likeness(pictures, on_progress=lambda done, total: told.append((done, total)))
+    first = open_likeness(pictures, on_progress=lambda done, total: progress.append((done, total)))
     again = kept_likeness(pictures)
 
-    assert told[-1] == (8, 8)
+    assert progress[-1] == (8, 8)
     assert "0001.png" not in again and len(again.names) == 7
     assert np.allclose(first.vectors, again.vectors, atol=1e-3)
     with pytest.raises(DatasetError, match="cannot be compared"):

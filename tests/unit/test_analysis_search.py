@@ -19,7 +19,7 @@ INDEX = build_index(DATASET)
 SPLIT_OF = [photo.split for photo in DATASET.photos for _ in photo.captions]
 
 
-def said(dataset=DATASET):
+def tokenized(dataset=DATASET):
     return [tokenize(caption) for photo in dataset.photos for caption in photo.captions]
 
 
@@ -30,7 +30,7 @@ def found(query, **options):
 def expected(keep):
     return [
         number
-        for number, (words, split) in enumerate(zip(said(), SPLIT_OF, strict=True))
+        for number, (words, split) in enumerate(zip(tokenized(), SPLIT_OF, strict=True))
         if keep(words, split)
     ]
 
@@ -278,7 +278,7 @@ def test_photos_are_ranked_by_shared_rare_words():
 
 
 def test_a_photos_own_captions_find_it():
-    captions = [[f"a thing{n} beside thing{n + 1}", f"thing{n} alone"] for n in range(30)]
+    captions = [[f"a thing{n} near thing{n + 1}", f"thing{n} alone"] for n in range(30)]
     ranking = PhotoRanking(build_index(dataset_of(captions)))
 
     for place, (first, _) in enumerate(captions):

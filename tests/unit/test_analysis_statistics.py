@@ -25,14 +25,14 @@ INDEX = build_index(DATASET)
 SPLITS = [None, "train", "dev", "test"]
 
 
-def said(split):
+def tokenized(split):
     photos = DATASET.photos if split is None else DATASET.split(split)
     return [tokenize(caption) for photo in photos for caption in photo.captions]
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_lengths(split):
-    counts = Counter(len(words) for words in said(split))
+    counts = Counter(len(words) for words in tokenized(split))
     bars = lengths(INDEX, split)
 
     assert {int(bar.label): bar.count for bar in bars if bar.count} == counts
@@ -50,7 +50,7 @@ def test_every_bar_opens_exactly_what_it_counts(split):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_word_counts(split):
-    counts = Counter(word for words in said(split) for word in words)
+    counts = Counter(word for words in tokenized(split) for word in words)
     bars = word_counts(INDEX, split, top=5)
 
     assert [(b.label, b.count) for b in bars] == sorted(
@@ -64,7 +64,7 @@ def test_word_counts(split):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_openings(split):
-    counts = Counter(" ".join(words[:3]) for words in said(split) if len(words) >= 3)
+    counts = Counter(" ".join(words[:3]) for words in tokenized(split) if len(words) >= 3)
     bars = openings(INDEX, split, words=3, top=10**6)
 
     assert {bar.label: bar.count for bar in bars} == counts
@@ -72,7 +72,7 @@ def test_openings(split):
 
 def test_coverage_falls_from_all_and_counts_training_words():
     points = coverage(INDEX, [1, 5, 20, 10**6])
-    counts = Counter(word for words in said("train") for word in words)
+    counts = Counter(word for words in tokenized("train") for word in words)
 
     assert [p.words for p in points[:3]] == [
         sum(count >= least for count in counts.values()) for least in (1, 5, 20)
@@ -80,7 +80,7 @@ def test_coverage_falls_from_all_and_counts_training_words():
     assert points[0].known["train"] == 1
     assert points[-1].words == 0
     assert set(points[-1].known.values()) == {0}
-    dev = said("dev")
+    dev = tokenized("dev")
     running = sum(map(len, dev))
     known = sum(counts[word] >= 20 for words in dev for word in words)
     assert points[2].known["dev"] == pytest.approx(known / running)

@@ -71,7 +71,7 @@ def test_rivals_are_the_likeliest_words_with_their_probabilities(top, captioner,
     log_probs, ids = log_probs_of(captioner, features, caption.text)
     found = rivals(reading, vocabulary, top=top)
     assert len(found) == len(ids)
-    for place, (listed, said) in enumerate(zip(found, ids, strict=True)):
+    for place, (listed, token) in enumerate(zip(found, ids, strict=True)):
         order = np.argsort(-log_probs[place])[:top]
         expected = [None if i == EOS else vocabulary.words[i] for i in order]
         assert [rival.word for rival in listed[:top]] == expected
@@ -79,14 +79,14 @@ def test_rivals_are_the_likeliest_words_with_their_probabilities(top, captioner,
         np.testing.assert_allclose(
             [r.log_prob for r in listed[:top]], log_probs[place][order], atol=1e-4
         )
-        (chosen,) = [rival for rival in listed if rival.said]
-        assert chosen.word == (None if said == EOS else vocabulary.words[said])
-        assert chosen.rank == int((log_probs[place] > log_probs[place][said]).sum()) + 1
+        (chosen,) = [rival for rival in listed if rival.chosen]
+        assert chosen.word == (None if token == EOS else vocabulary.words[token])
+        assert chosen.rank == int((log_probs[place] > log_probs[place][token]).sum()) + 1
 
 
 def test_choosing_a_rival_rewrites_the_rest(captioner, features, caption):
     first = rivals(captioner.read(features, caption.text), captioner.bundle.vocabulary)[0]
-    rival = next(r for r in first if not r.said and r.word)
+    rival = next(r for r in first if not r.chosen and r.word)
     again = captioner.describe(features, DecodingConfig(prefix=(rival.word,)))[0]
     assert again.words[0].word == rival.word
     assert again.words[0].log_prob == pytest.approx(rival.log_prob, abs=1e-4)
@@ -145,8 +145,8 @@ def test_occlusion_is_what_a_covered_block_costs(blocks, captioner, photo, featu
         box = (edges[column], edges[row], edges[column + 1], edges[row + 1])
         covered.paste(colour, box)
         parts, _ = log_probs_of(captioner, captioner.encode([covered]), caption.text)
-        said = np.arange(len(ids)), ids
-        lost = whole[said] - parts[said]
+        chosen = np.arange(len(ids)), ids
+        lost = whole[chosen] - parts[chosen]
         np.testing.assert_allclose(found[:, row, column], lost, atol=1e-4)
 
 
@@ -251,7 +251,7 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, 
     assert all(n.token == EOS for n in nodes if n.fate == ENDED)
 
 
-def test_callers_are_served_in_the_order_of_coming_and_told_their_place():
+def test_callers_are_served_in_order_and_see_their_place():
     turns, order, places = FairLock(), [], {}
     threads = []
 
@@ -268,10 +268,10 @@ def test_callers_are_served_in_the_order_of_coming_and_told_their_place():
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3]
-    for number, told in places.items():
-        assert told[0] == number + 1
-        assert told == sorted(told, reverse=True)
-        assert len(told) == len(set(told))
+    for number, seen in places.items():
+        assert seen[0] == number + 1
+        assert seen == sorted(seen, reverse=True)
+        assert len(seen) == len(set(seen))
     assert turns.length == 0
 
 
@@ -286,7 +286,7 @@ def test_who_leaves_the_line_does_not_stop_it():
         leaver.start()
         leaver.join()
         assert turns.length == 1
-    with turns.take(leave):  # nobody is before: not told
+    with turns.take(leave):  # nobody is ahead: no place
         assert turns.length == 1
 
 

@@ -1,4 +1,4 @@
-"""The encoder lesson: every number worked out by hand is the one Keras gives."""
+"""The encoder lesson: every number computed by hand is the one Keras gives."""
 
 import keras
 import numpy as np
@@ -96,7 +96,7 @@ def test_a_bias_and_an_activation_count(opened, pixels):
         layer.set_weights([kernel, bias])
 
 
-def test_an_activation_that_cannot_be_worked_out_is_refused():
+def test_an_activation_that_cannot_be_computed_is_refused():
     layer = keras.layers.Conv2D(2, 3, activation="gelu")
     before = np.ones((5, 5, 3), np.float32)
     layer(before[None])
@@ -235,10 +235,10 @@ def test_peaks_are_the_largest_values_of_photos(tiny_captioner, shapes):
     from captioning.lessons.encoder import peaks_of
 
     names = [photo.name for photo in shapes.photos[:10]]
-    told = []
-    peaks = peaks_of(tiny_captioner, shapes, names, on_progress=lambda *n: told.append(n))
+    progress = []
+    peaks = peaks_of(tiny_captioner, shapes, names, on_progress=lambda *n: progress.append(n))
     photos = [read_image(shapes.path(shapes[name])) for name in names]
     np.testing.assert_allclose(
         peaks.values, tiny_captioner.encode(photos).max(axis=1), rtol=1e-4, atol=1e-5
     )
-    assert told[-1] == (10, 10)
+    assert progress[-1] == (10, 10)

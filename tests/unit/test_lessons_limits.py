@@ -92,7 +92,7 @@ def test_few_words_prove_nothing():
     assert not Shift("man", "woman", people=(60, 40), model=(27, 23)).beyond_chance
 
 
-def test_words_nobody_says_have_no_share():
+def test_words_in_no_caption_have_no_share():
     shift = Shift("man", "woman", people=(0, 0), model=(1, 0))
     assert shift.of_people is shift.difference is shift.error is None
     assert not shift.beyond_chance

@@ -97,7 +97,7 @@ def test_one_memory_serves_many_sentences(ours, features):
         np.testing.assert_allclose(together.log_probs[place], alone.log_probs[0], atol=1e-9)
 
 
-def test_marks_that_are_no_words_cannot_be_said(ours, features):
+def test_marks_that_are_no_words_cannot_be_written(ours, features):
     step = read_sentence(ours, ours.remember(features[:1]), ()).steps[0]
     shares = np.exp(step.log_probs[0])
     assert shares[[PAD, UNK, BOS]].tolist() == [0, 0, 0]
@@ -145,7 +145,7 @@ def test_the_check_against_keras_finds_next_to_no_difference(tiny_captioner, pho
     assert max(found.values()) < 5e-5
 
 
-def test_the_check_against_keras_would_tell(tiny_captioner, photo):
+def test_the_check_against_keras_finds_a_difference(tiny_captioner, photo):
     ours = PlainDecoder.of(tiny_captioner.bundle)
     features = tiny_captioner.encode([photo])
     memory = ours.remember(features)
@@ -338,7 +338,7 @@ def test_words_are_marked():
         "place": [0, 1, 2, 3, 0],
         "left": [3, 2, 1, 0, 0],
         "colour": [0, 1, 0, 0, 0],
-        "plural": [0, 0, 1, 1, 0],  # what is said on the page: it ends in s, and is known without
+        "plural": [0, 0, 1, 1, 0],  # what the page says: it ends in s, and is known without
         "article": [1, 0, 0, 0, 0],
     }
     assert mark_words(rows, "word", word="bus").tolist() == [0, 0, 0, 0, 1]
@@ -380,7 +380,7 @@ def test_a_unit_that_follows_a_property_is_found_and_judged_by_other_sentences()
     half = read.sentence_of % 2 == 0
     assert best.found == pytest.approx(np.corrcoef(activations[half, 17], marks[half])[0, 1])
     assert best.held_out == pytest.approx(np.corrcoef(activations[~half, 17], marks[~half])[0, 1])
-    assert max(abs(other.held_out) for other in others) < 0.5  # found by chance, told by the rest
+    assert max(abs(other.held_out) for other in others) < 0.5  # chance, exposed by the rest
 
 
 def test_what_hardly_occurs_is_not_followed():

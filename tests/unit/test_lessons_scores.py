@@ -129,8 +129,8 @@ def test_a_duel_is_lost_by_the_right_sentence():
     for text, claimed in ((duel.right, duel.right_bleu), (duel.wrong, duel.wrong_bleu)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            said = sentence_bleu(truth, tokenize(text))
-        assert claimed == pytest.approx(100 * said, abs=1e-5)
+            expected = sentence_bleu(truth, tokenize(text))
+        assert claimed == pytest.approx(100 * expected, abs=1e-5)
 
 
 def test_without_a_word_to_contradict_there_is_no_duel():
@@ -182,14 +182,14 @@ def _has(words, gram):
     return any(tuple(words[i : i + len(gram)]) == gram for i in range(len(words)))
 
 
-def _cosine(said, own, order, truth):
+def _cosine(hypothesis, own, order, truth):
     def grams(words):
         return [tuple(words[i : i + order]) for i in range(len(words) - order + 1)]
 
-    space = sorted(set(grams(said)) | set(grams(own)))
+    space = sorted(set(grams(hypothesis)) | set(grams(own)))
     df = [max(1, sum(any(_has(r, g) for r in texts) for texts in truth)) for g in space]
     idf = np.log(len(truth) / np.array(df, float))
-    h, r = (np.array([grams(words).count(g) for g in space]) * idf for words in (said, own))
+    h, r = (np.array([grams(words).count(g) for g in space]) * idf for words in (hypothesis, own))
     if not h.any() or not r.any():
         return 0.0
     return float(np.minimum(h, r) @ r / (np.linalg.norm(h) * np.linalg.norm(r)))
@@ -200,7 +200,7 @@ def test_without_references_nothing_can_be_drawn():
         draw_cider("a dog", [], DocumentFrequencies(1, {}))
 
 
-# The formulas, worked out again from what is printed.
+# The formulas, computed again from what is printed.
 
 
 def test_bleu_s_formula_yields_its_figure(photos):
@@ -234,7 +234,7 @@ def test_cider_s_formulas_yield_its_figure(photos):
             assert printed == pytest.approx(ngram.weight, abs=5.1e-5)
 
 
-# Smoothing, and the slips of tutorials.
+# Smoothing, and common mistakes in tutorials.
 
 
 @pytest.mark.parametrize(("method", "number"), [("none", 0), ("epsilon", 1), ("add one", 2)])
@@ -259,17 +259,22 @@ def test_an_unknown_smoothing_is_refused(photos):
         smooth_bleu(bleu("a dog", ["a dog"]), "method7")
 
 
-def test_every_slip_is_what_nltk_gives_for_it(photos):
-    said = [texts[0] for texts in photos if len(texts) > 1]
+def test_every_mistake_is_what_nltk_gives_for_it(photos):
+    hypotheses = [texts[0] for texts in photos if len(texts) > 1]
     references = [texts[1:] for texts in photos if len(texts) > 1]
-    found = {slip.title: slip.bleu for slip in score_as_tutorials_do(said, references)}
+    found = {
+        mistake.title: mistake.bleu for mistake in score_as_tutorials_do(hypotheses, references)
+    }
 
     def nltk(split, truth=references, weights=None):
-        told = [[split(text) for text in texts] for texts in truth]
+        split_references = [[split(text) for text in texts] for texts in truth]
         each = weights or [[1 / n] * n for n in range(1, 5)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return [100 * corpus_bleu(told, [split(text) for text in said], w) for w in each]
+            return [
+                100 * corpus_bleu(split_references, [split(text) for text in hypotheses], w)
+                for w in each
+            ]
 
     def marked(text):
         return ["startseq", *tokenize(text), "endseq"]
@@ -292,12 +297,12 @@ def test_every_slip_is_what_nltk_gives_for_it(photos):
 
 
 def test_the_mean_over_sentences_is_the_mean_of_nltk_s(photos):
-    said = [texts[0] for texts in photos if len(texts) > 1 and len(tokenize(texts[0])) > 3]
+    hypotheses = [texts[0] for texts in photos if len(texts) > 1 and len(tokenize(texts[0])) > 3]
     references = [t[1:] for t in photos if len(t) > 1 and len(tokenize(t[0])) > 3]
-    mean = score_as_tutorials_do(said, references)[-1].bleu[3]
+    mean = score_as_tutorials_do(hypotheses, references)[-1].bleu[3]
     method1 = SmoothingFunction().method1
     scores = [
         sentence_bleu([tokenize(r) for r in texts], tokenize(text), smoothing_function=method1)
-        for text, texts in zip(said, references, strict=True)
+        for text, texts in zip(hypotheses, references, strict=True)
     ]
     assert mean == pytest.approx(100 * np.mean(scores), abs=1e-5)

@@ -42,7 +42,7 @@ def learned(pupil, features):
 
 
 def probabilities(captioner, features, sentence):
-    """Softmax of the model's logits by NumPy, `(T, V)`, and the ids that had to be said."""
+    """Softmax of the model's logits by NumPy, `(T, V)`, and the ids that had to be written."""
     ids = captioner.bundle.vocabulary.encode(sentence)
     logits = np.asarray(
         captioner.keras_decoder(features, np.array([[[BOS, *ids]]], np.int32), training=False),
@@ -57,9 +57,9 @@ def probabilities(captioner, features, sentence):
 
 def test_the_losses_and_probabilities_are_those_of_the_model(tiny_captioner, features, learned):
     shares, targets = probabilities(tiny_captioner, features, SENTENCE)
-    said = shares[np.arange(len(targets)), targets]
-    assert learned.losses[0] == pytest.approx(-np.log(said).mean(), abs=1e-5)
-    assert [word.before for word in learned.words] == pytest.approx(said, abs=1e-5)
+    expected = shares[np.arange(len(targets)), targets]
+    assert learned.losses[0] == pytest.approx(-np.log(expected).mean(), abs=1e-5)
+    assert [word.before for word in learned.words] == pytest.approx(expected, abs=1e-5)
     assert len(learned.losses) == 4
     assert [word.word for word in learned.words] == [*SENTENCE.split(), None]
 
@@ -151,10 +151,10 @@ def test_forced_words_are_the_likeliest_after_true_ones(tiny_captioner, features
     assert len(found) == len(SENTENCE.split()) + 1
     for word, log_probs, true in zip(found, reading.log_probs[0], reading.ids, strict=True):
         best = int(np.argmax(log_probs))
-        assert word.said == (None if best == EOS else words[best])
-        assert word.said_log_prob == pytest.approx(log_probs[best])
+        assert word.predicted == (None if best == EOS else words[best])
+        assert word.predicted_log_prob == pytest.approx(log_probs[best])
         assert word.true_log_prob == pytest.approx(log_probs[true])
-        assert word.right == (word.said == word.true)
+        assert word.right == (word.predicted == word.true)
 
 
 def test_its_own_greedy_sentence_it_repeats_word_for_word(tiny_captioner, features):
@@ -179,8 +179,8 @@ def test_the_second_word_is_keras_second_likeliest_and_no_end(tiny_captioner, fe
     vocabulary = tiny_captioner.bundle.vocabulary
     decoder = PlainDecoder.of(tiny_captioner.bundle)
     written = write_greedily(decoder, decoder.remember(features))
-    said = [vocabulary.words[token] for token in written.ids]
-    log_probs = tiny_captioner.read(features, " ".join(said)).log_probs[0].copy()
+    words = [vocabulary.words[token] for token in written.ids]
+    log_probs = tiny_captioner.read(features, " ".join(words)).log_probs[0].copy()
     log_probs[:, list(range(len(SPECIAL)))] = -np.inf
     for place, token in enumerate(written.ids):
         log_probs[place, token] = -np.inf
@@ -251,9 +251,9 @@ def test_equal_seeds_train_alike_and_others_do_not(study):
 
 
 def test_a_run_learns_and_tells_each_epoch(study):
-    told = []
-    run = study.run(1, photos=18, epochs=15, on_epoch=told.append)
-    assert told == list(range(1, 16))
+    epochs = []
+    run = study.run(1, photos=18, epochs=15, on_epoch=epochs.append)
+    assert epochs == list(range(1, 16))
     assert len(run.losses) == len(run.held_out_losses) == 15
     assert run.losses[-1] < 0.5 * run.losses[0]
     assert len(run.captions) == 6

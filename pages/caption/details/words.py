@@ -96,7 +96,7 @@ def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
         hide_index=True,
         border="horizontal",
     )
-    others = [rival.word for rival in rivals if rival.word and not rival.said]
+    others = [rival.word for rival in rivals if rival.word and not rival.chosen]
     with st.popover("Rewrite from here with another word", icon=":material/edit_note:"):
         for word in others:
             st.button(
@@ -131,4 +131,4 @@ def _evidence(found: "list[Evidence]") -> None:
 
 def _bold(rival: "Rival") -> str:
     word = plain(rival.word) if rival.word else END
-    return f"**{word}**" if rival.said else word
+    return f"**{word}**" if rival.chosen else word

@@ -1,4 +1,4 @@
-"""A student's own look: choose where the model looks for one word, and read what it then says."""
+"""Choose where the model looks for one word, and read what it then writes."""
 
 import base64
 
@@ -11,16 +11,15 @@ from captioning.lessons.attention import Box, box_look, words_by_region
 from captioning.lessons.numpy_decoder import write_greedily
 from captioning.lessons.worksheet import Text
 from pages.learn import inspector
-from pages.learn.attention.overlays import Looks
-from pages.learn.figures import themed
+from pages.learn.attention.maps import Looks
+from pages.learn.figures import paired_bars, themed
 from pages.learn.frame import LessonPage
-from pages.learn.paired_bars import paired_bars
 from pages.learn.subject import Subject
 from pages.ui.pictures import as_jpeg
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["show_own_look"]
+__all__ = ["show_chosen_region"]
 
 _SIDE, _LARGE_SIDE, _WORDS = 360, 520, 410
 _BARS = 6
@@ -31,15 +30,15 @@ _BRUSH = "spot"
 _CHART = "attention.map"
 
 
-def show_own_look(page: LessonPage, subject: Subject, looks: Looks, place: int) -> None:
-    """Let a student choose the regions, and show what the model says."""
+def show_chosen_region(page: LessonPage, subject: Subject, looks: Looks, place: int) -> None:
+    """Let a student choose the regions, and show what the model writes."""
     word = subject.words[place]
-    page.heading(f"Look for it yourself, in place of “{word}”")
+    page.heading(f"Choose where it looks, at “{word}”")
     page.text(
-        "Drag over the photo, or move the two sliders, and the model looks there and nowhere else, "
-        "evenly, with all its heads. What it has read so far stays as it was."
+        "Drag over the photo, or move the two sliders. The model then looks only there, equally at "
+        "each region, with all its heads. The words before stay as they are."
     )
-    # Not columns: the photo keeps its size, and what does not fit beside it goes below.
+    # Not columns: the photo keeps its size, and what does not fit next to it goes below.
     with st.container(horizontal=True, gap="medium"):
         left = st.container(width=_LARGE_SIDE if page.large else _SIDE)
         right = st.container(width=_WORDS)
@@ -95,10 +94,12 @@ def _show_map(
     )
     if tinted:
         counts = pd.Series(regions).value_counts()
-        told = ", ".join(f"{plain(str(w))} {n}" for w, n in counts[:_TOLD].items())
+        listed = ", ".join(f"{plain(str(w))} {n}" for w, n in counts[:_TOLD].items())
         rest = len(counts) - _TOLD
-        told += f", and {counted(rest, 'word')} more" if rest > 0 else ""
-        st.caption(f"How many regions would give each word if it looked there alone: {told}.")
+        listed += f", and {counted(rest, 'word')} more" if rest > 0 else ""
+        st.caption(
+            f"How many regions would give each word if the model looked there alone: {listed}."
+        )
 
 
 def _take_drag(key: str, grid: tuple[int, int]) -> None:
@@ -150,7 +151,7 @@ def _map_chart(
 
 
 def _ranks(words: list[str]) -> list[int]:
-    """Number the words by how many regions say them; the last number is for all rare ones."""
+    """Number the words by how many regions give them; the last number is for all rare ones."""
     common = list(pd.Series(words).value_counts().index)
     return [min(common.index(word), _TINTS) for word in words]
 
@@ -160,7 +161,7 @@ def _tinted(cells: alt.Chart, look: Look) -> alt.Chart:
     return cells.encode(
         opacity=alt.value(0.6),
         color=alt.Color("rank:O", scale=tints, legend=None),
-        tooltip=["row:Q", "column:Q", alt.Tooltip("word:N", title="would say")],
+        tooltip=["row:Q", "column:Q", alt.Tooltip("word:N", title="would write")],
     )
 
 
@@ -215,19 +216,19 @@ def _show_words(page: LessonPage, subject: Subject, looks: Looks, place: int, bo
     before = " ".join(subject.words[:place])
     st.markdown(f"### {plain(before)} :primary-background[{plain(word)}]")
     st.caption(
-        f"Looking at your {counted(box.height * box.width, 'region')}, the likeliest word is "
-        f"{plain(word)}, {percent(float(forced.max()))}. With the model's own look this word has "
-        f"{percent(float(own[forced.argmax()]))}."
+        f"With your {counted(box.height * box.width, 'region')}, the likeliest word is "
+        f"{plain(word)}, {percent(float(forced.max()))}. With the model's own attention this word "
+        f"has {percent(float(own[forced.argmax()]))}."
     )
     table = _compared(subject, own, forced)
     page.chart(
         _bars(table, page.look),
-        alt="Probability of the next word, your look and the model's: "
+        alt="Probability of the next word, with your regions and with the model's attention: "
         + "; ".join(f"{r.word} {r.yours:.0%}, {r.own:.0%}" for r in table.itertuples()),
         table={
             "word": table["word"].tolist(),
-            "your look": [f"{share:.1%}" for share in table["yours"]],
-            "its own look": [f"{share:.1%}" for share in table["own"]],
+            "your regions": [f"{share:.1%}" for share in table["yours"]],
+            "its own attention": [f"{share:.1%}" for share in table["own"]],
         },
     )
     _go_on(page, subject, place, force)
@@ -245,16 +246,16 @@ def _compared(subject: Subject, own: np.ndarray, forced: np.ndarray) -> pd.DataF
 
 
 def _bars(table: pd.DataFrame, look: Look) -> alt.Chart:
-    colours = {"your look": look.accent, "its own look": look.border}
+    colours = {"your regions": look.accent, "its own attention": look.border}
     long = table.rename(columns=dict(zip(["yours", "own"], colours, strict=True)))
     long = long.melt("word", var_name="who", value_name="share")
     return paired_bars(long, "who", colours, table["word"].tolist(), 14)
 
 
 def _go_on(page: LessonPage, subject: Subject, place: int, force: np.ndarray) -> None:
-    """Let the model write on, looking where it was told at this word, or from here on."""
+    """Let the model continue, with the chosen regions at this word, or from here on."""
     once = st.segmented_control(
-        "Your look holds for",
+        "Use your regions for",
         ("this word", "all words from here"),
         default="this word",
         required=True,
@@ -263,8 +264,8 @@ def _go_on(page: LessonPage, subject: Subject, place: int, force: np.ndarray) ->
     )
     ids = _written_on(subject.key, place, tuple(force.tolist()), subject, once=once == "this word")
     sentence = subject.vocabulary.decode(ids)
-    st.markdown(f"It goes on: **{plain(sentence) or '(no words)'}**")
-    page.keep(Text(f"With a look of one's own, the model writes: {sentence}"))
+    st.markdown(f"It continues: **{plain(sentence) or '(no words)'}**")
+    page.keep(Text(f"With the chosen regions, the model writes: {sentence}"))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -276,7 +277,7 @@ def _written_on(
     *,
     once: bool,
 ) -> tuple[int, ...]:
-    """Return the sentence that is written with a forced look at one place, or from there on."""
+    """Return the sentence written with forced attention at one place, or from there on."""
     written = write_greedily(
         inspector.decoder(_subject.bundle),
         inspector.memory(_subject),

@@ -1,4 +1,4 @@
-"""What the encoder lesson asks of the encoder, each thing once a photo."""
+"""The encoder opened on the photo, computed once, and the questions that it answers."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from captioning.datasets import CaptionDataset
+from pages.learn.frame import Paper, Question
 from pages.learn.subject import Subject
 from pages.ui import cache
 from pages.ui.pictures import as_jpeg
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from captioning.lessons.encoder import MapSpec, OpenedEncoder, Peaks
     from captioning.lessons.receptive_field import Field
 
-__all__ = ["Opened", "liveliest", "open_up", "peaks", "spotlit"]
+__all__ = ["PAPERS", "Opened", "most_varied", "open_up", "peaks", "questions", "spotlit"]
 
 _PHOTOS = 12
 
@@ -29,9 +30,9 @@ class Opened:
         encoder: its layers.
         pixels: the photo as the encoder reads it, uint8 `(S, S, 3)`.
         scaled: after preprocessing, float32 `(S, S, 3)`.
-        read: what the first convolution reads, with the padding that is a layer of its own.
+        read: what the first convolution reads, after the padding, which is a separate layer.
         first: what the first convolution gives, float32 `(H, W, C)`.
-        maps: one a size the photo shrinks to.
+        maps: one for each size to which the photo shrinks.
         values: what these maps and the separable convolution give, by layer.
         fields: receptive fields by layer.
         pair: a separable convolution, if there is one.
@@ -49,20 +50,20 @@ class Opened:
 
 
 def open_up(subject: Subject) -> Opened:
-    """Return the encoder opened on the photo at hand."""
+    """Return the encoder opened on the photo of the lesson."""
     return _open(subject.key, subject)
 
 
-def liveliest(subject: Subject, layer: str, values: np.ndarray, top: int) -> list[int]:
-    """Return the channels that differ most over the photo, the first most.
+def most_varied(subject: Subject, layer: str, values: np.ndarray, top: int) -> list[int]:
+    """Return the channels that differ most over the photo, in that order.
 
     Args:
         subject: photo and model.
-        layer: what gave the values; with the photo and the model it stands for them.
+        layer: the layer that gave the values; part of the cache key.
         values: `(..., C)`, or `(C,)`.
         top: how many.
     """
-    return _liveliest(subject.key, layer, top, values)
+    return _most_varied(subject.key, layer, top, values)
 
 
 def spotlit(subject: Subject, channel: int, values: np.ndarray) -> bytes:
@@ -71,7 +72,7 @@ def spotlit(subject: Subject, channel: int, values: np.ndarray) -> bytes:
 
 
 def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
-    """Return how strongly each channel answers to a few photos of the data set."""
+    """Return how strongly each channel responds to a few photos of the data set."""
     photos = (dataset.split("test") or dataset.photos)[:_PHOTOS]
     names = tuple(photo.name for photo in photos)
     version = cache.version(subject.bundle)
@@ -105,7 +106,7 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _liveliest(key: tuple[str, int, str], layer: str, top: int, _values: np.ndarray) -> list[int]:
+def _most_varied(key: tuple[str, int, str], layer: str, top: int, _values: np.ndarray) -> list[int]:
     from captioning.lessons.encoder import strongest_channels
 
     return strongest_channels(_values.reshape(-1, _values.shape[-1]).squeeze(), top=top)
@@ -122,7 +123,7 @@ def _spotlit(
     return as_jpeg(explain.spotlight(photo, _values))
 
 
-@st.cache_data(max_entries=8, show_spinner="Looking at photos of the data set…")
+@st.cache_data(max_entries=8, show_spinner="Encoding photos of the data set…")
 def _peaks(
     model: str,
     version: int,
@@ -134,3 +135,79 @@ def _peaks(
     from captioning.lessons.encoder import peaks_of
 
     return peaks_of(_subject.captioner, _dataset, names)
+
+
+PAPERS = [
+    Paper(
+        "Gradient-Based Learning Applied to Document Recognition",
+        "LeCun, Bottou, Bengio and Haffner",
+        1998,
+        "https://doi.org/10.1109/5.726791",
+    ),
+    Paper(
+        "Xception: Deep Learning with Depthwise Separable Convolutions",
+        "Chollet",
+        2017,
+        "https://arxiv.org/abs/1610.02357",
+    ),
+    Paper(
+        "Visualizing and Understanding Convolutional Networks",
+        "Zeiler and Fergus",
+        2014,
+        "https://arxiv.org/abs/1311.2901",
+    ),
+    Paper(
+        "Understanding the Effective Receptive Field in Deep CNNs",
+        "Luo, Li, Urtasun and Zemel",
+        2016,
+        "https://arxiv.org/abs/1701.04128",
+    ),
+]
+
+
+def questions(opened: Opened) -> list[Question]:
+    """Return the questions about an opened encoder and the photo in it."""
+    return [
+        Question(
+            "Which map holds the most numbers, and how many times more than the photo?",
+            lambda: _largest(opened),
+        ),
+        Question(
+            "How many channels of the last map are quiet (all zero) on this photo?",
+            lambda: _quiet(opened),
+        ),
+        Question(
+            "How does the first kernel respond to an evenly grey photo?",
+            lambda: _grey(opened),
+        ),
+    ]
+
+
+def _largest(opened: Opened) -> str:
+    sizes = {spec.name: spec.height * spec.width * spec.channels for spec in opened.maps}
+    spec = max(opened.maps, key=lambda spec: sizes[spec.name])
+    times = sizes[spec.name] / opened.pixels.size
+    return (
+        f"The map of {spec.height} × {spec.width} × {spec.channels} holds {sizes[spec.name]:,} "
+        f"numbers, {times:.1f} times the {opened.pixels.size:,} of the photo."
+    )
+
+
+def _quiet(opened: Opened) -> str:
+    spec = opened.maps[-1]
+    quiet = int((opened.values[spec.name] <= 0).all(axis=(0, 1)).sum())
+    return f"{quiet} of {spec.channels} are nowhere above zero on this photo."
+
+
+def _grey(opened: Opened) -> str:
+    layer = opened.encoder.first_convolution
+    grey = opened.encoder.scaled(np.full_like(opened.pixels, 127))
+    size = layer.kernel_size[0]
+    total = float((layer.get_weights()[0][..., 0] * grey[:size, :size]).sum())
+    bias = float(layer.get_weights()[1][0]) if layer.use_bias else 0.0
+    return (
+        f"After scaling, its pixels are {grey[0, 0, 0]:.4f}; times the kernel and added up they "
+        f"give {total + bias:.5f}. On this photo the same kernel gives values from "
+        f"{float(opened.first[..., 0].min()):.3f} to {float(opened.first[..., 0].max()):.3f}: it "
+        "responds to differences between neighbours rather than to brightness."
+    )

@@ -1,4 +1,4 @@
-"""Pictures of what the encoder does: patches, kernels, maps, and the field a place sees."""
+"""Pictures of what the encoder does: patches, kernels, maps, and receptive fields."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -82,7 +82,7 @@ def draw_product(product: "Product", names: Sequence[str], look: Look) -> Figure
 def draw_field(
     photo: np.ndarray, box: "Box", grid: tuple[int, int], place: tuple[int, int], look: Look
 ) -> Figure:
-    """Draw on the photo what one place of a map sees, and where that place itself lies.
+    """Draw on the photo the receptive field of one place of a map, and the place itself.
 
     Args:
         photo: uint8 `(S, S, 3)`.
@@ -112,7 +112,7 @@ def draw_field(
 
 
 def draw_channels(values: np.ndarray, channels: Sequence[int], look: Look) -> Figure:
-    """Draw a few channels of a map side by side; outliers in a channel do not rule its colours.
+    """Draw a few channels of a map side by side; outliers do not dominate its colours.
 
     Args:
         values: float32 `(H, W, C)`.
@@ -146,7 +146,7 @@ def draw_channels(values: np.ndarray, channels: Sequence[int], look: Look) -> Fi
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """Spread a map from 0 to 1; a fiftieth of it may lie beyond either end."""
+    """Scale a map to 0..1; the lowest and the highest 2 % are clipped."""
     low, high = np.percentile(values, (2, 98))
     spread: np.ndarray = np.clip((values - low) / (float(high - low) or 1.0), 0.0, 1.0)
     return spread

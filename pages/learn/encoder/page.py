@@ -4,14 +4,21 @@ import numpy as np
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from pages.learn.encoder.activations import Opened, liveliest, open_up, peaks, spotlit
+from pages.learn.encoder.activations import (
+    PAPERS,
+    Opened,
+    most_varied,
+    open_up,
+    peaks,
+    questions,
+    spotlit,
+)
 from pages.learn.encoder.drawing import (
     draw_channels,
     draw_field,
     draw_product,
     draw_scaled,
 )
-from pages.learn.encoder.questions import PAPERS, questions
 from pages.learn.frame import LessonPage, open_lesson
 from pages.learn.guessing import Answer
 from pages.ui import cache
@@ -22,12 +29,12 @@ __all__ = ["show"]
 
 IDEA = (
     "A convolution slides a small grid of learned numbers over the photo and adds up products. "
-    "Layer upon layer, the map gets smaller, and each of its places sees more of the photo."
+    "Layer by layer the map gets smaller, and each place on it sees more of the photo."
 )
 _SHOWN = 12
 _OFFERED = 8
 _ALIKE = 8
-"""Steps of 256 by which colours may differ in a grey photo that was stored as a JPEG."""
+"""How far the colours of a grey photo may differ after JPEG compression, of 256."""
 
 
 def show() -> None:
@@ -38,7 +45,7 @@ def show() -> None:
     _pixels(page, opened)
     _by_hand(page, opened)
     _separable(page, opened)
-    _maps(page, opened, told=answer is not None)
+    _maps(page, opened, revealed=answer is not None)
     _channel(page)
     page.code("captioning.lessons.convolution", "convolve_at")
     page.questions(questions(opened))
@@ -54,7 +61,7 @@ def _guess_field(page: LessonPage, opened: Opened) -> Answer | None:
     return page.guess(
         "field",
         f"The last map has {last.height} × {last.width} places. How much of the photo can change "
-        "the numbers at the place in its middle?",
+        "the numbers at its middle place?",
         lambda: _field_answer(opened),
         options=_SHARES,
     )
@@ -77,9 +84,9 @@ def _pixels(page: LessonPage, opened: Opened) -> None:
     low, high = float(opened.scaled.min()), float(opened.scaled.max())
     size = opened.pixels.shape[0]
     page.text(
-        f"The photo is squashed to {size} × {size} pixels. Each has three numbers from 0 to 255; "
-        f"scaled, they lie here between {low:.2f} and {high:.2f}."
-        + (" This photo is grey, so its three colours are alike." if _is_grey(opened) else "")
+        f"The photo is resized to {size} × {size} pixels. Each has three numbers from 0 to 255; "
+        f"after scaling they lie between {low:.2f} and {high:.2f}."
+        + (" This photo is grey, so its three colours are equal." if _is_grey(opened) else "")
     )
     page.picture(
         lambda look: draw_scaled(opened.pixels, opened.scaled, look),
@@ -101,7 +108,7 @@ def _by_hand(page: LessonPage, opened: Opened) -> None:
     layer = opened.encoder.first_convolution
     page.heading("A convolution by hand")
     rows, columns, kernels = opened.first.shape
-    usual = _liveliest(opened.first)
+    usual = _liveliest_place(opened.first)
     with st.grid(3, min_column_width=180):
         row = st.slider(
             "Row", 0, rows - 1, usual[0], key=f"encoder.row.{rows}", bind="query-params"
@@ -144,7 +151,7 @@ def _by_hand(page: LessonPage, opened: Opened) -> None:
     )
 
 
-def _liveliest(values: np.ndarray) -> tuple[int, int]:
+def _liveliest_place(values: np.ndarray) -> tuple[int, int]:
     """Return the place at which a map is farthest from its mean, away from its edge."""
     distances = np.abs(values - values.mean(axis=(0, 1))).sum(axis=2)
     inner = distances[2:-2, 2:-2]
@@ -155,15 +162,15 @@ def _liveliest(values: np.ndarray) -> tuple[int, int]:
 def _separable(page: LessonPage, opened: Opened) -> None:
     from captioning.lessons.convolution import multiplications
 
-    page.heading("The same in two cheaper steps")
+    page.heading("The same in two cheaper steps (separable convolution)")
     pair = opened.pair
     if pair is None:
         last = opened.encoder.first_convolution
         cost = multiplications(3, last.filters, 2 * last.filters, *opened.first.shape[:2])
         page.text(
-            f"The encoder {opened.encoder.encoder.config.name} has whole convolutions only. In two "
-            f"steps, one of {last.filters} to {2 * last.filters} channels on its first map would "
-            f"need {cost.saving:.1f} times fewer multiplications."
+            f"The encoder {opened.encoder.encoder.config.name} has ordinary convolutions only. In "
+            f"two steps, one with {last.filters} to {2 * last.filters} channels on its first map "
+            f"would need {cost.saving:.1f} times fewer multiplications."
         )
         return
     page.text(
@@ -186,7 +193,7 @@ def _separable(page: LessonPage, opened: Opened) -> None:
             ],
         },
         caption=f"For the whole map of {pair.height} × {pair.width} places: the two steps need "
-        f"{cost.saving:.1f} times fewer.",
+        f"{cost.saving:.1f} times fewer multiplications.",
     )
 
 
@@ -197,7 +204,7 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
     if pair is None:
         return
     place = (pair.height // 2, pair.width // 2)
-    # Many channels are 0 at any one place: begin with one that has something to multiply.
+    # Many channels are 0 at a given place: begin with one that is not.
     read = opened.values[pair.read]
     usual = int(np.abs(read[read.shape[0] // 2, read.shape[1] // 2]).argmax())
     with st.grid(2, min_column_width=220):
@@ -227,8 +234,8 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
     )
 
 
-def _maps(page: LessonPage, opened: Opened, *, told: bool) -> None:
-    """Show channels of a map, and what one of its places sees once the guess was given."""
+def _maps(page: LessonPage, opened: Opened, *, revealed: bool) -> None:
+    """Show channels of a map and, after the guess, what one of its places sees."""
     page.heading("Maps, and what a place sees")
     names = list(range(len(opened.maps)))
     number = st.segmented_control(
@@ -242,13 +249,13 @@ def _maps(page: LessonPage, opened: Opened, *, told: bool) -> None:
     )
     left, right = st.columns([1, 2], gap="large")
     with left:
-        if told:
+        if revealed:
             _place(page, opened, number)
         else:
             page.say_more_follows()
     with right:
         _channels(page, opened, number)
-        if told:
+        if revealed:
             page.text(_field_text(opened, number))
 
 
@@ -283,13 +290,13 @@ def _channels(page: LessonPage, opened: Opened, number: int) -> None:
     """Show the channels of a map that differ most over the photo."""
     spec = opened.maps[number]
     values = opened.values[spec.name]
-    best = liveliest(page.subject, spec.name, values, _SHOWN)
+    best = most_varied(page.subject, spec.name, values, _SHOWN)
     page.picture(
         lambda look: draw_channels(values, best, look),
         key=("channels", spec.name),
         alt=f"The {len(best)} channels of the map that differ most over the photo: "
         f"{', '.join(map(str, best))}.",
-        caption=f"{len(best)} of {spec.channels} channels, those that differ most here.",
+        caption=f"{len(best)} of {spec.channels} channels: those that differ most over the photo.",
     )
 
 
@@ -298,11 +305,11 @@ def _field_text(opened: Opened, number: int) -> str:
     field = opened.fields[spec.name]
     if field.whole:
         return (
-            "Every place of this map can be changed by every pixel: a mean over the whole photo "
-            "came before it (squeeze and excitation)."
+            "Every pixel can change every place of this map, because a layer before it takes the "
+            "mean over the whole photo (squeeze and excitation)."
         )
     return (
-        f"From one place to the next are {field.rows.jump} pixels, and each sees up to "
+        f"Places are {field.rows.jump} pixels apart, and each sees up to "
         f"{field.rows.size:.0f} × {field.columns.size:.0f} pixels; less at the edge of the photo."
     )
 
@@ -310,8 +317,8 @@ def _field_text(opened: Opened, number: int) -> str:
 def _channel(page: LessonPage) -> None:
     subject = page.subject
     features = subject.features[0]
-    page.heading("What excites a channel")
-    options = liveliest(subject, "features", features, _OFFERED)
+    page.heading("What activates a channel")
+    options = most_varied(subject, "features", features, _OFFERED)
     channel = st.selectbox(
         "Channel of the features",
         options,
@@ -321,13 +328,13 @@ def _channel(page: LessonPage) -> None:
     )
     if features.ndim == 2:
         grid = subject.captioner.encoder.grid
-        _excited_regions(page, features[:, channel].reshape(grid), channel)
+        _activating_regions(page, features[:, channel].reshape(grid), channel)
     else:
         page.text(f"On this photo channel {channel} is {features[channel]:.4f}.")
-    _excited_photos(page, channel)
+    _activating_photos(page, channel)
 
 
-def _excited_regions(page: LessonPage, values: np.ndarray, channel: int) -> None:
+def _activating_regions(page: LessonPage, values: np.ndarray, channel: int) -> None:
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     page.image(
         spotlit(page.subject, channel, values),
@@ -339,11 +346,11 @@ def _excited_regions(page: LessonPage, values: np.ndarray, channel: int) -> None
     )
 
 
-def _excited_photos(page: LessonPage, channel: int) -> None:
+def _activating_photos(page: LessonPage, channel: int) -> None:
     from captioning.lessons.encoder import strongest_photos
 
     if not st.toggle(
-        "Photos of the data set that excite it most", key="encoder.photos", bind="query-params"
+        "Photos of the data set that activate it most", key="encoder.photos", bind="query-params"
     ):
         return
     try:

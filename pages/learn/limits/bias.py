@@ -1,4 +1,4 @@
-"""Changed photos, loaded words and things nobody saw, in the lesson on limits."""
+"""Changed photos, loaded words and things that are not there, in the lesson on limits."""
 
 import streamlit as st
 
@@ -31,7 +31,7 @@ _SPLIT = "test"
 
 
 def show_changes(page: LessonPage) -> None:
-    """Change the photo as a person would hardly mind, and compare the sentences."""
+    """Change the photo in ways that hardly matter to a person, and compare the sentences."""
     page.heading("The same photo, changed a little")
     name = st.segmented_control(
         "Change", list(CHANGES), default="mirrored", required=True, key="limits.change",
@@ -39,27 +39,27 @@ def show_changes(page: LessonPage) -> None:
     )  # fmt: skip
     answer = page.guess(
         "change",
-        f"The photo is made **{name}**. {CHANGES[name][0]} What becomes of the sentence?",
+        f"The photo is made **{name}**. {CHANGES[name][0]} What happens to the sentence?",
         lambda: _changed(page, name),
         options=(KEPT, CHANGED),
         about=name,
     )
     if answer is None:
         return
-    said = data.said_of_change(page.subject, name)
+    changed = data.caption_of_change(page.subject, name)
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:
-        show_image(said.picture, alt=f"The photo, {name}")
+        show_image(changed.picture, alt=f"The photo, {name}")
     with right:
-        changes = word_changes(page.subject.words, said.words)
+        changes = word_changes(page.subject.words, changed.words)
         st.markdown(f"#### {_marked(changes)}")
         st.caption("Struck out: gone. In colour and bold: new.")
     _all_changes(page)
 
 
 def _changed(page: LessonPage, name: str) -> Answer:
-    said = data.said_of_change(page.subject, name)
-    before, after = page.subject.caption.text, said.caption.text
+    changed = data.caption_of_change(page.subject, name)
+    before, after = page.subject.caption.text, changed.caption.text
     because = f"It was *{plain(before)}* and is *{plain(after)}*."
     return Answer((KEPT if before == after else CHANGED,), because=because)
 
@@ -72,25 +72,25 @@ def _marked(changes: list[WordChange]) -> str:
 def _all_changes(page: LessonPage) -> None:
     """Put the sentences after every change into a table."""
     own = page.subject.words
-    said = [data.said_of_change(page.subject, name) for name in CHANGES]
-    kept = [sum(c.fate == "kept" for c in word_changes(own, one.words)) for one in said]
+    changed = [data.caption_of_change(page.subject, name) for name in CHANGES]
+    kept = [sum(c.fate == "kept" for c in word_changes(own, one.words)) for one in changed]
     page.table(
         {
-            "the photo is": [one.name for one in said],
-            "it says": [one.caption.text for one in said],
+            "the photo is": [one.name for one in changed],
+            "it writes": [one.caption.text for one in changed],
             "words kept": [f"{n} of {len(own)}" for n in kept],
         },
-        caption="A person would say nearly the same of most of these. Mirrored, only left and "
-        "right should change places.",
+        caption="A person would describe most of these in nearly the same way. In the mirrored "
+        "one, only left and right should change places.",
     )
 
 
 def show_bias(page: LessonPage) -> None:
-    """Count loaded words, and things nobody saw, in the model's captions of the data at hand."""
+    """Count loaded words, and things that are not there, in the model's captions."""
     page.heading("Bias in words")
     page.text(
-        "Captioning models were found to say a common word more often still than their data does "
-        "(Burns et al. 2018). Count whether this one does, against what people wrote."
+        "Captioning models use common words even more often than their training data does (Burns "
+        "et al. 2018). Count whether this model does, compared with what people wrote."
     )
     try:
         dataset = cache.gallery()
@@ -100,14 +100,14 @@ def show_bias(page: LessonPage) -> None:
         return
     if written is None:
         st.caption(
-            "The captions of all test photos are needed, once. With a large encoder this takes "
-            "some minutes; they are kept for all pages."
+            "This needs the model's captions of all test photos, once. With a large encoder that "
+            "takes some minutes; all pages then share them."
         )
         return
     references = {photo.name: photo.captions for photo in dataset.split(_SPLIT)}
-    said = {name: text for name, text in written.captions.items() if name in references}
-    _shifts(page, dataset, said)
-    _unseen(page, hallucinations(said, references), dataset)
+    captions = {name: text for name, text in written.captions.items() if name in references}
+    _shifts(page, dataset, captions)
+    _unseen(page, hallucinations(captions, references), dataset)
 
 
 def _written(page: LessonPage, dataset: CaptionDataset) -> Written | None:
@@ -116,10 +116,10 @@ def _written(page: LessonPage, dataset: CaptionDataset) -> Written | None:
     return written_about("limits", explored, _SPLIT, bundle, bundle.decoding)
 
 
-def _shifts(page: LessonPage, dataset: CaptionDataset, said: dict[str, str]) -> None:
+def _shifts(page: LessonPage, dataset: CaptionDataset, captions: dict[str, str]) -> None:
     """Compare the shares of word pairs in people's captions and in the model's."""
     people = [text for texts in dataset.references(_SPLIT) for text in texts]
-    pairs = count_pairs(people, said.values())
+    pairs = count_pairs(people, captions.values())
     shifts = [
         Shift(
             pair.one.phrase,
@@ -130,7 +130,7 @@ def _shifts(page: LessonPage, dataset: CaptionDataset, said: dict[str, str]) -> 
         for pair in pairs
     ]
     if not shifts:
-        st.caption("No caption here has any of the words looked for.")
+        st.caption("No caption here has any of these words.")
         return
     page.table(
         {
@@ -140,16 +140,16 @@ def _shifts(page: LessonPage, dataset: CaptionDataset, said: dict[str, str]) -> 
             "share of the first": [_shares(shift) for shift in shifts],
             "more than chance": ["yes" if shift.beyond_chance else "no" for shift in shifts],
         },
-        caption=f"Captions that have the word: {len(people):,} by people and {len(said):,} by "
+        caption=f"Captions that have the word: {len(people):,} by people and {len(captions):,} by "
         f"{page.subject.bundle.name} of the {_SPLIT} photos of {dataset.name}. More than chance: "
-        "the shares differ by over twice their standard error, on ten words and more.",
+        "the shares differ by more than twice their standard error, with at least ten words.",
     )
-    told = [shift for shift in shifts if shift.difference is not None]
-    if told:
-        widest = max(told, key=lambda shift: abs(shift.difference or 0))
+    known = [shift for shift in shifts if shift.difference is not None]
+    if known:
+        widest = max(known, key=lambda shift: abs(shift.difference or 0))
         page.text(f"The widest shift, {widest.one} against {widest.other}: model minus people.")
         page.formula(widest.formula())
-    _loaded(page, people, said)
+    _loaded(page, people, captions)
 
 
 def _shares(shift: Shift) -> str:
@@ -158,9 +158,9 @@ def _shares(shift: Shift) -> str:
     return f"{100 * shift.of_people:.0f}% → {100 * shift.of_model:.0f}%"
 
 
-def _loaded(page: LessonPage, people: list[str], said: dict[str, str]) -> None:
+def _loaded(page: LessonPage, people: list[str], captions: dict[str, str]) -> None:
     """Count words that judge a person or guess what a photo cannot show."""
-    counts = count_words(people, said.values())
+    counts = count_words(people, captions.values())
     if counts and not page.large:
         page.table(
             {
@@ -174,15 +174,16 @@ def _loaded(page: LessonPage, people: list[str], said: dict[str, str]) -> None:
 
 def _unseen(page: LessonPage, found: Hallucinations, dataset: CaptionDataset) -> None:
     """Show how often the model names a thing that no person named."""
-    page.heading("Things nobody saw")
+    page.heading("Things that are not there")
     page.text(
-        f"Of {found.named:,} things that the model names in {found.captions:,} captions, "
-        f"{found.unseen:,} are in no person's caption of the same photo."
+        f"The model names {found.named:,} things in {found.captions:,} captions. Of these, "
+        f"{found.unseen:,} are in no caption by a person of the same photo."
     )
     page.formula(rf"\mathrm{{unseen}} = {found.formula()}")
     page.aside(
         "After CHAIR (Rohrbach et al. 2018), with a short list of things and with people's "
-        "captions alone as truth: what they left out counts as unseen, so this is an upper bound."
+        "captions as the only truth: what people left out counts as not there, so this is an upper "
+        "bound."
     )
     examples = list(found.examples.items())[:5]
     if examples:

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.explain import Evidence
 
-__all__ = ["Said", "evidence", "odd_file", "said_of_blank", "said_of_change", "said_of_odd"]
+__all__ = [
+    "Captioned",
+    "evidence",
+    "odd_file",
+    "caption_of_blank",
+    "caption_of_change",
+    "caption_of_odd",
+]
 
 _LONGEST_SIDE = 640
 
 
 @dataclass(frozen=True)
-class Said:
-    """A picture, and what the model says of it.
+class Captioned:
+    """A picture and the model's caption of it.
 
     Attributes:
         name: of the picture.
@@ -41,32 +48,32 @@ class Said:
 
     @property
     def log_prob_a_word(self) -> float:
-        """The mean of its words' log-probabilities: its certainty, whatever its length."""
+        """The mean log-probability of its words: how sure it is, independent of the length."""
         log_probs = [word.log_prob for word in self.caption.words]
         return sum(log_probs) / max(len(log_probs), 1)
 
 
-def said_of_odd(subject: Subject, name: str) -> Said:
-    """Return what the model says of one of the odd pictures.
+def caption_of_odd(subject: Subject, name: str) -> Captioned:
+    """Return what the model writes about one of the odd pictures.
 
     Raises:
         CaptioningError: the model cannot be loaded.
     """
-    return _said(subject, name, odd_file(name))
+    return _captioned(subject, name, odd_file(name))
 
 
-def said_of_change(subject: Subject, name: str) -> Said:
-    """Return what the model says of the photo after a change.
+def caption_of_change(subject: Subject, name: str) -> Captioned:
+    """Return what the model writes about the photo after a change.
 
     Raises:
         CaptioningError: the model cannot be loaded.
     """
-    return _said(subject, name, _changed(subject.key[2], name, subject))
+    return _captioned(subject, name, _changed(subject.key[2], name, subject))
 
 
-def said_of_blank(subject: Subject) -> Said:
-    """Return what the model says of an evenly grey picture."""
-    return said_of_odd(subject, "even grey")
+def caption_of_blank(subject: Subject) -> Captioned:
+    """Return what the model writes about an evenly grey picture."""
+    return caption_of_odd(subject, "even grey")
 
 
 def evidence(subject: Subject, sentence: str) -> "list[Evidence]":
@@ -78,9 +85,9 @@ def evidence(subject: Subject, sentence: str) -> "list[Evidence]":
     return _evidence(subject.key, sentence, subject)
 
 
-def _said(subject: Subject, name: str, picture: bytes) -> Said:
+def _captioned(subject: Subject, name: str, picture: bytes) -> Captioned:
     bundle = subject.bundle
-    return Said(name, picture, cache.caption(bundle, picture, name, bundle.decoding))
+    return Captioned(name, picture, cache.caption(bundle, picture, name, bundle.decoding))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -1,23 +1,24 @@
-"""Lesson 9: which words come from habit, and what the model does with what it never saw."""
+"""Lesson 9: which words come from habit, and what the model writes about unusual pictures."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from matplotlib.figure import Figure
 
 from captioning.errors import CaptioningError
 from captioning.lessons.lexicon import SMALL_WORDS
-from captioning.lessons.limits import ODD_PICTURES
+from captioning.lessons.limits import CHANGES, ODD_PICTURES, word_changes
 from captioning.lessons.worksheet import Table
-from pages.learn.figures import show_image
-from pages.learn.frame import LessonPage, Paper, open_lesson
+from pages.learn.figures import figure, show_image
+from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.limits import data
 from pages.learn.limits.bias import show_bias, show_changes
-from pages.learn.limits.drawing import END, draw_evidence
-from pages.learn.limits.questions import questions_about
 from pages.ui import cache
 from pages.ui.components import problem, prose
+from pages.ui.theme import Look
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 IDEA = (
-    "The model always writes a sentence, whatever you show it, and partly from habit: some words "
-    "come from the photo, rightly or wrongly, others from training. Find out which."
+    "The model always writes a sentence, whatever you show it, and partly from habit. Some words "
+    "come from the photo, rightly or wrongly; others come from training. Find out which."
 )
 PHOTO, HABIT = "the photo", "habit"
 _PAPERS = (
@@ -74,11 +75,11 @@ def show() -> None:
 
 
 def _photo_or_habit(page: LessonPage) -> None:
-    """Ask of one word whether the photo or habit brought it."""
+    """Ask whether one word came from the photo or from habit."""
     page.heading("From the photo, or from habit")
     subject = page.subject
     copy, width = cache.preview(subject.picture.data, subject.picture.name)
-    blank = data.said_of_blank(subject)
+    blank = data.caption_of_blank(subject)
     left, right = st.columns(2, gap="medium")
     for column, picture, caption in (
         (left, copy, subject.caption),
@@ -97,9 +98,9 @@ def _photo_or_habit(page: LessonPage) -> None:
     found = data.evidence(subject, " ".join(words))
     answer = page.guess(
         "seen",
-        f"**{plain(words[place])}** {_after(words[:place])}. Did the photo bring the word, or "
-        "habit? The photo did if it makes the word at least twice as likely as a grey picture "
-        "does. That does not mean that the thing is there.",
+        f"**{plain(words[place])}** {_after(words[:place])}. Did the word come from the photo "
+        "or from habit? From the photo, if the photo makes the word at least twice as likely as a "
+        "grey picture does. That does not mean that the thing is there.",
         lambda: _origin(found, place),
         options=(PHOTO, HABIT),
         about=place,
@@ -113,7 +114,7 @@ def _after(words: list[str]) -> str:
 
 
 def how_sure(caption: "Caption") -> str:
-    """Say as Markdown how sure the model was, by all that it can tell."""
+    """Describe in Markdown how sure the model was, by every measure it has."""
     sum_of_logs = math.fsum(word.log_prob for word in caption.words)
     parts = [f"{percent(sum_of_logs / max(len(caption.words), 1))} a word on average"]
     if (confidence := getattr(caption, "confidence", None)) is not None:
@@ -124,11 +125,11 @@ def how_sure(caption: "Caption") -> str:
 
 
 def _origin(found: "list[Evidence]", place: int) -> Answer:
-    """Say where a word comes from; the model's guess is what it says without the photo."""
+    """Return where a word comes from; the model's guess uses only the grey picture."""
     word = found[place]
     times = math.exp(word.gain)
     right = PHOTO if times >= 2 else HABIT
-    # Without the photo it can only ask whether the word was to be expected anyway.
+    # Without the photo it can only judge whether the word was likely anyway.
     model = HABIT if word.blank > math.log(0.5) else PHOTO
     because = (
         f"With the photo it has {percent(word.seen)}, with a grey picture {percent(word.blank)}: "
@@ -152,8 +153,8 @@ def _evidence(page: LessonPage, found: "list[Evidence]", place: int) -> None:
     page.formula(gain_formula(found[place]))
     page.text(
         f"The photo makes '{found[place].word}' {math.exp(found[place].gain):.2f} times as likely "
-        "(e to that number). Near 1 the words before say it already; below 1 the photo speaks "
-        "against it."
+        "(e to the power of that number). Near 1, the words before it already suggest the word; "
+        "below 1, the photo makes it less likely."
     )
 
 
@@ -166,11 +167,11 @@ def gain_formula(word: "Evidence") -> str:
 
 
 def _odd_pictures(page: LessonPage) -> None:
-    """Show it pictures that are no photos, made on the spot."""
-    page.heading("Pictures it was never made for")
+    """Show the model pictures that are not photos, drawn by the app."""
+    page.heading("Pictures unlike its training photos")
     page.text(
-        "These are drawn here and now; none is a photo. The model has no word for 'I do not know', "
-        "so it says what such a sentence usually is."
+        "The app draws these; none is a photo. The model has no words for 'I do not know', so it "
+        "writes one of its usual sentences."
     )
     names = list(ODD_PICTURES)
     answer = page.guess(
@@ -182,14 +183,14 @@ def _odd_pictures(page: LessonPage) -> None:
     if answer is None:
         _gallery(names)
         return
-    said = [data.said_of_odd(page.subject, name) for name in names]
+    captioned = [data.caption_of_odd(page.subject, name) for name in names]
     with st.grid(3, min_column_width=200):
-        for one in said:
+        for one in captioned:
             with st.container(gap="xsmall", border=True):
                 show_image(one.picture, alt=one.name)
                 st.markdown(f"**{plain(one.caption.text) or '(nothing)'}**")
                 st.caption(f"{one.name}: {how_sure(one.caption)}")
-    page.keep(_table(said))
+    page.keep(_table(captioned))
 
 
 def _gallery(names: list[str]) -> None:
@@ -202,26 +203,109 @@ def _gallery(names: list[str]) -> None:
 
 def _surest(page: LessonPage) -> Answer:
     subject = page.subject
-    said = [data.said_of_odd(subject, name) for name in ODD_PICTURES]
-    best = max(said, key=lambda one: one.log_prob_a_word)
+    captioned = [data.caption_of_odd(subject, name) for name in ODD_PICTURES]
+    best = max(captioned, key=lambda one: one.log_prob_a_word)
     own = math.fsum(word.log_prob for word in subject.caption.words)
     of_photo = percent(own / max(len(subject.caption.words), 1))
     because = (
-        f"There its words have {percent(best.log_prob_a_word)} on average; on the photo at hand "
-        f"they have {of_photo}. A high probability says the sentence is usual, not that it is true."
+        f"There its words have {percent(best.log_prob_a_word)} on average; on this photo they have "
+        f"{of_photo}. A high probability means that the sentence is common, not that it is true."
     )
     return Answer((best.name,), because=because)
 
 
-def _table(said: "list[data.Said]") -> Table:
-    rows = [(one.name, one.caption.text, how_sure(one.caption)) for one in said]
-    return Table(["picture", "what it says", "how sure"], rows)
+def _table(captioned: "list[data.Captioned]") -> Table:
+    rows = [(one.name, one.caption.text, how_sure(one.caption)) for one in captioned]
+    return Table(["picture", "what it writes", "how sure"], rows)
 
 
 def _readers(page: LessonPage) -> None:
     """Say what readers who cannot check the photo need, with sources."""
     page.heading("Who reads a caption without the photo")
     prose("learn-limits-readers")
+
+
+def questions_about(page: LessonPage) -> tuple[Question, ...]:
+    """Return three questions about this photo and model."""
+    return (
+        Question(
+            "Which word of the sentence would it write without any photo?",
+            lambda: _habit(page),
+        ),
+        Question(
+            "How many different sentences does it have for pictures that show nothing?",
+            lambda: _nothing(page),
+        ),
+        Question(
+            "Which change of the photo costs the most words?",
+            lambda: _costly(page),
+        ),
+    )
+
+
+def _habit(page: LessonPage) -> str:
+    words = page.subject.words
+    if not words:
+        return "It wrote nothing."
+    found = data.evidence(page.subject, " ".join(words))[:-1]
+    habit = max(found, key=lambda word: word.blank)
+    seen = max(found, key=lambda word: word.gain)
+    return (
+        f"Most of all **{plain(str(habit.word))}**: an evenly grey picture gives it "
+        f"{percent(habit.blank)} after the same words. The word that owes most to the photo is "
+        f"**{plain(str(seen.word))}**, {math.exp(seen.gain):.1f} times as likely with it."
+    )
+
+
+def _nothing(page: LessonPage) -> str:
+    names = [name for name in ODD_PICTURES if name in ("even grey", "black", "white", "noise")]
+    captioned = [data.caption_of_odd(page.subject, name) for name in names]
+    different = {one.caption.text for one in captioned}
+    lines = [
+        f"- {one.name}: **{plain(one.caption.text) or '(nothing)'}**, "
+        f"{percent(one.log_prob_a_word)} a word"
+        for one in captioned
+    ]
+    return "\n".join([f"{len(different)} for {len(captioned)} pictures:", *lines])
+
+
+def _costly(page: LessonPage) -> str:
+    own = page.subject.words
+    lost = {}
+    for name in CHANGES:
+        changes = word_changes(own, data.caption_of_change(page.subject, name).words)
+        lost[name] = sum(change.fate == "gone" for change in changes)
+    worst = max(lost, key=lambda name: lost[name])
+    losses = ", ".join(f"{name} {count}" for name, count in lost.items())
+    return f"**{worst}**. Words lost, of {len(own)}: {losses}."
+
+
+END = "(end)"
+
+
+def draw_evidence(words: "Sequence[Evidence]", look: Look) -> Figure:
+    """Draw each word's probability with the photo and without it."""
+    made = figure(look, 5.4, 0.6 + 0.5 * len(words))
+    axes = made.subplots()
+    rows = range(len(words))
+    seen = [100 * math.exp(word.seen) for word in words]
+    blank = [100 * math.exp(word.blank) for word in words]
+    axes.barh([r - 0.2 for r in rows], seen, 0.36, color=look.accent, label="with the photo")
+    axes.barh(
+        [r + 0.2 for r in rows],
+        blank,
+        0.36,
+        facecolor=look.ground,
+        edgecolor=look.text,
+        hatch="///",
+        label="with a grey one",
+    )
+    axes.set_yticks(list(rows), [word.word or END for word in words])
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("probability of the word, %")
+    axes.invert_yaxis()
+    made.legend(loc="outside upper right", ncols=2, frameon=False)
+    return made
 
 
 if __name__ == "__main__":

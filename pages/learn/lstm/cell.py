@@ -1,4 +1,4 @@
-"""The cell at one word: its gates and states, the formula with numbers, the way through words."""
+"""The cell at one word: its gates and states, the formulas with numbers, and all words."""
 
 import altair as alt
 import numpy as np
@@ -26,12 +26,12 @@ _ROWS = {
     "output": "output gate o",
     "before": "memory before",
     "cell": "memory after, c",
-    "hidden": "shown, h",
+    "hidden": "output, h",
 }
 
 
 def show_photo(page: LessonPage, place: int) -> None:
-    """Show the photo beside the caption, with the word being read marked."""
+    """Show the photo next to the caption, with the word being read marked."""
     subject = page.subject
     left, right = st.columns([1, 3], gap="large", vertical_alignment="center")
     with left:
@@ -42,7 +42,7 @@ def show_photo(page: LessonPage, place: int) -> None:
 
 
 def show_cell(page: LessonPage, place: int) -> None:
-    """Show what happens in the cell while it reads one word, and work one unit out."""
+    """Show what happens in the cell while it reads one word, and compute one unit by hand."""
     subject = page.subject
     step = inspector.reading(subject).steps[place + 1].cell
     units = step.hidden.shape[1]
@@ -53,10 +53,11 @@ def show_cell(page: LessonPage, place: int) -> None:
         _cell_chart(step, shown, unit, page.look),
         alt=_spoken(step, shown),
         caption=f"{len(shown)} of {units:,} units: first the one you chose, then those whose "
-        "memory changes most at this word. Green is above 0, red below; the stronger, the further.",
+        "memory changes most at this word. Green is above 0, red is below; a stronger colour is "
+        "further from 0.",
         table=_as_table(step, shown),
     )
-    page.text(f"Unit {unit} worked out, with the model's own weights:")
+    page.text(f"Unit {unit} step by step, with the model's own weights:")
     for line in cell_formulas(step, unit):
         _show_formula(page, line)
     _say_what_is_what(page)
@@ -64,7 +65,7 @@ def show_cell(page: LessonPage, place: int) -> None:
 
 
 def _show_formula(page: LessonPage, line: CellFormula) -> None:
-    """Show a formula beside its numbers; below them where the type is large."""
+    """Show a formula next to its numbers; below them where the type is large."""
     if page.large:
         page.formula(line.symbols)
         page.formula(line.numbers)
@@ -78,7 +79,7 @@ def _show_formula(page: LessonPage, line: CellFormula) -> None:
 
 def show_through_sentence(page: LessonPage, place: int) -> None:
     """Show how far each word moves the memory, and one unit along the sentence."""
-    page.heading("Through the sentence")
+    page.heading("The memory through the sentence")
     steps = [step.cell for step in inspector.reading(page.subject).steps[1:]]
     changes = [float(np.abs(step.cell - step.cell_before).mean()) for step in steps]
     names = [f"{n}. {word}" for n, word in enumerate(page.subject.words, start=1)]
@@ -92,7 +93,7 @@ def show_through_sentence(page: LessonPage, place: int) -> None:
     unit = _unit_in_use(page, steps[0].hidden.shape[1])
     values = {
         "memory c": [float(step.cell[0, unit]) for step in steps],
-        "shown h": [float(step.hidden[0, unit]) for step in steps],
+        "output h": [float(step.hidden[0, unit]) for step in steps],
         "forget gate f": [float(step.values["forget"][0, unit]) for step in steps],
     }
     page.chart(
@@ -106,8 +107,8 @@ def show_through_sentence(page: LessonPage, place: int) -> None:
 
 
 def _choose_unit(page: LessonPage, units: int) -> int:
-    """Ask for a unit; at first it is the one that the caption moves most."""
-    key, first = "lstm.unit", _liveliest(page)
+    """Ask for a unit; the first choice is the one that the caption changes most."""
+    key, first = "lstm.unit", _most_varied_unit(page)
     if int(st.session_state.get(key, first)) >= units:
         st.session_state[key] = first
     return int(
@@ -124,10 +125,10 @@ def _choose_unit(page: LessonPage, units: int) -> int:
 
 
 def _unit_in_use(page: LessonPage, units: int) -> int:
-    return min(int(st.session_state.get("lstm.unit", _liveliest(page))), units - 1)
+    return min(int(st.session_state.get("lstm.unit", _most_varied_unit(page))), units - 1)
 
 
-def _liveliest(page: LessonPage) -> int:
+def _most_varied_unit(page: LessonPage) -> int:
     shown = np.stack([step.cell.hidden[0] for step in inspector.reading(page.subject).steps])
     return int(shown.std(axis=0).argmax())
 
@@ -238,12 +239,12 @@ def _lines(names: list[str], values: dict[str, list[float]], look: Look) -> alt.
 def _say_what_is_what(page: LessonPage) -> None:
     found = inspector.difference_from_keras(page.subject)
     page.text(
-        "x is what the cell reads, h what it showed after the word before, c its memory; W, U and "
-        "b are weights learned in training. The three numbers in each first bracket are the sums "
-        "x W, h U and the bias."
+        "x is the input of the cell, h its output after the word before, c its memory; W, U and b "
+        "are weights learned in training. The three numbers in each first bracket are x W, h U and "
+        "the bias."
     )
     page.text(
-        "These numbers are worked out here in NumPy. Keras, which wrote the caption, has the same: "
+        "These numbers are computed here in NumPy. Keras gives the same: "
         f"over all units and words, h differs by at most {found['hidden']:.7f} and c by at most "
         f"{found['cell']:.7f}."
     )

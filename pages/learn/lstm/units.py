@@ -1,4 +1,4 @@
-"""Units of the LSTM that follow something, found over the sentences of the current data set."""
+"""Units of the LSTM that follow a property of words, found in the sentences of the data set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,12 +45,12 @@ _ONE_WORD = "word"
 
 
 def show_units(page: LessonPage) -> None:
-    """Let a student look for units that follow something."""
-    page.heading("Units that follow something")
+    """Let a student look for units that follow a property of words."""
+    page.heading("What single units follow")
     page.text(
-        "Nobody told any unit what to do. Does one of them follow the place in the sentence, or "
-        "colours? The LSTM reads many sentences, and for each unit the correlation r between what "
-        "it shows after a word and a property of that word is taken, from -1 to 1."
+        "No unit was programmed to do anything. Does one of them follow the position in the "
+        "sentence, or colours? The LSTM reads many sentences; for each unit you see the "
+        "correlation r, from -1 to 1, between its value after a word and a property of that word."
     )
     read = _sentences(page.subject)
     if read is None:
@@ -63,7 +63,7 @@ def show_units(page: LessonPage) -> None:
     except QueryError as error:
         st.info(str(error), icon=":material/search_off:")
         return
-    _show_found(page, read, marks, found, _told(name, word))
+    _show_found(page, read, marks, found, _described(name, word))
     page.code("captioning.lessons.lstm_memory", "find_followers")
 
 
@@ -114,27 +114,28 @@ def _choose_property(subject: Subject) -> tuple[str, str]:
         return name, st.text_input("Word", first, key="lstm.word", width=160).strip().lower()
 
 
-def _told(name: str, word: str) -> str:
+def _described(name: str, word: str) -> str:
     return PROPERTIES.get(name, f"it is “{word}”")
 
 
 def _show_found(
-    page: LessonPage, read: ReadWords, marks: np.ndarray, found: list[Follower], told: str
+    page: LessonPage, read: ReadWords, marks: np.ndarray, found: list[Follower], label: str
 ) -> None:
     sentences = counted(len(read.words), "sentence")
     page.table(
         {
             "unit": [str(f.unit) for f in found],
-            "r, in the sentences it was chosen by": [f"{f.found:+.2f}" for f in found],
+            "r, in the sentences used to choose it": [f"{f.found:+.2f}" for f in found],
             "r, in the other sentences": [f"{f.held_out:+.2f}" for f in found],
         },
-        caption=f"The units that follow “{told}” most closely, over {len(marks):,} words of "
-        f"{sentences}. Of many units some follow anything by chance, so the second column decides.",
+        caption=f"The units that follow “{label}” most closely, over {len(marks):,} words of "
+        f"{sentences}. Among many units some follow anything by chance, so only the second column "
+        "counts.",
     )
     unit = found[0].unit
     values, means = _means(read.activations[:, unit], marks)
     page.chart(
-        _mean_chart(values, means, told, page.look),
+        _mean_chart(values, means, label, page.look),
         alt=f"Mean of unit {unit} by property: "
         + ", ".join(f"{v:g}: {m:.2f}" for v, m in zip(values, means, strict=True)),
         caption=f"What unit {unit} shows on average"
@@ -151,7 +152,7 @@ def _show_found(
     )
     st.markdown("\n".join(f"- {line}" for line in _painted(read, unit)))
     st.caption(
-        f"What unit {unit} shows after each word, in sentences it was not chosen by: green above "
+        f"What unit {unit} shows after each word, in sentences not used to choose it: green above "
         f"{_STRONG:g}, red below {-_STRONG:g}."
     )
 
@@ -166,7 +167,7 @@ def _means(activations: np.ndarray, marks: np.ndarray) -> tuple[list[float], lis
 
 
 def _painted(read: ReadWords, unit: int) -> list[str]:
-    """Colour words by what a unit shows after them; of the half it was not chosen by."""
+    """Colour words by a unit's value after them, in the half not used to choose it."""
     belongs, lines = read.sentence_of, []
     seen: set[tuple[str, ...]] = set()
     for number in range(1, len(read.words), 2):
@@ -186,13 +187,13 @@ def _paint(word: str, value: float) -> str:
     return f":{'green' if value > 0 else 'red'}-background[{plain(word)}]"
 
 
-def _mean_chart(values: list[float], means: list[float], told: str, look: Look) -> alt.Chart:
+def _mean_chart(values: list[float], means: list[float], label: str, look: Look) -> alt.Chart:
     table = pd.DataFrame({"value": [f"{value:g}" for value in values], "mean": means})
     return (
         alt.Chart(table)
         .mark_bar(cornerRadius=3)
         .encode(
-            x=alt.X("value:O", sort=None, title=told, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("value:O", sort=None, title=label, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("mean:Q", title="mean of the unit"),
             color=alt.condition(
                 "datum.mean < 0", alt.value(look.series[3]), alt.value(look.accent)
@@ -226,7 +227,7 @@ def _read(
         parts.append(_begun(key[:3], names, some, dataset, subject))
         done = start + len(some)
         if done < len(photos):
-            bar.progress(done / len(photos), f"{done} of {len(photos)} photos looked at")
+            bar.progress(done / len(photos), f"{done} of {len(photos)} photos read")
     bar.empty()
     return _read_all(key, photos, parts, subject)
 

@@ -1,7 +1,7 @@
-"""Pictures of the whole model: the photo's regions, the half that sees, and the half that writes.
+"""Pictures of the whole model: the photo's regions, the encoder, and the decoder.
 
-Each is drawn five inches wide, so that its type can be read on a phone; where there is room the two
-halves stand side by side.
+Each is drawn five inches wide, so that its type can be read on a phone; on a wide page the encoder
+and the decoder are side by side.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Moment:
         before: the words so far.
         word: the next one; None hides it, because it is to be guessed.
         share: its probability, 0 to 1.
-        attention: where was looked for it, `(height, width)`; None if the model does not look.
+        attention: the attention weights, `(height, width)`; None for a model without attention.
     """
 
     before: Sequence[str]
@@ -102,7 +102,7 @@ def draw_encoder(
 
 
 def draw_decoder(anatomy: "Anatomy", photo: np.ndarray, moment: Moment, look: Look) -> Figure:
-    """Draw the decoder at one word: what it reads, how the photo comes in, and what it says.
+    """Draw the decoder at one word: what it reads, how the photo comes in, and what it predicts.
 
     Args:
         anatomy: the model's parts and shapes.
@@ -114,9 +114,9 @@ def draw_decoder(anatomy: "Anatomy", photo: np.ndarray, moment: Moment, look: Lo
     last = moment.before[-1] if moment.before else "(begin)"
     boxes = [
         ("word before", f"“{last}”", anatomy.tensor("word vector").size),
-        ("LSTM", "reads, keeps, says", anatomy.tensor("LSTM state").size),
+        ("LSTM", "reads, remembers", anatomy.tensor("LSTM state").size),
         *_meeting(anatomy),
-        ("next word", _said(moment), f"1 of {anatomy.tensor('word scores').size}"),
+        ("next word", _predicted(moment), f"1 of {anatomy.tensor('word scores').size}"),
     ]
     left, wide, high = 38.0, 46.0, 15.0
     floors = [float(floor) for floor in np.linspace(83, 2, len(boxes))]
@@ -183,21 +183,21 @@ def _fitting(text: str, wide: float, look: Look) -> float:
     return min(look.font_size, room / (_EM * max(len(text), 1)))
 
 
-def _said(moment: Moment) -> str:
+def _predicted(moment: Moment) -> str:
     if moment.word is None:
         return "?"
     return f"“{moment.word}” {100 * moment.share:.0f}%"
 
 
 def _clipped(values: np.ndarray | None) -> np.ndarray:
-    """Return a map without its outliers, which would rule its colours."""
+    """Return a map without its outliers, which would dominate its colours."""
     values = np.zeros((1, 1)) if values is None else values
     clipped: np.ndarray = np.clip(values, *np.percentile(values, (2, 98)))
     return clipped
 
 
 def _cut(axes: Axes, anatomy: "Anatomy", moment: Moment, x: float, y: float, side: float) -> None:
-    """Cut a photo into regions by lines, and darken those that were not looked at."""
+    """Draw the regions of a photo as a grid, and darken those with little attention."""
     if moment.attention is not None:
         veil = 1 - moment.attention / max(float(moment.attention.max()), 1e-9)
         cover = np.zeros((*veil.shape, 4))

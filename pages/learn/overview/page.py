@@ -26,8 +26,8 @@ _RIVALS = 6
 _FACTORS = 6
 IDEA = (
     "A convolutional network turns the photo into numbers, a few hundred for each region. "
-    "An LSTM reads those and writes a sentence, one word at a time, each chosen by its "
-    "probability after the words before."
+    "An LSTM reads them and writes a sentence, one word at a time. It chooses each word by "
+    "its probability after the words before."
 )
 
 
@@ -36,25 +36,25 @@ def show() -> None:
     page = open_lesson("overview", IDEA)
     subject = page.subject
     words = [*subject.words, END]
-    scene = st.container()  # the photo first, and below it the slider that it depends on
+    scene = st.container()  # the photo first, then the slider that it depends on
     usual = content_places(subject.words)
     place = page.step("Word to write", words, first=usual[0] if usual else 0)
     with scene:
-        told = _scene(page, words, place)
-    if told:
+        revealed = _scene(page, words, place)
+    if revealed:
         _rivals(page, place)
-    _model(page, words, place, told=told)
-    _product(page, words, place, told=told)
+    _model(page, words, place, revealed=revealed)
+    _product(page, words, place, revealed=revealed)
     _parts(page)
     page.code("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")
     page.questions(
         [
             Question(
-                "How much of the sentence would the model have said without the photo?",
+                "How much of the sentence would the model write without the photo?",
                 lambda: _without_photo(subject),
             ),
             Question(
-                "Which part has learned more numbers, the one that sees or the one that writes?",
+                "Which part has more learned numbers, the encoder or the decoder?",
                 lambda: _who_is_larger(_anatomy(subject.key, subject)),
             ),
             Question(
@@ -89,7 +89,7 @@ def show() -> None:
 
 
 def _scene(page: LessonPage, words: list[str], place: int) -> bool:
-    """Show photo, regions and sentence, and ask for the next word; say whether it is known."""
+    """Show photo, regions and sentence, and ask for the next word; return whether it is shown."""
     subject, before = page.subject, words[:place]
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with right:
@@ -104,32 +104,35 @@ def _scene(page: LessonPage, words: list[str], place: int) -> bool:
             about=place,
         )
     with left:
-        _regions(page, words, place, told=answer is not None)
+        _regions(page, words, place, revealed=answer is not None)
     return answer is not None
 
 
-def _regions(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
-    anatomy, moment = _anatomy(page.subject.key, page.subject), _moment(page, words, place, told)
+def _regions(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
+    anatomy, moment = (
+        _anatomy(page.subject.key, page.subject),
+        _moment(page, words, place, revealed),
+    )
     pixels, _ = _seen(page.subject.key, page.subject)
     cut = len(anatomy.tensor("features").shape) == 2
     regions = f"{anatomy.tensor('features').shape[0]} regions" if cut else "one piece"
     page.picture(
         lambda look: draw_regions(anatomy, pixels, moment, look),
-        key=("regions", place, told),
+        key=("regions", place, revealed),
         alt=f"The photo {page.subject.picture.name} as the model reads it, in {regions}.",
         caption=f"The model reads the photo in {regions}. {_below(anatomy, moment)}",
         width=460,
     )
 
 
-def _moment(page: LessonPage, words: list[str], place: int, told: bool) -> Moment:
-    """Return the word being written, hidden until it is revealed."""
+def _moment(page: LessonPage, words: list[str], place: int, revealed: bool) -> Moment:
+    """Return the word being written; it is hidden until it is revealed."""
     reading, grid = page.subject.reading, page.subject.captioner.encoder.grid
     looked = None
-    if told and reading.attention is not None and grid:
+    if revealed and reading.attention is not None and grid:
         looked = reading.attention[0, place].reshape(grid)
     share = math.exp(float(reading.of_words[0, place]))
-    return Moment(words[:place], words[place] if told else None, share, looked)
+    return Moment(words[:place], words[place] if revealed else None, share, looked)
 
 
 def _next(subject: Subject, words: list[str], place: int) -> Answer:
@@ -148,9 +151,12 @@ def _next(subject: Subject, words: list[str], place: int) -> Answer:
     return Answer(right=[word], because=because)
 
 
-def _model(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
+def _model(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
     """Show both halves of the model at this word, side by side where there is room."""
-    anatomy, moment = _anatomy(page.subject.key, page.subject), _moment(page, words, place, told)
+    anatomy, moment = (
+        _anatomy(page.subject.key, page.subject),
+        _moment(page, words, place, revealed),
+    )
     pixels, maps = _seen(page.subject.key, page.subject)
     page.heading("The whole model at this word")
     with st.grid(2, min_column_width=320):
@@ -159,16 +165,16 @@ def _model(page: LessonPage, words: list[str], place: int, *, told: bool) -> Non
                 lambda look: draw_encoder(anatomy, pixels, maps, look),
                 key=("encoder",),
                 alt=_spoken(anatomy, slice(0, 2)),
-                caption=f"The CNN encoder ({anatomy.encoder}) makes the photo smaller and its "
-                "numbers richer.",
+                caption=f"The CNN encoder ({anatomy.encoder}) turns the photo into smaller maps "
+                "with more numbers at each place.",
             )
         with st.container():
             page.picture(
                 lambda look: draw_decoder(anatomy, pixels, moment, look),
-                key=("decoder", place, told),
+                key=("decoder", place, revealed),
                 alt=f"{_spoken(anatomy, slice(1, None))} The next word: "
                 f"{moment.word or 'to be guessed'}.",
-                caption=f"The decoder writes a word from the words before. "
+                caption=f"The decoder predicts a word from the words before it. "
                 f"{DECODERS[anatomy.kind].summary} The sizes are those of this model.",
             )
 
@@ -183,7 +189,7 @@ def _below(anatomy: "Anatomy", moment: Moment) -> str:
         return DECODERS[anatomy.kind].summary
     if moment.attention is not None:
         return "Bright regions counted most for this word."
-    return "Guess, and the regions that counted for the word light up."
+    return "Guess first; then the regions that counted for the word become bright."
 
 
 def _rivals(page: LessonPage, place: int) -> None:
@@ -203,9 +209,9 @@ def _rivals(page: LessonPage, place: int) -> None:
     )
 
 
-def _product(page: LessonPage, words: list[str], place: int, *, told: bool) -> None:
-    """Multiply the probabilities of what is written so far; a word to be guessed is left out."""
-    written = words[: place + told]
+def _product(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
+    """Multiply the probabilities of the words so far; a word to be guessed is left out."""
+    written = words[: place + revealed]
     if not written:
         return
     page.heading("The probability of the sentence so far")
@@ -226,7 +232,7 @@ def _product(page: LessonPage, words: list[str], place: int, *, told: bool) -> N
 
 
 def _parts(page: LessonPage) -> None:
-    page.heading("Every part, and its lesson")
+    page.heading("All parts and their lessons")
     tensors = _anatomy(page.subject.key, page.subject).tensors
     page.table(
         {
@@ -253,7 +259,7 @@ def _without_photo(subject: Subject) -> str:
         f"Shown an evenly grey photo, this model writes “{plain(bare)}”. The photo made "
         f"**{plain(words[most])}** {math.exp(gains[most]):,.1f} times as likely and "
         f"**{plain(words[least])}** {math.exp(gains[least]):,.2f} times. A factor near 1 means "
-        "the word was guessed from the words before."
+        "the model guessed the word from the words before it."
     )
 
 
@@ -279,7 +285,7 @@ def _least_sure(subject: Subject) -> str:
     )
     return (
         f"At **{plain(words[place])}**, which had {percent(float(of_words[place]))}. "
-        f"Its strongest rivals were {rivals}."
+        f"The next likeliest words were {rivals}."
     )
 
 

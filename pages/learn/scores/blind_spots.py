@@ -1,4 +1,4 @@
-"""Blind spots of the scores: changes they miss, captions they misjudge, slips of tutorials."""
+"""Blind spots of the scores: changes they miss, captions they misjudge, common mistakes."""
 
 import streamlit as st
 
@@ -16,14 +16,14 @@ from captioning.lessons.caption_edits import edits_of
 from captioning.lessons.cider import draw_cider
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
-from pages.learn.scores.data import Crowd, duel_in, slips_in
+from pages.learn.scores.data import Crowd, duel_in, mistakes_in
 from pages.learn.subject import lesson_data, look_at
 from pages.ui.components import problem
 from pages.ui.datasets import Explored, with_progress
 from pages.ui.photo_grid import thumbnail
 from pages.ui.wording import plain
 
-__all__ = ["show_blind_spots", "show_duel", "show_misleading", "show_slips"]
+__all__ = ["show_blind_spots", "show_duel", "show_misleading", "show_mistakes"]
 
 _SPLIT = "test"
 
@@ -31,7 +31,7 @@ _SPLIT = "test"
 def show_blind_spots(
     page: LessonPage, base: str, references: tuple[str, ...], crowd: Crowd, order: int
 ) -> None:
-    """Put every change of the sentence under both scores."""
+    """Show both scores for every change of the sentence."""
     edits = edits_of(base)
     if edits:
         page.heading("Blind spots")
@@ -42,12 +42,12 @@ def show_blind_spots(
         page.table(
             {
                 "change": [edit.title for edit in edits],
-                "changes what is true": ["no" if edit.keeps_truth else "yes" for edit in edits],
+                "changes the meaning": ["no" if edit.keeps_truth else "yes" for edit in edits],
                 f"BLEU-{order}": [f"{b:.1f} ({b - start:+.1f})" for b in bleus],
                 "CIDEr-D": [f"{c:.1f} ({c - first:+.1f})" for c in ciders],
             },
-            caption=f"In brackets: against the model's sentence, which has {start:.1f} and "
-            f"{first:.1f}. A score that understood would punish every 'yes' more than any 'no'.",
+            caption=f"In brackets: the difference to the model's sentence, which has {start:.1f} "
+            f"and {first:.1f}. A score that understood would lower every 'yes' more than any 'no'.",
         )
 
 
@@ -76,7 +76,7 @@ def show_duel(page: LessonPage, crowd: Crowd) -> None:
                 "BLEU-4": [f"{duel.right_bleu:.1f}", f"{duel.wrong_bleu:.1f}"],
             },
             caption=f"In the second one '{duel.true_word}' was replaced by '{duel.false_word}', "
-            "which nobody said of the photo.",
+            "which nobody wrote about the photo.",
         )
 
 
@@ -84,7 +84,7 @@ def _who_won(right: float, wrong: float, *, wrong_is_first: bool) -> Answer:
     winner = "A" if wrong_is_first else "B"
     because = (
         f"It is false and has {wrong:.1f}; the other one is true and has {right:.1f}. BLEU rewards "
-        "the words of the others, not the truth."
+        "shared words, not the truth."
     )
     return Answer((winner,), because=because)
 
@@ -93,7 +93,7 @@ def show_misleading() -> None:
     """Show true captions with a low BLEU, and wrong ones with a high BLEU, from the data set."""
     data = lesson_data()
     if data is None or not st.toggle(
-        "Find more examples among the test captions",
+        "Find more examples in the test captions",
         key="scores.examples",
         bind="query-params",
         help="This reads all test captions, which takes a few seconds the first time.",
@@ -155,13 +155,13 @@ def _misleading(name: str, _data: Explored) -> tuple[list[MisleadingScore], list
     return right_but_low(dataset, agreement), wrong_but_high(dataset, _SPLIT)
 
 
-def show_slips(page: LessonPage, text: str, references: tuple[str, ...], crowd: Crowd) -> None:
-    """Show what smoothing does to one sentence, and what slips do to many."""
-    page.heading("Smoothing, and the slips of tutorials")
+def show_mistakes(page: LessonPage, text: str, references: tuple[str, ...], crowd: Crowd) -> None:
+    """Show what smoothing does to one sentence, and what common mistakes do to many."""
+    page.heading("Smoothing, and common mistakes in tutorials")
     page.text(
-        "One sentence often has no row of four words in common with people, and then its BLEU-4 is "
-        "0. Smoothing puts something small in place of the zero, so a smoothed score cannot be "
-        "compared with one that is not."
+        "A single sentence often shares no sequence of four words with people's captions; then its "
+        "BLEU-4 is 0. Smoothing replaces the zero with a small number. So do not compare a "
+        "smoothed score with one that is not smoothed."
     )
     method = st.segmented_control(
         "Smoothing",
@@ -173,14 +173,17 @@ def show_slips(page: LessonPage, text: str, references: tuple[str, ...], crowd: 
     )
     smoothed = smooth_bleu(draw_bleu(text, references).score, method)
     page.formula(rf"\mathrm{{BLEU}}_4 = {smoothed_formula(smoothed)}")
-    slips = slips_in(crowd.name, crowd)
+    mistakes = mistakes_in(crowd.name, crowd)
     page.table(
         {
             # In one column, so that a phone has room for the figures.
-            "way of scoring": [f"{slip.title}. {slip.why}" for slip in slips],
-            **{f"BLEU-{n}": [f"{slip.bleu[n - 1]:.1f}" for slip in slips] for n in range(1, 5)},
+            "way of scoring": [f"{mistake.title}. {mistake.why}" for mistake in mistakes],
+            **{
+                f"BLEU-{n}": [f"{mistake.bleu[n - 1]:.1f}" for mistake in mistakes]
+                for n in range(1, 5)
+            },
         },
-        caption=f"The same sentences every time: of {crowd.name} (at most 200), the first caption "
-        "of each photo, scored against the others. Only the first line is comparable with "
-        "published figures.",
+        caption=f"The same sentences in each line: for {crowd.name} (at most 200), the first "
+        "caption of each photo, scored against the others. Only the first line can be compared "
+        "with published scores.",
     )

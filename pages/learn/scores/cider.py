@@ -1,4 +1,4 @@
-"""CIDEr-D in the lesson on scores: what each row of words weighs, and the same pair under both."""
+"""CIDEr-D in the lesson on scores: the weight of each n-gram, and both scores of one pair."""
 
 import altair as alt
 import pandas as pd
@@ -24,17 +24,17 @@ FOUND, MISSING = "in a reference", "in none"
 def show_cider(
     page: LessonPage, base: str, text: str, references: tuple[str, ...], crowd: Crowd
 ) -> None:
-    """Weigh the changed sentence, and compare both sentences under BLEU and CIDEr-D."""
+    """Show the weights of the changed sentence, and both sentences under BLEU and CIDEr-D."""
     page.heading("CIDEr: rare words weigh more")
     page.text(
-        "BLEU counts 'of a' as much as 'red kite'. CIDEr weighs each row of words by how rare it "
-        f"is: the fewer of {crowd.name} have it in their captions, the heavier it is."
+        "BLEU counts 'of a' as much as 'red kite'. CIDEr weights each n-gram by how rare it is: "
+        f"the fewer of {crowd.name} have it in their captions, the more it counts."
     )
     drawing = draw_cider(text, references, crowd.frequencies)
     if 2 * sum(not ngram.images for ngram in drawing.ngrams[0]) >= len(drawing.ngrams[0]) > 0:
         page.aside(
-            "Most words of this sentence occur in none of these captions, so all of them weigh the "
-            "same. On Explore, *Get data* brings photos like this one."
+            "Most words of this sentence occur in none of these captions, so they all have the "
+            "same weight. On Explore, *Get data* brings photos like this one."
         )
     order = _choose_order()
     ngrams = drawing.ngrams[order - 1]
@@ -47,17 +47,17 @@ def show_cider(
     page.formula(reference_formula(drawing, drawing.nearest))
     page.formula(cider_formula(drawing))
     page.aside(
-        f"Above: the weight of the heaviest row, the score against reference {drawing.nearest + 1} "
-        "(the nearest; its four cosines are for rows of 1, 2, 3 and 4 words, the power of *e* "
-        "punishes a difference in length), and the mean over all references. CIDEr-D runs from 0 "
-        "to 10 and is reported times 100."
+        "Above: the weight of the heaviest n-gram; the score against reference "
+        f"{drawing.nearest + 1} (the best match; its four cosines are for n-grams of 1, 2, 3 and 4 "
+        "words, and the power of *e* lowers the score for a difference in length); and the mean "
+        "over all references. CIDEr-D runs from 0 to 10 and is reported times 100."
     )
     _same_pair(page, base, text, references, crowd, drawing)
 
 
 def _choose_order() -> int:
     return st.segmented_control(
-        "Rows of",
+        "N-grams of",
         [1, 2, 3, 4],
         default=1,
         required=True,
@@ -71,7 +71,7 @@ def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> 
     """Draw the tf-idf weight of each n-gram of one order."""
     names = [" ".join(ngram.words) for ngram in ngrams]
     rows: dict[str, list[object]] = {
-        "row of words": list(names),
+        "n-gram": list(names),
         "photos": [ngram.images for ngram in ngrams],
         "weight": [round(ngram.weight, 3) for ngram in ngrams],
         "found": [FOUND if ngram.found_in else MISSING for ngram in ngrams],
@@ -80,13 +80,13 @@ def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> 
         alt.Chart(pd.DataFrame(rows))
         .mark_bar(cornerRadius=2)
         .encode(
-            x=alt.X("weight:Q", title="weight: times said × ln(photos / photos that have it)"),
-            y=alt.Y("row of words:N", sort=names, title=None),
+            x=alt.X("weight:Q", title="weight: count × ln(photos / photos that have it)"),
+            y=alt.Y("n-gram:N", sort=names, title=None),
             color=alt.Color(
                 "found:N", title=None, sort=[FOUND, MISSING], legend=alt.Legend(orient="top")
             ),
             tooltip=[
-                "row of words:N",
+                "n-gram:N",
                 "photos:Q",
                 alt.Tooltip("weight:Q", format=".3f"),
                 "found:N",
@@ -96,7 +96,7 @@ def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> 
     )
     pairs = zip(names, rows["weight"], rows["found"], strict=True)
     spoken = ", ".join(f"{name} {weight} ({found})" for name, weight, found in pairs)
-    page.chart(chart, alt=f"Weights of rows of {order}: {spoken}.", table=rows)
+    page.chart(chart, alt=f"Weights of {order}-grams: {spoken}.", table=rows)
 
 
 def _same_pair(
@@ -107,7 +107,7 @@ def _same_pair(
     crowd: Crowd,
     drawing: CiderDrawing,
 ) -> None:
-    """Put the two sentences under both scores."""
+    """Show both scores of the two sentences."""
     was = draw_cider(base, references, crowd.frequencies)
     scores = [sentence_scores(each, references) for each in (base, text)]
     ciders = [100 * was.cider, 100 * drawing.cider]

@@ -1,4 +1,4 @@
-"""What the lesson on scores measures with: people's sentences, and how rare each n-gram is."""
+"""The data of the lesson on scores: people's sentences, and how rare each n-gram is."""
 
 from dataclasses import dataclass
 from random import Random
@@ -18,7 +18,7 @@ from pages.learn.subject import Subject
 from pages.ui import cache
 from pages.ui.samples import SAMPLES, true_sentences
 
-__all__ = ["Crowd", "choose_references", "crowd_for", "duel_in", "likelihood", "slips_in"]
+__all__ = ["Crowd", "choose_references", "crowd_for", "duel_in", "likelihood", "mistakes_in"]
 
 _DRAWN = 200
 _FEW = 50
@@ -41,12 +41,12 @@ class Crowd:
 
 
 def crowd_for(page: LessonPage) -> Crowd:
-    """Return the captions to count over: drawn shapes for drawn shapes, else the data at hand."""
+    """Return the captions to count over: drawn shapes for drawn shapes, else the data set."""
     name = page.subject.name
     if name in SAMPLES and "triangle" in page.subject.vocabulary:
         return _drawn()
     try:
-        return _at_hand(cache.gallery().name)
+        return _of_data_set(cache.gallery().name)
     except CaptioningError:
         return _drawn()
 
@@ -67,7 +67,7 @@ def choose_references(page: LessonPage) -> tuple[str, ...]:
 
 
 def likelihood(subject: Subject, text: str) -> float:
-    """Return the mean log-probability of a sentence's words and end, for the photo at hand.
+    """Return the mean log-probability of a sentence's words and end, for this photo.
 
     Raises:
         QueryError: the model does not know a word of it, or it is too long.
@@ -88,7 +88,7 @@ def _drawn() -> Crowd:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Counting people's words…")
-def _at_hand(name: str) -> Crowd:
+def _of_data_set(name: str) -> Crowd:
     dataset = cache.gallery()
     photos: tuple[Photo, ...] = dataset.split("test")
     if len(photos) < _FEW:
@@ -102,14 +102,14 @@ def _crowd(name: str, captions: tuple[tuple[str, ...], ...]) -> Crowd:
     return Crowd(name, captions, DocumentFrequencies.from_references(words))
 
 
-@st.cache_data(max_entries=4, show_spinner="Looking for a misjudgement…")
+@st.cache_data(max_entries=4, show_spinner="Looking for an example…")
 def duel_in(name: str, _crowd: Crowd) -> Duel | None:
     """Find the sentences that BLEU misjudges most among the first photos of a crowd."""
     return find_duel(_crowd.captions[:_SEARCHED])
 
 
 @st.cache_data(max_entries=4, show_spinner="Scoring in eight ways…")
-def slips_in(name: str, _crowd: Crowd) -> list[ScoredAs]:
-    """Score people's first captions against their others, rightly and with each slip."""
+def mistakes_in(name: str, _crowd: Crowd) -> list[ScoredAs]:
+    """Score people's first captions against the others, correctly and with common mistakes."""
     photos = [texts for texts in _crowd.captions[:_SEARCHED] if len(texts) > 1]
     return score_as_tutorials_do([texts[0] for texts in photos], [texts[1:] for texts in photos])

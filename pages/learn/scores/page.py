@@ -1,33 +1,41 @@
 """Lesson 7: what BLEU and CIDEr count, and what they miss."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from captioning.analysis.bleu import BleuDrawing, draw_bleu
+from captioning.analysis.bleu import BleuDrawing, draw_bleu, sentence_scores
 from captioning.errors import CaptioningError, QueryError
 from captioning.lessons.bleu import bleu_formula, penalty_formula
 from captioning.lessons.caption_edits import Edit, edits_of
+from captioning.lessons.cider import draw_cider
+from captioning.lessons.worksheet import Table
 from captioning.text import clean
-from pages.learn.frame import LessonPage, Paper, open_lesson
+from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.scores import worksheet
 from pages.learn.scores.blind_spots import (
     show_blind_spots,
     show_duel,
     show_misleading,
-    show_slips,
+    show_mistakes,
 )
 from pages.learn.scores.cider import show_cider
-from pages.learn.scores.data import choose_references, crowd_for, likelihood
-from pages.learn.scores.questions import questions_about
+from pages.learn.scores.data import Crowd, choose_references, crowd_for, likelihood
+from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_ngrams
 from pages.ui.components import problem
 from pages.ui.wording import plain
 
+if TYPE_CHECKING:
+    from captioning.captioner import Captioner
+
 __all__ = ["show"]
 
 IDEA = (
-    "A score compares the model's sentence with what people wrote about the photo, by the rows of "
-    "words they share. It never looks at the photo: change one word and see what it notices."
+    "A score compares the model's sentence with what people wrote about the photo, by the "
+    "words and word sequences (n-grams) they share. It never looks at the photo: change one word "
+    "and see what it notices."
 )
 UP, SAME, DOWN = "up", "stays", "down"
 _AS_IT_IS = "as it is"
@@ -84,7 +92,7 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
         _drawing(page, base, edit.text, references, order)
         show_cider(page, base, edit.text, references, crowd)
         show_blind_spots(page, base, references, crowd, order)
-        show_slips(page, edit.text, references, crowd)
+        show_mistakes(page, edit.text, references, crowd)
     show_duel(page, crowd)
     show_misleading()
     page.code("captioning.metrics.bleu", "bleu_from_statistics")
@@ -102,11 +110,11 @@ def _scene(page: LessonPage, references: tuple[str, ...]) -> None:
         st.markdown("**What people wrote** (the references)")
         st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(references, 1)))
         st.markdown(f"**What the model wrote**: {plain(subject.caption.text)}")
-    page.keep(worksheet.listed("What people wrote", references))
+    page.keep(listed("What people wrote", references))
 
 
 def _choose_edit(base: str) -> Edit:
-    """Ask what to do to the model's sentence."""
+    """Ask how to change the model's sentence."""
     edits = {edit.kind: edit for edit in edits_of(base)}
     left, right = st.columns(2, vertical_alignment="bottom")
     kinds = list(edits) or [_AS_IT_IS]
@@ -159,12 +167,12 @@ def _guess(
 def _direction(
     page: LessonPage, base: str, text: str, references: tuple[str, ...], order: int
 ) -> Answer:
-    """Say where the score went; the model votes for the sentence it finds likelier."""
+    """Return how the score changed; the model votes for the sentence it finds likelier."""
     before, after = (draw_bleu(t, references).score.bleu[order - 1] for t in (base, text))
     right = SAME if before == after else UP if after > before else DOWN
     because = (
-        f"BLEU-{order} was {100 * before:.1f} and is {100 * after:.1f}. The model's vote is which "
-        "of the two sentences it finds likelier for this photo."
+        f"BLEU-{order} was {100 * before:.1f} and is {100 * after:.1f}. The model votes for "
+        "the sentence that it finds likelier for this photo."
     )
     return Answer((right,), model=_vote(page, base, text), because=because)
 
@@ -190,14 +198,15 @@ def _drawing(
         nearest = ", nearest in length" * (number == now.nearest)
         st.markdown(f"{number + 1}. {colored(reference)} :gray[{len(reference)} words{nearest}]")
     page.table(_both(was, now))
-    st.markdown(f"**Rows of {order} {'words' if order > 1 else 'word'} after the change**")
+    st.markdown(f"**{order}-grams after the change**")
     show_ngrams(now, order)
     page.formula(penalty_formula(now.score))
     page.formula(bleu_formula(now.score, order))
     page.aside(
-        "Above each line: rows of words found in a reference, each at most as often as in the one "
-        "that has it most often. Below: all rows said. *c* and *r* are the lengths of the sentence "
-        "and of the nearest reference; a sentence that is too short is punished by *BP*."
+        "Above each line: the n-grams found in a reference, each counted at most as often as in "
+        "one reference. Below: all n-grams of the sentence. *c* and *r* are the lengths of the "
+        "sentence and of the reference with the nearest length; *BP* makes the score of a short "
+        "sentence lower."
     )
 
 
@@ -208,10 +217,82 @@ def _both(was: BleuDrawing, now: BleuDrawing) -> dict[str, list[str]]:
         return [f"{100 * bleu:.1f}  ({p.clipped} of {p.total})" for p, bleu in shares]
 
     return {
-        "": [f"BLEU-{n} (counted of said)" for n in range(1, 5)],
+        "": [f"BLEU-{n} (counted of all)" for n in range(1, 5)],
         "before": cells(was),
         "after": cells(now),
     }
+
+
+def questions_about(
+    page: LessonPage, references: tuple[str, ...], crowd: Crowd
+) -> tuple[Question, ...]:
+    """Return three questions about this photo and model."""
+    return (
+        Question(
+            "What does the model's sentence for an empty photo score on this one?",
+            lambda: _empty(page, references, crowd),
+        ),
+        Question(
+            "Does a wider beam also score higher here?",
+            lambda: _wider(page, references, crowd),
+        ),
+        Question(
+            "How does a person score against the other people?",
+            lambda: _person(references, crowd),
+        ),
+    )
+
+
+def _line(text: str, references: tuple[str, ...], crowd: Crowd) -> str:
+    bleu = sentence_scores(text, references)
+    cider = 100 * draw_cider(text, references, crowd.frequencies).cider
+    return f"BLEU-1 {bleu[0]:.1f}, BLEU-4 {bleu[3]:.1f}, CIDEr-D {cider:.1f}"
+
+
+def _empty(page: LessonPage, references: tuple[str, ...], crowd: Crowd) -> str:
+    subject = page.subject
+    text = _of_empty(subject.key[:2], subject.captioner)
+    own = _line(clean(subject.caption.text), references, crowd)
+    return (
+        f"For an evenly grey photo the model writes **{plain(text)}**. On this photo that has "
+        f"{_line(text, references, crowd)}; its own sentence has {own}. Common words alone earn "
+        "the empty photo's sentence its points."
+    )
+
+
+def _wider(page: LessonPage, references: tuple[str, ...], crowd: Crowd) -> str:
+    subject = page.subject
+    lines = []
+    for width in (1, 3, 5):
+        decoding = subject.bundle.decoding.replace(strategy="beam", beam_width=width)
+        caption = cache.caption(
+            subject.bundle, subject.picture.data, subject.picture.name, decoding
+        )
+        text = clean(caption.text)
+        lines.append(f"- Beam width {width}: **{plain(text)}**. {_line(text, references, crowd)}.")
+    ending = "One photo proves nothing: scores are reported over a whole split."
+    return "\n".join([*lines, "", ending])
+
+
+def _person(references: tuple[str, ...], crowd: Crowd) -> str:
+    if len(references) < 2:
+        return "There is only one sentence by a person here. Write a second one."
+    lines = []
+    for number, text in enumerate(references):
+        others = (*references[:number], *references[number + 1 :])
+        lines.append(f"- {plain(text)} {_line(text, others, crowd)}.")
+    ending = "Each is scored against the others. People who saw the same photo do not reach 100."
+    return "\n".join([*lines, "", ending])
+
+
+@st.cache_data(max_entries=16, show_spinner="Writing about an empty photo…")
+def _of_empty(key: tuple[object, ...], _captioner: "Captioner") -> str:
+    return clean(_captioner.describe(_captioner.blank_features)[0].text)
+
+
+def listed(title: str, sentences: Sequence[str]) -> Table:
+    """Return sentences as a numbered table."""
+    return Table(["", title], [(str(n), text) for n, text in enumerate(sentences, start=1)])
 
 
 if __name__ == "__main__":

@@ -1,20 +1,32 @@
-"""Two curves and chance, in the lesson on training."""
+"""Loss curves and the spread over seeds in the lesson on training, and its pictures."""
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from captioning.lessons.training import Curve, Spread, read_curve, spread_of
+from pages.learn.figures import figure
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
 from pages.learn.training import data
-from pages.learn.training.drawing import draw_curve, draw_runs
+from pages.ui.theme import Look
 
 if TYPE_CHECKING:
+    from captioning.lessons.gradient_step import LearnedWord
     from captioning.training.seeds import SeedRun
 
-__all__ = ["show_chance", "show_curves", "show_overfitting"]
+__all__ = [
+    "draw_curve",
+    "draw_runs",
+    "draw_words",
+    "show_chance",
+    "show_curves",
+    "show_overfitting",
+]
 
 LAST, EARLIER = "the last epoch", "an earlier one"
 FALLS, RISES = "it falls to the end", "it falls, then rises"
@@ -27,7 +39,7 @@ _WIDTHS = ((1.0, "under 1"), (5.0, "1 to 5"), (15.0, "5 to 15"), (1e9, "over 15"
 
 def show_curves(page: LessonPage) -> None:
     """Show the two losses of a real run."""
-    curves = data.curves_at_hand()
+    curves = data.known_curves()
     if not curves:
         return
     page.heading("Two curves of a real run")
@@ -51,15 +63,15 @@ def show_curves(page: LessonPage) -> None:
     )
     _gap(page, curve)
     page.aside(
-        "While it learns, numbers are dropped at random (dropout) and the target may be smoothed, "
-        "so the training loss is measured under harder conditions than the dev loss and may lie "
-        "above it: the gap is then below 0."
+        "During training, numbers are dropped at random (dropout) and the target may be smoothed. "
+        "So the training loss is measured under harder conditions than the dev loss and may be "
+        "higher: then the gap is below 0."
     )
 
 
 def _best(curve: Curve) -> Answer:
     best, last = curve.best, curve.last
-    because = f"Epoch {best.epoch} had {best.dev:.3f} nats a word, the last one {last.dev:.3f}."
+    because = f"Epoch {best.epoch} had {best.dev:.3f} nats per word, the last one {last.dev:.3f}."
     return Answer((LAST if best == last else EARLIER,), because=because)
 
 
@@ -70,10 +82,10 @@ def _gap(page: LessonPage, curve: Curve) -> None:
         rf"e^{{{last.dev:.3f}}} = {last.perplexity:.2f}"
     )
     page.text(
-        "The gap at the end is what the model does better on photos it learned from"
+        "The gap at the end is how much better the model does on photos it learned from"
         + (". " if last.gap > 0 else "; below 0 it does worse there, see below. ")
-        + f"e to the loss says it is as unsure as if it chose among {last.perplexity:.1f} equally "
-        "likely words at each place."
+        + f"e to the power of the loss (perplexity): the model is as unsure as if it chose among "
+        f"{last.perplexity:.1f} equally likely words at each place."
     )
 
 
@@ -87,16 +99,16 @@ def _spoken(curve: Curve) -> str:
 
 
 def show_overfitting(page: LessonPage) -> None:
-    """Train a small decoder here and now, on as few photos as the student likes."""
-    page.heading("Overfitting, made on purpose")
+    """Train a small decoder on a few photos; the student chooses how many."""
+    page.heading("Overfitting on purpose")
     photos = st.segmented_control(
         "Photos to learn from", list(_EPOCHS), default=8, required=True, key="training.photos"
     )
     epochs = _EPOCHS[photos]
     answer = page.guess(
         "overfit",
-        f"A small decoder learns {photos} drawn pictures in {epochs} epochs, here and now (some "
-        "seconds). What does its loss on 40 other pictures do?",
+        f"A small decoder learns {photos} drawn pictures in {epochs} epochs (this takes some "
+        "seconds). What happens to its loss on 40 other pictures?",
         lambda: _fate(_trained(photos)),
         options=(FALLS, RISES),
         about=photos,
@@ -124,7 +136,7 @@ def _trained(photos: int) -> Curve:
     rows = zip(run.losses, run.held_out_losses, strict=True)
     history = [{"epoch": n, "loss": a, "dev_loss": b} for n, (a, b) in enumerate(rows, start=1)]
     curve = read_curve(history)
-    if curve is None:  # a loss that is no number has been refused while it trained
+    if curve is None:  # training has already refused a loss that is not a number
         raise LookupError("a run without epochs")
     return curve
 
@@ -141,10 +153,10 @@ def _fate(curve: Curve) -> Answer:
 
 def show_chance(page: LessonPage) -> None:
     """Train the same decoder several times, with nothing but the seed changed."""
-    page.heading("What chance does")
+    page.heading("How much is chance?")
     page.text(
-        f"{_SEEDS} trainings with equal settings: {_SEED_PHOTOS} drawn pictures, {_SEED_EPOCHS} "
-        "epochs. Only chance differs: the first weights and the order of the photos."
+        f"{_SEEDS} runs with equal settings: {_SEED_PHOTOS} drawn pictures, {_SEED_EPOCHS} epochs. "
+        "Only the random numbers differ: the first weights and the order of the photos."
     )
     differs = st.segmented_control(
         "What differs",
@@ -156,8 +168,8 @@ def show_chance(page: LessonPage) -> None:
     same = _DIFFERS[differs]
     answer = page.guess(
         "chance",
-        "How far apart do the best and the worst of the five lie, in points of BLEU-4 on 40 other "
-        "pictures? The first time they are trained here and now: half a minute or more.",
+        "How far apart are the best and the worst of the five, in points of BLEU-4 on 40 other "
+        "pictures? The first time, the training takes half a minute or more.",
         lambda: _width(_runs(same)),
         options=tuple(name for _, name in _WIDTHS),
         about=same,
@@ -180,7 +192,7 @@ def _runs(same: str) -> "list[SeedRun]":
 
 
 def seconds_left(spent: float, done: int, of: int) -> str:
-    """Say how long the rest will take if it goes on as it went so far; nothing at the start.
+    """Say how long the rest will take at the present speed; nothing at the start.
 
     >>> seconds_left(12.0, 2, 5)
     ' About 18 s left.'
@@ -204,11 +216,11 @@ def _spread(runs: "list[SeedRun]") -> Spread:
 
 def _show_runs(page: LessonPage, same: str, runs: "list[SeedRun]") -> None:
     spread = _spread(runs)
-    told = (f"seed {r.seed} {r.held_out_losses[-1]:.3f} and {r.bleu_4:.1f}" for r in runs)
+    listed = (f"seed {r.seed} {r.held_out_losses[-1]:.3f} and {r.bleu_4:.1f}" for r in runs)
     page.picture(
         lambda look: draw_runs(runs, spread, look),
         key=("runs", same, tuple(run.held_out_losses[-1] for run in runs)),
-        alt=f"Loss on other pictures after the last epoch, and BLEU-4: {', '.join(told)}.",
+        alt=f"Loss on other pictures after the last epoch, and BLEU-4: {', '.join(listed)}.",
         width=820,
     )
     page.table(
@@ -217,7 +229,7 @@ def _show_runs(page: LessonPage, same: str, runs: "list[SeedRun]") -> None:
             "loss, held out": [f"{run.held_out_losses[-1]:.3f}" for run in runs],
             "BLEU-4": [f"{run.bleu_4:.1f}" for run in runs],
             "CIDEr-D": [f"{run.cider:.1f}" for run in runs],
-            "of one and the same picture it says": [run.captions[0] for run in runs],
+            "caption of the same picture": [run.captions[0] for run in runs],
         }
     )
     page.formula(spread.mean_formula())
@@ -225,6 +237,83 @@ def _show_runs(page: LessonPage, same: str, runs: "list[SeedRun]") -> None:
     page.formula(spread.deviation_formula())
     page.formula(rf"2 s \sqrt{{2/{len(runs)}}} = {spread.noticeable:.1f}")
     page.text(
-        f"Two settings tried with {len(runs)} seeds each should lie more than "
-        f"{spread.noticeable:.1f} points of BLEU-4 apart before one is called better."
+        f"Two settings, each tried with {len(runs)} seeds, should differ by more than "
+        f"{spread.noticeable:.1f} points of BLEU-4 before you call one of them better."
     )
+
+
+END = "(end)"
+_DASHES = ("-", "--", ":", "-.", (0, (1, 1)))
+
+
+def draw_words(words: "Sequence[LearnedWord]", look: Look) -> Figure:
+    """Draw the probability of each word before and after, from 0 to 100%."""
+    made = figure(look, 5.4, 0.6 + 0.42 * len(words))
+    axes = made.subplots()
+    for row, word in enumerate(words):
+        axes.plot([100 * word.before, 100 * word.after], [row, row], color=look.border, zorder=1)
+    rows = range(len(words))
+    before = [100 * word.before for word in words]
+    after = [100 * word.after for word in words]
+    axes.scatter(before, rows, facecolor=look.ground, edgecolor=look.text, zorder=2, label="before")
+    axes.scatter(after, rows, color=look.accent, zorder=3, label="after")
+    axes.set_yticks(list(rows), [word.word or END for word in words])
+    axes.set_xlim(-3, 103)
+    axes.set_xlabel("probability of the word, %")
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.25)
+    made.legend(loc="outside upper right", ncols=2, frameon=False)
+    return made
+
+
+def draw_curve(curve: Curve, names: tuple[str, str], look: Look) -> Figure:
+    """Draw both losses over the epochs, and mark where the second one is lowest."""
+    made = figure(look, 5.4, 3.4)
+    axes = made.subplots()
+    epochs = [epoch.epoch for epoch in curve.epochs]
+    lines = ([e.train for e in curve.epochs], [e.dev for e in curve.epochs])
+    for values, name, color, dash in zip(lines, names, look.series, _DASHES, strict=False):
+        axes.plot(epochs, values, color=color, linestyle=dash, label=name, linewidth=2)
+    best = curve.best
+    axes.scatter([best.epoch], [best.dev], color=look.series[1], zorder=3, s=50)
+    axes.annotate(
+        f"lowest: epoch {best.epoch}, {best.dev:.2f}",
+        (best.epoch, best.dev),
+        (0, -18),
+        textcoords="offset points",
+        ha="right" if best.epoch > epochs[len(epochs) // 2] else "left",
+    )
+    axes.margins(y=0.18)
+    _label(made, axes, "loss, nats per word")
+    return made
+
+
+def draw_runs(runs: "Sequence[SeedRun]", spread: Spread, look: Look) -> Figure:
+    """Draw the loss on held-out photos of several runs, and their BLEU-4 with mean and spread."""
+    made = figure(look, 5.4, 6.0)
+    left, right = made.subplots(2, 1, height_ratios=[3, 2])
+    for place, run in enumerate(runs):
+        epochs = range(1, len(run.held_out_losses) + 1)
+        color = look.series[place % len(look.series)]
+        dash = _DASHES[place % len(_DASHES)]
+        label = f"seed {run.seed}"
+        left.plot(
+            epochs, run.held_out_losses, color=color, linestyle=dash, label=label, linewidth=2
+        )
+        right.scatter([run.seed], [run.bleu_4], color=color, s=60, zorder=3)
+    right.axhline(spread.mean, color=look.text, linewidth=1)
+    low, high = spread.mean - spread.deviation, spread.mean + spread.deviation
+    right.axhspan(low, high, color=look.text, alpha=0.1)
+    right.set_xlabel("seed")
+    right.set_ylabel("BLEU-4, mean and deviation")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _label(made, left, "loss on other pictures")
+    return made
+
+
+def _label(made: Figure, axes, title: str) -> None:  # type: ignore[no-untyped-def]
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    made.legend(loc="outside upper left", ncols=3, frameon=False)

@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from captioning.lessons.training import ForcedWord
     from captioning.training.seeds import SeedRun, SeedStudy
 
-__all__ = ["curves_at_hand", "forced", "learned", "own_words", "rival", "seed_run"]
+__all__ = ["known_curves", "forced", "learned", "own_words", "rival", "seed_run"]
 
 _PHOTOS = 200
 _HELD_OUT = 40
 
 
-def curves_at_hand() -> dict[str, Curve]:
-    """Return the loss curves of the runs and models at hand that have at least two epochs."""
+def known_curves() -> dict[str, Curve]:
+    """Return the loss curves of all runs and models with at least two epochs."""
     found: dict[str, Curve] = {}
     for run in Runs().all():
         _take(found, f"run {run.id}", read_curves(run).epochs)
     for name, bundle in cache.models().items():
-        with contextlib.suppress(BundleError):  # a damaged history is told where models are chosen
+        with contextlib.suppress(
+            BundleError
+        ):  # a damaged history is reported where models are chosen
             _take(found, f"model {name}", bundle.history())
     return found
 
@@ -49,7 +51,7 @@ def _take(found: dict[str, Curve], name: str, history: Sequence[Mapping[str, Any
 
 
 def learned(subject: Subject, sentence: str, rate: float, steps: int) -> "Learned":
-    """Teach a copy of the model one sentence; a grey photo tells what else that changes.
+    """Teach a copy of the model one sentence; a grey photo shows what else that changes.
 
     Raises:
         CaptioningError: the sentence cannot be learned, or the rate is too high.
@@ -58,7 +60,7 @@ def learned(subject: Subject, sentence: str, rate: float, steps: int) -> "Learne
 
 
 def forced(subject: Subject, sentence: str) -> "list[ForcedWord]":
-    """Return what the model would say after the true words before each place.
+    """Return what the model would write after the true words before each place.
 
     Raises:
         QueryError: it does not know a word of the sentence, or it is too long.
@@ -74,10 +76,10 @@ def own_words(subject: Subject, beginning: tuple[str, ...] = ()) -> list[str]:
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def seed_run(seed: int, photos: int, epochs: int, same: str) -> "SeedRun":
-    """Return one tiny training on drawn shapes; equal ones are done once.
+    """Return one tiny training on drawn shapes; equal ones run once.
 
     Args:
-        seed: of its chance.
+        seed: of its random numbers.
         photos: how many it learns from.
         epochs: passes over them.
         same: what does not differ from seed to seed: "weights", "order", or "" for nothing.
@@ -124,12 +126,12 @@ def _forced(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[
     return forced_words(_subject.captioner, _subject.features, sentence)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Drawing shapes and looking at them…")
+@st.cache_resource(max_entries=1, show_spinner="Drawing and encoding shapes…")
 def _study() -> "SeedStudy":
     from captioning.training.seeds import SeedStudy, quarters
 
     captioner = cache.captioner(_reader())
-    # Of a seed of its own: the encoder has never seen these pictures.
+    # With a separate seed: the encoder has never seen these pictures.
     scenes = [(draw_lots(rng), rng) for rng in (Random(f"lesson/{n}") for n in range(_PHOTOS))]  # noqa: S311
     images = [read_image(paint(scene), name="a drawn picture") for scene, _ in scenes]
     config = DecoderConfig(kind="inject", embedding_size=32, units=64, dropout=0.0, max_length=16)
@@ -148,6 +150,6 @@ def _reader() -> Bundle:
         if bundle.encoder.name == "compact" and "triangle" in bundle.vocabulary:
             return bundle
     raise BundleError(
-        "These trainings need the model 'shapes', which comes with this app, to look at the "
-        "photos. It is not here: put the folder models/shapes back."
+        "These trainings need the model 'shapes', which comes with this app, to encode the "
+        "pictures. It is missing: put the folder models/shapes back."
     )

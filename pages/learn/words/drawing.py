@@ -20,10 +20,10 @@ _FAR = 20.0  # points from which a word is joined to its place by a line
 
 
 def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
-    """Draw words at their places; the marked ones stand out by size and weight, not colour alone.
+    """Draw words at their places; the marked ones are larger and bold, not only coloured.
 
-    A word stands beside its point, or where there is room near it; one without room keeps only its
-    point.
+    A word is written next to its point, or where there is room near it; without room, only the
+    point is drawn.
 
     Args:
         found: words and places.
@@ -38,7 +38,7 @@ def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
     axes.set_ylabel(f"second: {100 * found.shares[1]:.0f}%")
     axes.scatter(found.places[:, 0], found.places[:, 1], s=6, color=look.border)
     axes.margins(0.08)
-    axes.autoscale_view()  # it is put off otherwise, and the points below would lie elsewhere
+    axes.autoscale_view()  # matplotlib would do it later, and the points below would be elsewhere
     points = axes.transData.transform(found.places) / made.dpi * 72
     order = {word: place for place, word in enumerate(found.words)}
     taken = _Taken(right=72 * wide, top=72 * high)
@@ -46,7 +46,7 @@ def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
         strong = word in marked
         size = big * (1.1 if word == marked[0] else 0.9 if strong else 0.75)
         x, y = points[order[word]]
-        shift = taken.room_beside(x, y, _EM * size * len(word), 1.1 * size, far=strong)
+        shift = taken.room_near(x, y, _EM * size * len(word), 1.1 * size, far=strong)
         if shift is None:
             continue
         axes.annotate(
@@ -64,7 +64,7 @@ def draw_map(found: "WordMap", marked: Sequence[str], look: Look) -> Figure:
 
 
 def _leader(shift: tuple[float, float], look: Look) -> dict[str, object] | None:
-    """Return how to draw the line from a word to its point, if it stands far from it."""
+    """Return how to draw the line from a word to its point, if it is far away."""
     if abs(shift[1]) < _FAR:
         return None
     return {"arrowstyle": "-", "color": look.border, "lw": 0.6, "shrinkA": 0, "shrinkB": 2}
@@ -77,7 +77,7 @@ class _Taken:
         self.right, self.top = right, top
         self.boxes: list[tuple[float, float, float, float]] = []
 
-    def room_beside(
+    def room_near(
         self, x: float, y: float, wide: float, high: float, *, far: bool
     ) -> tuple[float, float] | None:
         """Take room for a word near its point; gives the shift of its lower left corner."""
@@ -109,12 +109,12 @@ def draw_vector(words: Sequence[str], vectors: np.ndarray, look: Look) -> Figure
     high = 0.8 + 0.3 * len(words)
     made = figure(look, 5.6, high, tight=False)
     label = 0.017 * max(map(len, words)) * look.font_size / 10
-    scale = 0.0079 * look.font_size  # room for the numbers beside the scale
+    scale = 0.0079 * look.font_size  # room for the numbers of the scale
     axes = made.add_axes((label + 0.02, 0.6 / high, 0.95 - scale - label, 1 - 0.7 / high))
-    beside = made.add_axes((0.985 - scale, 0.6 / high, 0.012, 1 - 0.7 / high))
+    scale_axes = made.add_axes((0.985 - scale, 0.6 / high, 0.012, 1 - 0.7 / high))
     limit = float(np.abs(vectors).max()) or 1.0
     drawn = axes.imshow(vectors, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_yticks(range(len(words)), words)
     axes.set_xlabel("the numbers of each word, in order")
-    made.colorbar(drawn, cax=beside)
+    made.colorbar(drawn, cax=scale_axes)
     return made

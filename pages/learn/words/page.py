@@ -1,4 +1,4 @@
-"""Lesson 3: how words become numbers, and rows to learn from."""
+"""Lesson 3: how words become numbers, and sentences become training rows."""
 
 import random
 from typing import TYPE_CHECKING
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 IDEA = (
-    "A network reads no letters: each word of its vocabulary has a number, and for that number it "
-    "has learned a row of numbers, the word's vector. Words that are used alike end up with "
-    "vectors that point alike."
+    "A network cannot read letters. Each word of its vocabulary has a number, and for that number "
+    "it has learned a row of numbers, the word's vector. Words that are used in similar ways get "
+    "vectors that point in similar directions."
 )
 _NEAREST = 8
 _ON_MAP = 40
@@ -61,7 +61,7 @@ def show() -> None:
                 lambda: _longest(page.subject),
             ),
             Question(
-                "What would be left of this lesson's idea in a sentence of unknown words?",
+                "What happens to a sentence of unknown words?",
                 lambda: _unknown(page.subject),
             ),
         ]
@@ -110,8 +110,8 @@ def _choose_word(subject: Subject) -> str:
 def _clear_word(subject: Subject) -> str:
     """Return a word whose nearest neighbour is easy to understand, from the caption if it has one.
 
-    A noun may lie next to another one that only does the same things in captions; a lesson does not
-    begin with that.
+    The nearest neighbour of a noun may be one that only does the same things in captions; a lesson
+    should not begin with that.
     """
     own = [subject.words[place] for place in content_places(subject.words)]
     tried = [*own, *subject.words, *(word for word in _FIRST_WORDS if word in subject.vocabulary)]
@@ -123,7 +123,7 @@ def _clear_word(subject: Subject) -> str:
 def _guess_neighbour(page: LessonPage, word: str) -> Answer | None:
     nearest = _neighbours(page.subject, word)[0].word
     others = [w for w in page.subject.vocabulary.words[len(SPECIAL) :] if w not in (word, nearest)]
-    # The same options whenever the page is drawn again.
+    # The same options each time the page is drawn.
     lot = random.Random(word)  # noqa: S311 (no secret)
     options = [nearest, *lot.sample(others[:400], k=min(3, len(others)))]
     lot.shuffle(options)
@@ -164,7 +164,7 @@ def _vectors(page: LessonPage, word: str) -> None:
         lambda look: draw_vector(shown, rows, look),
         key=("vectors", word),
         alt=f"The vectors of {', '.join(shown)} as rows of {rows.shape[1]} coloured cells.",
-        caption=f"Each word is {rows.shape[1]} numbers. Blue is below zero, red above.",
+        caption=f"Each word is {rows.shape[1]} numbers. Blue is below zero, red is above.",
         width=720,
     )
     page.table(
@@ -175,9 +175,9 @@ def _vectors(page: LessonPage, word: str) -> None:
         }
     )
     page.text(
-        "Vectors are near when words are used in the same places of sentences, not when they mean "
-        "the same. That is why opposites such as red and blue are near, and why a dog may be near "
-        "a snowboarder: both jump and run in captions."
+        "Vectors are similar when words stand in the same places of sentences, not when they mean "
+        "the same. That is why red and blue are near each other, and why dog may be near "
+        "snowboarder: both jump and run in captions."
     )
     one, other = rows[0].astype(np.float64), rows[1].astype(np.float64)
     terms = " ".join(f"{value:+.3f}" for value in (one * other)[:_SHOWN_NUMBERS])
@@ -197,14 +197,14 @@ def _map(page: LessonPage, word: str) -> None:
     common = subject.vocabulary.words[len(SPECIAL) : len(SPECIAL) + _ON_MAP]
     words = tuple(dict.fromkeys([*marked, *common]))
     found = _word_map(subject.key, subject, words)
-    page.heading("All words on one map")
+    page.heading("A map of words")
     page.picture(
         lambda look: draw_map(found, marked, look),
         key=("map", word),
-        alt=f"{len(words)} words as points; {word} and its neighbours {', '.join(near)} stand out.",
-        caption=f"The {len(words)} words that are commonest or near, along the two directions in "
-        f"which they differ most. The map shows {100 * sum(found.shares):.0f}% of all differences, "
-        "so neighbours in the table may stand apart here.",
+        alt=f"{len(words)} words as points; {word} and its neighbours {', '.join(near)} in bold.",
+        caption=f"{len(words)} common or similar words, placed along the two directions in which "
+        f"they differ most. The map shows {100 * sum(found.shares):.0f}% of all differences, so "
+        "neighbours in the table may be far apart here.",
         width=720,
     )
 
@@ -213,8 +213,8 @@ def _vocabulary(page: LessonPage) -> None:
     words = page.subject.vocabulary.words
     page.heading("The vocabulary")
     page.text(
-        f"This model knows {len(words) - len(SPECIAL):,} words, numbered from the commonest to the "
-        f"rarest, and {len(SPECIAL)} marks: padding, unknown word, begin and end."
+        f"This model knows {len(words) - len(SPECIAL):,} words, numbered from the most to the "
+        f"least common, and {len(SPECIAL)} special marks: padding, unknown word, begin and end."
     )
     first = range(len(SPECIAL), min(len(SPECIAL) + _ENDS, len(words)))
     last = range(max(len(words) - len(first), len(SPECIAL)), len(words))
@@ -222,14 +222,14 @@ def _vocabulary(page: LessonPage) -> None:
     page.table(
         {
             "marks": [*marks, *[""] * len(first)][: max(len(first), len(marks))],
-            "commonest": _padded([f"{n}: {words[n]}" for n in first], len(marks)),
-            "rarest": _padded([f"{n}: {words[n]}" for n in last], len(marks)),
+            "most common": _padded([f"{n}: {words[n]}" for n in first], len(marks)),
+            "least common": _padded([f"{n}: {words[n]}" for n in last], len(marks)),
         }
     )
 
 
 def _padded(cells: list[str], least: int) -> list[str]:
-    """Fill a column up so that it is as long as its neighbours."""
+    """Fill a column so that it is as long as the others."""
     return [*cells, *[""] * (least - len(cells))]
 
 
@@ -253,8 +253,8 @@ def _longest(subject: Subject) -> str:
     place = int(lengths.argmax())
     return (
         f"**{plain(subject.vocabulary.words[len(SPECIAL) + place])}**, of length "
-        f"{lengths[place]:.3f}; the mean over all words is {lengths.mean():.3f}. Length is not "
-        "part of the cosine, which compares directions alone."
+        f"{lengths[place]:.3f}; the mean over all words is {lengths.mean():.3f}. The length does "
+        "not matter for the cosine, which compares only directions."
     )
 
 
@@ -263,7 +263,7 @@ def _unknown(subject: Subject) -> str:
     return (
         f"“zyzzyva quokka xylem” becomes the numbers {', '.join(map(str, journey.ids))}: "
         f"{len(journey.unknown)} of {len(journey.words)} words share the number of the unknown "
-        "word, so they have one and the same vector and the model cannot tell them apart."
+        "word, so they have the same vector and the model cannot distinguish them."
     )
 
 
