@@ -180,7 +180,7 @@ def sentences(app):
     return bare[start : start + 2]
 
 
-def test_units_are_found_on_the_captions_of_the_data_at_hand(shipped):
+def test_units_are_found_on_the_captions_of_the_data_set(shipped):
     app = open_lesson("lstm")
     press(app, "lstm.read_sentences")
     table = app.table[0].value

@@ -63,7 +63,7 @@ def test_true_words_and_its_own(lesson):
 SCORES = {"bleu_4": 1.0, "cider": 2.0, "seconds": 3.0}
 
 
-def test_the_curve_of_a_run_at_hand_can_be_chosen(lesson, home):
+def test_the_curve_of_a_run_of_the_data_set_can_be_chosen(lesson, home):
     run = Runs(home).create(TrainingConfig(name="mine", data="shapes", epochs=3))
     losses = ((3.0, 3.1), (2.0, 2.5), (1.0, 2.75))
     rows = [
