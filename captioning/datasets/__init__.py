@@ -14,10 +14,15 @@ from captioning.datasets.catalog import (
     load_named,
 )
 from captioning.datasets.data_issues import Oddities, Tally
-from captioning.datasets.dataset import SPLITS, CaptionDataset, Photo
+from captioning.datasets.dataset import (
+    SPLITS,
+    CaptionDataset,
+    Photo,
+    VerificationReport,
+    verify,
+)
 from captioning.datasets.loading import load
 from captioning.datasets.shapes import generate_shapes
-from captioning.datasets.verification import VerificationReport, verify
 
 __all__ = [
     "SPLITS",

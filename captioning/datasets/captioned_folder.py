@@ -8,26 +8,30 @@ rows and photos are joined.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
 from captioning.datasets.caption_files import has_table, has_tokens, read_table, read_token_file
-from captioning.datasets.coco_form import has_coco_form, read_coco_form
+from captioning.datasets.coco import has_coco_form, read_coco_form
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.json_records import has_records, read_records
-from captioning.datasets.photo_files import holds_photos, photo_files
-from captioning.datasets.splitting import official_splits, split_in_name
-from captioning.datasets.text_files import read_start
+from captioning.datasets.photo_files import holds_photos, photo_files, photos_below
+from captioning.datasets.splitting import known_split, official_splits, split_in_name
+from captioning.datasets.text_files import read_lines, read_start
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTERS", "FORMS", "UNKNOWN_TABLE", "Form", "caption_files", "read_rows"]
+__all__ = ["ADAPTERS"]
 
 _FOLDERS = ("annotations", "captions", "labels", "text", "texts")
 # The file is looked for under these names first, where a folder holds several.
 _LIKELY = ("captions", "caption", "metadata", "annotations", "labels", "results")
 _TABLES = (".csv", ".tsv", "captions.txt", "caption.txt")
+_TEXT_ENDINGS = (".txt", ".caption")
+_TEXT_FOLDERS = ("captions", "texts", "labels")
+# Number of photos that decide whether a folder is of this kind.
+_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,93 @@ def _fits_in_part(root: Path) -> bool:
     return bool(_candidates(root, _TABLES)) and holds_photos(root)
 
 
+def _read_text_files(
+    root: Path, names: tuple[str, ...], oddities: Oddities, encoding: str | None = None
+) -> list[Row]:
+    """Read a row for each line of the text files beside photos.
+
+    Args:
+        root: The folder that the names begin at.
+        names: The photos' paths, with forward slashes.
+        oddities: Where to say what was guessed; added to.
+        encoding: As for `read_text`.
+
+    Raises:
+        DatasetError: A text file cannot be read, or is no text.
+    """
+    rows: list[Row] = []
+    remarks: list[str] = []
+    for name in names:
+        if (path := _text_of(root / name)) is not None:
+            lines = [line for line in read_lines(path, encoding, remarks) if line.strip()]
+            rows += [Row(name, line) for line in lines or [""]]
+    if remarks:
+        more = f" So it is with {len(remarks) - 1:,} more." if len(remarks) > 1 else ""
+        oddities.decisions.append(remarks[0] + more)
+    return rows
+
+
+def _text_of(photo: Path) -> Path | None:
+    beside = [photo.with_suffix(ending) for ending in _TEXT_ENDINGS]
+    beside += [photo.with_name(photo.name + ending) for ending in _TEXT_ENDINGS]
+    beside += [photo.parent.parent / folder / f"{photo.stem}.txt" for folder in _TEXT_FOLDERS]
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _read_texts(root: Path, encoding: str | None = None) -> CaptionDataset:
+    files, oddities = photo_files(root), Oddities()
+    rows = _read_text_files(files.folder, files.names, oddities, encoding)
+    if not rows:
+        raise DatasetError(f"'{root}' holds no text files next to its photos.")
+    photos = assemble_rows(rows, files, root, oddities)
+    return CaptionDataset(root.name, root, photos, files.folder, oddities)
+
+
+def _has_texts(root: Path) -> bool:
+    try:
+        return any(_text_of(root / name) for name in islice(photos_below(root), _LOOKED_AT))
+    except DatasetError:
+        return False
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """Return the folders named after a split that have captions and photos, by their names."""
+    named = [path for name, path in entries(root).items() if known_split(name) and path.is_dir()]
+    return {path.name: path for path in named if _has_captions(path) and holds_photos(path)}
+
+
+def _has_captions(part: Path) -> bool:
+    return any(caption_files(part, form) for form in FORMS) or _has_texts(part)
+
+
+def _read_part(part: Path, oddities: Oddities, encoding: str | None) -> list[Row]:
+    for form in FORMS:
+        if files := caption_files(part, form):
+            return read_rows(part, files, form, oddities, encoding)
+    found = photo_files(part)
+    below = found.folder.relative_to(part).as_posix()
+    rows = _read_text_files(found.folder, found.names, oddities, encoding)
+    return [replace(row, name=f"{below}/{row.name}") for row in rows]
+
+
+def _read_parts(root: Path, encoding: str | None = None) -> CaptionDataset:
+    parts, oddities = _parts(root), Oddities()
+    if not parts:
+        raise DatasetError(f"'{root}' is not {_SPLIT_FOLDERS.looked_for}.")
+    rows = []
+    for folder, part in parts.items():
+        for row in _read_part(part, oddities, encoding):
+            name = f"{folder}/{row.name.removeprefix('./')}"
+            rows.append(Row(name, row.caption, row.split or known_split(folder)))
+    files = photo_files(root, list(parts))
+    photos = assemble_rows(rows, files, root, oddities)
+    return CaptionDataset(root.name, root, photos, files.folder, oddities)
+
+
+def _has_parts(root: Path) -> bool:
+    return len(_parts(root)) > 1
+
+
 _TABLE_ADAPTER = Adapter(
     name="captioned folder",
     looked_for="photos with a CSV or TSV file that has the columns 'image' and 'caption'",
@@ -144,6 +235,29 @@ _TABLE_ADAPTER = Adapter(
     inner_folders=frozenset(),
     fits=partial(_fits, _TABLE),
     read=partial(_read, _TABLE),
+)
+
+_SPLIT_FOLDERS = Adapter(
+    name="folder a split",
+    looked_for="folders 'train', 'val' and 'test' with photos and a caption file each",
+    captions="any of these forms in each of `train/`, `val/` (`dev/`, `validation/`) and `test/`",
+    photos="in the same folders",
+    splits="the folders' names",
+    inner_folders=frozenset(),
+    fits=_has_parts,
+    read=_read_parts,
+)
+
+_TEXTS = Adapter(
+    name="texts beside photos",
+    looked_for="photos with a text file beside each ('1.jpg' and '1.txt')",
+    captions="`1.txt` or `1.caption` beside `1.jpg` or in `captions/`, a line a caption, as of "
+    "kohya's trainers and of Many photos here",
+    photos="anywhere below",
+    splits="the folders' names, else drawn",
+    inner_folders=frozenset(),
+    fits=_has_texts,
+    read=_read_texts,
 )
 
 ADAPTERS = (
@@ -179,7 +293,8 @@ ADAPTERS = (
         fits=partial(_fits, _RECORDS),
         read=partial(_read, _RECORDS),
     ),
+    _SPLIT_FOLDERS,
+    _TEXTS,
+    # Last, because its error says which columns a table lacks.
+    replace(_TABLE_ADAPTER, fits=_fits_in_part, captions=""),
 )
-
-# Asked last, because its error says which columns a table lacks.
-UNKNOWN_TABLE = replace(_TABLE_ADAPTER, fits=_fits_in_part, captions="")

@@ -1,14 +1,24 @@
-"""What every data set is once it has been read: photos with their captions, in splits."""
+"""A data set in memory: photos with captions, in splits; and what reads one from a folder."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from captioning.datasets.data_issues import Oddities
-from captioning.errors import DatasetError
+from captioning.errors import DatasetError, ImageError
+from captioning.images import read_image
 
-__all__ = ["SPLITS", "CaptionDataset", "Photo"]
+__all__ = [
+    "SPLITS",
+    "Adapter",
+    "CaptionDataset",
+    "Photo",
+    "VerificationReport",
+    "entries",
+    "verify",
+]
 
 SPLITS = ("train", "dev", "test")
 
@@ -158,3 +168,85 @@ class CaptionDataset:
     @cached_property
     def _by_split(self) -> dict[str, tuple[Photo, ...]]:
         return {s: tuple(photo for photo in self.photos if photo.split == s) for s in SPLITS}
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One kind of data set: how to know it and how to read it.
+
+    Attributes:
+        name: The data set's name.
+        looked_for: What makes a folder one, for the sentence that says what was missing.
+        captions: Where its captions are, for the table of layouts; in Markdown.
+        photos: Where its photos are, likewise.
+        splits: Where its splits come from, likewise.
+        inner_folders: Lower-case names of folders inside it that people give in its place.
+        fits: Whether a folder is one, told from names and at most a few first lines.
+        read: Reads a folder that fits, its caption files in the encoding given, or in the one
+            that is found out if that is None.
+    """
+
+    name: str
+    looked_for: str
+    captions: str
+    photos: str
+    splits: str
+    inner_folders: frozenset[str]
+    fits: Callable[[Path], bool]
+    read: Callable[[Path, str | None], CaptionDataset]
+
+
+def entries(folder: Path) -> dict[str, Path]:
+    """Return what lies in a folder by lower-case name; nothing if it cannot be listed."""
+    try:
+        return {path.name.lower(): path for path in sorted(folder.iterdir())}
+    except OSError:
+        return {}
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What opening every photo of a data set gave.
+
+    Attributes:
+        checked: How many photos were opened.
+        unreadable: The name of each photo that could not be read, with the sentence that says why.
+    """
+
+    checked: int
+    unreadable: tuple[tuple[str, str], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every photo can be read."""
+        return not self.unreadable
+
+    def sentences(self) -> list[str]:
+        """Return the outcome for a person: one sentence, and one more per unreadable photo."""
+        total = f"{self.checked:,} photos"
+        if self.ok:
+            return [f"{self.checked:,} of {total} can be read."]
+        return [
+            f"{len(self.unreadable):,} of {total} cannot be read:",
+            *(reason for _, reason in self.unreadable),
+        ]
+
+
+def verify(
+    dataset: CaptionDataset, on_progress: Callable[[int, int], object] | None = None
+) -> VerificationReport:
+    """Decode every photo of `dataset` and list those that cannot be read.
+
+    Args:
+        dataset: A data set; its files are read, nothing is changed.
+        on_progress: Called after each photo with the photos done and their total.
+    """
+    unreadable = []
+    for done, photo in enumerate(dataset.photos, start=1):
+        try:
+            read_image(dataset.path(photo))
+        except ImageError as error:
+            unreadable.append((photo.name, str(error)))
+        if on_progress is not None:
+            on_progress(done, len(dataset))
+    return VerificationReport(len(dataset), tuple(unreadable))

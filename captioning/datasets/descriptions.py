@@ -6,10 +6,9 @@ which is all that training a decoder needs.
 
 from pathlib import Path
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.splitting import draw_splits
 from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError

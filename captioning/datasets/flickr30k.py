@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
 from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
 from captioning.datasets.photo_files import find_photo_folder, holds_photos, photo_files
 from captioning.errors import DatasetError

@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
 from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import find_photo_folder, photo_files
 from captioning.datasets.splitting import official_splits, read_split_lists
 from captioning.errors import DatasetError

@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import Row, assemble_rows
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import holds_photos, photo_files
 from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError

@@ -12,11 +12,8 @@ from captioning.datasets import (
     flickr30k,
     karpathy,
     shapes,
-    split_folders,
-    text_beside,
 )
-from captioning.datasets.adapter import Adapter, entries
-from captioning.datasets.dataset import CaptionDataset
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import is_photo, photos_below
 from captioning.errors import DatasetError
 
@@ -31,9 +28,6 @@ _ADAPTERS: tuple[Adapter, ...] = (
     coco.ADAPTER,
     descriptions.ADAPTER,
     *captioned_folder.ADAPTERS,
-    split_folders.ADAPTER,
-    text_beside.ADAPTER,
-    captioned_folder.UNKNOWN_TABLE,
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote, unquote_plus
 
-from captioning.datasets.adapter import entries
+from captioning.datasets.dataset import entries
 from captioning.errors import DatasetError
 from captioning.image_formats import ENDINGS, has_photo_ending
 

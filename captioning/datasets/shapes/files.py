@@ -8,10 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from captioning.datasets.adapter import Adapter, entries
 from captioning.datasets.assembly import assemble
 from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import SPLITS, CaptionDataset
+from captioning.datasets.dataset import SPLITS, Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import photo_names
 from captioning.datasets.shapes.drawing import paint
 from captioning.datasets.shapes.scene import draw_lots
