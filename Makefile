@@ -4,7 +4,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run class setup lock fast test test-all check unit wheel browser-test chaos-test fuzz load soak benchmark clean
+.PHONY: run class setup lock fast test test-all check unit coverage wheel browser-test chaos-test fuzz load soak benchmark clean
 
 run: setup
 	$(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -37,6 +37,10 @@ check: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
+
+# The share of captioning/ and pages/ that the tests run; make coverage ARGS=tests/unit/test_text.py
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term $(ARGS)
 
 # Needs chromium; on Debian: apt-get install chromium
 browser-test: $(VENV)/.installed-dev
@@ -80,4 +84,4 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
