@@ -1,9 +1,9 @@
-"""Data sets of photos with captions, all with the same face.
+"""Data sets of photos with captions, all with the same interface.
 
-`available_datasets` tells which there are; `load(folder)` finds out what a folder holds;
-`generate_shapes` makes a small one out of nothing; `verify` opens every photo.  Another kind of
-data set is another module with an `ADAPTER`, named in `loading`.  `captioning.datasets.download`
-brings data sets here.
+`available_datasets` lists them; `load(folder)` detects the kind of data set in a folder and reads
+it; `generate_shapes` draws a small one; `verify` opens every photo.  To support another kind, add a
+module with an `ADAPTER` and list it in `loading`.  `captioning.datasets.download` downloads and
+installs data sets.
 """
 
 from captioning.datasets.catalog import (

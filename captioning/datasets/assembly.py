@@ -1,7 +1,6 @@
 """Join the rows of a caption file, the photo files and the split lists into a data set's photos.
 
-Every adapter reads its own files; what counts as an oddity, and what happens to it, is decided
-here for all of them.
+Each adapter reads its files; this module detects and handles problems for all of them.
 """
 
 import re
@@ -17,18 +16,18 @@ from captioning.errors import DatasetError
 
 __all__ = ["Row", "assemble", "assemble_rows"]
 
-# A photo's name with a number behind its ending, such as x.jpg.1
+# A photo name with a number after its extension, such as x.jpg.1
 _MISNAMED = re.compile(r"\.(jpe?g|png)\.\d+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One caption as a file gives it.
+    """One caption from a caption file.
 
     Attributes:
-        name: What the file calls the photo.
-        caption: As it was written.
-        split: The word the file has for the photo's split; None where it has none.
+        name: The photo's name in the file.
+        caption: The raw caption.
+        split: The photo's split as written in the file; None if the file has none.
     """
 
     name: str
@@ -44,21 +43,21 @@ def assemble_rows(
     captions_each: int | None = None,
     lists: Mapping[str, str] | None = None,
 ) -> tuple[Photo, ...]:
-    """Join rows and the photo files they mean into photos.
+    """Join rows with their photo files.
 
-    The splits are those of `lists`, else those of the rows, else those that the photos' folders
-    are named after; otherwise they are drawn by name.
+    The splits come from `lists`, else from the rows, else from the names of the photos' folders;
+    otherwise they are drawn by name.
 
     Args:
-        rows: One per caption, in the order of the caption file.
-        files: The photo files there are.
-        source: What to call the caption file in an error.
-        oddities: Where to count what is odd; added to.
-        captions_each: How many captions every photo should have; None where that varies.
-        lists: The split of each name in the data set's own lists.
+        rows: One per caption, in file order.
+        files: The existing photo files.
+        source: The caption file's name in error messages.
+        oddities: Receives the problems.
+        captions_each: Expected number of captions per photo; None if it varies.
+        lists: The split of each name in the data set's split lists.
 
     Raises:
-        DatasetError: No row means any of the photos.
+        DatasetError: No row matches any of the photos.
     """
     located = _located(dict.fromkeys(row.name for row in rows), files, oddities)
     named = {located[row.name] for row in rows}
@@ -88,17 +87,17 @@ def assemble(
     oddities: Oddities,
     captions_each: int | None = 5,
 ) -> tuple[Photo, ...]:
-    """Join captions, photo files and split lists into photos, in the order of their names.
+    """Join captions, photo files and split lists into photos, sorted by name.
 
-    Only names in `names`, which come from the folder itself, become photos: a caption file
-    cannot point anywhere else.
+    Only files in `names`, which were found in the folder, become photos: a caption file cannot
+    refer to files elsewhere.
 
     Args:
-        rows: A photo's name and one caption of it, in the order of the caption file.
-        names: The photo files there are.
+        rows: A photo's name and one of its captions, in file order.
+        names: The existing photo files.
         split_of: The split of each listed name.
-        oddities: Where to count what is odd; added to.
-        captions_each: How many captions every photo should have; None where that varies.
+        oddities: Receives the problems.
+        captions_each: Expected number of captions per photo; None if it varies.
     """
     captions: dict[str, list[str]] = {name: [] for name in sorted(names)}
     for name, caption in rows:
@@ -119,7 +118,7 @@ def assemble(
         Photo(
             name,
             tuple(_without_repeats(name, texts, oddities, captions_each)),
-            # Training and scoring never meet a photo that has nothing to learn or score from.
+            # Photos without captions are used neither for training nor for scoring.
             split_of.get(name) if texts else None,
         )
         for name, texts in captions.items()
@@ -129,7 +128,7 @@ def assemble(
 def _located(
     written: Iterable[str], files: PhotoFiles, oddities: Oddities
 ) -> dict[str, str | None]:
-    """Return the file each name means: the name itself if there is none, None if it is unclear."""
+    """Return the file of each name: the name itself if there is none, None if it is ambiguous."""
     located: dict[str, str | None] = {}
     closely: dict[str, list[str]] = {}
     loosely: list[tuple[str, str]] = []
@@ -148,14 +147,14 @@ def _located(
         for name in _of_other_folders(files.folder / file, names):
             located[name] = name
     for name, file in loosely:
-        if file not in closely:  # else the file is another name's, and this one's is missing
+        if file not in closely:  # else the file belongs to another name, and this one is missing
             located[name] = file
             oddities.loose_names.add(f"'{name}' for '{file}'")
     return located
 
 
 def _of_other_folders(file: Path, names: Sequence[str]) -> list[str]:
-    """Return the names that mean another photo: train/1.jpg where val/1.jpg alone is there."""
+    """Return the names of other photos: train/1.jpg if only val/1.jpg exists."""
     if len(names) < 2:
         return []
     folders = {name: PurePosixPath(name.replace("\\", "/")).parent.name.lower() for name in names}
@@ -190,7 +189,7 @@ def _given_splits(
         if len(splits) > 1:
             oddities.listed_twice.add(name)
         if splits:
-            split_of[name] = max(splits, key=SPLITS.index)  # a test photo must not be trained on
+            split_of[name] = max(splits, key=SPLITS.index)  # never train on a test photo
         else:
             oddities.unknown_splits.add(f"{name}: '{min(words)[:40]}'")
     return split_of
@@ -198,10 +197,10 @@ def _given_splits(
 
 def _nothing_matches(rows: Sequence[Row], files: PhotoFiles, source: str | Path) -> str:
     if not rows:
-        return f"'{source}' holds no captions."
+        return f"'{source}' contains no captions."
     return (
         f"'{source}' and the photos do not belong together: it names photos such as "
-        f"'{rows[0].name[:80]}', and '{files.folder}' holds none of them, but "
+        f"'{rows[0].name[:80]}', but '{files.folder}' contains none of them, only "
         f"{len(files.names):,} others such as '{files.names[0]}'."
     )
 
@@ -209,7 +208,7 @@ def _nothing_matches(rows: Sequence[Row], files: PhotoFiles, source: str | Path)
 def _without_repeats(
     name: str, captions: list[str], oddities: Oddities, captions_each: int | None
 ) -> list[str]:
-    """Drop exact repeats, last first, as long as there are more captions than there should be."""
+    """Drop exact repeats, from the end, while there are more captions than expected."""
     surplus = len(captions) - captions_each if captions_each else 0
     kept: list[str] = []
     first = {caption: position for position, caption in reversed(list(enumerate(captions)))}

@@ -1,4 +1,4 @@
-"""Read the rows of caption files: tables, and token files as those of Flickr8k."""
+"""Read the rows of caption files: tables, and token files like Flickr8k's."""
 
 import ast
 import csv
@@ -33,14 +33,14 @@ __all__ = [
 _TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
 
 _DELIMITERS = (",", "\t", ";", "|")
-# Excel names the delimiter in a first line of its own.
+# Excel writes the delimiter into a separate first line.
 _EXCEL_DELIMITER = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which columns of a table hold what, and what stands between two columns."""
+    """The columns of a table and their delimiter."""
 
     delimiter: str
     width: int
@@ -51,7 +51,7 @@ class _Columns:
 
 
 def has_tokens(start: str) -> bool:
-    """Tell whether a file that begins so has rows of the form `photo.jpg#0<TAB>caption`."""
+    """Return whether a file with this beginning has rows `photo.jpg#0<TAB>caption`."""
     return bool(_TOKEN_ROW.match(start.lstrip()))
 
 
@@ -60,11 +60,11 @@ def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None)
 
     Args:
         path: The file.
-        oddities: Where to count lines of another form; added to.
+        oddities: Receives lines in another form.
         encoding: As for `read_text`.
 
     Raises:
-        DatasetError: The file cannot be read, is no text, or has no such line.
+        DatasetError: The file cannot be read, is not text, or has no such line.
     """
     rows = []
     for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
@@ -74,14 +74,14 @@ def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None)
             oddities.add_unreadable(f"line {number}", blank=not line.strip())
     if not rows:
         raise DatasetError(
-            f"'{path}' holds no captions: none of its lines has the form 'photo.jpg#0', a tab, "
+            f"'{path}' contains no captions: none of its lines has the form 'photo.jpg#0', a tab, "
             "and the caption."
         )
     return rows
 
 
 def has_table(start: str) -> bool:
-    """Tell whether a file that begins so is a table with a column of photos and of captions."""
+    """Return whether a file with this beginning is a table of photos and captions."""
     lines = _without_delimiter(start.lstrip("\n").split("\n"))[1]
     return not has_tokens(start) and _columns(lines) is not None
 
@@ -92,29 +92,28 @@ def read_table(
     encoding: str | None = None,
     mend: Callable[[list[str]], list[str]] | None = None,
 ) -> list[Row]:
-    """Read a table of captions: CSV, or with tabs, semicolons or bars in place of the commas.
+    """Read a table of captions: CSV, or with tabs, semicolons or bars instead of commas.
 
-    The columns are known by the names in the first line, such as 'image', 'file_name', 'caption',
-    'text', 'comment' and 'split'; columns of other names are ignored, and several columns of
-    captions ('caption_1', 'caption_2') are several captions, as is a list in a cell.  In a table
-    with other column names, or with none, the photo's column is the one that holds the names of
-    photos, and the caption comes next, or after the caption's number.
+    The first line names the columns, such as 'image', 'file_name', 'caption', 'text', 'comment' and
+    'split'; other columns are ignored.  Several caption columns ('caption_1', 'caption_2') or a
+    list in a cell are several captions.  Without known column names, the photo column is the one
+    with photo file names, and the caption is the next column, or the one after the caption number.
 
     Args:
         path: The file.
-        oddities: Where to count rows that do not fit the first line; added to.
+        oddities: Receives rows that do not match the first line.
         encoding: As for `read_text`.
-        mend: Gets the cells of a row that does not fit, and returns them mended if it can.
+        mend: Takes the cells of a row that does not match, and repairs them if possible.
 
     Raises:
-        DatasetError: The file cannot be read, is no text, has no such columns, or no row.
+        DatasetError: The file cannot be read, is not text, or has no such columns or no rows.
     """
     lines = read_lines(path, encoding, oddities.decisions)
     skipped, lines = _without_delimiter(lines)
     columns = _columns(lines)
     if columns is None:
         raise DatasetError(
-            f"'{path}' does not begin with the names of its columns, such as 'image,caption', but "
+            f"'{path}' does not start with the names of its columns, such as 'image,caption', but "
             f"with '{lines[0][:80] if lines else ''}'. It may be the caption file of another data "
             "set."
         )
@@ -134,12 +133,12 @@ def read_table(
         name = cells[columns.image].strip()
         rows += [Row(name, cells[place], split or None) for place in columns.captions]
     if not rows:
-        raise DatasetError(f"'{path}' holds no captions: {_no_row(oddities)}")
+        raise DatasetError(f"'{path}' contains no captions: {_no_row(oddities)}")
     return _with_lists(rows)
 
 
 def _without_delimiter(lines: list[str]) -> tuple[int, list[str]]:
-    """Return the lines from the one with the column names on, and how many are before it."""
+    """Return the lines from the column names on, and the number of lines before them."""
     skipped = 0
     while skipped < len(lines) and (
         not lines[skipped].strip() or _EXCEL_DELIMITER.fullmatch(lines[skipped].strip())
@@ -174,7 +173,7 @@ def _unnamed_columns(line: str) -> _Columns | None:
 
 
 def _columns_by_content(first: str, second: str) -> _Columns | None:
-    """Tell columns of unknown names, such as 'Bild;Satz', by what the first row has in them."""
+    """Identify columns with unknown names, such as 'Bild;Satz', by the first row's contents."""
     for delimiter in _DELIMITERS:
         names = [column_key(cell) for cell in _cells(first, delimiter)]
         cells = [cell.strip() for cell in _cells(second, delimiter)]
@@ -194,11 +193,10 @@ def _columns_by_content(first: str, second: str) -> _Columns | None:
 
 
 def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the number of its line.
+    """Yield each record with its line number.
 
-    A table that obeys the rules may have line breaks inside quotes.  In one that does not, such
-    as a table with an unclosed quote, every line is a record: then no quote can swallow the rows
-    below it.
+    A well-formed table may have line breaks inside quotes.  In a malformed one, as with an unclosed
+    quote, every line is a record, so that a quote cannot swallow the rows below it.
     """
     try:
         reader = csv.reader(
@@ -221,19 +219,19 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _quoting(delimiter: str) -> Literal[0, 3]:
-    # Flickr30k's bars need no quotes around captions, so those there are part of a caption.
+    # Flickr30k separates columns by bars without quoting, so quotes are part of a caption.
     return csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
 
 
 def _fitted(
     cells: list[str], columns: _Columns, mend: Callable[[list[str]], list[str]] | None
 ) -> list[str]:
-    """Return the cells of a row as the first line has them, or as they are if that is unclear."""
+    """Return the cells of a row aligned with the first line, or unchanged if that is ambiguous."""
     surplus = len(cells) - columns.width
     if surplus > 0 and not "".join(cells[columns.width :]).strip():
         return cells[: columns.width]
     if surplus > 0 and len(columns.captions) == 1:
-        # Some tables leave captions with commas unquoted.
+        # Some tables have unquoted captions with commas.
         at = columns.captions[0]
         joined = columns.delimiter.join(cells[at : at + surplus + 1])
         whole = [*cells[:at], joined, *cells[at + surplus + 1 :]]
@@ -242,7 +240,7 @@ def _fitted(
     if surplus and mend is not None:
         cells = mend(cells)
     if max(columns.image, *columns.captions) < len(cells) < columns.width:
-        return cells + [""] * (columns.width - len(cells))  # only further columns are missing
+        return cells + [""] * (columns.width - len(cells))  # only trailing columns are missing
     return cells
 
 
@@ -250,15 +248,15 @@ def _no_row(oddities: Oddities) -> str:
     if t := oddities.long_rows:
         return (
             f"{t.counted('row has', 'rows have')} more cells than the first line {t.shown()}. Put "
-            "captions that hold commas in quotes."
+            "captions with commas in quotes."
         )
     if t := oddities.unreadable_rows:
         return f"{t.counted('row is', 'rows are')} blank or garbled {t.shown()}."
-    return "there is no row below its first line."
+    return "there are no rows below its first line."
 
 
 def _with_lists(rows: Sequence[Row]) -> list[Row]:
-    """Return a row for each caption of a list, if every cell of the captions is one."""
+    """Split lists into one row per caption, if every caption cell is a list."""
     lists = [_listed(row.caption) if row.caption.strip() else () for row in rows]
     if any(found is None for found in lists) or not any(lists):
         return list(rows)
@@ -270,7 +268,7 @@ def _with_lists(rows: Sequence[Row]) -> list[Row]:
 
 
 def _listed(cell: str) -> tuple[str, ...] | None:
-    """Return the texts of a list as JSON, Python or NumPy writes it; None if it is none.
+    """Return the texts of a list in JSON, Python or NumPy notation, or None.
 
     >>> _listed("['a cat', 'a dog']"), _listed("['a cat' 'a dog']"), _listed("a [red] cat")
     (('a cat', 'a dog'), ('a cat', 'a dog'), None)

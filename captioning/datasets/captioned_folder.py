@@ -1,8 +1,9 @@
-"""Anybody's own photos: a folder of photos with a caption file of one of four forms.
+"""Users' own photos: a folder of photos with a caption file, or with one text file per photo.
 
-The photos lie beside the caption file or in folders below.  Each form is an adapter of its own;
-what they share is here: where the file is looked for, what its name says about the split, and how
-rows and photos are joined.
+A caption file has one of four forms, each with an adapter.  There may be one file per split, or one
+folder per split with photos and captions, as in Hugging Face's image folders.  In the layout of
+tools that fine-tune image generators, `1.jpg` is described by `1.txt`, `1.caption`, `1.jpg.txt`, or
+by `1.txt` in a folder `captions` next to the photo folder; each line is a caption.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +26,12 @@ from captioning.errors import DatasetError
 __all__ = ["ADAPTERS"]
 
 _FOLDERS = ("annotations", "captions", "labels", "text", "texts")
-# The file is looked for under these names first, where a folder holds several.
+# If a folder has several files, these names are preferred.
 _LIKELY = ("captions", "caption", "metadata", "annotations", "labels", "results")
 _TABLES = (".csv", ".tsv", "captions.txt", "caption.txt")
 _TEXT_ENDINGS = (".txt", ".caption")
 _TEXT_FOLDERS = ("captions", "texts", "labels")
-# Number of photos that decide whether a folder is of this kind.
+# Number of photos that are checked for a text file.
 _LOOKED_AT = 50
 
 
@@ -39,10 +40,10 @@ class Form:
     """One form of caption file.
 
     Attributes:
-        endings: What names of such files end in, the likeliest first.
-        fits: Whether a file that begins with this text is one.
+        endings: File name endings, most likely first.
+        fits: Returns whether a file with this beginning has the form.
         read: Reads its rows.
-        flickr8k: Whether Flickr8k's official splits are used for its photos.
+        flickr8k: Whether Flickr8k's official splits apply to its photos.
     """
 
     endings: tuple[str, ...]
@@ -59,9 +60,9 @@ FORMS = (_TABLE, _TOKENS, _COCO, _RECORDS)
 
 
 def caption_files(root: Path, form: Form) -> list[Path]:
-    """Return the caption files of one form in a folder, the likeliest first.
+    """Return the caption files of one form in a folder, most likely first.
 
-    Several are returned only where each is about another split, as `train.csv` and `val.csv` are.
+    Several are returned only if each belongs to another split, like `train.csv` and `val.csv`.
     """
     found = [path for path in _candidates(root, form.endings) if form.fits(read_start(path))]
     splits = [split_in_name(path.stem) for path in found]
@@ -71,7 +72,7 @@ def caption_files(root: Path, form: Form) -> list[Path]:
 def read_rows(
     root: Path, files: Sequence[Path], form: Form, oddities: Oddities, encoding: str | None
 ) -> list[Row]:
-    """Read the rows of caption files; those of several have the split that the file's name says."""
+    """Read the rows of caption files; with several files, the split comes from the file name."""
     others = [path for path in _candidates(root, form.endings) if path not in files]
     shown = [f"'{path.name}'" for path in others if path.suffix != ".txt"]
     if shown:
@@ -90,12 +91,12 @@ def read_rows(
         split = split_in_name(path.stem)
         rows += [row if row.split else replace(row, split=split) for row in found]
     if not rows:
-        return form.read(files[0], oddities, encoding)  # says what is wrong
+        return form.read(files[0], oddities, encoding)  # raises the error
     return rows
 
 
 def _candidates(root: Path, endings: Sequence[str]) -> list[Path]:
-    """Return the files that may be a caption file by their names, the likeliest first."""
+    """Return possible caption files by their names, most likely first."""
     here = entries(root)
     for folder in ("", *_FOLDERS):
         inside = here if not folder else entries(here[folder]) if folder in here else {}
@@ -116,10 +117,10 @@ def _candidates(root: Path, endings: Sequence[str]) -> list[Path]:
 
 
 def _read(form: Form, root: Path, encoding: str | None = None) -> CaptionDataset:
-    # If no file has the form, reading the likeliest says what it lacks.
+    # If no file has the form, reading the most likely one raises an error that explains why.
     files = caption_files(root, form) or _candidates(root, form.endings)[:1]
     if not files:
-        raise DatasetError(f"'{root}' holds no caption file ({', '.join(form.endings)}).")
+        raise DatasetError(f"'{root}' contains no caption file ({', '.join(form.endings)}).")
     oddities = Oddities()
     rows = read_rows(root, files, form, oddities, encoding)
     photos_there = photo_files(root)
@@ -141,16 +142,16 @@ def _fits_in_part(root: Path) -> bool:
 def _read_text_files(
     root: Path, names: tuple[str, ...], oddities: Oddities, encoding: str | None = None
 ) -> list[Row]:
-    """Read a row for each line of the text files beside photos.
+    """Read one row per line of the text files of photos.
 
     Args:
-        root: The folder that the names begin at.
+        root: The folder that the names are relative to.
         names: The photos' paths, with forward slashes.
-        oddities: Where to say what was guessed; added to.
+        oddities: Receives remarks about guessed encodings.
         encoding: As for `read_text`.
 
     Raises:
-        DatasetError: A text file cannot be read, or is no text.
+        DatasetError: A text file cannot be read, or is not text.
     """
     rows: list[Row] = []
     remarks: list[str] = []
@@ -159,7 +160,7 @@ def _read_text_files(
             lines = [line for line in read_lines(path, encoding, remarks) if line.strip()]
             rows += [Row(name, line) for line in lines or [""]]
     if remarks:
-        more = f" So it is with {len(remarks) - 1:,} more." if len(remarks) > 1 else ""
+        more = f" The same applies to {len(remarks) - 1:,} more files." if len(remarks) > 1 else ""
         oddities.decisions.append(remarks[0] + more)
     return rows
 
@@ -175,7 +176,7 @@ def _read_texts(root: Path, encoding: str | None = None) -> CaptionDataset:
     files, oddities = photo_files(root), Oddities()
     rows = _read_text_files(files.folder, files.names, oddities, encoding)
     if not rows:
-        raise DatasetError(f"'{root}' holds no text files next to its photos.")
+        raise DatasetError(f"'{root}' has no text files next to its photos.")
     photos = assemble_rows(rows, files, root, oddities)
     return CaptionDataset(root.name, root, photos, files.folder, oddities)
 
@@ -188,7 +189,7 @@ def _has_texts(root: Path) -> bool:
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    """Return the folders named after a split that have captions and photos, by their names."""
+    """Return the folders with the name of a split that contain captions and photos, by name."""
     named = [path for name, path in entries(root).items() if known_split(name) and path.is_dir()]
     return {path.name: path for path in named if _has_captions(path) and holds_photos(path)}
 
@@ -228,7 +229,7 @@ def _has_parts(root: Path) -> bool:
 _TABLE_ADAPTER = Adapter(
     name="captioned folder",
     looked_for="photos with a CSV or TSV file that has the columns 'image' and 'caption'",
-    captions="any `.csv` or `.tsv`, or a `.txt` with the names of columns; one a split is allowed "
+    captions="any `.csv` or `.tsv`, or a `.txt` with column names; one per split is allowed "
     "(`train.csv`, `val.csv`)",
     photos="below it, at most six folders deep",
     splits="a column, else the files' or folders' names, else drawn",
@@ -238,8 +239,8 @@ _TABLE_ADAPTER = Adapter(
 )
 
 _SPLIT_FOLDERS = Adapter(
-    name="folder a split",
-    looked_for="folders 'train', 'val' and 'test' with photos and a caption file each",
+    name="folder per split",
+    looked_for="folders 'train', 'val' and 'test', each with photos and a caption file",
     captions="any of these forms in each of `train/`, `val/` (`dev/`, `validation/`) and `test/`",
     photos="in the same folders",
     splits="the folders' names",
@@ -249,10 +250,10 @@ _SPLIT_FOLDERS = Adapter(
 )
 
 _TEXTS = Adapter(
-    name="texts beside photos",
-    looked_for="photos with a text file beside each ('1.jpg' and '1.txt')",
-    captions="`1.txt` or `1.caption` beside `1.jpg` or in `captions/`, a line a caption, as of "
-    "kohya's trainers and of Many photos here",
+    name="text file per photo",
+    looked_for="photos with a text file next to each ('1.jpg' and '1.txt')",
+    captions="`1.txt` or `1.caption` next to `1.jpg` or in `captions/`, one caption per line, as "
+    "in kohya's trainers and in the results of Many photos",
     photos="anywhere below",
     splits="the folders' names, else drawn",
     inner_folders=frozenset(),
@@ -265,7 +266,7 @@ ADAPTERS = (
     Adapter(
         name="token file",
         looked_for="photos with a file of lines 'photo.jpg#0', a tab and a caption",
-        captions="lines `photo.jpg#0<TAB>caption` or `photo#zhc#0 caption` under any name, as of "
+        captions="lines `photo.jpg#0<TAB>caption` or `photo#zhc#0 caption` under any name, as in "
         "Flickr8k-CN and Arabic Flickr8k",
         photos="below it",
         splits="Flickr8k's official ones for its photos, else the folders' names, else drawn",
@@ -286,7 +287,7 @@ ADAPTERS = (
     Adapter(
         name="JSON records",
         looked_for="photos with a JSON or JSON Lines file of records ('image' and 'caption')",
-        captions="`metadata.jsonl`, a list of records as of LAVIS and BLIP, or captions by photo",
+        captions="`metadata.jsonl`, a list of records as in LAVIS and BLIP, or captions by photo",
         photos="below it",
         splits="a key, else the files' or folders' names, else drawn",
         inner_folders=frozenset(),

@@ -1,6 +1,6 @@
-"""Which data sets there are: those in the data folder, and folders elsewhere that were named once.
+"""The catalog of data sets: those in the data folder, and folders elsewhere that were added.
 
-`datasets.json` in the data folder remembers the latter; their photos stay where they are.
+`datasets.json` in the data folder lists the added folders; their files are not copied.
 """
 
 import json
@@ -27,7 +27,7 @@ __all__ = [
     "safe_name",
 ]
 
-# What else the program keeps in its data folder.
+# Other folders of the program in the data folder.
 WORKING_FOLDERS = frozenset({"downloads", "explore", "features", "models", "runs", "studies"})
 
 _MEMORY = "datasets.json"
@@ -40,10 +40,10 @@ class Available:
     """A data set that can be loaded.
 
     Attributes:
-        name: What to call it in a link or a command; no two have the same, and it is never a path.
-        folder: Where it lies, for `load`.
-        kind: What it looks like: "flickr8k", "shapes", "captioned folder" and so on.
-        remembered: Whether it lies elsewhere and was named once.
+        name: Its unique name in links and commands; never a path.
+        folder: Its folder, for `load`.
+        kind: Its probable kind: "flickr8k", "shapes", "captioned folder" and so on.
+        remembered: Whether it is an added folder outside the data folder.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Available:
 
     @property
     def has_photos(self) -> bool:
-        """Whether there is something to look at, and not a class's captions and features alone."""
+        """Whether it has photos, and not only a class's captions and features."""
         return self.kind != descriptions.ADAPTER.name
 
 
 def available_datasets() -> list[Available]:
-    """Return the data sets at hand: well-known ones first, then people's own, then shapes.
+    """Return the available data sets: well-known ones first, then users' own, then shapes.
 
-    Told from the names of files, in milliseconds; whether one can be read, `load` finds out.  A
-    remembered folder that is not there now, on a disk taken out say, is left out.
+    They are detected by file names, in milliseconds; only `load` checks whether one can be read.
+    Added folders that are missing, as on a removed disk, are skipped.
     """
     found = [_available(folder, False) for folder in _inside_data_folder()]
     found += [_available(folder, True) for folder in remembered_folders()]
@@ -75,21 +75,21 @@ def available_datasets() -> list[Available]:
 
 
 def folder_of(name: str) -> Path:
-    """Return the folder of the available data set of this name.
+    """Return the folder of the available data set with this name.
 
     Raises:
-        DatasetError: There is none; the text names those there are.
+        DatasetError: There is none; the message lists the available ones.
     """
     datasets = available_datasets()
     for dataset in datasets:
         if dataset.name == name:
             return dataset.folder
     names = ", ".join(dataset.name for dataset in datasets) or "none yet"
-    raise DatasetError(f"There is no data set '{name}' here; there are: {names}.")
+    raise DatasetError(f"There is no data set '{name}' here; available: {names}.")
 
 
 def load_named(name: str) -> CaptionDataset:
-    """Read a data set by its name here, or by that of its folder in the data folder.
+    """Read a data set by its name, or by the name of its folder in the data folder.
 
     Raises:
         DatasetError: There is none, or it cannot be read.
@@ -101,7 +101,7 @@ def load_named(name: str) -> CaptionDataset:
 
 
 def load_folder(folder: Path) -> CaptionDataset:
-    """Read the data set in a folder, in the encoding that `remember` was told.
+    """Read the data set in a folder, in the encoding that was passed to `remember`.
 
     Raises:
         DatasetError: It cannot be read.
@@ -110,19 +110,19 @@ def load_folder(folder: Path) -> CaptionDataset:
 
 
 def remembered_folders() -> list[Path]:
-    """Return the folders that were named, also those that are not there now."""
+    """Return the added folders, including missing ones."""
     return [Path(folder) for folder in _remembered()[0]]
 
 
 def remember(folder: Path, encoding: str | None = None) -> None:
-    """Keep in mind that a data set lies in `folder`.
+    """Add a folder with a data set to the catalog.
 
     Args:
-        folder: Where it lies.
-        encoding: That of its caption files; None to find it out.
+        folder: The folder.
+        encoding: Of its caption files; None to detect it.
 
     Raises:
-        DatasetError: It cannot be written down.
+        DatasetError: The catalog cannot be written.
     """
     folder = folder.absolute()
     folders, encodings = _remembered()
@@ -137,10 +137,10 @@ def remember(folder: Path, encoding: str | None = None) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Let go of a remembered folder; its files stay as they are.
+    """Remove an added folder from the catalog; its files are not changed.
 
     Raises:
-        DatasetError: It cannot be written down.
+        DatasetError: The catalog cannot be written.
     """
     folders, encodings = _remembered()
     if str(folder.absolute()) in folders:
@@ -150,7 +150,7 @@ def forget(folder: Path) -> None:
 
 
 def safe_name(text: str) -> str:
-    """Make a name for a folder and a link out of any text.
+    """Convert any text to a name for a folder and a link.
 
     >>> safe_name("My cats (2024)"), safe_name("../runs"), safe_name("…")
     ('My-cats-2024', 'runs-data', 'photos')
@@ -189,7 +189,7 @@ def _memory() -> Path:
 
 
 def _remembered() -> tuple[list[str], dict[str, str]]:
-    """Return the folders that were named, and the encodings of some."""
+    """Return the added folders, and the encodings that were given."""
     try:
         content = json.loads(_memory().read_text(encoding="utf-8"))
         folders, encodings = content["folders"], content.get("encodings", {})
@@ -206,7 +206,7 @@ def _write(folders: Sequence[str], encodings: Mapping[str, str]) -> None:
     path = _memory()
     try:
         if path.exists() and not any(_remembered()):
-            os.replace(path, path.with_name(f"{_MEMORY}.before"))  # damaged, perhaps of use
+            os.replace(path, path.with_name(f"{_MEMORY}.before"))  # damaged, but perhaps useful
         write_json(path, content)
     except OSError as error:
         raise DatasetError(f"'{path}' cannot be written ({error.strerror}).") from error

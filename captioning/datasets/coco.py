@@ -1,8 +1,9 @@
-"""MS-COCO captions (Chen et al. 2015) as they are handed out: photos and annotations by year.
+"""MS-COCO captions (Chen et al. 2015) in their original layout: photos and annotations by year.
 
 `annotations/captions_train2017.json` and `captions_val2017.json` belong to the photos in
 `train2017/` and `val2017/`, or in these folders inside `images/`; 2014 likewise.  The captions of
-COCO's own test photos are not public, so there is no test split: val is "dev".
+COCO's test photos are not public, so there is no test split: val is "dev".  Other data sets use the
+same form of annotation file: photos and captions in two lists, joined by the photo's id.
 """
 
 import re
@@ -27,7 +28,7 @@ _FILE = re.compile(r"captions_(?P<split>train|val)(?P<year>\d{4})\.json")
 
 @dataclass(frozen=True)
 class _Part:
-    """One annotation file; `photos` is its folder below the root, None if that is not there."""
+    """One annotation file; `photos` is its folder relative to the root, or None if missing."""
 
     name: str
     captions: Path
@@ -36,10 +37,10 @@ class _Part:
 
 
 def read_coco(root: Path, encoding: str | None = None) -> CaptionDataset:
-    """Read the captions of the newest year whose photos are there.
+    """Read the captions of the latest year that has photos.
 
     Raises:
-        DatasetError: A part is missing, unreadable, or not what its name promises.
+        DatasetError: A part is missing, unreadable, or in an unexpected form.
     """
     oddities = Oddities()
     parts = _find(root)
@@ -49,7 +50,7 @@ def read_coco(root: Path, encoding: str | None = None) -> CaptionDataset:
     for part in parts:
         if part.photos is None:
             oddities.decisions.append(
-                f"'{part.captions.name}' is left out: there is no folder '{part.name}' with its "
+                f"'{part.captions.name}' is skipped: there is no folder '{part.name}' with its "
                 "photos."
             )
     rows = [
@@ -60,8 +61,8 @@ def read_coco(root: Path, encoding: str | None = None) -> CaptionDataset:
     files = photo_files(root, [part.photos for part in there if part.photos is not None])
     photos = assemble_rows(rows, files, there[0].captions, oddities)
     oddities.decisions.append(
-        "COCO's val is the dev split; there is no test split, since the captions of its test "
-        "photos are not public (Karpathy's 'dataset_coco.json' makes one)."
+        "COCO's val is the dev split; there is no test split, because the captions of its test "
+        "photos are not public (Karpathy's 'dataset_coco.json' defines one)."
     )
     return CaptionDataset("coco", root, photos, files.folder, oddities)
 
@@ -94,7 +95,7 @@ def _fits(root: Path) -> bool:
 
 
 def has_coco_form(start: str) -> bool:
-    """Tell whether a file that begins so has COCO's form; Karpathy's files have another."""
+    """Return whether a file with this beginning has COCO's form, unlike Karpathy's files."""
     is_karpathys = '"sentences"' in start
     return start.lstrip().startswith("{") and bool(_LISTS.search(start)) and not is_karpathys
 
@@ -104,11 +105,11 @@ def read_coco_form(path: Path, oddities: Oddities, encoding: str | None = None) 
 
     Args:
         path: The file.
-        oddities: Where to count annotations of another form; added to.
+        oddities: Receives annotations in another form.
         encoding: As for `read_text`.
 
     Raises:
-        DatasetError: The file cannot be read, has another form, or holds no captions.
+        DatasetError: The file cannot be read, has another form, or contains no captions.
     """
     content = read_json(path, (), encoding, oddities.decisions)
     try:
@@ -116,8 +117,8 @@ def read_coco_form(path: Path, oddities: Oddities, encoding: str | None = None) 
         annotations = list(content["annotations"])
     except (KeyError, TypeError) as error:
         raise DatasetError(
-            f"'{path}' is not an annotation file of COCO: it lacks the lists 'images' and "
-            "'annotations', or one is of another form. Download it again."
+            f"'{path}' is not an annotation file of COCO: the lists 'images' and "
+            "'annotations' are missing or have another form. Download it again."
         ) from error
     rows = []
     for number, annotation in enumerate(annotations, start=1):
@@ -127,7 +128,7 @@ def read_coco_form(path: Path, oddities: Oddities, encoding: str | None = None) 
         else:
             rows.append(row)
     if not rows:
-        raise DatasetError(f"'{path}' holds no captions{_reason(annotations, files)}.")
+        raise DatasetError(f"'{path}' contains no captions{_reason(annotations, files)}.")
     return rows
 
 
@@ -142,7 +143,7 @@ def _row(annotation: Any, files: Mapping[str, Any]) -> Row | None:
 
 
 def _key(identity: object) -> str:
-    """Return an id as text, so that 7, 7.0, "7" and "007" are one.
+    """Return an id as text, so that 7, 7.0, "7" and "007" are equal.
 
     >>> _key(7.0), _key("007"), _key("a7")
     ('7', '7', 'a7')
@@ -157,8 +158,8 @@ def _reason(annotations: list[Any], files: Mapping[str, Any]) -> str:
     if first is None or _key(first) in files or not files:
         return ""
     return (
-        f": its annotations name photos by ids such as {first!r}, and none of these is the 'id' of "
-        f"a photo in 'images', such as {next(iter(files))!r}"
+        f": its annotations refer to ids such as {first!r}, but none of these is the 'id' of a "
+        f"photo in 'images', such as {next(iter(files))!r}"
     )
 
 

@@ -1,11 +1,11 @@
-"""The names of columns in tables, and of keys in JSON records, that hold photos and captions."""
+"""Names of the columns in tables and the keys in JSON records for photos, captions and splits."""
 
 import re
 from collections.abc import Sequence
 
 __all__ = ["CAPTION_KEYS", "IMAGE_KEYS", "SPLIT_KEYS", "column_key", "is_caption_key", "numbered"]
 
-# Column names in lower case without spaces and underscores, the clearest first.
+# Column names in lower case without spaces and underscores, least ambiguous first.
 IMAGE_KEYS = (
     *("image", "imagename", "imagefile", "imagefilename", "imagepath", "img", "photo"),
     *("photoname", "photofile", "picture", "filename", "file", "filepath", "path", "name"),
@@ -20,7 +20,7 @@ SPLIT_KEYS = ("split", "set", "subset", "partition")
 
 
 def column_key(name: str) -> str:
-    """Return a column's name as the lists above have it.
+    """Normalise a column name as in the lists above.
 
     >>> column_key("File_Name")
     'filename'
@@ -29,12 +29,12 @@ def column_key(name: str) -> str:
 
 
 def is_caption_key(column: str) -> bool:
-    """Tell whether a column holds captions: 'caption', or 'caption2'."""
+    """Return whether a column contains captions, like 'caption' and 'caption2'."""
     return column.rstrip("0123456789") in CAPTION_KEYS
 
 
 def numbered(names: Sequence[str], name: str) -> tuple[int, ...]:
-    """Return where 'caption' stands, or else 'caption1', 'caption2' and so on."""
+    """Return the index of 'caption', or else those of 'caption1', 'caption2' and so on."""
     if name in names:
         return (names.index(name),)
     return tuple(i for i, found in enumerate(names) if re.fullmatch(rf"{name}\d+", found))

@@ -1,4 +1,4 @@
-"""A data set in memory: photos with captions, in splits; and what reads one from a folder."""
+"""A data set in memory: photos with captions, in splits; and the adapters that read one."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,13 +25,13 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo and what people wrote about it.
+    """One photo with its captions.
 
     Attributes:
-        name: The file's path below the data set's photo folder, with forward slashes; where all
-            photos lie in one folder, the file's name alone.  Unique in its data set.
-        captions: As they were written, not cleaned; empty where nobody described the photo.
-        split: "train", "dev" or "test"; None where no list names the photo or it has no caption.
+        name: The file's path relative to the data set's photo folder, with forward slashes.  Unique
+            in its data set.
+        captions: Raw captions; may be empty.
+        split: "train", "dev" or "test"; None if the photo is in no split list or has no caption.
     """
 
     name: str
@@ -39,22 +39,22 @@ class Photo:
     split: str | None = None
 
 
-# Compared and hashed by identity: two tuples of 8,091 photos are nothing to compare by accident.
+# Compared and hashed by identity, because comparing 8,091 photos would be slow.
 @dataclass(frozen=True, eq=False)
 class CaptionDataset:
-    """Photos with their captions, read from a folder and not changed afterwards.
+    """Photos with their captions, read from a folder; immutable.
 
-    `dataset["a.jpg"]` is the photo of that name, `"a.jpg" in dataset` asks for it, and
-    `len(dataset)` counts them.
+    `dataset["a.jpg"]` returns a photo by name, `"a.jpg" in dataset` checks for it, and
+    `len(dataset)` is the number of photos.
 
     Attributes:
-        name: What to call it beside a score, such as "flickr8k".
+        name: Its name next to scores, such as "flickr8k".
         root: The folder of the data set.
-        photos: All photos, in the order of their names.
-        folder: The folder the photo files lie in, or the one around their folders.
-        oddities: What reading met that should not be there.
-        has_photos: Whether the photos themselves are there; a class's files from a tutorial hold
-            captions and features alone.
+        photos: All photos, sorted by name.
+        folder: The innermost folder that contains all photo files.
+        oddities: Problems found while reading.
+        has_photos: Whether the photo files exist; a class's files from a tutorial contain only
+            captions and features.
     """
 
     name: str
@@ -65,15 +65,15 @@ class CaptionDataset:
     has_photos: bool = True
 
     def __len__(self) -> int:
-        """Count the photos."""
+        """Return the number of photos."""
         return len(self.photos)
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a photo of this name."""
+        """Return whether there is a photo with this name."""
         return name in self._by_name
 
     def __getitem__(self, name: str) -> Photo:
-        """Return the photo of this name.
+        """Return the photo with this name.
 
         Raises:
             DatasetError: There is none.
@@ -84,10 +84,10 @@ class CaptionDataset:
             raise DatasetError(f"The data set {self.name} has no photo '{name}'.") from None
 
     def split(self, split: str) -> tuple[Photo, ...]:
-        """Return the photos of "train", "dev" or "test", in the order of their names.
+        """Return the photos of "train", "dev" or "test", sorted by name.
 
         Raises:
-            DatasetError: There is no split of that name.
+            DatasetError: There is no split with that name.
         """
         if split not in SPLITS:
             raise DatasetError(f"There is no split '{split}'; there are {', '.join(SPLITS)}.")
@@ -102,18 +102,17 @@ class CaptionDataset:
         return [list(photo.captions) for photo in self.split(split)]
 
     def path(self, photo: Photo) -> Path:
-        """Return where the photo's file lies."""
+        """Return the path of the photo's file."""
         return self.folder / photo.name
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change when a photo is added, removed, renamed or resized.
+        """A digest of 16 hex digits that changes with the names and file sizes of photos.
 
-        A SHA-256 over names and file sizes alone: quick, and equal for the same photos in another
-        layout or with other captions.
+        It is fast to compute, and independent of layout and captions.
 
         Raises:
-            DatasetError: A photo's file has gone since the folder was read.
+            DatasetError: A photo's file has been deleted since the folder was read.
         """
         digest = hashlib.sha256()
         for photo in self.photos:
@@ -122,20 +121,20 @@ class CaptionDataset:
             except OSError as error:
                 raise DatasetError(
                     f"The photo '{photo.name}' was in '{self.folder}' when the data set was read "
-                    f"and is not to be had now ({error.strerror})."
+                    f"but cannot be opened now ({error.strerror})."
                 ) from error
             digest.update(f"{photo.name}\0{size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
     def check_complete(self, *splits: str, most: float = 0.05) -> None:
-        """Make sure that reading has not lost a part of some splits.
+        """Check that most captions of some splits could be used.
 
         Args:
-            splits: Those that are needed; captions of no split count for each.
-            most: The share of their captions that may be left out.
+            splits: The splits that are needed; captions without a split count for each.
+            most: Maximum share of their captions that may be left out.
 
         Raises:
-            DatasetError: More is left out, or all of a split.
+            DatasetError: More captions are left out, or all captions of a split.
         """
         lost, rows, gone = self.oddities.losses(splits)
         if not gone and lost <= most * rows:
@@ -149,7 +148,7 @@ class CaptionDataset:
         )
 
     def summary(self) -> str:
-        """Say in a few sentences what the data set holds and what is odd about it."""
+        """Describe the contents and the problems of the data set in a few sentences."""
         captions = sum(len(photo.captions) for photo in self.photos)
         parts = [f"{len(self._by_split[split]):,} {split}" for split in SPLITS]
         unlisted = len(self) - sum(len(self._by_split[split]) for split in SPLITS)
@@ -172,18 +171,17 @@ class CaptionDataset:
 
 @dataclass(frozen=True)
 class Adapter:
-    """One kind of data set: how to know it and how to read it.
+    """One kind of data set: how to detect and read it.
 
     Attributes:
-        name: The data set's name.
-        looked_for: What makes a folder one, for the sentence that says what was missing.
+        name: The name of the kind.
+        looked_for: The files that identify it, for error messages.
         captions: Where its captions are, for the table of layouts; in Markdown.
         photos: Where its photos are, likewise.
         splits: Where its splits come from, likewise.
-        inner_folders: Lower-case names of folders inside it that people give in its place.
-        fits: Whether a folder is one, told from names and at most a few first lines.
-        read: Reads a folder that fits, its caption files in the encoding given, or in the one
-            that is found out if that is None.
+        inner_folders: Lower-case names of inner folders that people may give instead.
+        fits: Returns whether a folder is of this kind, by file names and a few first lines.
+        read: Reads a folder, given the encoding of its caption files, or None to detect it.
     """
 
     name: str
@@ -197,7 +195,7 @@ class Adapter:
 
 
 def entries(folder: Path) -> dict[str, Path]:
-    """Return what lies in a folder by lower-case name; nothing if it cannot be listed."""
+    """Return the entries of a folder by lower-case name; empty if it cannot be listed."""
     try:
         return {path.name.lower(): path for path in sorted(folder.iterdir())}
     except OSError:
@@ -206,11 +204,11 @@ def entries(folder: Path) -> dict[str, Path]:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What opening every photo of a data set gave.
+    """The result of opening every photo of a data set.
 
     Attributes:
-        checked: How many photos were opened.
-        unreadable: The name of each photo that could not be read, with the sentence that says why.
+        checked: Number of photos opened.
+        unreadable: The name of each unreadable photo, with the error message.
     """
 
     checked: int
@@ -222,7 +220,7 @@ class VerificationReport:
         return not self.unreadable
 
     def sentences(self) -> list[str]:
-        """Return the outcome for a person: one sentence, and one more per unreadable photo."""
+        """Return the result as sentences: a summary, and one per unreadable photo."""
         total = f"{self.checked:,} photos"
         if self.ok:
             return [f"{self.checked:,} of {total} can be read."]
@@ -238,8 +236,8 @@ def verify(
     """Decode every photo of `dataset` and list those that cannot be read.
 
     Args:
-        dataset: A data set; its files are read, nothing is changed.
-        on_progress: Called after each photo with the photos done and their total.
+        dataset: The data set; its files are not changed.
+        on_progress: Called after each photo with the photos done and the total.
     """
     unreadable = []
     for done, photo in enumerate(dataset.photos, start=1):

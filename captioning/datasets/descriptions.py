@@ -1,7 +1,7 @@
-"""A class's `descriptions.txt` from a tutorial: captions without the photos they describe.
+"""A class's `descriptions.txt` from a tutorial: captions without photos.
 
-`captioning.tutorial_files.take_over` makes such a folder and stores the class's features for it,
-which is all that training a decoder needs.
+`captioning.tutorial_files.take_over` creates such a folder and stores the class's features for it,
+which are sufficient to train a decoder.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ __all__ = ["ADAPTER", "FILE", "NO_PHOTOS"]
 
 FILE = "descriptions.txt"
 NO_PHOTOS = "no-photos"
-"""A file of this name says that the folder is meant to have no photos."""
+"""A file with this name marks a folder that has no photos on purpose."""
 
 
 def _fits(folder: Path) -> bool:
@@ -39,8 +39,8 @@ def _read(folder: Path, encoding: str | None = None) -> CaptionDataset:
 
 ADAPTER = Adapter(
     name="tutorial's files",
-    looked_for=f"a folder with {FILE} and {NO_PHOTOS} (a class's files, taken over)",
-    captions=f"`{FILE}` with `{NO_PHOTOS}` next to it (a class's files, taken over)",
+    looked_for=f"a folder with {FILE} and {NO_PHOTOS} (imported files of a class)",
+    captions=f"`{FILE}` with `{NO_PHOTOS}` next to it (imported files of a class)",
     photos="none",
     splits="drawn",
     inner_folders=frozenset(),

@@ -1,10 +1,10 @@
-"""Flickr30k (Young et al. 2014) in the layouts it is found in.
+"""Flickr30k (Young et al. 2014) in its common layouts.
 
-Captions are in `results_20130124.token`, as they were handed out, in `results.csv` with bars
-between the columns, in Hugging Face's `flickr_annotations_30k.csv`, or in a `captions.txt`; the
-photos are in `flickr30k_images`, `flickr30k-images` or `Images`, next to the table or around it.
-The splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.json` is there or
-a column has them, and otherwise drawn by name.
+Captions are in the original `results_20130124.token`, in `results.csv` with bars between the
+columns, in Hugging Face's `flickr_annotations_30k.csv`, or in a `captions.txt`; the photos are in
+`flickr30k_images`, `flickr30k-images` or `Images`, next to the table or in its parent folder.  The
+splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.json` or a column
+contains them, and otherwise drawn by name.
 """
 
 import re
@@ -30,10 +30,10 @@ _CAPTION_FILES = (
     *(_TOKEN_FILE, "results.csv", "flickr_annotations_30k.csv", "captions.txt", "captions.csv"),
 )
 _CERTAIN = _CAPTION_FILES[:3]
-# Flickr8k's `captions.txt` looks the same but for the names: its photos are 123_4567abcdef.jpg.
+# Flickr8k's `captions.txt` differs only in the names: its photos are 123_4567abcdef.jpg.
 _COPIED_HEADER = re.compile(r"image(_name)?\s*[,|]\s*comment_number\s*[,|]\s*comment")
 _NUMBERED_PHOTO = re.compile(r"\d{8,}\.jpg,")
-# One row of results.csv lacks the bar behind the caption's number.
+# One row of results.csv lacks the bar after the caption number.
 _LOST_BAR = re.compile(r"\s*(\d)\s+(\S.*)")
 
 
@@ -44,10 +44,10 @@ class _Layout:
 
 
 def read_flickr30k(root: Path, encoding: str | None = None) -> CaptionDataset:
-    """Read a copy of Flickr30k whose parts lie in `root`.
+    """Read a copy of Flickr30k in `root`.
 
     Raises:
-        DatasetError: A part is missing, unreadable, or not what its name promises.
+        DatasetError: A part is missing, unreadable, or in an unexpected form.
     """
     layout = _find(root)
     if layout is None:
@@ -81,7 +81,7 @@ def _find(root: Path) -> _Layout | None:
 
 
 def _is_flickr30k(captions: Path) -> bool:
-    """Tell Flickr30k's table from another one of that name by its first two lines."""
+    """Distinguish Flickr30k's table from others with that name by its first two lines."""
     try:
         with captions.open("rb") as file:
             header, first = file.readline(200), file.readline(2000)
@@ -93,7 +93,7 @@ def _is_flickr30k(captions: Path) -> bool:
 
 
 def _with_bar(cells: list[str]) -> list[str]:
-    """Part the number and the caption in a row that lacks what should stand between them."""
+    """Separate number and caption in a row that lacks the bar between them."""
     match = _LOST_BAR.fullmatch(cells[-1]) if len(cells) == 2 else None
     return [cells[0], *match.groups()] if match else cells
 
@@ -110,12 +110,12 @@ def _fits(root: Path) -> bool:
 ADAPTER = Adapter(
     name="flickr30k",
     looked_for=(
-        "Flickr30k (a folder 'flickr30k_images' beside 'results.csv' or 'results_20130124.token')"
+        "Flickr30k (a folder 'flickr30k_images' next to 'results.csv' or 'results_20130124.token')"
     ),
     captions="`results_20130124.token`, `results.csv` with bars, `flickr_annotations_30k.csv`, or "
     "`captions.txt`",
-    photos="`flickr30k_images/`, `flickr30k-images/`, `Images/` (also nested), or beside",
-    splits="`dataset_flickr30k.json` if it is there, else a column, else drawn",
+    photos="`flickr30k_images/`, `flickr30k-images/`, `Images/` (also nested), or none",
+    splits="`dataset_flickr30k.json` if it exists, else a column, else drawn",
     inner_folders=frozenset(_PHOTO_FOLDERS[:2]),
     fits=_fits,
     read=read_flickr30k,

@@ -1,14 +1,13 @@
-"""Flickr8k (Hodosh, Young and Hockenmaier 2013) as it is found on disks, in either layout.
+"""Flickr8k (Hodosh, Young and Hockenmaier 2013), in both common layouts.
 
-Kaggle's copy is `Images/` beside `captions.txt`; the classic one is `Flicker8k_Dataset/` beside
-`Flickr8k_text/` with the token file and the three split lists.  Where both caption files are
-there, the classic one is read: it is the original, and its rows are numbered.  Both give the same
-captions in the same order.
+Kaggle's copy has `Images/` next to `captions.txt`; the classic one has `Flicker8k_Dataset/` next to
+`Flickr8k_text/` with the token file and the three split lists.  If both caption files exist, the
+classic one is read: it is the original, and its rows are numbered.  Both give the same captions in
+the same order.
 
-The splits are those of the folder's lists if all three are there, else those of a column
-'split', else the official ones (6,000, 1,000 and 1,000 photos), whose file names come with this
-package.  Other photos in one of these layouts, which many a data set has copied, make a data set of
-their own.
+The splits are those of the folder's lists if all three exist, else those of a column 'split', else
+the official ones (6,000, 1,000 and 1,000 photos), whose file names are part of this package.  Many
+other data sets use one of these layouts; their photos form a separate data set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,7 @@ _LISTS = {s: f"flickr_8k.{s}images.txt" for s in ("train", "dev", "test")}
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the parts of a copy lie; `lists` is empty unless all three are there."""
+    """The paths of a copy's parts; `lists` is empty unless all three exist."""
 
     photos: Path
     captions: Path
@@ -45,10 +44,10 @@ class _Layout:
 
 
 def read_flickr8k(root: Path, encoding: str | None = None) -> CaptionDataset:
-    """Read a copy of Flickr8k whose parts lie in `root`, in either layout.
+    """Read a copy of Flickr8k in `root`, in either layout.
 
     Raises:
-        DatasetError: A part is missing, unreadable, or not what its name promises.
+        DatasetError: A part is missing, unreadable, or in an unexpected form.
     """
     layout = _find(root)
     if layout is None:
@@ -69,8 +68,8 @@ def _find(root: Path) -> _Layout | None:
     here = entries(root)
     text = entries(here[_TEXT_FOLDER]) if _TEXT_FOLDER in here else {}
     deeper = entries(text[_TEXT_FOLDER]) if _TEXT_FOLDER in text else {}
-    # The archive of the texts unpacks without a folder of its own, so they may lie in the root,
-    # or one folder deeper than they should.
+    # The archive of the texts has no top folder, so they may be in the root, or one folder deeper
+    # than usual.
     around = {**here, **deeper, **text}
     photos = find_photo_folder(here, _PHOTO_FOLDERS)
     captions = around.get(_TOKEN_FILE) or here.get(_KAGGLE_FILE)
@@ -102,7 +101,7 @@ def _fits(root: Path) -> bool:
 ADAPTER = Adapter(
     name="flickr8k",
     looked_for=(
-        "Flickr8k (a folder 'Images' beside 'captions.txt', or 'Flicker8k_Dataset' beside "
+        "Flickr8k (a folder 'Images' next to 'captions.txt', or 'Flicker8k_Dataset' next to "
         "'Flickr8k_text' with 'Flickr8k.token.txt')"
     ),
     captions="`captions.txt`, or `Flickr8k_text/Flickr8k.token.txt`",

@@ -1,4 +1,4 @@
-"""Read captions from JSON: a list of records, a record a line, or captions by photo."""
+"""Read captions from JSON: a list of records, one record per line, or captions by photo."""
 
 import json
 import re
@@ -22,12 +22,12 @@ from captioning.errors import DatasetError
 
 __all__ = ["has_records", "read_records"]
 
-# Captions by a photo's name without its ending, such as {"0001": "a dog"}
+# Captions by photo name without its extension, such as {"0001": "a dog"}
 _CAPTION_BY_NUMBER = re.compile(r'\{\s*"[^"]*\d"\s*:\s*(\[\s*"|"|\{\s*"captions?"\s*:)')
 
 
 def has_records(start: str) -> bool:
-    """Tell whether a file that begins so holds JSON records of photos and captions."""
+    """Return whether a file with this beginning contains JSON records of photos and captions."""
     start = start.lstrip()
     if not start.startswith(("{", "[")):
         return False
@@ -39,17 +39,17 @@ def has_records(start: str) -> bool:
 
 
 def read_records(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
-    """Read JSON records: a list of objects, an object a line, or an object of captions by photo.
+    """Read JSON records: a list of objects, one object per line, or captions by photo.
 
-    The keys are those that the columns of a table may have; a caption may be a list of captions.
+    The keys are the same as the column names of tables; a caption may be a list of captions.
 
     Args:
-        path: The file; an object a line, or one JSON value.
-        oddities: Where to count records of another form; added to.
+        path: The file; one object per line, or one JSON value.
+        oddities: Receives records in another form.
         encoding: As for `read_text`.
 
     Raises:
-        DatasetError: The file cannot be read, is no JSON, or has no such record.
+        DatasetError: The file cannot be read, is not JSON, or has no such record.
     """
     rows: list[Row] = []
     for place, record in _json_records(path, oddities, encoding):
@@ -59,7 +59,7 @@ def read_records(path: Path, oddities: Oddities, encoding: str | None = None) ->
         rows += found
     if not rows:
         raise DatasetError(
-            f"'{path}' holds no captions: none of its records has a photo ('image', 'file_name', "
+            f"'{path}' contains no captions: no record has a photo ('image', 'file_name', "
             "...) and a caption ('caption', 'text', ...)."
         )
     return rows
@@ -124,7 +124,7 @@ def _is_name(value: object) -> bool:
 
 
 def _texts(value: Any) -> list[str]:
-    """Return the captions in a value: one, a list, or a list of objects like Karpathy's."""
+    """Return the captions of a value: one, a list, or a list of objects as in Karpathy's files."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):

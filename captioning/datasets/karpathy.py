@@ -1,8 +1,8 @@
-"""The files in which Karpathy and Li (2015) handed out captions and splits of three data sets.
+"""The caption and split files of Karpathy and Li (2015) for three data sets.
 
-`dataset_flickr8k.json`, `dataset_flickr30k.json` and `dataset_coco.json` hold every caption, and
-the splits that nearly all papers on Flickr30k and COCO report on.  They lie beside the photos, or
-in a folder `karpathy`, `caption_datasets` or `annotations` there.
+`dataset_flickr8k.json`, `dataset_flickr30k.json` and `dataset_coco.json` contain all captions, and
+the splits that nearly all papers on Flickr30k and COCO use.  They are next to the photos, or in a
+folder `karpathy`, `caption_datasets` or `annotations` there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _FOLDERS = ("karpathy", "caption_datasets", "annotations")
 
 @dataclass(frozen=True)
 class _Kind:
-    """One of the three data sets: how many captions a photo has, and where its photos lie."""
+    """One of the three data sets: its captions per photo, and the folders of its photos."""
 
     name: str
     captions_each: int | None
@@ -46,7 +46,7 @@ _KINDS = (
 
 
 def find_karpathy_file(root: Path, name: str) -> Path | None:
-    """Return where the file of the data set `name` lies in `root`, if it does."""
+    """Return the path of the file for the data set `name` in `root`, or None."""
     here = entries(root)
     places = [here, *(entries(here[folder]) for folder in _FOLDERS if folder in here)]
     return next((p[file] for p in places if (file := f"dataset_{name}.json") in p), None)
@@ -57,11 +57,11 @@ def read_karpathy_file(path: Path, oddities: Oddities, encoding: str | None = No
 
     Args:
         path: The file.
-        oddities: Where to count entries of another form; added to.
+        oddities: Receives entries in another form.
         encoding: As for `read_text`.
 
     Raises:
-        DatasetError: The file cannot be read, is no JSON, or holds no captions.
+        DatasetError: The file cannot be read, is not JSON, or contains no captions.
     """
     content = read_json(path, ("tokens",), encoding, oddities.decisions)
     images = content.get("images") if isinstance(content, dict) else None
@@ -77,7 +77,7 @@ def read_karpathy_file(path: Path, oddities: Oddities, encoding: str | None = No
         except (KeyError, TypeError, AttributeError):
             oddities.add_unreadable(f"entry {number}")
     if not rows:
-        raise DatasetError(f"'{path}' holds no captions: none of its entries has any.")
+        raise DatasetError(f"'{path}' contains no captions: none of its entries has any.")
     return rows
 
 
@@ -93,7 +93,7 @@ def _rows(image: Mapping[str, Any]) -> list[Row]:
 def _read(kind: _Kind, root: Path, encoding: str | None = None) -> CaptionDataset:
     source = find_karpathy_file(root, kind.name)
     if source is None:
-        raise DatasetError(f"'{root}' holds no file 'dataset_{kind.name}.json'.")
+        raise DatasetError(f"'{root}' contains no file 'dataset_{kind.name}.json'.")
     oddities = Oddities()
     rows = read_karpathy_file(source, oddities, encoding)
     files = photo_files(root, _folders_of(root, rows))
@@ -102,9 +102,9 @@ def _read(kind: _Kind, root: Path, encoding: str | None = None) -> CaptionDatase
 
 
 def _folders_of(root: Path, rows: Sequence[Row]) -> list[str]:
-    """Return the folders that the rows name; the whole root where these are not there.
+    """Return the folders that the rows name, or the whole root if they are missing.
 
-    COCO has photos of other years, and photos without captions, in folders beside them.
+    COCO has photos of other years, and photos without captions, in sibling folders.
     """
     named = {row.name.rpartition("/")[0] for row in rows}
     for above in ("", "images"):
@@ -116,7 +116,7 @@ def _folders_of(root: Path, rows: Sequence[Row]) -> list[str]:
 
 
 def _fits(kind: _Kind, root: Path) -> bool:
-    """Tell a data set by its file; where all three files are, by the folder of its photos."""
+    """Identify a data set by its file, or by its photo folder if all three files exist."""
     if find_karpathy_file(root, kind.name) is None:
         return False
     if sum(find_karpathy_file(root, other.name) is not None for other in _KINDS) == 1:

@@ -1,4 +1,4 @@
-"""Finding out which data set a folder holds."""
+"""Detect and read the data set in a folder."""
 
 import os
 from itertools import islice
@@ -19,7 +19,7 @@ from captioning.errors import DatasetError
 
 __all__ = ["kind_of", "layouts_table", "load"]
 
-# Asked in this order; one that takes nearly any folder belongs at the end.
+# Tried in this order; adapters that accept nearly any folder come last.
 _ADAPTERS: tuple[Adapter, ...] = (
     shapes.ADAPTER,
     flickr30k.ADAPTER,
@@ -32,18 +32,18 @@ _ADAPTERS: tuple[Adapter, ...] = (
 
 
 def load(folder: str | os.PathLike[str], encoding: str | None = None) -> CaptionDataset:
-    """Read the data set in `folder`, whichever kind it is.
+    """Read the data set in `folder` and detect its kind.
 
-    The folder may also be the one above the data set, if it holds no second one, or the one
-    inside it that the photos or texts lie in.
+    The folder may also be the parent of a single data set, or the folder inside it that contains
+    the photos or texts.
 
     Args:
-        folder: Where it lies.
-        encoding: That of its caption files, such as "gb18030"; None to find it out.
+        folder: The folder.
+        encoding: Of its caption files, such as "gb18030"; None to detect it.
 
     Raises:
-        DatasetError: The folder is missing, unreadable, a file, or no data set; the text says
-            what was looked for.
+        DatasetError: The folder is missing, unreadable, a file, or not a data set; the message
+            lists the supported layouts.
     """
     root = _existing(folder)
     for candidate in _around(root):
@@ -55,7 +55,7 @@ def load(folder: str | os.PathLike[str], encoding: str | None = None) -> Caption
         return adapter.read(path, encoding)
     if inside:
         found = ", ".join(f"'{path.name}'" for path, _ in inside)
-        raise DatasetError(f"'{folder}' holds several data sets ({found}). Name one of them.")
+        raise DatasetError(f"'{folder}' contains several data sets ({found}). Choose one of them.")
     raise DatasetError(
         f"'{folder}' is not a data set: {_held(root)}. Looked for: "
         f"{'; '.join(dict.fromkeys(adapter.looked_for for adapter in _ADAPTERS))}."
@@ -63,10 +63,10 @@ def load(folder: str | os.PathLike[str], encoding: str | None = None) -> Caption
 
 
 def kind_of(folder: Path) -> str | None:
-    """Return the kind of data set a folder, or the only one inside it, looks like; or None.
+    """Return the kind of data set in a folder or in its only subfolder; or None.
 
-    Told from the names of files, so it is quick, and whether the data set can be read is only
-    known once `load` has done it.
+    It is detected by file names, so it is fast, but only `load` checks whether the data set can be
+    read.
     """
     if adapter := _adapter(folder):
         return adapter.name
@@ -78,7 +78,7 @@ def kind_of(folder: Path) -> str | None:
 
 
 def layouts_table() -> str:
-    """Return the layouts in the order in which they are looked for, as a Markdown table."""
+    """Return the supported layouts in the order of detection, as a Markdown table."""
     rows = [
         ("data set", "captions", "photos", "splits"),
         ("---", "---", "---", "---"),
@@ -98,21 +98,21 @@ def _inside(root: Path) -> list[tuple[Path, Adapter]]:
 
 
 def _held(root: Path) -> str:
-    """Say which photos and files a folder holds, of which none is a caption file."""
+    """Describe the contents of a folder without a caption file."""
     photos = sum(1 for _ in islice(photos_below(root), 1000))
     files = [path.name for path in entries(root).values() if path.is_file()]
     others = [f"'{name}'" for name in files if not is_photo(name) and not name.startswith(".")]
     shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
     count = "no photos" if not photos else "photos"
-    return f"it holds {count}, and no caption file" + (f" among {shown}" if shown else "")
+    return f"it contains {count}, and no caption file" + (f" among {shown}" if shown else "")
 
 
 def _existing(folder: str | os.PathLike[str]) -> Path:
     if not os.fspath(folder).strip():
-        raise DatasetError("No folder was named. Give the folder a data set lies in.")
+        raise DatasetError("No folder was given. Enter the folder of a data set.")
     try:
         root = Path(folder).expanduser().absolute()
-        if ".." in root.parts:  # reads badly, and `parent` would not be the folder above
+        if ".." in root.parts:  # hard to read, and `parent` would not be the parent folder
             root = root.resolve()
         if root.is_dir():
             os.listdir(root)
@@ -123,12 +123,12 @@ def _existing(folder: str | os.PathLike[str]) -> Path:
     if there:
         raise DatasetError(
             f"'{folder}' is a file; a data set is a folder. If it is an archive, unpack it and "
-            "give the folder."
+            "enter the folder."
         )
-    raise DatasetError(f"'{folder}' does not exist. Give the folder a data set lies in.")
+    raise DatasetError(f"'{folder}' does not exist. Enter the folder of a data set.")
 
 
 def _around(root: Path) -> list[Path]:
-    """Return the folder itself, and the one above if this looks like a part of a data set."""
+    """Return the folder, and its parent if it looks like a part of a data set."""
     inner = {name for adapter in _ADAPTERS for name in adapter.inner_folders}
     return [root, root.parent] if root.name.lower() in inner else [root]

@@ -1,4 +1,4 @@
-"""The photo files of a data set, and which of them a caption file means by a name."""
+"""The photo files of a data set, and matching the names in caption files to them."""
 
 import os
 import re
@@ -26,28 +26,28 @@ __all__ = [
     "photos_below",
 ]
 
-# Photos lie beside the captions, or in folders such as images/train2014 or 2024/05/12; a home
-# folder given by mistake should not be walked to its last corner.
+# Photos are next to the captions, or in folders such as images/train2014 or 2024/05/12; a home
+# folder entered by mistake should not be searched completely.
 _DEPTH = 6
 _MOST_FILES = 1_000_000
 
 _ROOT = re.compile(r"^([a-z]:)?[./\\]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"^(file:/*|[a-z][a-z0-9+]*://[^/]*/)", re.IGNORECASE)
-# A caption's number behind the name, as in a token file, or a number that pandas wrote as 7.0
+# A caption number after the name, as in a token file, or a number that pandas wrote as 7.0
 _NUMBERED = re.compile(r"#\d+$|(?<=\d)\.0$")
 _ENDING = re.compile(r"\.[a-z][a-z0-9]{1,4}$")
 _COCO_2014 = re.compile(r"^coco_(train|val|test)\d{4}_")
-# What Windows' "Copy as path" and web pages leave around a name
+# Characters around a name from Windows' "Copy as path" and from web pages
 _AROUND = " \t\r\n\"'\xa0\ufeff\u200b\u200e\u200f\u202a\u202c\u2066\u2069"
 
 
 def is_photo(name: str) -> bool:
-    """Tell from its name whether a file is a photo; hidden files are none."""
+    """Return whether a file name belongs to a photo; hidden files do not count."""
     return has_photo_ending(name) and not name.startswith(".")
 
 
 def photo_names(folder: Path) -> list[str]:
-    """Return the names of the photo files in `folder` in order, leaving out hidden files.
+    """Return the sorted names of the photo files in `folder`, without hidden files.
 
     Raises:
         DatasetError: The folder cannot be read.
@@ -60,7 +60,7 @@ def photo_names(folder: Path) -> list[str]:
 
 
 def holds_photos(folder: Path) -> bool:
-    """Tell whether a photo lies in `folder` or in a folder inside it."""
+    """Return whether there is a photo in `folder` or in a folder inside it."""
     try:
         return any(True for _ in _walk(folder, "", _DEPTH))
     except DatasetError:
@@ -68,7 +68,7 @@ def holds_photos(folder: Path) -> bool:
 
 
 def photos_below(folder: Path) -> Iterator[str]:
-    """Yield the path of each photo below `folder`, at most six folders deep, one after the other.
+    """Yield the path of each photo below `folder`, at most six folders deep.
 
     Raises:
         DatasetError: A folder cannot be read.
@@ -77,11 +77,11 @@ def photos_below(folder: Path) -> Iterator[str]:
 
 
 def find_photo_folder(here: Mapping[str, Path], names: Sequence[str]) -> Path | None:
-    """Return the folder of the photos, which some copies nest in another of such a name.
+    """Return the folder of the photos, which may be nested in another with the same name.
 
     Args:
-        here: What lies in the data set's folder, by lower-case name.
-        names: Lower-case names the folder may have, the likeliest first.
+        here: Entries of the data set's folder, by lower-case name.
+        names: Possible lower-case names of the folder, most likely first.
     """
     outer = [here[name] for name in names if name in here and os.path.isdir(here[name])]
     for folder in outer:
@@ -96,11 +96,11 @@ def find_photo_folder(here: Mapping[str, Path], names: Sequence[str]) -> Path | 
 
 @dataclass(frozen=True)
 class Match:
-    """The photo files that a name in a caption file may mean.
+    """The photo files that match a name in a caption file.
 
     Attributes:
-        names: None, one, or several.
-        loose: Whether the name differs in more than folder, case or an ending left out.
+        names: Zero, one, or several names.
+        loose: Whether the name differs in more than folder, case or a missing extension.
     """
 
     names: tuple[str, ...]
@@ -109,31 +109,31 @@ class Match:
 
 @dataclass(frozen=True)
 class PhotoFiles:
-    """The photo files there are, in one folder or in several.
+    """The existing photo files, in one folder or in several.
 
     Attributes:
-        folder: The innermost folder that holds them all.
-        names: Each file's path below it, with forward slashes; sorted.
+        folder: The innermost folder that contains them all.
+        names: Each file's path relative to it, with forward slashes; sorted.
     """
 
     folder: Path
     names: tuple[str, ...]
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a file of exactly this path."""
+        """Return whether there is a file with exactly this path."""
         return name in self._known
 
     def find(self, name: str, *, loosely: bool = True) -> Match:
-        """Return the files a caption file may mean by `name`.
+        """Return the files that match `name` from a caption file.
 
-        The name may be a path from another machine, lack the folder or the ending, and differ in
-        upper and lower case or in the Unicode form of accents.  Where no file fits, it may also be
-        percent-encoded or a web address, have another ending, or other leading zeros; such a match
-        is loose.  Only a file that is there is ever returned.
+        The name may be a path from another machine, lack the folder or the extension, and differ in
+        case or in the Unicode form of accents.  If no file matches, it may also be percent-encoded
+        or a web address, have another extension, or other leading zeros; such a match is loose.
+        Only existing files are returned.
 
         Args:
-            name: As it was written.
-            loosely: Whether loose matches are looked for.
+            name: The name as written.
+            loosely: Whether to look for loose matches.
         """
         written = _relative(name)
         if written in self._known:
@@ -156,7 +156,7 @@ class PhotoFiles:
     def _closest(
         self, index: Mapping[str, Sequence[str]], key: str, written: str
     ) -> tuple[str, ...]:
-        """Return the files under a key; of several, those in the folders most like the name's."""
+        """Return the files with a key; of several, those whose folders best match the name's."""
         found = index.get(key, ())
         if len(found) > 1:
             shared = [_shared_end(written, name) for name in found]
@@ -186,11 +186,11 @@ class PhotoFiles:
 
 
 def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
-    """List the photos below `root`, at most six folders deep; hidden ones are left out.
+    """List the photos below `root`, at most six folders deep, without hidden ones.
 
     Args:
         root: The folder.
-        inside: The folders below it to look in, with forward slashes; "" is `root` itself.
+        inside: Relative paths of the folders to search, with forward slashes; "" is `root`.
 
     Raises:
         DatasetError: A folder cannot be read, or there is no photo.
@@ -201,18 +201,18 @@ def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
             names.append(name)
             if len(names) > _MOST_FILES:
                 raise DatasetError(
-                    f"'{root}' holds more than {_MOST_FILES:,} photos. Give the folder that the "
-                    "data set lies in."
+                    f"'{root}' contains more than {_MOST_FILES:,} photos. Enter the folder of the "
+                    "data set."
                 )
     if not names:
-        raise DatasetError(f"'{root}' holds no photos ({', '.join(ENDINGS)}).")
+        raise DatasetError(f"'{root}' contains no photos ({', '.join(ENDINGS)}).")
     common = os.path.commonpath([name.rpartition("/")[0] for name in names])
     start = len(common) + 1 if common else 0
     return PhotoFiles(root / common, tuple(sorted(name[start:] for name in names)))
 
 
 def _walk(folder: Path, above: str, depth: int) -> Iterator[str]:
-    """Yield the paths of photos below `folder`, each behind `above`."""
+    """Yield the paths of photos below `folder`, each with the prefix `above`."""
     try:
         with os.scandir(folder) as found:
             here = sorted((entry.name, entry.is_dir()) for entry in found)
@@ -228,7 +228,7 @@ def _walk(folder: Path, above: str, depth: int) -> Iterator[str]:
 
 
 def _is_loop(folder: Path, name: str) -> bool:
-    """Tell whether a folder is a link to one that it lies in."""
+    """Return whether a folder is a link to one of its parents."""
     path = folder / name
     return path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
 
@@ -241,24 +241,24 @@ def _has_photo(folder: Path) -> bool:
 
 
 def _relative(name: str) -> str:
-    """Return a path of any system as one below a folder, with forward slashes."""
+    """Convert a path of any system to a relative one, with forward slashes."""
     name = name.strip(_AROUND)
     return _ROOT.sub("", name, count=1).replace("\\", "/")
 
 
 def _folded(name: str) -> str:
-    """Return the file's name without its folder, in one case and one Unicode form."""
+    """Return the file name without its folder, with normalised case and Unicode form."""
     end = name.rsplit("/", 1)[-1]
     return end.lower() if end.isascii() else normalize("NFC", normalize("NFC", end).casefold())
 
 
 def _stem(name: str) -> str:
-    """Return the folded name without an ending such as '.jpg'."""
+    """Return the folded name without an extension such as '.jpg'."""
     return _ENDING.sub("", _folded(name))
 
 
 def _without_zeros(name: str) -> str:
-    """Return the stem with its numbers unpadded; COCO's names of 2014 become those of 2017."""
+    """Return the stem without leading zeros, so that COCO's names of 2014 and 2017 match."""
     return re.sub(r"\d+", lambda n: n[0].lstrip("0") or "0", _COCO_2014.sub("", _stem(name)))
 
 
@@ -270,7 +270,7 @@ def _grouped(names: Sequence[str], form: Callable[[str], str]) -> dict[str, list
 
 
 def _shared_end(one: str, other: str) -> int:
-    """Count how many parts two paths share, from their ends."""
+    """Count the parts that two paths share at the end."""
     parts = (map(_folded, reversed(PurePosixPath(path).parts)) for path in (one, other))
     same = (left == right for left, right in zip(*parts, strict=False))
     return sum(takewhile(bool, same))

@@ -1,4 +1,4 @@
-"""Which photos to train on, to select models by, and to test with."""
+"""Splits: photos for training, for model selection and for testing."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ _OFFICIAL = {s: Path(__file__).parent / "splits" / f"flickr8k_{s}.txt" for s in 
 
 
 def known_split(text: str) -> str | None:
-    """Return the split that a word in a file stands for; None for any other word.
+    """Return the split that a word in a file means, or None.
 
     >>> known_split("Val"), known_split("train2017"), known_split("3")
     ('dev', 'train', None)
@@ -39,7 +39,7 @@ def known_split(text: str) -> str | None:
 
 
 def split_in_name(stem: str) -> str | None:
-    """Return the split that a file's name is about, if it is about exactly one.
+    """Return the split in a file name, if it contains exactly one.
 
     >>> split_in_name("coco_karpathy_val"), split_in_name("captions")
     ('dev', None)
@@ -49,20 +49,20 @@ def split_in_name(stem: str) -> str | None:
 
 
 def split_by_name(name: str) -> str:
-    """Return a split drawn from a photo's name: "train" for 80 %, "dev" and "test" for 10 % each.
+    """Return a split computed from a photo's name: 80 % "train", 10 % "dev", 10 % "test".
 
-    The same name gives the same split on every machine, in every folder and with any other photos
-    in the folder, so adding photos moves none from one split to another.
+    The same name gives the same split on every machine and in every folder, so adding photos moves
+    none to another split.
     """
     tenth = _number(name) % 10
     return {8: "dev", 9: "test"}.get(tenth, "train")
 
 
 def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
-    """Draw a split for each name, and note in `oddities` that this was done.
+    """Draw a split for each name, and record this in `oddities`.
 
-    Few photos may leave a split empty by chance; the largest split then gives one.  Two photos
-    are enough for train and dev, three for all splits.
+    If a split would be empty, it gets a photo from the largest split.  Two photos are enough for
+    train and dev, three for all splits.
     """
     drawn = {name: split_by_name(name) for name in names}
     moved = False
@@ -74,16 +74,16 @@ def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
             drawn[min((n for n in drawn if drawn[n] == largest), key=_number)] = split
             moved = True
     oddities.decisions.append(
-        "Nothing says which photos are for training, so a number drawn from each photo's name "
-        "does: 80 % train, 10 % dev, 10 % test, the same every time"
+        "No file defines the splits, so they are drawn by photo name: "
+        "80 % train, 10 % dev, 10 % test, the same every time"
         + (", and at least one photo in each" if moved else "")
-        + ". A column 'split' in the table would decide it."
+        + ". A column 'split' in the table would define them."
     )
     return drawn
 
 
 def splits_of_folders(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
-    """Return each photo's split if its folder names one, and {} unless all do and two differ."""
+    """Return each photo's split by its folder; {} unless all folders name one and two differ."""
     split_of = {}
     for name in names:
         words = (known_split(part) for part in reversed(name.split("/")[:-1]))
@@ -93,7 +93,7 @@ def splits_of_folders(names: Sequence[str], oddities: Oddities) -> dict[str, str
         split_of[name] = split
     if len(set(split_of.values())) < 2:
         return {}
-    oddities.decisions.append("The names of the folders say which photos are for training.")
+    oddities.decisions.append("The folder names define the splits.")
     return split_of
 
 
@@ -104,7 +104,7 @@ def official_splits() -> Mapping[str, str]:
 
 
 def read_split_lists(lists: Mapping[str, Path], twice: Tally) -> dict[str, str]:
-    """Read train, then dev, then test: a photo in two lists must not be trained on."""
+    """Read train, then dev, then test, so that a photo in two lists is not used for training."""
     split_of: dict[str, str] = {}
     for split in SPLITS:
         for line in read_lines(lists[split]):

@@ -1,4 +1,4 @@
-"""Read the text files of data sets, whichever program saved them last."""
+"""Read text and JSON files in any common encoding."""
 
 import codecs
 import errno
@@ -16,11 +16,11 @@ from captioning.storage import read_regular_file
 __all__ = ["read_json", "read_lines", "read_start", "read_text"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-# Text has next to no control characters, random bytes have one in nine.
+# Text has almost no control characters; random bytes have one in nine.
 _CONTROL_SHARE = 0.001
 # Flickr8k's captions are 3 MB, COCO's annotations about 90, Karpathy's file of COCO 144.
 _MAX_BYTES = 500_000_000
-# UTF-32 first: its mark begins with that of UTF-16.
+# UTF-32 first: its byte-order mark starts with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -28,7 +28,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What Excel and older programs save outside Western Europe.
+# Encodings of Excel and older programs outside Western Europe.
 _CANDIDATES = (
     *("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "cp1253", "cp1255", "cp1256"),
     *("cp1250", "cp1254", "cp874", "mac_roman"),
@@ -40,19 +40,18 @@ _IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]|[^\x00-\x7f](?=[a-z])")
 
 
 def read_text(path: Path, encoding: str | None = None, remarks: list[str] | None = None) -> str:
-    """Return the text of a file, with newline characters alone as line ends.
+    r"""Return the text of a file, with line ends as "\n".
 
-    Without `encoding`, UTF-8 with or without a byte-order mark, and UTF-16 and UTF-32 are
-    recognized; a UTF-8 file with a few damaged bytes loses these bytes alone.  Any other encoding
-    is guessed from the bytes.
+    Without `encoding`, UTF-8 with or without a byte-order mark, UTF-16 and UTF-32 are detected; in
+    a UTF-8 file, damaged bytes are replaced.  Any other encoding is guessed from the bytes.
 
     Args:
         path: The file.
-        encoding: A name that Python knows, such as "gb18030"; None to find it out.
-        remarks: Where to add a sentence about what was guessed or replaced.
+        encoding: A name that Python knows, such as "gb18030"; None to detect it.
+        remarks: Receives a sentence about guesses or replaced bytes.
 
     Raises:
-        DatasetError: The file cannot be read, it is no text, or the encoding is unknown or wrong.
+        DatasetError: The file cannot be read or is not text, or the encoding is unknown or wrong.
     """
     text, remark = _decode(_read(path), path, encoding)
     if remark and remarks is not None:
@@ -63,7 +62,7 @@ def read_text(path: Path, encoding: str | None = None, remarks: list[str] | None
 def read_lines(
     path: Path, encoding: str | None = None, remarks: list[str] | None = None
 ) -> list[str]:
-    """Return the lines of a text file, without their ends and without blank ones at its end.
+    """Return the lines of a text file, without line ends and trailing blank lines.
 
     Arguments and errors are those of `read_text`.
     """
@@ -72,8 +71,8 @@ def read_lines(
 
 
 def read_start(path: Path, count: int = 10_000) -> str:
-    """Return about the first `count` bytes as text, to recognize a file by; never raises."""
-    if not path.is_file():  # opening a named pipe would wait for ever
+    """Return about the first `count` bytes as text, to detect the kind of file; never raises."""
+    if not path.is_file():  # opening a named pipe would block
         return ""
     try:
         with path.open("rb") as file:
@@ -90,17 +89,17 @@ def read_json(
     encoding: str | None = None,
     remarks: list[str] | None = None,
 ) -> Any:
-    """Return what a JSON file holds.
+    """Return the contents of a JSON file.
 
     Args:
         path: The file.
-        without: Keys to leave out wherever they stand, to save memory: most of Karpathy's file of
-            COCO is one.
+        without: Keys to skip everywhere, to save memory; one key fills most of Karpathy's file of
+            COCO.
         encoding: As for `read_text`.
         remarks: As for `read_text`.
 
     Raises:
-        DatasetError: The file cannot be read, or it is no JSON.
+        DatasetError: The file cannot be read, or is not JSON.
     """
 
     def lighter(found: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +112,7 @@ def read_json(
         return json.loads(text, object_hook=lighter if without else None)
     except (ValueError, RecursionError) as error:
         raise DatasetError(
-            f"'{path}' is damaged or cut short: it is not JSON ({error}). Download or unpack it "
+            f"'{path}' is damaged or incomplete: it is not JSON ({error}). Download or unpack it "
             "again."
         ) from error
 
@@ -134,14 +133,14 @@ def _read(path: Path) -> bytes:
 
 
 def _decode(data: bytes, path: Path, encoding: str | None) -> tuple[str, str]:
-    """Return the text, and a sentence on what a person should know about it, or ""."""
-    data = data.removesuffix(b"\x1a")  # DOS ends a file so
+    """Return the text, and a remark for the user or ""."""
+    data = data.removesuffix(b"\x1a")  # the end-of-file mark of DOS
     text, remark = _named(data, path, encoding) if encoding else _found_out(data, path)
     controls = len(_CONTROL.findall(text))
     if controls > max(2, _CONTROL_SHARE * len(text)):
         raise DatasetError(
             f"'{path}' is not a text file: its content is binary. The caption file may be damaged, "
-            "or another file may have its name; copy or unpack it again."
+            "or another file may have its name. Copy or unpack it again."
         )
     return (_CONTROL.sub("", text) if controls else text), remark
 
@@ -158,8 +157,8 @@ def _named(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
             ) from error
         line = data.count(b"\n", 0, error.start) + 1
         raise DatasetError(
-            f"'{path}' is not in the encoding {encoding}: line {line} does not fit. Name another "
-            "encoding, or none to have it found out."
+            f"'{path}' is not in the encoding {encoding}: line {line} is invalid. Choose another "
+            "encoding, or none to detect it."
         ) from error
     return text, ""
 
@@ -179,13 +178,13 @@ def _found_out(data: bytes, path: Path) -> tuple[str, str]:
         shown = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
         return text, (
             f"'{path.name}' is UTF-8, but {len(lines):,} of its lines (line {shown}) "
-            f"{'holds' if len(lines) == 1 else 'hold'} damaged characters; they were replaced "
+            f"{'holds' if len(lines) == 1 else 'hold'} invalid characters; they were replaced "
             "with '\ufffd'."
         )
     encoding = _guess(data)
     return data.decode(encoding, errors="replace"), (
-        f"'{path.name}' is not UTF-8; its encoding was guessed to be {encoding}. If letters look "
-        "wrong, name the encoding (--encoding, or under Get data)."
+        f"'{path.name}' is not UTF-8; its encoding is probably {encoding}. If letters look "
+        "wrong, set the encoding (--encoding, or under Get data)."
     )
 
 
@@ -194,7 +193,7 @@ def _marked(data: bytes) -> str | None:
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
-    """Recognize UTF-16 without its mark by the zero bytes of ASCII characters."""
+    """Detect UTF-16 without a byte-order mark by the zero bytes of ASCII characters."""
     start = data[:2000]
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
         if (
@@ -207,9 +206,9 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 
 def _guess(data: bytes) -> str:
-    """Return the likeliest encoding of text that is not UTF-8: cp1252 unless it reads oddly.
+    """Return the most likely encoding of text that is not UTF-8, by default cp1252.
 
-    Western letters stand alone between ASCII letters; the bytes of other scripts form long runs.
+    Western non-ASCII letters are isolated between ASCII letters; other scripts form long runs.
     """
     lines = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
     runs = [len(run) for run in _HIGH_RUN.findall(lines)]

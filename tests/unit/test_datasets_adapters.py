@@ -121,8 +121,8 @@ def test_every_layout_of_flickr30k_gives_the_same_captions_and_splits(tmp_path, 
     (root / "dataset_flickr30k.json").write_text(karpathy_json(LISTED))
     listed = load(root)
     assert splits_by_file(listed) == {n: s.replace("val", "dev") for n, s in LISTED.items()}
-    assert "drawn from" in drawn.summary()
-    assert "drawn from" not in listed.summary()
+    assert "drawn by" in drawn.summary()
+    assert "drawn by" not in listed.summary()
     assert all(listed.path(photo).is_file() for photo in listed.photos)
     assert drawn.fingerprint == listed.fingerprint
 
@@ -267,7 +267,7 @@ def test_coco_as_it_is_handed_out(tmp_path, above, below, given):
 def test_coco_without_its_large_part_is_the_other_part(tmp_path):
     dataset = load(coco2017(tmp_path, parts=("val",)))
     assert len(dataset) == len(dataset.split("dev")) == len(VAL2017)
-    assert "'captions_train2017.json' is left out" in dataset.summary()
+    assert "'captions_train2017.json' is skipped" in dataset.summary()
     assert not dataset.oddities.captions_without_photo
     assert dataset.path(dataset.photos[0]).is_file()
 
@@ -357,7 +357,7 @@ def test_equal_names_in_two_folders_need_the_folder(tmp_path):
     ]
     assert [photo.name for photo in dataset.photos] == list(names)
     assert dataset.oddities.ambiguous_names.examples == ["1.jpg"]
-    assert "fits several photos" in dataset.summary()
+    assert "matches several photos" in dataset.summary()
 
 
 def test_a_table_cannot_point_outside(tmp_path):
@@ -375,7 +375,7 @@ def test_splits_of_the_table_are_kept(tmp_path):
     assert [dataset[name].split for name in OWN] == ["train", "dev", "test", None]
     assert dataset.oddities.unknown_splits.count == 1
     assert "fold 3" in dataset.summary()
-    assert "drawn from" not in dataset.summary()
+    assert "drawn by" not in dataset.summary()
 
 
 def test_photo_in_two_splits_is_kept_out_of_training(tmp_path):

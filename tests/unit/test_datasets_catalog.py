@@ -72,7 +72,7 @@ def test_equal_names_are_told_apart_and_a_name_is_never_a_path(data_home, tmp_pa
     remember(own(tmp_path / "three" / "my photos"))
     assert names() == ["flickr8k", "flickr8k-2", "flickr8k-3", "my-photos"]
     for name in ("..", "/etc", str(tmp_path / "one" / "set"), "", "my photos"):
-        with pytest.raises(DatasetError, match="there are: flickr8k, flickr8k-2"):
+        with pytest.raises(DatasetError, match="available: flickr8k, flickr8k-2"):
             folder_of(name)
 
 
@@ -118,7 +118,7 @@ def test_the_encoding_of_a_folder_is_remembered_until_it_is_found_out_again(tmp_
     remember(folder, "cp1250")
     assert [c for photo in load_named("birds").photos for c in photo.captions] == ["kůň"]
     remember(folder)
-    assert "guessed" in load_named("birds").summary()
+    assert "probably" in load_named("birds").summary()
     remember(folder, "cp1250")
     forget(folder)
     assert remembered_folders() == []

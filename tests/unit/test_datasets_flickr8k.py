@@ -124,7 +124,7 @@ def test_other_photos_in_this_layout_are_a_data_set_of_their_own(tmp_path):
     dataset = load(kaggle(tmp_path / "mine"))
     assert dataset.name == "mine"
     assert all(photo.split for photo in dataset.photos)
-    assert "drawn from each photo's name" in dataset.summary()
+    assert "drawn by photo name" in dataset.summary()
     assert not dataset.oddities.listed_without_photo
 
 
@@ -299,7 +299,7 @@ def test_what_is_no_data_set_says_what_was_looked_for(tmp_path):
         assert "'shapes.json'" in text
     assert "is a file" in refusal(tmp_path / "notes.txt")
     assert "does not exist" in refusal(tmp_path / "missing")
-    assert "No folder was named" in refusal("")
+    assert "No folder was given" in refusal("")
     for path in ("a\0b", "x" * 5000, "~nobody-of-this-name"):
         refusal(path)
 
@@ -360,7 +360,7 @@ def test_fingerprint_follows_names_and_sizes_alone(tmp_path):
     assert len({first.fingerprint, grown, renamed, fewer.fingerprint}) == 4
     (tmp_path / "k" / "Images" / NAMES[1]).unlink()
     assert fewer.fingerprint  # remembered, not read again
-    with pytest.raises(DatasetError, match="not to be had now"):
+    with pytest.raises(DatasetError, match="cannot be opened now"):
         _ = (
             load(classic(tmp_path / "d"))
             .__class__("x", fewer.root, fewer.photos, fewer.folder, fewer.oddities)

@@ -229,7 +229,7 @@ def test_folders_of_photos_named_after_splits_give_the_splits(tmp_path):
     write(tmp_path / "captions.csv", "image,caption\n" + "".join(f"{n},{t}\n" for n, t, _ in ROWS))
     dataset = load(tmp_path)
     assert sizes(dataset) == [6, 2, 2]
-    assert "names of the folders" in dataset.summary()
+    assert "folder names define" in dataset.summary()
 
 
 def test_a_new_layout_of_flickr8ks_photos_has_its_official_splits(tmp_path):

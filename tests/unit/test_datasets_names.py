@@ -122,7 +122,7 @@ def test_a_split_column_is_read_in_every_layout(tmp_path, photos):
     (root / "captions.txt").write_text("image,caption,split\n" + "".join(rows))
     dataset = load(root)
     assert [len(dataset.split(split)) for split in ("train", "dev", "test")] == [6, 2, 2]
-    assert "drawn from" not in dataset.summary()
+    assert "drawn by" not in dataset.summary()
 
 
 def test_captions_of_other_photos_are_refused_in_every_layout(tmp_path):

@@ -505,7 +505,7 @@ def test_it_stops_while_it_waits_for_an_answer(monkeypatch):
     [
         (make_zip(NAMES[:9]), "9 photos where Flickr8k has 10"),
         (make_zip(captions=caption_table(NAMES, 4)), "another number of captions than 5"),
-        (make_zip(captions="image,caption\n"), "holds no captions"),
+        (make_zip(captions="image,caption\n"), "contains no captions"),
         (make_zip([f"{number}.jpg" for number in range(10)]), "another data set"),
     ],
 )

@@ -32,13 +32,13 @@ def read(path, data, **options):
 
 
 @pytest.mark.parametrize("encoding", LANGUAGES)
-def test_encodings_of_windows_are_guessed_told_and_can_be_named(tmp_path, encoding):
+def test_encodings_of_windows_are_guessed_reported_and_can_be_given(tmp_path, encoding):
     text = table(LANGUAGES[encoding])
     expected = text.replace("\r\n", "\n")
     found, remarks = read(tmp_path / "a.csv", text.encode(encoding))
     assert found == expected
     assert len(remarks) == 1
-    assert "guessed to be" in remarks[0]
+    assert "probably" in remarks[0]
     assert "--encoding" in remarks[0]
     assert read(tmp_path / "a.csv", text.encode(encoding), encoding=encoding) == (expected, [])
 
@@ -75,7 +75,7 @@ def test_one_bad_byte_costs_one_character_and_its_line_is_told(tmp_path):
 
 def test_a_named_encoding_that_does_not_fit_is_refused(tmp_path):
     for encoding, reason in (
-        ("utf-8", "line 2 does not fit"),
+        ("utf-8", "line 2 is invalid"),
         ("klingon", "no encoding 'klingon'"),
     ):
         with pytest.raises(DatasetError, match=reason):
@@ -97,5 +97,5 @@ def test_a_data_set_tells_the_encoding_that_was_guessed(tmp_path):
     (tmp_path / "captions.csv").write_bytes(table("一只狗在草地上奔跑。", 1).encode("gb18030"))
     dataset = load(tmp_path)
     assert dataset.photos[0].captions == ("一只狗在草地上奔跑。",)
-    assert "guessed to be gb18030" in dataset.summary()
-    assert "guessed" not in load(tmp_path, "gb18030").summary()
+    assert "probably gb18030" in dataset.summary()
+    assert "probably" not in load(tmp_path, "gb18030").summary()
