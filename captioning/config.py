@@ -27,7 +27,7 @@ STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
 """What each recurrent cell carries from word to word."""
 
 MOST_REQUIRED_WORDS = 4
-"""The search keeps a beam for each number of required words said so far, so they are few."""
+"""The search keeps a beam for each number of required words already used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ class EncoderConfig(Config):
     )
     photo_size: int | None = setting(
         None,
-        "a photo is first made a JPEG of this side, as those it learned from were; 0 leaves it "
-        "as it is, none asks the data set",
+        "resize to this size and compress as JPEG first, to match the training photos; 0 "
+        "disables it, none takes the size of the data set",
         at_least=0,
         at_most=4096,
     )
@@ -57,19 +57,19 @@ class DecoderConfig(Config):
 
     kind: str = setting(
         "attention",
-        "how the photo reaches the LSTM: merged after it, injected as its first state, "
-        "or looked at again for every word",
+        "how the photo enters the decoder: merged after the LSTM, injected as its first state, "
+        "or by attention for every word",
         choices=DECODER_KINDS,
     )
     cell: str = setting("lstm", "the recurrent cell that reads the words", choices=tuple(STATES))
-    embedding_size: int = setting(256, "numbers that stand for a word", at_least=4, at_most=2048)
-    units: int = setting(384, "size of the LSTM's memory", at_least=4, at_most=2048)
+    embedding_size: int = setting(256, "size of a word embedding", at_least=4, at_most=2048)
+    units: int = setting(384, "size of the recurrent state", at_least=4, at_most=2048)
     heads: int = setting(4, "attention heads (attention only)", at_least=1, at_most=16)
     dropout: float = setting(
-        0.5, "share of numbers dropped while training", at_least=0.0, at_most=0.9
+        0.5, "share of values set to 0 during training", at_least=0.0, at_most=0.9
     )
     max_length: int = setting(
-        22, "longest caption, in words and its end mark", at_least=2, at_most=100
+        22, "longest caption in words, the end mark included", at_least=2, at_most=100
     )
 
     def __post_init__(self) -> None:
@@ -93,33 +93,41 @@ class DecoderConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class DecodingConfig(Config):
-    """How a sentence is chosen from the decoder's probabilities."""
+    """The search for a sentence."""
 
     strategy: str = setting(
-        "beam", "keep the best few beginnings, or draw words at random", choices=("beam", "sample")
+        "beam", "beam search, or random sampling of words", choices=("beam", "sample")
     )
     beam_width: int = setting(
-        3, "beginnings kept at each step; 1 is greedy search", at_least=1, at_most=20
+        3, "partial sentences kept at each step; 1 is greedy search", at_least=1, at_most=20
     )
     length_penalty: float = setting(
-        0.7, "0 ranks by the total log-probability, 1 by its mean per word", at_least=0, at_most=2
+        0.7, "0 ranks by the sum of the log-probabilities, 1 by their mean", at_least=0, at_most=2
     )
     temperature: float = setting(
-        1.0, "below 1 sharpens the draw, above 1 flattens it", at_least=0.01, at_most=10
+        1.0,
+        "below 1 prefers likely words more, above 1 less",
+        at_least=0.01,
+        at_most=10,
     )
     top_k: int = setting(
-        0, "draw among the k likeliest words alone; 0 admits all", at_least=0, at_most=100_000
+        0, "sample from the k most likely words; 0 takes all", at_least=0, at_most=100_000
     )
     top_p: float = setting(
-        1.0, "draw among the likeliest words that make up this share", at_least=0.01, at_most=1
+        1.0,
+        "sample from the most likely words with this total probability",
+        at_least=0.01,
+        at_most=1,
     )
-    samples: int = setting(1, "sentences drawn for a photo", at_least=1, at_most=20)
-    seed: int = setting(0, "the same seed draws the same sentence", at_least=0, at_most=2**31 - 1)
-    prefix: tuple[str, ...] = setting((), "words the sentence begins with")
+    samples: int = setting(1, "sentences sampled per photo", at_least=1, at_most=20)
+    seed: int = setting(
+        0, "random seed; the same seed samples the same sentence", at_least=0, at_most=2**31 - 1
+    )
+    prefix: tuple[str, ...] = setting((), "words that the sentence begins with")
     required_words: tuple[str, ...] = setting((), "words that must occur (beam search only)")
     banned_words: tuple[str, ...] = setting((), "words that must not occur")
     no_repeat: int = setting(
-        0, "no row of so many words occurs twice; 0 lets any", at_least=0, at_most=10
+        0, "no sequence of this many words occurs twice; 0 disables it", at_least=0, at_most=10
     )
     gender_certainty: float = setting(
         0.9,
@@ -146,26 +154,29 @@ class DecodingConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Config):
-    """Everything a training run depends on, besides the data itself."""
+    """All settings of a training run."""
 
-    name: str = setting("captioner", "name of the bundle the run leaves")
+    name: str = setting("captioner", "name of the model")
     data: str = setting("flickr8k", "the data set: flickr8k, shapes, or a folder", choices=None)
     extra_data: tuple[str, ...] = setting((), "further data sets to train on: names or folders")
     extra_repeats: int = setting(
-        1, "how often an epoch shows each photo of the further data sets", at_least=1, at_most=100
+        1,
+        "how often each photo of the further data sets is used per epoch",
+        at_least=1,
+        at_most=100,
     )
     sentences: str | None = setting(
-        None, "a text file of sentences without photos to learn from (cross_entropy only)"
+        None, "a text file of sentences without photos to train on (cross_entropy only)"
     )
     sentences_per_step: int = setting(
-        96, "sentences without photos in a step", at_least=1, at_most=4096
+        96, "sentences without photos per step", at_least=1, at_most=4096
     )
     sentence_weight: float = setting(
-        0.3, "weight of a step's sentences against its captions", at_least=0.0, at_most=10.0
+        0.3, "weight of the sentences relative to the captions", at_least=0.0, at_most=10.0
     )
     sentence_min_count: int = setting(
         20,
-        "a word seen this often in the sentences is known, however rare it is in captions",
+        "a word that occurs this often in the sentences is known, even if it is rare in captions",
         at_least=1,
         at_most=100_000,
     )
@@ -173,19 +184,19 @@ class TrainingConfig(Config):
     decoder: DecoderConfig = dataclasses.field(default_factory=DecoderConfig)
     decoding: DecodingConfig = dataclasses.field(default_factory=DecodingConfig)
     train_encoder: bool = setting(
-        False, "train the encoder too (compact only), instead of reading stored features"
+        False, "train the encoder too (compact only) instead of using stored features"
     )
     objective: str = setting(
         "cross_entropy",
-        "learn the true captions, or make the model's own drawn captions score better",
+        "learn the reference captions, or raise the scores of captions that the model samples",
         choices=("cross_entropy", "self_critical"),
     )
     start_from: str | None = setting(
-        None, "a bundle whose decoder and words the run begins with, instead of fresh weights"
+        None, "a model whose decoder and vocabulary the run starts from"
     )
     start_temperature: float = setting(
         1.0,
-        "the logits of start_from are divided by this; below 1 it is surer of its words",
+        "divide the logits of start_from by this; below 1 makes it more confident",
         at_least=0.1,
         at_most=10.0,
     )
@@ -197,68 +208,79 @@ class TrainingConfig(Config):
         at_most=0.95,
     )
     encoder_from: str | None = setting(
-        None, "a bundle whose own trained encoder reads the photos (compact only)"
+        None, "a model whose trained encoder reads the photos (compact only)"
     )
     samples: int = setting(
-        5, "captions drawn for each photo (self_critical only)", at_least=2, at_most=20
+        5, "captions sampled per photo (self_critical only)", at_least=2, at_most=20
     )
     critical_dropout: bool = setting(
         False,
-        "drop numbers in the step though none were while drawing (self_critical only)",
+        "use dropout in the training step, but not while sampling (self_critical only)",
     )
     min_count: int = setting(
-        3, "a word seen less often in training captions is unknown", at_least=1, at_most=100
+        3,
+        "a word that occurs less often in the training captions is unknown",
+        at_least=1,
+        at_most=100,
     )
     epochs: int = setting(10, "passes over the training photos", at_least=1, at_most=1000)
     images_per_batch: int = setting(
-        24, "photos a step, each with its captions", at_least=1, at_most=1024
+        24, "photos per step, each with its captions", at_least=1, at_most=1024
     )
     learning_rate: float = setting(
-        1e-3, "step size of AdamW at its highest", at_least=1e-7, at_most=1.0
+        1e-3, "highest learning rate of AdamW", at_least=1e-7, at_most=1.0
     )
     schedule: str = setting(
-        "cosine", "how the learning rate goes on after the warm-up", choices=("cosine", "constant")
+        "cosine", "the learning rate after the warm-up", choices=("cosine", "constant")
     )
     warmup_steps: int = setting(
-        100, "steps over which the learning rate rises", at_least=0, at_most=100_000
+        100, "steps during which the learning rate rises", at_least=0, at_most=100_000
     )
-    weight_decay: float = setting(1e-4, "pull of the weights to zero", at_least=0.0, at_most=1.0)
+    weight_decay: float = setting(
+        1e-4, "how strongly AdamW pulls the weights towards 0", at_least=0.0, at_most=1.0
+    )
     clip_norm: float = setting(
-        5.0, "a longer gradient is shortened to this length", at_least=0.01, at_most=1000.0
+        5.0,
+        "largest norm of the gradient; a larger one is scaled down",
+        at_least=0.01,
+        at_most=1000.0,
     )
     label_smoothing: float = setting(
         0.1,
-        "probability taken from the true word and spread over all (cross_entropy only)",
+        "probability moved from the correct word to all words (cross_entropy only)",
         at_least=0.0,
         at_most=0.9,
     )
     teachers: tuple[str, ...] = setting(
-        (), "bundles whose averaged answers are learned beside the true words (cross_entropy only)"
+        (), "models whose mean predictions are learned too (cross_entropy only)"
     )
     teacher_share: float = setting(
-        0.5, "weight of the teachers' answers against the true words", at_least=0.0, at_most=1.0
+        0.5,
+        "weight of the teachers' predictions relative to the correct words",
+        at_least=0.0,
+        at_most=1.0,
     )
     horizontal_flip: bool = setting(
         False,
-        "show half of the photos mirrored, but none whose captions say left or right",
+        "mirror half of the photos, except those whose captions contain left or right",
     )
     crops: int = setting(
         0,
-        "random crops made of each training photo; half of the photos are shown as one of them",
+        "random crops per training photo; half of the photos are replaced by one of them",
         at_least=0,
         at_most=100,
     )
     ema_momentum: float = setting(
         0.0,
-        "share of the past in the running mean of the weights; 0 keeps none",
+        "momentum of the moving average of the weights; 0 disables it",
         at_least=0.0,
         at_most=0.99999,
     )
     limit_images: int = setting(
-        0, "train on the first so many photos; 0 takes all", at_least=0, at_most=10**9
+        0, "train on this many photos, the first ones; 0 takes all", at_least=0, at_most=10**9
     )
     allow_missing: bool = setting(
-        False, "train although the data set lacks many photos that its caption file names"
+        False, "train even if many photos of the caption file are missing"
     )
     score_images: int = setting(
         0,
@@ -267,9 +289,9 @@ class TrainingConfig(Config):
         at_most=10**9,
     )
     shapes_count: int = setting(
-        2000, "photos drawn when the data set is shapes", at_least=20, at_most=100_000
+        2000, "number of photos if the data set is shapes", at_least=20, at_most=100_000
     )
-    seed: int = setting(0, "fixes every random choice", at_least=0, at_most=2**31 - 1)
+    seed: int = setting(0, "random seed", at_least=0, at_most=2**31 - 1)
 
     def __post_init__(self) -> None:
         """Check the fields, and that the name can be a folder's among the models."""

@@ -18,7 +18,7 @@ from captioning.storage import read_regular_file
 __all__ = ["Config", "flattened", "read_settings", "setting"]
 
 MAX_BYTES = 10_000_000
-"""Of a file of settings."""
+"""The largest file of settings that is read."""
 
 
 def setting(
@@ -35,7 +35,7 @@ def setting(
 
 
 class Config:
-    """What every settings class can do: check itself, become plain data, and come back from it."""
+    """Base of the settings: checks its fields, and converts to and from plain data."""
 
     def __post_init__(self) -> None:
         """Check every field against its declaration.
@@ -50,7 +50,7 @@ class Config:
             _check_range(field, value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: only dictionaries, lists, numbers, strings, booleans and None."""
+        """Return plain data: dictionaries, lists, numbers, strings, booleans and None."""
         values: dict[str, Any] = dataclasses.asdict(self)  # type: ignore[call-overload]
         return {name: _without_tuples(value) for name, value in values.items()}
 
@@ -59,7 +59,7 @@ class Config:
         """Read the settings back.
 
         Raises:
-            ConfigError: `values` is no mapping, names an unknown setting, or lacks a needed one.
+            ConfigError: `values` is not a mapping, has an unknown setting, or lacks a required one.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"{cls.__name__} expects named settings, got {values!r}.")
@@ -78,7 +78,7 @@ class Config:
         """Return a copy with `changes` made, checked like a new one.
 
         Raises:
-            ConfigError: as on making one.
+            ConfigError: a value is refused.
         """
         return type(self).from_dict({**_shallow(self), **changes})
 
@@ -86,7 +86,7 @@ class Config:
         """Apply `key=value` texts; a dot reaches into a part (`decoder.units=256`).
 
         Raises:
-            ConfigError: an assignment has no `=`, names nothing known, or its value is refused.
+            ConfigError: an assignment has no `=`, names no setting, or its value is refused.
         """
         values = self.to_dict()
         for assignment in assignments:
@@ -106,10 +106,10 @@ class Config:
 def read_settings(path: str | Path) -> dict[str, Any]:
     """Read a JSON file of named settings.
 
-    A key that starts with `_` is a note for people and is not read.
+    A key that starts with `_` is a note for people and is ignored.
 
     Raises:
-        ConfigError: the file cannot be read, or is no JSON object.
+        ConfigError: the file cannot be read, or is not a JSON object.
     """
     path = Path(path)
     try:
@@ -157,14 +157,14 @@ def _parse(text: str, *, for_text: bool) -> Any:
 
 
 def _without_tuples(value: Any) -> Any:
-    """Write tuples as the lists that JSON would make of them."""
+    """Convert tuples to lists, as JSON does."""
     if isinstance(value, dict):
         return {key: _without_tuples(inner) for key, inner in value.items()}
     return [_without_tuples(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:
-    """Bring `value` to the declared type, admitting what JSON and forms make of it."""
+    """Convert `value` to the declared type, allowing for the types of JSON and forms."""
     if typing.get_origin(hint) is tuple:  # only `tuple[str, ...]` is used
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise ConfigError(f"{name} must be a list of words, got {value!r}.")
@@ -192,7 +192,7 @@ def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
     choices = field.metadata.get("choices")
     if value is None:
         return
-    # A NaN fails every comparison, so the test is for being inside and not for being outside.
+    # Every comparison with NaN is false, so these conditions refuse it.
     if low is not None and not value >= low:
         raise ConfigError(f"{field.name} must be at least {low:g}, got {value!r}.")
     if high is not None and not value <= high:

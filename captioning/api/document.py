@@ -78,7 +78,7 @@ _OPTIONS = {
         "type": "number",
         "minimum": 0,
         "maximum": 2,
-        "description": "0 ranks by the total log-probability, 1 by its mean per word.",
+        "description": "0 ranks by the sum of the log-probabilities, 1 by their mean.",
     },
     "required_words": _string(
         f"Up to {MOST_REQUIRED_WORDS} words of the model's vocabulary that must occur, with spaces "
@@ -95,7 +95,7 @@ _OPTIONS = {
         "type": "integer",
         "minimum": 0,
         "maximum": 10,
-        "description": "No row of so many words occurs twice; 0 lets any.",
+        "description": "No sequence of this many words occurs twice; 0 disables it.",
     },
     "gender_certainty": {
         "type": "number",

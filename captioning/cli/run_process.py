@@ -34,19 +34,19 @@ def run_as_process(folder: Path, show: Show) -> NoReturn:
 
 def _train(run: Run, execution: Execution, *, show: Show) -> bool:
     """Train as a run's folder says; return whether training finished."""
-    execution.doing("reading the data set")
+    execution.set_activity("reading the data set")
     dataset = dataset_for(run.config, None)
-    execution.doing("starting TensorFlow")
+    execution.set_activity("starting TensorFlow")
     with quietly():
         from captioning.training import train
 
-    def tell(event: dict[str, Any]) -> None:
+    def emit(event: dict[str, Any]) -> None:
         show(event)
-        execution.tell(event)
+        execution.emit(event)
         if event["event"] == "epoch" and (reason := reason_to_give_up(run)):
             execution.give_up(reason)
 
-    execution.doing("reading photos")
+    execution.set_activity("reading photos")
     bundle = train(
         run.config,
         dataset,
@@ -55,7 +55,7 @@ def _train(run: Run, execution: Execution, *, show: Show) -> bool:
         checkpoint_folder=run.folder / "checkpoints",
         command=f"python -m captioning train --run {run.id}",
         keep_best=True,
-        on_event=tell,
+        on_event=emit,
         should_stop=execution.should_stop,
     )
     return bundle is not None

@@ -1,9 +1,9 @@
-"""Training runs: each a process of its own and a folder that tells how it goes.
+"""Training runs: each is a separate process and a folder that shows its progress.
 
     <data>/runs/<id>/  config.json  status.json  events.jsonl  log.txt  checkpoints/  bundle/
 
-A run does not need whoever started it: the page may be closed and the web server killed.  Nothing
-here imports Keras; that happens in the run's own process alone.
+A run does not depend on the program that started it: the page may be closed and the web server
+killed.  Nothing here imports Keras; only the process of the run does.
 """
 
 from captioning.runs.control import Runs, free_name, published_model

@@ -21,15 +21,15 @@ from captioning.storage import flush_to_disk, read_json, write_json, write_text
 __all__ = ["Runs", "free_name", "published_model"]
 
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
-"""Becomes the process of the run whose folder is added to it."""
+"""The command of a run's process; the run's folder is appended."""
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 class Runs(FolderStore[Run]):
-    """The runs of one data folder; one of them at a time has a process, others wait.
+    """The runs of one data folder.  One run at a time has a process, the others wait.
 
-    Any number of these objects, in any number of processes, may be used at once.
+    Any number of processes may use these objects at once.
 
     Args:
         data: the data folder; by default `$CAPTIONING_DATA`.
@@ -53,8 +53,8 @@ class Runs(FolderStore[Run]):
 
         Args:
             config: its settings.
-            note: what a person should know of it.
-            origin: what it is made for, kept as plain data; see `Run.origin`.
+            note: a note for people.
+            origin: what it is made for, as plain data; see `Run.origin`.
 
         Raises:
             RunError: its folder cannot be written.
@@ -76,30 +76,30 @@ class Runs(FolderStore[Run]):
         return self.create(run.config.replace(**(changes or {})), note=f"A clone of {run.id}.")
 
     def start(self, name: str) -> Run:
-        """Start or resume a run, or put it at the end of the queue if another one has its turn.
+        """Start or resume a run, or put it at the end of the queue if another one is running.
 
-        A run that was stopped, killed or failed goes on from its last checkpoint.
+        A run that was stopped or killed, or has failed, resumes from its last checkpoint.
 
         Raises:
-            RunError: it is running or waiting already, or finished.
+            RunError: it is already running, waiting or finished.
         """
         with self._lock():
             self._mark_dead()
             run = self.get(name)
             if run.status.state not in STARTABLE:
                 finished = run.status.state == "finished"
-                advice = " Clone it with more epochs to go on." if finished else ""
-                raise RunError(f"The run {run.id} is {run.status.state} already.{advice}")
+                advice = " Clone it with more epochs to train further." if finished else ""
+                raise RunError(f"The run {run.id} is already {run.status.state}.{advice}")
             run.write_status(run.status.replace(state="queued", message="", activity=""))
             self._write_order([*self._order(), run.id])
             self._advance()
         return self.get(name)
 
     def stop(self, name: str) -> None:
-        """Ask a run to keep a checkpoint and end, which it does within two seconds.
+        """Ask a run to write a checkpoint and end, which takes at most two seconds.
 
         Raises:
-            RunError: it has no process and does not wait for one.
+            RunError: it has no process and is not waiting for one.
         """
         with self._lock():
             run = self.get(name)
@@ -110,7 +110,7 @@ class Runs(FolderStore[Run]):
             self._ask(run, "stop")
 
     def pause(self, name: str) -> None:
-        """Ask a run to wait between two steps, keeping its process and its place.
+        """Ask a run to pause between two steps; it keeps its process.
 
         Raises:
             RunError: it has no process.
@@ -119,7 +119,7 @@ class Runs(FolderStore[Run]):
             self._ask(self.get(name), "pause")
 
     def proceed(self, name: str) -> None:
-        """Let a paused run go on.
+        """Continue a paused run.
 
         Raises:
             RunError: it has no process.
@@ -128,40 +128,40 @@ class Runs(FolderStore[Run]):
             self._ask(self.get(name), "")
 
     def note(self, name: str, text: str) -> None:
-        """Keep what people write about a run."""
+        """Replace the note of a run."""
         write_text(self.get(name).folder / "note.txt", text)
 
     def queue(self) -> list[Run]:
-        """Return the runs that wait, the next one first."""
+        """Return the waiting runs, the next one first."""
         waiting = {run.id: run for run in reversed(self.all()) if run.status.state == "queued"}
         order = dict.fromkeys([*self._order(), *waiting])
         return [waiting[name] for name in order if name in waiting]
 
     def move(self, name: str, place: int) -> None:
-        """Move a waiting run to another place in the queue, 0 being the next to run.
+        """Move a waiting run to another place in the queue; place 0 runs next.
 
         Raises:
-            RunError: it does not wait.
+            RunError: it is not waiting.
         """
         with self._lock():
             order = [run.id for run in self.queue()]
             if name not in order:
-                raise RunError(f"The run {name} does not wait in the queue.")
+                raise RunError(f"The run {name} is not in the queue.")
             order.remove(name)
             order.insert(max(place, 0), name)
             self._write_order(order)
 
     def reconcile(self) -> None:
-        """Mark runs whose process has died, and start the next one if none has a process.
+        """Mark runs whose process has died, and start the next run if none has a process.
 
-        Cheap; whoever looks at runs calls it first.
+        It is cheap; call it before reading runs.
         """
         with self._lock():
             self._mark_dead()
             self._advance()
 
-    def leave(self, run: Run, status: Status, slot: Slot) -> None:
-        """End a run from inside its process: keep its last status and let the next one begin."""
+    def finish(self, run: Run, status: Status, slot: Slot) -> None:
+        """End a run from inside its process: write its last status and start the next run."""
         with self._lock():
             try:
                 flush_to_disk(run.folder / "events.jsonl")
@@ -180,15 +180,15 @@ class Runs(FolderStore[Run]):
             ours = Slot.holder(self.slot_path) in (None, run.id)
             slot = Slot.take(self.slot_path, run.id) if ours else None
         if slot is None:
-            raise RunError("Another run is under way; it has to end before this one begins.")
+            raise RunError("Another run is under way; this one can begin when it has ended.")
         return slot
 
     def publish(self, name: str, model: str, *, by: str = "", replace: bool = False) -> Bundle:
-        """Copy a run's model among the models that all pages offer.
+        """Copy a run's model to the models that all pages offer.
 
         Args:
-            name: the run's.
-            model: what to call the model.
+            name: of the run.
+            model: name of the model.
             by: who publishes it.
             replace: whether a model of that name may be replaced.
 
@@ -215,12 +215,14 @@ class Runs(FolderStore[Run]):
         write_json(run.folder / "request.json", request)
 
     def _mark_dead(self) -> None:
-        """Write down which runs have lost their process.  Needs the lock."""
+        """Record which runs have lost their process.  Needs the lock."""
         _reap()
         holder = Slot.holder(self.slot_path)
         for run in self.all():
             if run.status.state in LIVE and run.id != holder:
-                run.write_status(run.status.replace(state="died", message=_obituary(run), pid=None))
+                run.write_status(
+                    run.status.replace(state="died", message=_death_message(run), pid=None)
+                )
 
     def _advance(self) -> None:
         """Start the next run if none has a process.  Needs the lock."""
@@ -242,7 +244,7 @@ class Runs(FolderStore[Run]):
         try:
             order = read_json(self.folder / "queue.json", list)
         except StorageError:
-            return []  # the runs themselves say that they wait; only their order is lost
+            return []  # each run's status says that it waits; only the order is lost
         return [name for name in order if isinstance(name, str)]
 
     def _write_order(self, order: list[str]) -> None:
@@ -250,7 +252,7 @@ class Runs(FolderStore[Run]):
 
 
 def published_model(run: Run) -> Bundle | None:
-    """Return the model that was published from a run; None if there is none."""
+    """Return the model that was published from a run, or None."""
     found = (bundle for bundle in find_bundles() if bundle.published is not None)
     return next((b for b in found if b.published and b.published.run == run.id), None)
 
@@ -264,7 +266,7 @@ def free_name(run: Run) -> str:
 
 
 def _launch(run: Run, data: Path) -> subprocess.Popen[bytes]:
-    """Start the process of a run, which does not depend on this one."""
+    """Start the process of a run, independent of this one."""
     return start_detached(
         [*COMMAND, str(run.folder)],
         folder=Path(__file__).resolve().parents[2],
@@ -274,19 +276,19 @@ def _launch(run: Run, data: Path) -> subprocess.Popen[bytes]:
 
 
 def _reap() -> None:
-    """Let the system forget processes of ours that have ended."""
+    """Collect the exit status of our processes that have ended."""
     _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 
-def _obituary(run: Run) -> str:
+def _death_message(run: Run) -> str:
     status, kept = run.status, run.checkpoints()
     where = f" in epoch {status.epoch}, step {status.step}" if status.steps else " while starting"
     rest = (
-        f"Resume goes on from the checkpoint {kept[-1]}."
+        f"Resume continues from the checkpoint {kept[-1]}."
         if kept
-        else "There was no checkpoint yet; resume begins anew."
+        else "There was no checkpoint yet; resume starts from the beginning."
     )
     return (
-        f"The process ended without a word{where}: killed, or out of memory; the log may say more. "
+        f"The process ended unexpectedly{where}: it was killed or ran out of memory. See the log. "
         f"{rest}"
     )

@@ -1,4 +1,4 @@
-"""What a run has told so far, as tables to draw."""
+"""The curves of a run, warnings about them, its best captions, and a comparison of runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,25 +37,25 @@ _NEEDED: dict[str, Mapping[str, Any]] = {
     "damaged": {"checkpoint": str},
     "given up": {"reason": str},
 }
-"""What the events that are read here must have."""
+"""The fields that each kind of event must have."""
 
 
 @dataclass
 class Curves:
-    """Figures of a run, in the order of training.
+    """The figures of a run, in the order of training.
 
-    Steps that were taken again after a kill are there once: they are the same steps.
+    Steps that were repeated after a kill occur once: they are the same steps.
 
     Attributes:
         steps: for some steps `epoch`, `step`, `done` (epochs, as a fraction), `loss`,
             `learning_rate` and `rate`.
         epochs: for each finished epoch `epoch`, `loss`, `dev_loss`, `bleu_4`, `cider`,
             `forced_bleu_4`, `learning_rate`, `seconds`, ...
-        photos: names of the photos of the filmstrip.
+        photos: names of the photos that are captioned after each epoch.
         filmstrip: their captions, by epoch.
-        resumed: where the run was taken up again, in epochs as a fraction.
-        damaged: names of checkpoints that were found damaged.
-        given_up: why the run ended itself before its last epoch; empty if it did not.
+        resumed: where the run was resumed, in epochs as a fraction.
+        damaged: names of checkpoints that were damaged.
+        given_up: why the run ended before its last epoch; empty if it did not.
     """
 
     steps: list[Row] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Curves:
 
 
 def read_curves(run: Run) -> Curves:
-    """Read what a run has told; a line that is cut short or lacks a field is left out."""
+    """Read the events of a run; a line that is cut short or lacks a field is ignored."""
     steps: dict[tuple[int, int], Row] = {}
     epochs: dict[int, Row] = {}
     curves = Curves()
@@ -94,8 +94,8 @@ def read_curves(run: Run) -> Curves:
                 curves.given_up = event["reason"]
     curves.steps = [steps[key] for key in sorted(steps)]
     curves.epochs = [epochs[key] for key in sorted(epochs)]
-    whole = {n: said for n, said in curves.filmstrip.items() if len(said) == len(curves.photos)}
-    curves.filmstrip = whole
+    count = len(curves.photos)
+    curves.filmstrip = {n: row for n, row in curves.filmstrip.items() if len(row) == count}
     return curves
 
 
@@ -105,11 +105,11 @@ PATIENCE = 2
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something to look at.
+    """A warning.
 
     Attributes:
         kind: "overfitting", "not a number" or "no progress".
-        text: what was seen, with the figures that show it.
+        text: what was observed, with the figures.
     """
 
     kind: str
@@ -117,12 +117,12 @@ class Alarm:
 
 
 def alarms_of(epochs: Sequence[Mapping[str, Any]], message: str = "") -> list[Alarm]:
-    """Judge a run by its finished epochs and by what it said at its end.
+    """Find warnings in the finished epochs of a run and in its last message.
 
     >>> rows = [dict(epoch=n, loss=4 - n, dev_loss=d) for n, d in enumerate((3.0, 3.1, 3.3), 1)]
     >>> alarms_of(rows)[0].text
     'Dev loss rose from 3.000 in epoch 1 to 3.300 in epoch 3, while the training loss fell from \
-3.000 to 1.000: the model begins to know its photos by heart. Its best epoch is kept.'
+3.000 to 1.000: the model begins to memorize its photos. Its best epoch is kept.'
     """
     found = [_overfitting(epochs), _not_a_number(message), _no_progress(epochs)]
     return [alarm for alarm in found if alarm is not None]
@@ -140,7 +140,7 @@ def _overfitting(epochs: Sequence[Mapping[str, Any]]) -> Alarm | None:
         "overfitting",
         f"Dev loss rose from {best['dev_loss']:.3f} in epoch {best['epoch']} to "
         f"{last['dev_loss']:.3f} in epoch {last['epoch']}, while the training loss fell from "
-        f"{best['loss']:.3f} to {last['loss']:.3f}: the model begins to know its photos by heart. "
+        f"{best['loss']:.3f} to {last['loss']:.3f}: the model begins to memorize its photos. "
         "Its best epoch is kept.",
     )
 
@@ -162,11 +162,11 @@ def _no_progress(epochs: Sequence[Mapping[str, Any]]) -> Alarm | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table of runs.
+    """Runs next to each other.
 
     Attributes:
-        runs: what is compared.
-        settings: those in which the runs differ, by name, one value a run.
+        runs: the runs.
+        settings: those in which the runs differ, by name, one value per run.
         results: for each run `state`, `epochs`, `best_epoch`, the headline metrics and `dev_loss`
             of its best epoch (None before the first), and `seconds` of training.
         curves: of each run.
@@ -188,7 +188,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     return Comparison(
         runs=tuple(runs),
         settings=_differences([flat_settings(run.config) for run in runs]),
-        results=tuple(_result(run, told) for run, told in zip(runs, curves, strict=True)),
+        results=tuple(_result(run, its) for run, its in zip(runs, curves, strict=True)),
         curves=curves,
     )
 
@@ -218,12 +218,12 @@ def _result(run: Run, curves: Curves) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WrittenCaption:
-    """What a run's model wrote about a dev photo in its best epoch.
+    """The caption of a dev photo by a run's model in its best epoch.
 
     Attributes:
         photo: its name.
         caption: what the model wrote.
-        nearest: the reference that is most like it.
+        nearest: the most similar reference.
         rouge_l: ROUGE-L against that reference, x100.
         exact: whether it equals a reference word for word.
     """
@@ -240,13 +240,13 @@ def best_captions(curves: Curves, references: Mapping[str, Sequence[str]]) -> li
 
     Args:
         curves: of the run.
-        references: what is true of each photo, by its name; a photo without any is left out.
+        references: of each photo, by its name; a photo without any is left out.
     """
     best = max(curves.epochs, key=lambda row: row["cider"], default=None)
-    said = curves.filmstrip.get(best["epoch"], []) if best else []
+    captions = curves.filmstrip.get(best["epoch"], []) if best else []
     found = [
         _written(photo, caption, references[photo])
-        for photo, caption in zip(curves.photos, said, strict=False)
+        for photo, caption in zip(curves.photos, captions, strict=False)
         if references.get(photo)
     ]
     return sorted(found, key=lambda one: (-one.exact, -one.rouge_l))

@@ -1,8 +1,8 @@
-"""What a run will need before it is started: photos to encode, time, memory, disk.
+"""Estimates of what a run needs, before it starts: photos to encode, time, memory, disk.
 
-Times come from the runs this machine has done before (`rates.json` beside the runs) and, until
-there are any, from what one core of a 2020s laptop does.  The count behind them is multiplications:
-a step takes as long as an earlier step of its kind, times the ratio of their multiplications.
+Times are based on the earlier runs on this machine (`rates.json` in the folder of the runs) and,
+before there are any, on one core of a 2020s laptop.  They count multiplications: a step takes as
+long as an earlier step of its kind, times the ratio of their multiplications.
 """
 
 import json
@@ -50,7 +50,7 @@ CHECKPOINT_COPIES = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run needs, and what stands in its way.
+    """What a run needs, and what prevents it.
 
     Attributes:
         photos: training photos.
@@ -280,7 +280,7 @@ def _step_seconds(config: TrainingConfig, words: int, rates: dict[str, float]) -
 
 
 def _kind(config: TrainingConfig) -> str:
-    """Name what the speed of a step depends on besides its size."""
+    """Return what the speed of a step depends on, apart from its size, as a key."""
     decoder = config.decoder
     kind = decoder.kind if decoder.cell == "lstm" else f"{decoder.kind} {decoder.cell}"
     return f"step {kind} {_learning(config)} {config.objective}"

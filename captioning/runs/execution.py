@@ -1,6 +1,6 @@
-"""A run's own process: it tells how it goes, hears what is asked of it, and leaves word at its end.
+"""The process of a run: reports its progress, follows requests, and records how it ends.
 
-What the process does, training, is given to `execute` as a function; this module knows no Keras.
+The training is passed to `execute` as a function, so this module does not import Keras.
 """
 
 import contextlib
@@ -20,38 +20,38 @@ from captioning.runs.record import Run, Status
 from captioning.runs.slot import Slot
 from captioning.storage import append_json_line, read_json
 
-__all__ = ["Execution", "execute", "leave_a_core"]
+__all__ = ["Execution", "execute", "lower_priority"]
 
 HEARTBEAT_SECONDS = 0.5
 LISTEN_SECONDS = 0.1
 GRACE_SECONDS = 1.0
-"""A process that was asked to stop and is still in the middle of something ends after this."""
+"""A process that was asked to stop ends after this time, also in the middle of a step."""
 
 NICENESS = 10
 RESERVE_BYTES = 64 * 1024
-HOW_TO_GO_ON = "See that the disk has space left, then resume; earlier checkpoints are kept."
+HOW_TO_RESUME = "Free some disk space if it is full, then resume; earlier checkpoints are kept."
 
 
 def execute(folder: Path, work: Callable[[Run, "Execution"], bool]) -> int:
-    """Be the process of a run: do its work, and leave its folder saying what came of it.
+    """Do the work of a run in this process, and record the outcome in its folder.
 
     Args:
-        folder: the run's.
-        work: trains; tells the execution what happens and asks it whether to stop.  Returns whether
-            the run is complete.
+        folder: of the run.
+        work: trains, reports events to the execution, and asks it whether to stop.  Returns
+            whether the run is complete.
 
     Returns:
         The exit status of the process: 0 complete or stopped, 1 failed.
 
     Raises:
-        RunError: there is no such run, or another one has its turn.
+        RunError: there is no such run, or another one is running.
     """
     runs = Runs(folder.absolute().parents[1])
     run = runs.get(folder.name)
     slot = runs.claim(run)
-    leave_a_core()
+    lower_priority()
     execution = Execution(runs, run, slot)
-    with execution.beating():
+    with execution.heartbeat():
         try:
             complete = work(run, execution)
             outcome = ("finished", "") if complete else ("stopped", execution.stop_message())
@@ -60,19 +60,19 @@ def execute(folder: Path, work: Callable[[Run, "Execution"], bool]) -> int:
             outcome = ("stopped" if stopped else "failed", str(error))
             _print_if_possible(str(error))
         except OSError as error:
-            outcome = ("failed", f"A file could not be written or read: {error}. {HOW_TO_GO_ON}")
+            outcome = ("failed", f"A file could not be written or read: {error}. {HOW_TO_RESUME}")
             _print_if_possible(outcome[1])
         except BaseException as error:
             traceback.print_exc()
-            outcome = ("failed", f"A fault of the program, {type(error).__name__}: see the log.")
-    execution.leave(*outcome)
+            outcome = ("failed", f"An internal error, {type(error).__name__}: see the log.")
+    execution.finish(*outcome)
     return int(outcome[0] == "failed")
 
 
-def leave_a_core() -> None:
-    """Let others go first, and keep to all cores but one where there are several.
+def lower_priority() -> None:
+    """Lower this process's priority, and use all cores but one if there are several.
 
-    Has to be called before TensorFlow is imported, which reads its number of threads then.
+    Call it before TensorFlow is imported, which then reads its number of threads.
     """
     with contextlib.suppress(OSError, AttributeError):  # Windows has none
         os.nice(NICENESS)
@@ -88,24 +88,26 @@ def leave_a_core() -> None:
 
 
 class Execution:
-    """What a run's process says and hears.
+    """The connection between a run's process and its folder.
 
     Args:
-        runs: the runs it belongs to.
-        run: its own.
-        slot: held until it leaves.
+        runs: the store that the run belongs to.
+        run: the run of this process.
+        slot: held until the run has ended.
     """
 
     def __init__(self, runs: Runs, run: Run, slot: Slot) -> None:
         self.runs, self.run, self.slot = runs, run, slot
         self._lock = threading.RLock()
-        self._left = False
+        self._finished = False
         self._terminated = False
         self._asked: float | None = None
         self._reason = ""
         self._events = run.folder / "events.jsonl"
         self._reserve = run.folder / ".reserve"
-        with contextlib.suppress(OSError):  # freed when the disk is full, to say just that
+        with contextlib.suppress(
+            OSError
+        ):  # freed on a full disk, so that the error can be recorded
             self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
         self.status = run.status.replace(
             state="running", message="", activity="starting", pid=os.getpid(), begun=time.time()
@@ -118,7 +120,7 @@ class Execution:
         return self._terminated or self._request() == "stop"
 
     def should_stop(self) -> bool:
-        """Tell whether to stop; answers only when a pause is over."""
+        """Return whether to stop; waits while the run is paused."""
         if self._request() == "pause" and not self._terminated:
             self._change(state="paused", rate=0.0)
             while self._request() == "pause" and not self._terminated:
@@ -127,16 +129,16 @@ class Execution:
         return self.stop_was_asked or bool(self._reason)
 
     def give_up(self, reason: str) -> None:
-        """End the run by itself at its next question whether to stop; it counts as stopped.
+        """End the run when it next asks whether to stop; it counts as stopped.
 
         Raises:
-            OSError: it cannot be written down.
+            OSError: the event cannot be written.
         """
-        self.tell({"event": "given up", "reason": reason})
+        self.emit({"event": "given up", "reason": reason})
         self._reason = reason
 
-    def tell(self, event: dict[str, Any]) -> None:
-        """Keep an event of the training, and let the status follow it.
+    def emit(self, event: dict[str, Any]) -> None:
+        """Append an event of the training, and update the status.
 
         Raises:
             OSError: it cannot be written.
@@ -146,25 +148,25 @@ class Execution:
                 append_json_line(self._events, {**event, "time": time.time()})
             self.status = _after(self.status, event)
 
-    def doing(self, activity: str) -> None:
-        """Say what the process is doing before there are events."""
+    def set_activity(self, activity: str) -> None:
+        """Set what the process is doing, before there are events."""
         self._change(activity=activity)
 
     def stop_message(self) -> str:
-        """Say where the run was stopped and where it would go on."""
+        """Return where the run was stopped and where it would resume."""
         if self._reason and not self.stop_was_asked:
             return self._reason
         status, kept = self.status, self.run.checkpoints()
         where = f"Stopped in epoch {status.epoch} of {status.epochs}, step {status.step}."
         return f"{where} " + (
-            f"Resume goes on from the checkpoint {kept[-1]}."
+            f"Resume continues from the checkpoint {kept[-1]}."
             if kept
-            else "There is no checkpoint yet; resume begins anew."
+            else "There is no checkpoint yet; resume starts from the beginning."
         )
 
     @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
-        """Inside, the status is renewed every half second, and a stop is never ignored for long."""
+    def heartbeat(self) -> Iterator[None]:
+        """Write the status every half second inside the block, and enforce requests to stop."""
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_terminated", True))
         done = threading.Event()
         thread = threading.Thread(target=self._beat, args=(done,), daemon=True)
@@ -175,12 +177,12 @@ class Execution:
             done.set()
             thread.join()
 
-    def leave(self, state: str, message: str) -> None:
-        """End the run in `state`, and let the next one begin; only the first call does anything."""
+    def finish(self, state: str, message: str) -> None:
+        """End the run in `state`, and start the next one; only the first call has an effect."""
         with self._lock:
-            if self._left:
+            if self._finished:
                 return
-            self._left = True
+            self._finished = True
             with contextlib.suppress(OSError):
                 end = {"event": state, "message": message, "time": time.time()}
                 append_json_line(self._events, end)
@@ -190,13 +192,13 @@ class Execution:
             last = self.status.replace(
                 state=state, message=message, activity="", pid=None, heartbeat=time.time()
             )
-            self.runs.leave(self.run, last, self.slot)
+            self.runs.finish(self.run, last, self.slot)
 
     def _beat(self, done: threading.Event) -> None:
-        told = 0.0
+        written = 0.0
         while not done.wait(LISTEN_SECONDS):
-            if time.monotonic() - told > HEARTBEAT_SECONDS:
-                told = time.monotonic()
+            if time.monotonic() - written > HEARTBEAT_SECONDS:
+                written = time.monotonic()
                 with self._lock:
                     self._write()
             if not self.stop_was_asked:
@@ -204,8 +206,8 @@ class Execution:
             elif self._asked is None:
                 self._asked = time.monotonic()
             elif time.monotonic() - self._asked > GRACE_SECONDS:
-                # All files are written beside and moved into place, so leaving now harms none.
-                self.leave("stopped", f"In the middle of a step. {self.stop_message()}")
+                # All files are moved into place when complete, so ending now damages none.
+                self.finish("stopped", f"In the middle of a step. {self.stop_message()}")
                 os._exit(0)
 
     def _request(self) -> str:
@@ -220,14 +222,14 @@ class Execution:
             self._write()
 
     def _write(self) -> None:
-        """Write the status; on a full disk the end of the run will say so."""
-        if not self._left:
+        """Write the status; a full disk is reported when the run ends."""
+        if not self._finished:
             with contextlib.suppress(OSError):
                 self.run.write_status(self.status.replace(heartbeat=time.time()))
 
 
 def _print_if_possible(text: str) -> None:
-    """Write to the log, which may lie on a full disk."""
+    """Write to the log, whose disk may be full."""
     with contextlib.suppress(OSError):
         print(text, flush=True)
 
@@ -241,8 +243,8 @@ def _after(status: Status, event: dict[str, Any]) -> Status:
             rate=event["rate"],
             seconds_left=event["seconds_left"],
         )
-    told = ("epochs", "steps", "rate", "seconds_left", "loss", "learning_rate")
-    known: dict[str, Any] = {key: event[key] for key in told if key in event}
+    fields = ("epochs", "steps", "rate", "seconds_left", "loss", "learning_rate")
+    known: dict[str, Any] = {key: event[key] for key in fields if key in event}
     if kind in ("start", "resume", "step", "scoring"):
         known |= {"epoch": event["epoch"], "step": event["step"]}
         known["activity"] = "scoring" if kind == "scoring" else "training"

@@ -1,4 +1,6 @@
-"""A run's curves for other programs: CSV, and the event files that TensorBoard reads.
+"""Exports of a run: CSV, event files for TensorBoard, and a report as one HTML file.
+
+The report needs no server, no network and no script.
 
 An event file is a sequence of records, each framed by its length and masked CRC-32C sums, around a
 protocol buffer `Event`.  Scalars need five of its fields, so they are written here without
@@ -27,7 +29,7 @@ __all__ = [
 
 
 def epochs_csv(curves: Curves) -> str:
-    """Write one line for each finished epoch, under a line of names."""
+    """Write a header and a line for each finished epoch."""
     columns = ("epoch", "loss", "dev_loss", *METRICS, "forced_bleu_4", "learning_rate", "n")
     text = io.StringIO()
     table = csv.DictWriter(text, (*columns, "seconds"), extrasaction="ignore", lineterminator="\n")
@@ -137,7 +139,7 @@ def html_report(run: Run, photos: Mapping[str, bytes] | None = None) -> str:
 
     Args:
         run: finished or not.
-        photos: small JPEG pictures of the filmstrip's photos by name, where they are at hand.
+        photos: small JPEG pictures of the captioned photos by name, as far as they exist.
 
     Raises:
         ConfigError: the run's settings are damaged.
@@ -150,10 +152,10 @@ def html_report(run: Run, photos: Mapping[str, bytes] | None = None) -> str:
         f"<p>{html.escape(run.note)}</p>" if run.note else "",
         *(f"<p><strong>{html.escape(a.text)}</strong></p>" for a in _alarms(run, curves)),
         "<h2>Learning</h2>",
-        _chart(curves.epochs, {"training loss": "loss", "dev loss": "dev_loss"}, "nats a word"),
+        _chart(curves.epochs, {"training loss": "loss", "dev loss": "dev_loss"}, "nats per word"),
         _chart(
             curves.epochs,
-            {"BLEU-4, on its own": "bleu_4", "BLEU-4, true words before": "forced_bleu_4"},
+            {"BLEU-4": "bleu_4", "BLEU-4 with teacher forcing": "forced_bleu_4"},
             "BLEU-4 on dev",
         ),
         _chart(curves.epochs, {"CIDEr": "cider"}, "CIDEr on dev"),
@@ -239,8 +241,8 @@ def _filmstrip(curves: Curves, photos: Mapping[str, bytes]) -> str:
     rows = []
     for place, name in enumerate(curves.photos):
         picture = _picture(name, photos.get(name))
-        said = [curves.filmstrip[epoch][place] for epoch in sorted(curves.filmstrip)]
-        cells = "".join(f"<td>{html.escape(caption)}</td>" for caption in said)
+        captions = [curves.filmstrip[epoch][place] for epoch in sorted(curves.filmstrip)]
+        cells = "".join(f"<td>{html.escape(caption)}</td>" for caption in captions)
         rows.append(f"<tr><td>{picture}</td>{cells}</tr>")
     titles = "".join(f"<th>{title}</th>" for title in head)
     return f'<div class="wide"><table><tr>{titles}</tr>{"".join(rows)}</table></div>'

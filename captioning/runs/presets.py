@@ -17,8 +17,8 @@ class Preset:
 
     Attributes:
         path: its file.
-        title: what to call it, `_title` in the file.
-        about: what it is for, `_about` in the file.
+        title: its name for people, `_title` in the file.
+        about: its purpose, `_about` in the file.
         config: the settings.
     """
 
@@ -31,7 +31,7 @@ class Preset:
 def presets() -> list[Preset]:
     """Return the configurations in `configs/` that have a `_title`, the quickest first.
 
-    `_order` in the file says which comes first.
+    The order is by `_order` in the files.
 
     Raises:
         ConfigError: one of them is damaged.
@@ -47,13 +47,13 @@ def presets() -> list[Preset]:
 
 
 def fine_tuning(bundle: Bundle, data: str) -> Preset:
-    """Return a preset that goes on training a model on a data set of one's own.
+    """Return a preset that trains a model further on a user's data set.
 
-    Few photos teach a fresh decoder little: it begins with the model's words and weights, takes
-    small steps, and its encoder stays as it is.
+    A fresh decoder learns little from few photos, so the run starts with the vocabulary and weights
+    of the model, takes small steps, and does not change the encoder.
 
     Args:
-        bundle: the model to begin with.
+        bundle: the model to start from.
         data: name of the data set.
     """
     config = TrainingConfig(
@@ -69,8 +69,8 @@ def fine_tuning(bundle: Bundle, data: str) -> Preset:
         horizontal_flip=True,
     )
     about = (
-        f"For photos of your own: goes on from {bundle.name} with its words, instead of beginning "
-        "with fresh weights. A few hundred photos are enough."
+        f"For your own photos: starts from {bundle.name} and its vocabulary instead of fresh "
+        "weights. A few hundred photos are enough."
     )
     return Preset(Path(f"fine-tune-{data}"), f"Your photos: {data}", about, config)
 

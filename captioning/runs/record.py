@@ -33,24 +33,24 @@ STARTABLE = ("ready", "stopped", "failed", "died")
 STATES = (*LIVE, *STARTABLE, "queued", "finished")
 
 LATEST = 1e11
-"""Seconds since 1970 that no clock shows: beyond them a date cannot be written."""
+"""Seconds since 1970; a later time is damaged data, and cannot be formatted as a date."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run stands, as `status.json` says.
+    """The status of a run, as `status.json` holds it.
 
     Attributes:
         state: "ready", "queued", "starting", "running", "paused", "stopped", "failed", "died" or
             "finished".
-        message: what happened, for a person; empty while all is well.
-        activity: what the process does, such as "scoring".
-        epoch: the epoch under way, from 1; `epochs` in all.
-        step: steps done in it, of `steps`.
-        loss: of the last step told.
-        rate: steps (or, while photos are encoded, photos) a second.
-        seconds_left: to the end of the run; None while unknown.
-        learning_rate: of the last step told.
+        message: what happened, for a person; empty without problems.
+        activity: what the process is doing, such as "scoring".
+        epoch: the current epoch, from 1, of `epochs`.
+        step: completed steps of the epoch, of `steps`.
+        loss: of the last reported step.
+        rate: steps per second, or photos per second while photos are encoded.
+        seconds_left: until the end of the run; None while unknown.
+        learning_rate: of the last reported step.
         pid: its process, while it has one.
         created: when the run was made, in seconds since 1970.
         begun: when its process began.
@@ -75,10 +75,10 @@ class Status:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Status":
-        """Read the fields back; what another version wrote besides is left out.
+        """Read the fields back; unknown ones, of another version, are ignored.
 
         Raises:
-            ValueError: a field cannot be what it says.
+            ValueError: a value is of the wrong type or out of range.
         """
         kinds = {field.name: field.type for field in dataclasses.fields(cls)}
         known = {key: value for key, value in values.items() if key in kinds}
@@ -101,7 +101,7 @@ class Run(Record):
 
     Attributes:
         folder: its name is the run's id.
-        status: how it stands.
+        status: its state and progress.
         note: what people wrote about it.
     """
 
@@ -132,7 +132,7 @@ class Run(Record):
 
     @cached_property
     def origin(self) -> dict[str, Any]:
-        """What it was made for, such as a trial of a study; empty for a run of its own."""
+        """What it was made for, such as a trial of a search; empty if a person made it."""
         try:
             return read_json(self.folder / "origin.json", dict)
         except StorageError:
@@ -140,21 +140,21 @@ class Run(Record):
 
     @property
     def bundle_folder(self) -> Path:
-        """Where its model lies: the best epoch so far, as soon as there is one."""
+        """The folder of its model: that of the best epoch so far, once there is one."""
         return self.folder / "bundle"
 
     @property
     def has_model(self) -> bool:
-        """Whether it has left a model, finished or not."""
+        """Whether it has a model, finished or not."""
         return (self.bundle_folder / "config.json").is_file()
 
     def checkpoints(self) -> list[str]:
-        """Return the names of its whole checkpoints, the latest last."""
+        """Return the names of its complete checkpoints, the latest last."""
         found = (self.folder / "checkpoints").glob("epoch*.safetensors")
         return sorted(path.stem for path in found)
 
     def log(self, lines: int = 200) -> str:
-        """Return the last lines of what its processes printed."""
+        """Return the last lines of its log."""
         try:
             with open(_a_file(self.folder / "log.txt"), "rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 200 * lines))
@@ -167,17 +167,17 @@ class Run(Record):
         """Replace `status.json`.
 
         Args:
-            status: what it says from now on.
-            durable: whether a power cut must not undo it.
+            status: its new content.
+            durable: whether to wait until it survives a power failure.
 
         Raises:
-            OSError: the disk is full, say.
+            OSError: it cannot be written.
         """
         write_json(self.folder / "status.json", dataclasses.asdict(status), durable=durable)
 
 
 def fits(values: Any, kinds: Mapping[str, Any]) -> bool:
-    """Tell whether `values` is a mapping that has a value of the right type for each of `kinds`."""
+    """Return whether `values` is a mapping with a value of the right type for each of `kinds`."""
     return isinstance(values, Mapping) and all(
         isinstance(values.get(name), kind)
         or (type(values.get(name)) is int and isinstance(0.0, kind))
@@ -186,9 +186,9 @@ def fits(values: Any, kinds: Mapping[str, Any]) -> bool:
 
 
 def _a_file(path: Path) -> Path:
-    """Return `path` if it is an ordinary file; reading a pipe would wait for ever."""
+    """Return `path` if it is an ordinary file; reading a pipe could block forever."""
     if not path.is_file():
-        raise OSError(f"{path.name} is not there, or not a file")
+        raise OSError(f"{path.name} is missing, or not a file")
     return path
 
 
@@ -198,7 +198,7 @@ def _read_status(path: Path) -> Status:
     except (StorageError, ValueError):
         return Status(
             state="died",
-            message=f"{path.name} cannot be read; resume goes on from the checkpoint.",
+            message=f"{path.name} cannot be read; resume continues from the checkpoint.",
             created=_made(path.parent),
         )
 

@@ -1,8 +1,8 @@
-"""The slot of a data folder: the right to be its one run that has a process.
+"""The slot of a data folder: the one run that has it may have a process.
 
 The run's process holds a lock, which the system releases when the process ends, however it ends.
-A file next to the lock names the run; on Windows a locked file cannot be read.  Between the start
-of a process and its first instructions that file also says which process is meant to take the lock.
+A file next to the lock names the run, since a locked file cannot be read on Windows.  While a
+process starts, that file also names the process for which the slot is reserved.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ __all__ = ["Slot"]
 
 
 class Slot:
-    """A slot that this process has; every function needs the lock on the queue."""
+    """The slot, held by this process; all methods need the lock of the store."""
 
     def __init__(self, path: Path, lock: "BaseFileLock") -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Slot:
 
     @classmethod
     def take(cls, path: Path, name: str) -> "Slot | None":
-        """Take the slot for the run called `name`; None if a living process has it."""
+        """Take the slot for the run called `name`; None if a running process has it."""
         lock = hold(path)
         if lock is None:
             return None
@@ -37,7 +37,7 @@ class Slot:
 
     @staticmethod
     def reserve(path: Path, name: str, pid: int) -> None:
-        """Keep the slot for a process that has just been started, until it takes it or ends."""
+        """Reserve the slot for a process that was just started, until it takes it or ends."""
         holder = {"run": name, "pid": pid, "started": started_at(pid)}
         write_json(_holder_file(path), holder)
 
@@ -52,7 +52,7 @@ class Slot:
         return str(name) if reserved or is_held(path) else None
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release it."""
         self._lock.release()
 
 

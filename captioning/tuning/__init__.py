@@ -1,10 +1,10 @@
-"""Searches for good settings: short runs, one after the other, each proposed from those before.
+"""Hyperparameter search: short runs, one after the other, each proposed from the earlier ones.
 
     <data>/studies/<id>/  config.json  status.json  trials.jsonl
 
-A study is no process.  Whoever looks at it, and the process of each of its trials as it ends, takes
-the one next step that its folder says is due, so it needs neither a page nor a server, and a kill
-costs it nothing: no trial is lost, and none is run twice.
+A study has no process.  Its next step is taken by the process of each trial as it ends, and by any
+page or command that reads the study, so it needs no server.  After a kill no trial is lost, and
+none is run twice.
 """
 
 from captioning.tuning.control import Studies, go_on, reason_to_give_up

@@ -1,4 +1,4 @@
-"""Making, starting, stopping and deleting studies, and taking their next steps."""
+"""Creating, starting, stopping and deleting studies, and taking their next steps."""
 
 import time
 from contextlib import suppress
@@ -19,10 +19,10 @@ __all__ = [
 ]
 
 MOST_RESTARTS = 3
-"""A trial that is killed so often within the same epoch is taken to kill itself."""
+"""After this many kills in the same epoch, a trial is assumed to be their cause."""
 
 MOST_FAILURES = 3
-"""A study whose first trials all fail has settings that cannot work."""
+"""After this many failures and no success, a study has settings that cannot work."""
 
 
 class Studies(FolderStore[Study]):
@@ -40,19 +40,19 @@ class Studies(FolderStore[Study]):
         self.runs = Runs(self.data)
 
     def create(self, config: StudyConfig) -> Study:
-        """Make a study that can be started.
+        """Create a study that can be started.
 
         Raises:
             RunError: its folder cannot be written.
         """
-        status = {"state": "stopped", "message": "Not begun yet.", "created": time.time()}
+        status = {"state": "stopped", "message": "Not started yet.", "created": time.time()}
         files = {"config.json": config.to_dict(), "status.json": status}
         return self._create(config.base.name, files, suffix="-search")
 
     def start(self, name: str) -> Study:
-        """Begin a study, or go on with one that was stopped or has failed.
+        """Start a study, or continue one that was stopped or has failed.
 
-        A trial that was stopped goes on from its last checkpoint.
+        A trial that was stopped resumes from its last checkpoint.
 
         Raises:
             RunError: there is no such study, or it has finished.
@@ -60,7 +60,7 @@ class Studies(FolderStore[Study]):
         with self._lock():
             study = self.get(name)
             if study.status.state == "finished":
-                raise RunError(f"The search {name} has made all its trials; begin another one.")
+                raise RunError(f"The search {name} has made all its trials; start another one.")
             study.write_status("running")
             for trial in study.trials:
                 run = None if trial.ended else self._run_of(study, trial)
@@ -70,7 +70,7 @@ class Studies(FolderStore[Study]):
         return self.get(name)
 
     def stop(self, name: str) -> Study:
-        """Stop a study with its trial, which keeps a checkpoint and ends within two seconds.
+        """Stop a study and its trial, which writes a checkpoint and ends within two seconds.
 
         Raises:
             RunError: there is no such study, or it is not under way.
@@ -83,12 +83,12 @@ class Studies(FolderStore[Study]):
             for trial in study.trials:
                 run = None if trial.ended else self._run_of(study, trial)
                 if run is not None:
-                    with suppress(RunError):  # it has just ended by itself
+                    with suppress(RunError):  # it has just ended
                         self.runs.stop(run.id)
         return self.get(name)
 
     def make_run(self, name: str) -> Run:
-        """Make a run with the best settings found, ready to start, as long as the base says.
+        """Create a run with the best settings found and the epochs of the base configuration.
 
         Raises:
             RunError: no trial has finished yet.
@@ -104,9 +104,9 @@ class Studies(FolderStore[Study]):
         return self.runs.create(study.config.varied(best.settings), note=note)
 
     def reconcile(self) -> None:
-        """Take every step that is due: note what trials came to, and begin the next ones.
+        """Take all steps that are due: record the outcome of trials, and start the next ones.
 
-        Cheap; whoever looks at studies calls it first, and so does each trial as it ends.
+        It is cheap; call it before reading studies.  Each trial calls it as it ends.
         """
         self.runs.reconcile()
         if not any(study.status.state == "running" for study in self.all()):
@@ -117,7 +117,7 @@ class Studies(FolderStore[Study]):
                     self._go_on(study)
 
     def _go_on(self, study: Study) -> None:
-        """Bring a study to where nothing is due but waiting.  Needs the lock."""
+        """Take the steps that are due for one study.  Needs the lock."""
         try:
             open_ = [trial for trial in study.trials if not trial.ended]
             if not all(self._attend(study, trial) for trial in open_):
@@ -134,48 +134,48 @@ class Studies(FolderStore[Study]):
             study.write_status("failed", str(error))
 
     def _next(self, study: Study) -> None:
-        """Propose a trial and begin it; a study that finds nothing new has finished."""
+        """Propose a trial and start it; a study without new proposals has finished."""
         number = len(study.trials) + 1
         try:
             trial = Trial(number, propose(study))
         except ConfigError as error:
             study.write_status("finished" if study.finished else "failed", str(error))
             return
-        study.tell(number, settings=trial.settings)
+        study.write_trial(number, settings=trial.settings)
         self._begin(study, trial)
 
     def _attend(self, study: Study, trial: Trial) -> bool:
-        """Do what a trial needs that has not ended; returns whether it now has."""
+        """Take the step that an open trial needs; return whether it has ended."""
         run = self._run_of(study, trial)
         if run is None and trial.run is None:
             self._begin(study, trial)
             return False
         if run is None:
-            study.tell(trial.number, state="failed", message="Its run was deleted.")
+            study.write_trial(trial.number, state="failed", message="Its run was deleted.")
             return True
         match run.status.state:
             case "finished" | "failed":
-                study.tell(trial.number, **_outcome(study, run, run.status.state))
+                study.write_trial(trial.number, **_outcome(study, run, run.status.state))
                 return True
             case "stopped" if read_curves(run).given_up:
-                study.tell(trial.number, **_outcome(study, run, "given up"))
+                study.write_trial(trial.number, **_outcome(study, run, "given up"))
                 return True
             case "stopped":
                 message = f"Somebody stopped the run of trial {trial.number}, {run.id}."
                 study.write_status("stopped", message)
             case "died":
-                return self._take_up(study, trial, run)
+                return self._resume(study, trial, run)
             case "ready":
                 self._start(study, trial, run)
         return False
 
-    def _take_up(self, study: Study, trial: Trial, run: Run) -> bool:
-        """Let a trial go on whose run was killed; returns whether it is given up instead."""
+    def _resume(self, study: Study, trial: Trial, run: Run) -> bool:
+        """Resume a trial whose run was killed; return whether it is given up instead."""
         epochs = len(read_curves(run).epochs)
         if trial.restarts.count(epochs) >= MOST_RESTARTS:
-            study.tell(trial.number, **_outcome(study, run, "failed"))
+            study.write_trial(trial.number, **_outcome(study, run, "failed"))
             return True
-        study.tell(trial.number, restarted_at=epochs)
+        study.write_trial(trial.number, restarted_at=epochs)
         self._start(study, trial, run)
         return False
 
@@ -187,11 +187,11 @@ class Studies(FolderStore[Study]):
 
     def _start(self, study: Study, trial: Trial, run: Run) -> None:
         if trial.run is None:
-            study.tell(trial.number, run=run.id, state="started")
+            study.write_trial(trial.number, run=run.id, state="started")
         self.runs.start(run.id)
 
     def _run_of(self, study: Study, trial: Trial) -> Run | None:
-        """Find the run of a trial, also if a kill came before its name was written down."""
+        """Find the run of a trial, also if a kill prevented that its name was recorded."""
         if trial.run is not None:
             with suppress(RunError):
                 return self.runs.get(trial.run)
@@ -214,7 +214,7 @@ class Studies(FolderStore[Study]):
 
 
 def _outcome(study: Study, run: Run, state: str) -> dict[str, Any]:
-    """Say what a trial came to: the score of the epoch its run has kept, and all of them."""
+    """Return the outcome of a trial: the score of the epoch its run kept, and all scores."""
     rows, score = read_curves(run).epochs, study.config.score
     kept = max(rows, key=lambda row: row["cider"], default=None)
     return {
@@ -227,16 +227,16 @@ def _outcome(study: Study, run: Run, state: str) -> dict[str, Any]:
 
 
 def reason_to_give_up(run: Run) -> str | None:
-    """Say why a run that is a trial is not worth its next epoch; None if it is, or is no trial.
+    """Return why a trial should not train its next epoch; None to continue, or for no trial.
 
-    Asked after each epoch, when the run's folder tells of it.
+    Called after each epoch, once the run's folder records it.
     """
     if "study" not in run.origin:
         return None
     try:
         study = Studies(run.folder.parents[1]).get(str(run.origin["study"]))
         config = study.config
-    except CaptioningError:  # the study has been deleted: the run is a run like any other
+    except CaptioningError:  # the study was deleted: the run is a normal run
         return None
     rows = read_curves(run).epochs
     if not config.prune or len(rows) >= run.config.epochs:
@@ -252,12 +252,12 @@ def reason_to_give_up(run: Run) -> str | None:
 
 
 def go_on(folder: Path) -> None:
-    """Let the study go on whose trial was the run in `folder`; nothing if it was none.
+    """Continue the study whose trial was the run in `folder`; do nothing for other runs.
 
-    Called by the run's process when it has left, so that a study needs nobody to look at it.
+    Called by the run's process at its end, so that a study goes on without any page.
     """
     try:
         if "study" in Run.read(folder.absolute()).origin:
             Studies(folder.absolute().parents[1]).reconcile()
-    except (CaptioningError, OSError) as error:  # whoever looks at the study takes the step
-        print(f"The search could not go on: {error}", flush=True)
+    except (CaptioningError, OSError) as error:  # the next reader of the study takes the step
+        print(f"The search could not continue: {error}", flush=True)

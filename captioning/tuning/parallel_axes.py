@@ -1,4 +1,4 @@
-"""The trials of a study on parallel axes: one axis a field and one for the score, all as long."""
+"""The trials of a study for a parallel coordinates plot: an axis per field, and the score."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Axis:
 
     Attributes:
         name: the field's dotted name, or the score's name.
-        marks: what stands beside it: texts and where they stand, from 0 at the bottom to 1.
+        marks: its labels and their places, from 0 at the bottom to 1.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Axis:
 
 
 def axes_of(study: Study) -> list[Axis]:
-    """Return the axes, that of the score last."""
+    """Return the axes; the score is the last."""
     found = [Axis(field.name, _marks(field)) for field in study.config.search_fields]
     low, high = _span(study)
     marks = ((f"{low:.1f}", 0.0), (f"{high:.1f}", 1.0)) if high > low else ((f"{low:.1f}", 0.5),)
@@ -32,7 +32,7 @@ def axes_of(study: Study) -> list[Axis]:
 
 
 def places_of(study: Study) -> list[dict[str, Any]]:
-    """Return where each trial that has a score crosses each axis.
+    """Return the place of each trial with a score on each axis.
 
     Returns:
         For each trial and axis `trial`, `state`, `score`, `axis`, `value` (as a text) and `place`,

@@ -1,9 +1,9 @@
 """What to try next, which trials to give up, and which fields mattered.
 
-The tree-structured Parzen estimator proposes: it looks for values that are likelier among the good
-trials than among the others (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS
-2011).  Optuna brings it; it is given the trials anew each time and its draws are seeded by the
-trial's number, so the same trials lead to the same proposal in any process, after any kill.
+Proposals come from Optuna's tree-structured Parzen estimator, which looks for values that are more
+likely among the good trials than among the others (Bergstra et al., "Algorithms for Hyper-Parameter
+Optimization", NIPS 2011).  It gets all trials each time, and its draws are seeded by the trial's
+number, so the same trials lead to the same proposal in any process, after any kill.
 """
 
 import statistics
@@ -20,54 +20,53 @@ if TYPE_CHECKING:
 __all__ = ["importances", "propose", "worse_than_median"]
 
 AT_RANDOM = 4
-"""The first trials are drawn at random: there is nothing to learn from yet."""
+"""Number of first trials that are drawn at random, since there is nothing to learn from."""
 
 ENOUGH_TO_GIVE_UP = 3
-"""Finished trials before one is given up for being worse than their median."""
+"""Finished trials before one may be given up for being worse than their median."""
 
 ENOUGH_TO_WEIGH = 10
-"""Finished trials before it is said which field mattered: with fewer, chance decides."""
+"""Finished trials before importances are shown: with fewer, chance decides."""
 
 ATTEMPTS, CHANCES = 40, 400
-"""Draws before values are drawn at random instead, and before nothing new is to be found."""
+"""Draws before values are drawn at random instead, and before the search gives up."""
 
 
 def propose(study: Study) -> dict[str, Any]:
-    """Return values for the next trial that no trial has had, and that fit together.
+    """Return values for the next trial that are new and do not contradict each other.
 
-    The first trial has the values of the configuration itself, so that all others have something to
-    be compared with.
+    The first trial has the values of the base configuration, as a baseline for all others.
 
     Raises:
-        ConfigError: among many draws there is nothing new, or nothing that is accepted.
+        ConfigError: many draws gave no values that are new and accepted.
     """
     own = study.config.own_settings()
     if not study.trials and own is not None:
         return own
-    had = [trial.settings for trial in study.trials]
+    tried = [trial.settings for trial in study.trials]
     refused = ""
     for attempt in range(CHANCES):
         settings = _draw(study, attempt)
-        if settings in had:
+        if settings in tried:
             continue
         try:
-            study.config.trial_config(len(had) + 1, settings)
+            study.config.trial_config(len(tried) + 1, settings)
         except ConfigError as error:
             refused = f" The last one was refused: {error}"
             continue
         return settings
-    raise ConfigError(f"{CHANCES} draws brought no values that were not tried already.{refused}")
+    raise ConfigError(f"{CHANCES} draws gave no values that are new.{refused}")
 
 
 def worse_than_median(scores: Sequence[float], finished: Sequence[Trial]) -> float | None:
     """Return the median that a trial is below, if it is: the median stopping rule.
 
-    The trial's best score so far is held against what the finished trials had after as many epochs
-    (Golovin et al., "Google Vizier", KDD 2017).
+    The trial's best score so far is compared with the scores of the finished trials after the same
+    number of epochs (Golovin et al., "Google Vizier", KDD 2017).
 
     Args:
         scores: of the trial, after each of its epochs so far.
-        finished: trials that came to their end.
+        finished: trials that have finished.
 
     Returns:
         The median; None if the trial should go on.
@@ -81,9 +80,9 @@ def worse_than_median(scores: Sequence[float], finished: Sequence[Trial]) -> flo
 
 
 def importances(study: Study) -> dict[str, float] | None:
-    """Return how much each field mattered, as shares of 1; None while there are too few trials.
+    """Return the importance of each field, as shares of 1; None if there are too few trials.
 
-    PED-ANOVA asks how differently a field is spread among the best trials and among all
+    PED-ANOVA compares the distribution of a field among the best trials with that among all
     (Watanabe, Bansal and Hutter, IJCAI 2023, https://arxiv.org/abs/2304.10255).
     """
     if len(study.finished) < ENOUGH_TO_WEIGH or len(study.config.search_fields) < 2:
@@ -104,7 +103,7 @@ def _draw(study: Study, attempt: int) -> dict[str, Any]:
 
 
 def _known_to_optuna(study: Study, seed: int, *, at_random: bool = False) -> "optuna.Study":
-    """Tell Optuna, in memory, of all trials that have ended.
+    """Make an Optuna study, in memory, of all trials that have ended.
 
     A trial that was given up or has failed counts as one of the worst.
     """

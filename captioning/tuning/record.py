@@ -1,7 +1,7 @@
-"""A study as its folder tells it: settings, status, and the trials in the order they were made.
+"""A study: its settings, status and trials, read from its folder.
 
-`trials.jsonl` is only ever added to.  A trial has a line when its values are proposed, one when
-it has a run, one each time that run is taken up again after a kill, and one when it ends.
+`trials.jsonl` is append-only.  A trial has a line when its values are proposed, one when it has a
+run, one for each time that this run is resumed after a kill, and one when it ends.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from captioning.tuning.settings import StudyConfig
 __all__ = ["ENDED", "Study", "StudyStatus", "Trial"]
 
 ENDED = ("finished", "given up", "failed")
-"""States of a trial that will not change any more."""
+"""Final states of a trial."""
 
 _STATES = ("running", "stopped", "failed", "finished")
 _STATUS = {"state": str, "message": str, "created": float}
@@ -35,17 +35,17 @@ _TRIAL: dict[str, Any] = {
     "message": str,
     "restarted_at": int,
 }
-"""What a line of `trials.jsonl` may say, besides its number."""
+"""The fields of a line of `trials.jsonl`, apart from the number of the trial."""
 
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """How a study stands.
+    """The status of a study.
 
     Attributes:
         state: "running", "stopped", "failed" or "finished".
         message: what happened, for a person.
-        created: when it was made, in seconds since 1970.
+        created: creation time, in seconds since 1970.
     """
 
     state: str = "stopped"
@@ -55,7 +55,7 @@ class StudyStatus:
 
 @dataclass(frozen=True)
 class Trial:
-    """One try.
+    """A trial: one set of values, and what its run achieved.
 
     Attributes:
         number: from 1.
@@ -64,9 +64,9 @@ class Trial:
         run: the name of its run, once it has one.
         score: on dev, x100, of the epoch that its run kept; None before there is one.
         scores: after each epoch.
-        seconds: spent training.
+        seconds: training time.
         message: what happened, for a person.
-        restarts: for each time its run was taken up after a kill, how many epochs it had done.
+        restarts: for each time its run was resumed after a kill, the epochs it had finished.
     """
 
     number: int
@@ -81,7 +81,7 @@ class Trial:
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether its state is final."""
         return self.state in ENDED
 
 
@@ -91,7 +91,7 @@ class Study(Record):
 
     Attributes:
         folder: its name is the study's id.
-        status: how it stands.
+        status: its state.
         trials: those made so far, in their order.
     """
 
@@ -106,7 +106,7 @@ class Study(Record):
 
     @cached_property
     def config(self) -> StudyConfig:
-        """What it does.
+        """Its settings.
 
         Raises:
             ConfigError: `config.json` is damaged.
@@ -120,7 +120,7 @@ class Study(Record):
 
     @property
     def finished(self) -> tuple[Trial, ...]:
-        """The trials that came to their end and have a score."""
+        """The trials that finished and have a score."""
         return tuple(t for t in self.trials if t.state == "finished" and t.score is not None)
 
     @property
@@ -130,23 +130,23 @@ class Study(Record):
 
     @property
     def done(self) -> int:
-        """How many trials have ended, one way or another."""
+        """The number of trials that have ended, in any way."""
         return sum(trial.ended for trial in self.trials)
 
     def write_status(self, state: str, message: str = "") -> None:
         """Replace `status.json`.
 
         Raises:
-            OSError: the disk is full, say.
+            OSError: it cannot be written.
         """
         status = dataclasses.replace(self.status, state=state, message=message)
         write_json(self.folder / "status.json", dataclasses.asdict(status))
 
-    def tell(self, trial: int, **facts: Any) -> None:
-        """Write down something about a trial.
+    def write_trial(self, trial: int, **facts: Any) -> None:
+        """Append facts about a trial to `trials.jsonl`.
 
         Raises:
-            OSError: the disk is full, say.
+            OSError: they cannot be written.
         """
         append_json_line(self.folder / "trials.jsonl", {"trial": trial, **facts})
 
@@ -159,7 +159,7 @@ def _read_status(folder: Path) -> StudyStatus:
             raise ValueError
         return StudyStatus(values["state"], values["message"], values["created"])
     except (StorageError, ValueError):
-        return StudyStatus("stopped", "status.json cannot be read; go on takes it up again.")
+        return StudyStatus("stopped", "status.json cannot be read; go on continues the search.")
 
 
 def _read_trials(folder: Path) -> tuple[Trial, ...]:
@@ -180,7 +180,7 @@ def _read_trials(folder: Path) -> tuple[Trial, ...]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole lines that say something known about a trial, and nothing odd."""
+    """Yield the lines whose facts are known and of the right type."""
     for line in read_json_lines(path):
         facts = {key: value for key, value in line.items() if key in _TRIAL}
         scores = facts.get("scores", [])

@@ -31,20 +31,20 @@ __all__ = [
 _FIXED = frozenset(
     "name data seed epochs limit_images score_images shapes_count encoder_from start_from".split()
 )
-"""What makes trials comparable: the same photos, the same length, the same dev photos."""
+"""Fields that have to be equal for trials to be comparable, such as data and length."""
 
 _FIXED_PARTS = frozenset({"decoding"})
-"""How sentences are searched for needs no training to be compared."""
+"""Settings of decoding, which can be compared without training."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the configuration declares about a field that can be searched.
+    """The declaration of a field that can be searched.
 
     Attributes:
         kind: float, int, bool, or str for one with choices.
         about: what it does.
-        at_least: the smallest value taken; None where there is no limit.
+        at_least: the smallest accepted value; None without a limit.
         at_most: the largest.
         choices: the values of a str field.
     """
@@ -58,14 +58,14 @@ class Declared:
 
 @dataclass(frozen=True)
 class SearchField:
-    """A field that is varied: a range of numbers, or some values.
+    """A field that is varied: over a range of numbers, or some values.
 
     Attributes:
         name: dotted, such as `decoder.dropout`.
         low: the smallest number of the range; None if it has `choices`.
         high: the largest.
-        log: whether the range is searched by factors (0.001, 0.01, ...) and not by steps.
-        choices: the values, if it is no range.
+        log: whether the range is searched on a logarithmic scale.
+        choices: the values, if it is not a range.
     """
 
     name: str
@@ -82,7 +82,7 @@ class SearchField:
 
     @property
     def whole(self) -> bool:
-        """Whether the range is one of whole numbers."""
+        """Whether the range has whole numbers only."""
         return isinstance(self.low, int)
 
     @property
@@ -93,7 +93,7 @@ class SearchField:
         return int(self.high or 0) - int(self.low or 0) + 1 if self.whole else math.inf
 
     def admits(self, value: Any) -> bool:
-        """Tell whether `value` is one of those searched."""
+        """Return whether `value` is in the range or among the choices."""
         if self.choices:
             return value in self.choices
         return bool(self.low <= value <= self.high)  # type: ignore[operator]
@@ -108,7 +108,7 @@ def searchable() -> Mapping[str, Declared]:
 def parse_field(text: str) -> SearchField:
     """Read a field from `name=low:high`, `name=low:high:log` or `name=value,value`.
 
-    The last part of a dotted name is enough where no other field ends so.
+    The last part of a dotted name is enough if it is unique.
 
     >>> parse_field("dropout=0.1:0.6")
     SearchField(name='decoder.dropout', low=0.1, high=0.6, log=False, choices=())
@@ -116,7 +116,7 @@ def parse_field(text: str) -> SearchField:
     'learning_rate=0.0001:0.01:log'
 
     Raises:
-        ConfigError: it is not written so, there is no such field, or a value is refused.
+        ConfigError: the form is wrong, there is no such field, or a value is refused.
     """
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals or not values:
@@ -130,12 +130,12 @@ def parse_field(text: str) -> SearchField:
         return _range(name, declared, values)
     choices = tuple(_value(name, declared, part) for part in values.split(","))
     if len(set(choices)) < 2:
-        raise ConfigError(f"{name} needs two values or more to choose between, got {values!r}.")
+        raise ConfigError(f"{name} needs at least two values, got {values!r}.")
     return SearchField(name, choices=tuple(dict.fromkeys(choices)))
 
 
 def suggested(name: str, base: TrainingConfig) -> SearchField:
-    """Return what to search a field between by default: around its value in `base`.
+    """Return a field with its default range, around its value in `base`.
 
     Raises:
         ConfigError: there is no such field.
@@ -183,7 +183,7 @@ def _full_name(name: str) -> str:
     known = searchable()
     found = [name] if name in known else [n for n in known if n.rsplit(".", 1)[-1] == name]
     if len(found) != 1:
-        raise ConfigError(f"{name!r} is no field to search. There are: {', '.join(known)}.")
+        raise ConfigError(f"{name!r} is not a field to search. There are: {', '.join(known)}.")
     return found[0]
 
 
@@ -198,7 +198,7 @@ def _range(name: str, declared: Declared, values: str) -> SearchField:
     if not low < high:
         raise ConfigError(f"{name}: {low:g} is not below {high:g}.")
     if rest and low <= 0:
-        raise ConfigError(f"{name} can be searched by factors only from above 0, got {low:g}.")
+        raise ConfigError(f"{name} needs a lower end above 0 for a logarithmic range, got {low:g}.")
     return SearchField(name, low, high, log=bool(rest))
 
 
@@ -226,28 +226,31 @@ def _text(value: Any) -> str:
 
 
 SCORES = {metric.name: metric.label for metric in headline_metrics()}
-"""What a study can look for more of, on dev, and its name for people."""
+"""The scores on dev that a study can maximize, and their names for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig(Config):
-    """Everything that a study's proposals depend on."""
+    """The settings of a study."""
 
     base: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     fields: tuple[str, ...] = setting((), "fields to vary, as name=low:high[:log] or name=a,b")
-    trials: int = setting(8, "runs to try", at_least=2, at_most=500)
-    score: str = setting("cider", "what to look for more of, on dev", choices=tuple(SCORES))
+    trials: int = setting(8, "number of trials", at_least=2, at_most=500)
+    score: str = setting("cider", "the score on dev to maximize", choices=tuple(SCORES))
     epochs: int = setting(2, "passes over the training photos in a trial", at_least=1, at_most=1000)
     limit_images: int = setting(
-        0, "a trial trains on the first so many photos; 0 takes all", at_least=0, at_most=10**9
+        0,
+        "train each trial on this many photos, the first ones; 0 takes all",
+        at_least=0,
+        at_most=10**9,
     )
     prune: bool = setting(
-        True, "give a trial up after an epoch that is worse than the median of those before"
+        True, "end a trial after an epoch that is worse than the median of the earlier trials"
     )
-    seed: int = setting(0, "fixes what is proposed", at_least=0, at_most=2**31 - 1)
+    seed: int = setting(0, "random seed of the proposals", at_least=0, at_most=2**31 - 1)
 
     def __post_init__(self) -> None:
-        """Check the settings, and that there is something to search.
+        """Check the settings and the fields.
 
         Raises:
             ConfigError: a field is refused or named twice, or there are fewer values than trials.
@@ -276,17 +279,17 @@ class StudyConfig(Config):
         return tuple(parse_field(text) for text in self.fields)
 
     def own_settings(self) -> dict[str, Any] | None:
-        """Return the values that `base` itself has; None if one is not among those searched."""
+        """Return the values of `base`; None if one is outside the searched range."""
         values = self.base.to_dict()
         own = {field.name: value_of(values, field.name) for field in self.search_fields}
         within = all(field.admits(own[field.name]) for field in self.search_fields)
         return own if within else None
 
     def varied(self, settings: Mapping[str, Any]) -> TrainingConfig:
-        """Return `base` with some values put in, by dotted names.
+        """Return `base` with some values replaced, by dotted names.
 
         Raises:
-            ConfigError: they contradict each other.
+            ConfigError: the values contradict each other.
         """
         values = self.base.to_dict()
         for name, value in settings.items():

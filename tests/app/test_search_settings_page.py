@@ -44,9 +44,9 @@ def searched(home):
     )
     tries = [(0.001, "attention", 40.0), (0.01, "merge", 20.0), (0.0001, "inject", 50.0)]
     for number, (rate, kind, score) in enumerate([*tries, (0.002, "merge", 5.0)], 1):
-        study.tell(number, settings={"learning_rate": rate, "decoder.kind": kind})
+        study.write_trial(number, settings={"learning_rate": rate, "decoder.kind": kind})
         state = "finished" if number < 4 else "given up"
-        study.tell(number, state=state, score=score, scores=[score], seconds=60.0)
+        study.write_trial(number, state=state, score=score, scores=[score], seconds=60.0)
     study.write_status("finished")
     return studies.get(study.id)
 

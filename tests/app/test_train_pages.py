@@ -187,7 +187,7 @@ def test_stop_resume_and_delete(train, home):
 def test_a_dead_run_says_so(train, home, finished):
     finished.write_status(finished.status.replace(state="running"))
     app = train("watch", watch_run=finished.id)
-    assert "ended without a word" in visible(app)
+    assert "ended unexpectedly" in visible(app)
 
 
 def test_a_finished_run_shows_what_came_of_it(train, home, finished, captioner):
@@ -274,7 +274,7 @@ def test_a_step_is_laid_open(train, monkeypatch):
     assert list(shown["has to say"]) == ["a"]
     assert list(shown["after"]) == [60.0]
     app.selectbox(key="step.kind").set_value("merge").run()
-    assert not app.dataframe  # another model begins anew
+    assert not app.dataframe  # another model starts from the beginning
 
 
 @pytest.mark.parametrize("page", ["watch", "compare"])

@@ -33,19 +33,19 @@ def work(run: Run, execution: Execution) -> bool:
     number, step, total = _load(kept)
     epochs = run.config.epochs
     event = "resume" if step else "start"
-    execution.tell(_event(event, step, words=50, photos=20))
+    execution.emit(_event(event, step, words=50, photos=20))
     while step < epochs * STEPS:
         number = (number * 1103515245 + 12345) % 2**31
         total += number / 2**31
         step += 1
         time.sleep(seconds)
-        execution.tell(_event("step", step, loss=number / 2**31, rate=1 / seconds, epochs=epochs))
+        execution.emit(_event("step", step, loss=number / 2**31, rate=1 / seconds, epochs=epochs))
         _save(kept, number, step, total)
         if "deaf" not in run.note and execution.should_stop():
             return False
         if step % STEPS == 0:
             figures = {"loss": total / step, "dev_loss": total, "cider": step, "bleu_4": step}
-            execution.tell({**_event("epoch", step), **figures, "n": 5, "seconds": step * seconds})
+            execution.emit({**_event("epoch", step), **figures, "n": 5, "seconds": step * seconds})
     return True
 
 

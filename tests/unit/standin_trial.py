@@ -34,7 +34,7 @@ def work(run: Run, execution: Execution) -> bool:
         place = {"epoch": epoch, "epochs": config.epochs, "steps": STEPS}
         for step in range(1, STEPS + 1):
             figures = {"loss": 1.0, "learning_rate": config.learning_rate, "rate": 1.0}
-            execution.tell({"event": "step", "step": step, **place, **figures})
+            execution.emit({"event": "step", "step": step, **place, **figures})
             if "slow" in config.name:
                 time.sleep(0.05)
             if "hurries" in config.name:
@@ -43,7 +43,7 @@ def work(run: Run, execution: Execution) -> bool:
                 return False
         cider = score(config.learning_rate, epoch)
         figures = {"loss": 1.0, "dev_loss": 1.0, "cider": cider, "bleu_4": cider / 2, "n": 5}
-        execution.tell({"event": "epoch", "step": 0, **place, **figures, "seconds": float(epoch)})
+        execution.emit({"event": "epoch", "step": 0, **place, **figures, "seconds": float(epoch)})
         if reason := reason_to_give_up(run):
             execution.give_up(reason)
     return True

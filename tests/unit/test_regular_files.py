@@ -94,6 +94,6 @@ def test_what_is_reported_done_is_on_the_disk(flushed, write_tiny_bundle, tmp_pa
     assert flushed[-1] == "runs"
     (run.folder / "events.jsonl").touch()
     flushed.clear()
-    runs.leave(run, run.status.replace(state="finished"), Slot.take(runs.slot_path, run.id))
+    runs.finish(run, run.status.replace(state="finished"), Slot.take(runs.slot_path, run.id))
     assert flushed[0] == "events.jsonl"
     assert flushed[-1] == run.id

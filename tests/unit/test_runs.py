@@ -86,7 +86,7 @@ def test_one_at_a_time_in_the_order_of_the_queue_without_a_server(runs: Runs) ->
     assert [run.id for run in runs.queue()] == [run.id for run in others]
     runs.move(others[2].id, 0)
     assert [run.id for run in runs.queue()] == [others[n].id for n in (2, 0, 1)]
-    with pytest.raises(RunError, match="does not wait"):
+    with pytest.raises(RunError, match="not in the queue"):
         runs.move(first.id, 0)
     # Nobody calls reconcile: each process starts the next one as it ends.
     until(lambda: all(run.status.state == "finished" for run in runs.all()))
