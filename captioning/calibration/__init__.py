@@ -1,6 +1,6 @@
-"""How familiar a photo is to a model, and how sure the model may be.
+"""How familiar a photo is to a model, and how confident the model may be.
 
-`captioning.calibration.fitting` fits both; reading them needs NumPy alone.
+`captioning.calibration.fitting` fits both; using them needs only NumPy.
 """
 
 from captioning.calibration.confidence import (

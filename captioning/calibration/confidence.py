@@ -27,14 +27,14 @@ TINY = 1e-6
 
 @dataclass(frozen=True)
 class Familiarity:
-    """How far photos lie from those of training, measured on the encoder's features.
+    """How far photos are from the training photos, measured on the encoder's features.
 
-    Each region is compared with the regions of training photos: its distance along the directions
-    in which those vary most, in units of that variation, and the rest, outside of them (Ndiour et
-    al. 2020, https://arxiv.org/abs/2012.04250).  A photo is then five figures: the mean and the
-    spread of both over its regions, and how like its regions are to each other (a blank page is
-    the same everywhere).  How unusual these figures are together is Mahalanobis'
-    distance (Lee et al. 2018, https://arxiv.org/abs/1807.03888).
+    Each region is compared with the regions of training photos: its distance within the subspace
+    of their largest variation, in units of that variation, and its distance from that subspace
+    (Ndiour et al. 2020, https://arxiv.org/abs/2012.04250).  A photo is summarized by five figures:
+    the mean and the spread of both over its regions, and the similarity of its regions to each
+    other (a blank page is the same everywhere).  The Mahalanobis distance measures how unusual
+    these figures are (Lee et al. 2018, https://arxiv.org/abs/1807.03888).
 
     Attributes:
         mean: `(D,)`, of the regions of training photos.
@@ -54,7 +54,7 @@ class Familiarity:
 
     @classmethod
     def fit(cls, batches: Sequence[np.ndarray]) -> Self:
-        """Learn what is usual.
+        """Fit to training photos.
 
         Args:
             batches: features of training photos, each `(B, R, D)` or `(B, D)`.
@@ -73,7 +73,7 @@ class Familiarity:
         return cls(**{name: value.astype(np.float32) for name, value in arrays.items()})
 
     def strangeness(self, features: np.ndarray) -> np.ndarray:
-        """Tell how unusual photos are; photos like those of training lie around 1.
+        """Return how unusual photos are; photos like the training photos have about 1.
 
         Args:
             features: `(B, R, D)` or `(B, D)`.
@@ -87,7 +87,7 @@ class Familiarity:
         return strange
 
     def figures(self, features: np.ndarray) -> np.ndarray:
-        """Sum photos up in a few figures, float64 `(B, 5)`, or `(B, 2)` for pooled features."""
+        """Summarize photos in a few figures, float64 `(B, 5)`, or `(B, 2)` for pooled features."""
         regions = as_regions(features).astype(np.float64)
         standard = (regions - self.mean) / self.scale
         along = standard @ self.components
@@ -98,7 +98,7 @@ class Familiarity:
         if regions.shape[1] == 1:
             return np.stack(means, axis=1)
         spreads = [within.std(axis=1), outside.std(axis=1)]
-        return np.stack([*means, *spreads, np.log(1.001 - _kin(regions))], axis=1)
+        return np.stack([*means, *spreads, np.log(1.001 - _self_similarity(regions))], axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by their names."""
@@ -106,7 +106,7 @@ class Familiarity:
 
     @property
     def fits_together(self) -> bool:
-        """Whether the shapes of the arrays agree, as those of a damaged bundle may not."""
+        """Whether the shapes of the arrays agree; those of a damaged bundle may not."""
         if self.components.ndim != 2:
             return False
         (channels, kept), figures = self.components.shape, self.usual.shape
@@ -120,8 +120,8 @@ def as_regions(features: np.ndarray) -> np.ndarray:
     return features[:, None] if features.ndim == 2 else features
 
 
-def _kin(regions: np.ndarray) -> np.ndarray:
-    """Return the mean cosine `(B,)` of each region with the third most like it of its photo."""
+def _self_similarity(regions: np.ndarray) -> np.ndarray:
+    """Return the mean cosine `(B,)` of each region with the most similar third of its photo."""
     directions = regions / (np.linalg.norm(regions, axis=2, keepdims=True) + TINY)
     cosines = np.einsum("brd,bsd->brs", directions, directions, optimize=True)
     itself = np.arange(cosines.shape[1])
@@ -131,24 +131,24 @@ def _kin(regions: np.ndarray) -> np.ndarray:
 
 
 Level = Literal["sure", "fairly sure", "not sure"]
-"""What people read instead of a number."""
+"""The confidence in words."""
 
 USUAL_LEVELS = (0.35, 0.65)
-"""Of a calibration that has none: below the first "not sure", from the second on "sure"."""
+"""Levels of a calibration without its own: below the first "not sure", from the second "sure"."""
 
 STRANGEST = 3.0
-"""No usual photo is stranger; beyond it the logistic curve has nothing to go by."""
+"""The largest value used; usual photos stay below it, so the curve was not fitted beyond it."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A caption as it is judged.
+    """What the confidence of a caption is computed from.
 
     Attributes:
         log_probs: `(T,)`, of its words given the photo, natural logarithms.
         strangeness: of the photo, as `Familiarity.strangeness` returns it.
         distinct: the share of its words that do not repeat an earlier one.
-        blind: `(T,)`, of the same words given an evenly grey photo; None if that was not read.
+        blind: `(T,)`, of the same words given a uniformly grey photo; None if not computed.
     """
 
     log_probs: np.ndarray
@@ -158,7 +158,7 @@ class Observation:
 
 
 def _gain(seen: Observation) -> np.ndarray:
-    """Return how much likelier the photo makes each word, `(T,)`."""
+    """Return how much more likely the photo makes each word, in nats, `(T,)`."""
     blind = seen.log_probs if seen.blind is None else seen.blind
     return np.asarray(seen.log_probs - blind)
 
@@ -171,13 +171,13 @@ PREDICTORS = {
     "largest_gain": lambda seen: np.max(_gain(seen)),
     "distinct": lambda seen: seen.distinct,
 }
-"""What confidence can be read from, by name.  The gains compare seeing with guessing: a caption
+"""The predictors of confidence, by name.  The gains compare the photo with a grey one: a caption
 whose words are as likely without the photo says little about it."""
 
 _GAINS = {"mean_gain", "largest_gain"}
 
 FIRST_PREDICTORS = ("mean_log_prob", "least_log_prob", "strangeness")
-"""Of calibrations that do not name theirs."""
+"""The predictors of calibrations that do not name theirs."""
 
 _OF_NO_WORDS = {"mean_log_prob": -10.0, "least_log_prob": -10.0, "strangeness": STRANGEST}
 
@@ -191,11 +191,11 @@ def predictors_of(seen: Observation, names: Sequence[str] = tuple(PREDICTORS)) -
 
 @dataclass(frozen=True)
 class Confidence:
-    """How likely a caption is good, a logistic curve.
+    """The probability that a caption is good: a logistic regression.
 
     Attributes:
         weights: `(1 + P,)`; a constant, and a factor for each predictor.
-        doubt: the most that a caption of an unfamiliar photo is given.
+        doubt: the highest confidence of a caption of an unfamiliar photo.
         predictors: their names, of `PREDICTORS`.
     """
 
@@ -217,11 +217,11 @@ class Confidence:
 
         Args:
             values: `(N, P)`, as `predictors_of` returns for each caption.
-            good: `(N,)`, whether it was.
+            good: `(N,)`, whether the caption is good.
             predictors: the names of the columns of `values`.
-            sample_weight: `(N,)`, how much each caption counts; by default 1.
-            penalty: of large weights; keeps them finite where the predictors separate the good
-                from the others completely.
+            sample_weight: `(N,)`, of each caption; by default 1.
+            penalty: of large weights; keeps them finite if the predictors separate good captions
+                from the others perfectly.
         """
         counts = np.ones(len(values)) if sample_weight is None else sample_weight
         inputs = np.concatenate([np.ones((len(values), 1)), values], axis=1)
@@ -240,18 +240,18 @@ class Confidence:
         return cls(tuple(float(weight) for weight in weights), float(least), tuple(predictors))
 
     def __call__(self, values: np.ndarray, familiar: bool = True) -> float:
-        """Return how likely a caption with such predictors is good, 0 to 1."""
+        """Return the probability that a caption with these predictors is good."""
         share = float(_logistic(self.weights[0] + np.asarray(values) @ self.weights[1:]))
         return share if familiar else min(share, self.doubt)
 
 
 class Judgement(NamedTuple):
-    """What a model thinks of one caption.
+    """The confidence of a model in one caption.
 
     Attributes:
-        confidence: how likely the caption is good, 0 to 1.
-        familiar: whether the photo is like those of training.
-        level: the same in a word; a caption of an unfamiliar photo is "not sure".
+        confidence: the probability that the caption is good.
+        familiar: whether the photo is like the training photos.
+        level: the confidence in words; "not sure" for an unfamiliar photo.
     """
 
     confidence: float
@@ -261,16 +261,16 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """All that a bundle stores to judge its own captions.
+    """The calibration that a bundle stores.
 
     Attributes:
         familiarity: of photos.
         confidence: in captions.
-        limit: a stranger photo is unfamiliar.
-        facts: what it was fitted on, and what it does there.
+        limit: a photo with a larger strangeness is unfamiliar.
+        facts: the data it was fitted on, and its figures there.
         levels: confidence below the first is "not sure", from the second on "sure".
-        blank: features of an evenly grey photo, `(1, R, D)` or `(1, D)`, for `Observation.blind`;
-            None if no predictor needs it.
+        blank: features of a uniformly grey photo, `(1, R, D)` or `(1, D)`, for
+            `Observation.blind`; None if no predictor needs them.
     """
 
     familiarity: Familiarity
@@ -281,14 +281,14 @@ class Calibration:
     blank: np.ndarray | None = None
 
     def judge(self, seen: Observation) -> Judgement:
-        """Judge a caption."""
+        """Return the confidence in a caption."""
         familiar = bool(seen.strangeness <= self.limit)
         values = predictors_of(seen, self.confidence.predictors)
         confidence = self.confidence(values, familiar)
         return Judgement(confidence, familiar, self.level(confidence, familiar))
 
     def level(self, confidence: float, familiar: bool = True) -> Level:
-        """Put a confidence into a word."""
+        """Return a confidence in words."""
         low, high = self.levels
         if not familiar or confidence < low:
             return "not sure"
@@ -300,7 +300,7 @@ class Calibration:
         return {**self.familiarity.arrays(), **blank}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, all but the arrays."""
+        """Return plain data: everything but the arrays."""
         return {
             "limit": self.limit,
             "predictors": list(self.confidence.predictors),
@@ -314,7 +314,7 @@ class Calibration:
     def from_parts(
         cls, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray], *, source: str
     ) -> Self:
-        """Put together what a bundle stored.
+        """Read a calibration from the content that a bundle stored.
 
         Raises:
             BundleError: something is missing, of another shape, unknown, or not a finite number.

@@ -1,4 +1,7 @@
-"""Calibrating a model: which photos are familiar to it, and how sure it may be."""
+"""Fitting a calibration: which photos are familiar to a model, how confident it may be.
+
+Fitting runs the model; using a calibration needs only NumPy.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,20 +37,21 @@ __all__ = [
 ]
 
 SURE_GOOD, UNSURE_GOOD = 0.75, 0.25
-"""Share of good captions that the top level has at least, and the bottom level at most."""
+"""Share of good captions: at least the first among the "sure", at most the second among the
+"not sure"."""
 
 SMALLEST = 0.15
-"""No level holds a smaller share of the captions."""
+"""The smallest share of the captions that a level holds."""
 
 
 @dataclass(frozen=True)
 class LevelReport:
-    """How the levels do on captions that neither the curve nor the levels were fitted on.
+    """The levels on captions that neither the curve nor the levels were fitted on.
 
     Attributes:
         sure: share of captions that are "sure", and the share of good ones among them.
-        fairly_sure: likewise.
-        not_sure: likewise.
+        fairly_sure: the same for "fairly sure".
+        not_sure: the same for "not sure".
     """
 
     sure: tuple[float, float]
@@ -58,7 +62,7 @@ class LevelReport:
 def cross_fitted(
     values: np.ndarray, good: np.ndarray, counts: np.ndarray, *, seed: int, folds: int = 5
 ) -> np.ndarray:
-    """Return the confidence `(N,)` of each caption by a curve that was fitted without it."""
+    """Return the confidence `(N,)` of each caption from a curve that was fitted without it."""
     fold = np.random.default_rng(seed).permutation(len(values)) % folds
     found = np.empty(len(values))
     for part in range(folds):
@@ -69,16 +73,16 @@ def cross_fitted(
 
 
 def fit_levels(confidence: np.ndarray, good: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Return below which confidence a caption is "not sure", and from which on it is "sure".
+    """Return the confidence below which a caption is "not sure", and from which it is "sure".
 
-    "Sure" begins as low as it can while three in four of its captions are good, "not sure" ends
-    as high as it can while at most one in four is.  Where a level cannot reach that, it holds the
-    15% of captions that come nearest.
+    "Sure" begins at the lowest confidence at which three in four of its captions are good; "not
+    sure" ends at the highest at which at most one in four is.  A level that cannot reach this
+    holds the 15% of the captions that come closest.
 
     Args:
         confidence: `(N,)`, of each caption.
-        good: `(N,)`, whether it was.
-        counts: `(N,)`, how much it counts.
+        good: `(N,)`, whether the caption is good.
+        counts: `(N,)`, its weight.
     """
     order = np.argsort(confidence)
     ranked, weight, right = confidence[order], counts[order], (good * counts)[order]
@@ -86,7 +90,7 @@ def fit_levels(confidence: np.ndarray, good: np.ndarray, counts: np.ndarray) -> 
     good_below = np.cumsum(right) / np.cumsum(weight)
     above = 1 - below + weight / weight.sum()  # share from here on
     good_above = np.cumsum(right[::-1])[::-1] / np.cumsum(weight[::-1])[::-1]
-    # What a level takes leaves the smallest share to each of the others.
+    # Each level leaves the smallest share to each of the others.
     tops = np.flatnonzero((above >= SMALLEST) & (above <= 1 - 2 * SMALLEST))
     sure = next((i for i in tops if good_above[i] >= SURE_GOOD), tops[-1])
     first = int(np.argmax(below >= SMALLEST))
@@ -98,7 +102,7 @@ def fit_levels(confidence: np.ndarray, good: np.ndarray, counts: np.ndarray) -> 
 def level_report(
     values: np.ndarray, good: np.ndarray, familiar: np.ndarray, counts: np.ndarray, *, seed: int
 ) -> LevelReport:
-    """Fit curve and levels on one half of the captions, count on the other, and the reverse."""
+    """Fit curve and levels on each half of the captions, and apply them to the other half."""
     half = np.random.default_rng(seed).permutation(len(values)) % 2
     level = np.empty(len(values), int)  # 0 not sure, 1 fairly sure, 2 sure
     for part in (0, 1):
@@ -124,7 +128,7 @@ def level_report(
 def area_under_risk_coverage(confidence: np.ndarray, good: np.ndarray, counts: np.ndarray) -> float:
     """Return the mean share of bad captions over all coverages, 0 to 1; lower is better.
 
-    A coverage keeps the captions of the highest confidence (El-Yaniv and Wiener 2010,
+    A coverage keeps the captions with the highest confidence (El-Yaniv and Wiener 2010,
     https://jmlr.org/papers/v11/el-yaniv10a.html).
     """
     order = np.argsort(-confidence)
@@ -134,27 +138,27 @@ def area_under_risk_coverage(confidence: np.ndarray, good: np.ndarray, counts: n
 
 
 GOOD = 0.5
-"""CIDEr-D from which on a caption counts as good."""
+"""The CIDEr-D from which a caption counts as good."""
 
 FLAGGED = 0.04
-"""Share of dev photos that the limit lets pass for unfamiliar."""
+"""Share of dev photos that count as unfamiliar."""
 
 MOST_TRAINING_PHOTOS = 1200
-"""Of each data set."""
+"""The largest number of training photos used per data set."""
 
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """How a calibration does on dev photos; with several data sets, each counts the same.
+    """A calibration and its figures on dev photos; several data sets have equal weights.
 
     Attributes:
-        calibration: what is kept with the model.
+        calibration: what is stored with the model.
         good: share of dev captions that are good.
-        mean_confidence: over the dev captions, each judged by a curve fitted without it.
-        risk_coverage: area under the risk-coverage curve, 0 to 1, of the same; lower is better.
-        levels: what each level holds.
+        mean_confidence: over the dev captions, each from a curve fitted without it.
+        risk_coverage: area under their risk-coverage curve, 0 to 1; lower is better.
+        levels: the captions of each level.
         flagged: share of dev photos that are unfamiliar.
-        odd_flagged: share of odd pictures that are, by kind.
+        odd_flagged: share of odd pictures that are unfamiliar, by kind.
     """
 
     calibration: Calibration
@@ -171,7 +175,7 @@ class CalibrationReport:
         return float(np.mean(list(self.odd_flagged.values())))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, rounded."""
+        """Return plain data, rounded."""
         shares = {name: round(share, 3) for name, share in self.odd_flagged.items()}
         return {
             "good_from_cider": GOOD * 100,
@@ -196,15 +200,15 @@ def calibrate(
     seed: int = 1,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CalibrationReport:
-    """Fit what a model may know of itself; the test split is not read.
+    """Fit the calibration of a model; the test split is not read.
 
     Args:
-        captioner: the model, with its usual decoding.
-        datasets: what it learned from, one or several.
-        odd_pictures: how many of each kind are shown to it, to see whether it recognizes them as
-            odd.  Nothing is fitted on them; those of seed 0 helped to choose the figures of
-            `Familiarity`, so another seed is the usual one.
-        seed: draws these, and parts the dev photos.
+        captioner: the model; its default decoding is used.
+        datasets: the data sets it was trained on, one or several.
+        odd_pictures: pictures drawn per kind, to measure how many of them count as unfamiliar.
+            Nothing is fitted on them; those of seed 0 helped to choose the figures of
+            `Familiarity`, so the default is another seed.
+        seed: of these pictures, and of the split of the dev photos.
         on_progress: called with the number of photos done and of all.
 
     Raises:
@@ -219,7 +223,7 @@ def calibrate(
         if min(len(train[name]), len(dev[name])) < 10:
             raise DatasetError(
                 f"{name} has {len(train[name])} training and {len(dev[name])} dev photos with "
-                "captions; calibrating needs at least ten of each."
+                "captions; calibration needs at least ten of each."
             )
     seen, total = 0, sum(len(photos) for part in (train, dev) for photos in part.values())
     usual = []
@@ -231,7 +235,7 @@ def calibrate(
     familiarity = Familiarity.fit(usual)
     values, good, counts = [], [], []
     for dataset in datasets:
-        found, right = _judged(captioner, dataset, dev[dataset.name], familiarity)
+        found, right = _observed(captioner, dataset, dev[dataset.name], familiarity)
         values.append(found)
         good.append(right)
         counts.append(np.full(len(right), 1 / len(right)))
@@ -249,11 +253,11 @@ def calibrate(
 
 
 def _spread(photos: list[Photo]) -> list[Photo]:
-    """Return at most `MOST_TRAINING_PHOTOS`, evenly spread over all."""
+    """Return at most `MOST_TRAINING_PHOTOS` of the photos, at equal distances."""
     return photos[:: -(-len(photos) // MOST_TRAINING_PHOTOS)] if photos else []
 
 
-def _judged(
+def _observed(
     captioner: "Captioner", dataset: CaptionDataset, photos: list[Photo], familiarity: Familiarity
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the predictors of each photo's caption, `(N, P)`, and whether it is good, `(N,)`."""

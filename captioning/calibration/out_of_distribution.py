@@ -1,4 +1,4 @@
-"""Pictures that are no photos, drawn at random: what a captioner should not be sure about."""
+"""Random pictures that are not photos, for which a captioner should have low confidence."""
 
 from collections.abc import Callable, Iterator
 
@@ -108,4 +108,4 @@ ODDITIES: dict[str, Callable[[np.random.Generator], Image.Image]] = {
     "chart": _chart,
     "drawing": _drawing,
 }
-"""Kinds of odd pictures, and how one of each is drawn."""
+"""The functions that draw odd pictures, by kind."""

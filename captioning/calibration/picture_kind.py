@@ -1,7 +1,7 @@
-"""Tell photos from screenshots, documents, charts, drawings, blank pictures and noise.
+"""Distinguish photos from screenshots, documents, charts, drawings, blank pictures and noise.
 
 A multinomial logistic regression on a few statistics of the pixels; it needs no encoder.
-`benchmarks/picture_kinds.py` fits its weights and measures it.
+`benchmarks/picture_kinds.py` fits and evaluates it.
 """
 
 import json
@@ -26,7 +26,7 @@ __all__ = [
 Kind = Literal["photo", "screenshot", "document", "chart", "drawing", "blank", "noise"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SIDE = 224
-"""Pictures are reduced to squares of this side, in pixels, before anything is measured."""
+"""Side of the square to which pictures are resized before they are measured, in pixels."""
 BLOCK = 8
 
 
@@ -39,7 +39,7 @@ class KindModel:
         deviation: likewise, their standard deviations.
         weights: of the standardised statistics and their squares, float64 `(2 F, K)`.
         bias: float64 `(K,)`.
-        least: a picture whose probability of being a photo is below this is none.
+        least: a picture with a lower probability of being a photo is not one.
     """
 
     mean: np.ndarray
@@ -58,14 +58,14 @@ class KindModel:
         return softmax(self.inputs(statistics) @ self.weights + self.bias)
 
     def kind(self, probabilities: np.ndarray) -> Kind:
-        """Name the kind that one picture's probabilities, `(K,)`, stand for."""
+        """Return the kind of a picture with these probabilities, `(K,)`."""
         if probabilities[0] >= self.least:
             return "photo"
         return KINDS[1 + int(probabilities[1:].argmax())]
 
 
 def kind_of(picture: Image.Image) -> Kind:
-    """Tell what kind of picture this is.
+    """Return the kind of a picture.
 
     Args:
         picture: RGB, of any size, as `captioning.images.read_image` returns it.

@@ -1,8 +1,8 @@
-"""Scoring a model over a split, and asking how far to trust the score.
+"""Scoring a model on a split, and how far to trust the score.
 
-`evaluate` captions and scores.  Around it: per-photo scores with bootstrap intervals, a paired
-test of two models, baselines that no model should lose to, photos made harder, and the scoring
-mistakes that move the figures without any caption changing.
+`evaluate` captions and scores.  There are also scores per photo with bootstrap intervals, a paired
+test of two models, baselines, altered photos, and common mistakes in scoring, which change the
+figures although no caption changes.
 """
 
 from captioning.evaluation.baselines import (

@@ -1,7 +1,7 @@
-"""The same captions under other ways of scoring, most of them mistakes that tutorials make.
+"""The same captions scored in other ways, most of them mistakes of tutorials.
 
-No caption changes, only the counting; so each figure says by how much a published BLEU can be
-off, and why two of them compare only when they were counted alike.
+The captions do not change, only the scoring; so the figures show how wrong a published BLEU can
+be, and why two of them are comparable only if they are computed in the same way.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ _STOP_WORDS = frozenset(
     "these those there while who which has have had".split()
 )
 _SMOOTHING = 0.1
-"""What stands for no match at all in nltk's smoothing method 1."""
+"""The count that replaces 0 matches in nltk's smoothing method 1."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Mistake:
     Attributes:
         name: in a few words.
         why: what is wrong with it, in a sentence.
-        pairs: makes captions and references as they are counted, from raw texts.
-        score: makes BLEU-1 to BLEU-4, x100, from the counts of each pair, `(M, 10)`.
+        pairs: converts raw texts to the hypotheses and references that are counted.
+        score: computes BLEU-1 to BLEU-4, x100, from the counts of each pair, `(M, 10)`.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class MistakenScore:
-    """What a way of scoring makes of captions.
+    """The scores of captions by one way of scoring.
 
     Attributes:
-        mistake: the way.
+        mistake: the way of scoring.
         bleu: BLEU-1 to BLEU-4, x100.
-        moved: by how much each differs from the right one.
+        moved: their differences from the correct scores.
     """
 
     mistake: Mistake
@@ -63,16 +63,16 @@ class MistakenScore:
 def score_wrongly(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> Iterator[MistakenScore]:
-    """Score captions in the right way first, and then in every other.
+    """Score captions in the correct way first, then in all other ways.
 
     Args:
         hypotheses: a caption for each photo, as text.
-        references: for each photo its captions as they were typed, at least one.
+        references: for each photo its captions as typed, at least one.
     """
     right: np.ndarray | None = None
     for mistake in MISTAKES:
         pairs = mistake.pairs(hypotheses, references)
-        bleu = mistake.score(np.stack([bleu_statistics(said, truth) for said, truth in pairs]))
+        bleu = mistake.score(np.stack([bleu_statistics(*pair) for pair in pairs]))
         right = bleu if right is None else right
         yield MistakenScore(mistake, tuple(map(float, bleu)), tuple(map(float, bleu - right)))
 
@@ -80,13 +80,13 @@ def score_wrongly(
 def _each(
     change: Callable[[str], Caption], typed: Callable[[str], Caption] | None = None
 ) -> Callable[[Sequence[str], Sequence[Sequence[str]]], Pairs]:
-    """Let `change` make words of every caption, and `typed` of the references if they differ."""
+    """Split captions into words with `change`, and references with `typed` if it is given."""
     of_reference = typed or change
 
     def pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Pairs:
         return [
-            (change(said), [of_reference(text) for text in texts])
-            for said, texts in zip(hypotheses, references, strict=True)
+            (change(hypothesis), [of_reference(text) for text in texts])
+            for hypothesis, texts in zip(hypotheses, references, strict=True)
         ]
 
     return pairs
@@ -114,8 +114,8 @@ def _first_only(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
 
 def _one_by_one(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Pairs:
     return [
-        (tokenize(said), [tokenize(text)])
-        for said, texts in zip(hypotheses, references, strict=True)
+        (tokenize(hypothesis), [tokenize(text)])
+        for hypothesis, texts in zip(hypotheses, references, strict=True)
         for text in texts
     ]
 
@@ -126,7 +126,7 @@ def _corpus(counts: np.ndarray) -> np.ndarray:
 
 
 def _three_tenths(counts: np.ndarray) -> np.ndarray:
-    """Weigh the first three precisions with 0.3 each in BLEU-3, which leaves a tenth over."""
+    """Compute BLEU-3 with three weights of 0.3, whose sum is 0.9."""
     total = counts.sum(axis=0).astype(np.float64)
     bleu = _corpus(counts)
     if bleu[2] > 0:
@@ -145,7 +145,7 @@ def _smoothed_mean(counts: np.ndarray) -> np.ndarray:
     smoothed = counts.astype(np.float64)
     clipped = smoothed[:, :4]
     clipped[clipped == 0] = _SMOOTHING
-    smoothed[counts[:, 0] == 0, :4] = 0  # not a single right word stays without a score
+    smoothed[counts[:, 0] == 0, :4] = 0  # without a single correct word the score stays 0
     return _mean(smoothed)
 
 
@@ -158,25 +158,25 @@ MISTAKES = (
     ),
     Mistake(
         "BLEU-3 with weights 0.3, 0.3, 0.3",
-        "A third each is meant; the weights sum to 0.9, so BLEU-3 comes out too high.",
+        "Correct is a third each; these weights add up to 0.9, so BLEU-3 is too high.",
         _each(tokenize),
         _three_tenths,
     ),
     Mistake(
         "Start and end marks counted",
-        "Every caption begins and ends alike, so two words are always right.",
+        "Every caption has the same first and last word, so two words are always correct.",
         _each(_marked),
         _corpus,
     ),
     Mistake(
         "One-letter words and digits dropped",
-        'Without "a" the runs of words are other ones; the same model looks worse.',
+        'Without "a" the sequences of words change, and the same model looks worse.',
         _each(_long_words),
         _corpus,
     ),
     Mistake(
         "Both: words dropped, marks counted",
-        "What a much-copied tutorial does; the two errors hide each other in part.",
+        "From a popular tutorial; the two mistakes partly cancel out.",
         _each(lambda text: ["<start>", *_long_words(text), "<end>"]),
         _corpus,
     ),
@@ -188,43 +188,43 @@ MISTAKES = (
     ),
     Mistake(
         "The full stop counted",
-        "A stop at the end of every caption and reference is one more word that is always right.",
+        "A full stop at the end of every caption and reference is a word that is always correct.",
         _each(_stopped),
         _corpus,
     ),
     Mistake(
         "Only the first reference",
-        "A good caption often resembles the second or fifth person's, not the first's.",
+        "A good caption is often similar to another reference than the first.",
         _first_only,
         _corpus,
     ),
     Mistake(
         "Every reference by itself",
-        "Each photo counted once for each of its references, with that one alone.",
+        "Each photo is counted once per reference, with only this reference.",
         _one_by_one,
         _corpus,
     ),
     Mistake(
         "The mean of the photos' scores",
-        "A caption without four right words in a row scores 0, and most have none.",
+        "A caption without four correct words in a row scores 0, and most captions have none.",
         _each(tokenize),
         _mean,
     ),
     Mistake(
         "That mean, smoothed",
-        "nltk's smoothing method 1: a tenth of a match stands in for none.",
+        "nltk's smoothing method 1: no match counts as a tenth of a match.",
         _each(tokenize),
         _smoothed_mean,
     ),
     Mistake(
         "Stop words removed",
-        'Without "a", "in" and "the" few runs of four words are left to match.',
+        'Without "a", "in" and "the" few sequences of four words are left to match.',
         _each(_content_words),
         _corpus,
     ),
     Mistake(
         "Texts in place of lists of words",
-        "The scorer then takes every letter for a word, and letters nearly always match.",
+        "The metric then treats every letter as a word, and letters nearly always match.",
         _each(lambda text: list(" ".join(tokenize(text)))),
         _corpus,
     ),

@@ -1,4 +1,4 @@
-"""An evaluation to take along: everything as one JSON object, the captions as a table."""
+"""Exports of an evaluation: everything as one JSON object, the captions as a table."""
 
 import csv
 import io
@@ -24,13 +24,13 @@ def evaluation_report(
     mistakes: Sequence[MistakenScore] = (),
     comparisons: Mapping[str, Comparison] | None = None,
 ) -> dict[str, Any]:
-    """Put an evaluation together as plain data, for JSON.
+    """Return an evaluation as plain data, for JSON.
 
     Args:
-        result: as `Evaluation.to_dict` gives it: the scores with their protocol.
+        result: the scores with their protocol, as `Evaluation.to_dict` returns them.
         scores: of each photo.
         variety: of the captions.
-        baselines: what the model was held against.
+        baselines: to compare the model with.
         mistakes: the same captions scored in other ways.
         comparisons: with other models, by their names.
     """
@@ -50,12 +50,12 @@ def evaluation_report(
 
 
 def captions_csv(captions: Sequence[str], scores: PhotoScores, training: Collection[str]) -> bytes:
-    """Write a row for each photo: its caption and what it scored.
+    """Write a row for each photo: its caption and its scores.
 
     Args:
         captions: in the order of `scores`.
         scores: of the photos; BLEU is that of the photo by itself.
-        training: cleaned training captions, to tell which captions are copies.
+        training: cleaned training captions, to mark captions that are copies.
 
     Returns:
         CSV as UTF-8 with a byte-order mark, for Excel; no cell is run as a formula.

@@ -1,9 +1,9 @@
-"""How far chance alone moves a score: bootstrap intervals, and a paired test of two models.
+"""The effect of chance on a score: bootstrap intervals, and a paired test of two models.
 
-Both draw photos, since another thousand photos would have given another score.  Reference: Koehn,
-"Statistical Significance Tests for Machine Translation Evaluation", EMNLP 2004; Riezler and
-Maxwell, "On Some Pitfalls in Automatic Evaluation", 2005, for why the test shuffles and does not
-draw; Holm, 1979, for looking at several metrics at once.
+Other photos would give other scores, so the interval resamples photos.  The test swaps the captions
+of the two models.  References: Koehn, "Statistical Significance Tests for Machine Translation
+Evaluation", EMNLP 2004; Riezler and Maxwell, "On Some Pitfalls in Automatic Evaluation", 2005, for
+the reason to swap and not to resample; Holm, 1979, for testing several metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ __all__ = ["Comparison", "Difference", "Interval", "compare", "intervals"]
 SAMPLES = 1000
 LEVEL = 0.95
 REAL_BELOW = 0.05
-"""A difference that chance makes less often than this counts as real."""
+"""Significance level: a difference with a smaller p-value counts as real."""
 
 _AT_ONCE = 100
 """Collections drawn at once: a few megabytes for some thousand photos."""
 
 
 class Interval(NamedTuple):
-    """Between which values a score lies in 95% of the collections drawn, x100."""
+    """The range of a score in 95% of the resampled collections, x100."""
 
     low: float
     high: float
@@ -42,9 +42,9 @@ class Difference:
         first: the first model's score.
         second: the second model's.
         interval: 95% bootstrap interval of second minus first.
-        p_value: how often swapping the two models' captions photo by photo at random makes a
+        p_value: how often a random swap of the two models' captions, photo by photo, gives a
             difference at least as large.
-        corrected: the same, corrected for looking at several measures (Holm).
+        corrected: the p-value, corrected for testing several measures (Holm).
     """
 
     measure: str
@@ -61,7 +61,7 @@ class Difference:
 
     @property
     def real(self) -> bool:
-        """Whether chance would hardly make such a difference."""
+        """Whether the difference is statistically significant."""
         return self.corrected < REAL_BELOW
 
 
@@ -73,13 +73,13 @@ class Comparison:
     photos: int
 
     def verdict(self, first: str, second: str) -> str:
-        """Say in a sentence which of the two models is better, if one is."""
+        """Return in a sentence which of the two models is better, if one is."""
         real = [difference for difference in self.differences if difference.real]
         better = {difference.gain > 0 for difference in real}
         if not real:
             return (
-                f"There is no real difference between {first} and {second}: swapping their "
-                "captions at random makes differences as large as these too often."
+                f"There is no real difference between {first} and {second}: random swaps of their "
+                "captions often give differences as large as these."
             )
         if len(better) == 2:
             return f"{first} is better by some measures and {second} by others."
@@ -90,7 +90,7 @@ class Comparison:
         return f"{winner} is better than {loser} by {by}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data by measure."""
+        """Return plain data by measure."""
         rows = {}
         for difference in self.differences:
             row = asdict(difference)
@@ -103,8 +103,8 @@ def intervals(scores: PhotoScores, *, samples: int = SAMPLES, seed: int = 0) -> 
     """Return the 95% percentile bootstrap interval of each measure.
 
     Args:
-        scores: of the photos; as many are drawn with replacement each time.
-        samples: collections drawn.
+        scores: of the photos; each collection has the same number, drawn with replacement.
+        samples: number of collections.
         seed: of the draws.
     """
     drawn = [scores.weighted(weights) for weights in _draws(len(scores), samples, seed)]
@@ -116,15 +116,17 @@ def compare(
 ) -> Comparison:
     """Test by approximate randomisation whether two models differ on the same photos.
 
-    Under the hypothesis that they do not, it would not matter which of the two wrote which of a
-    photo's two captions; so these are swapped at random, and it is counted how often that makes a
-    difference as large as the one found.
+    If they do not differ, it does not matter which of them wrote which of the two captions of a
+    photo; so these are swapped at random, and the test counts how often that gives a difference
+    at least as large as the observed one.
 
     Raises:
         ConfigError: the photos are not the same.
     """
     if first.names != second.names:
-        raise ConfigError("The two models were scored on different photos, so they do not compare.")
+        raise ConfigError(
+            "The two models were scored on different photos, so they cannot be compared."
+        )
     gains = _bootstrap_gains(first, second, samples, seed)
     found = {name: second.figures[name] - first.figures[name] for name in first.rows}
     p_values = _randomised(first, second, found, samples, seed + 1)
@@ -144,7 +146,7 @@ def compare(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values so that the chance of any false alarm among them stays what it was for one.
+    """Correct p-values so that the chance of any false positive stays that of a single test.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -184,7 +186,7 @@ def _randomised(
             _mixed(first, second, swapped, kept),
         )
         for name in found:
-            # What is equal but for rounding is as large.
+            # A difference that is equal apart from rounding counts as large.
             made = np.abs(two[name] - one[name]) >= abs(found[name]) - 1e-9
             as_large[name] += int(made.sum())
     return {name: (count + 1) / (samples + 1) for name, count in as_large.items()}
@@ -193,7 +195,7 @@ def _randomised(
 def _mixed(
     first: PhotoScores, second: PhotoScores, of_first: np.ndarray, of_second: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Score collections that take each photo's caption from one of two models, `(S,)` each."""
+    """Score collections that take the caption of each photo from one of two models, `(S,)`."""
     both = PhotoScores(
         names=first.names + second.names,
         rows={name: np.concatenate([first.rows[name], second.rows[name]]) for name in first.rows},
@@ -202,7 +204,7 @@ def _mixed(
 
 
 def _draws(photos: int, samples: int, seed: int) -> list[np.ndarray]:
-    """Draw collections of as many photos, `(S, N)` counts each, the same for the same seed."""
+    """Draw bootstrap collections as counts `(S, N)`, the same for the same seed."""
     random, share = np.random.default_rng(seed), np.full(photos, 1 / photos)
     sizes = [min(_AT_ONCE, samples - start) for start in range(0, samples, _AT_ONCE)]
     return [random.multinomial(photos, share, size).astype(np.float64) for size in sizes]

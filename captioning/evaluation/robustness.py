@@ -1,4 +1,4 @@
-"""Photos made harder to see: how much of a score hangs on sharp, bright, whole pictures."""
+"""Altered photos: how the captions change for blurred, cropped, mirrored and dark photos."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _BATCH = 4
 _BLUR = 0.015
 """Radius of the blur, as a share of the photo's longer side."""
 _KEPT = 0.7
-"""Share of width and height that a crop keeps."""
+"""Share of width and height that the crop keeps."""
 _LIGHT = 0.3
-"""Share of the light that a dark photo keeps."""
+"""Brightness of the darkened photo relative to the original."""
 
 
 @dataclass(frozen=True)
 class Altered:
-    """What the model says about one photo, as it is and altered."""
+    """The captions of one photo, unaltered and altered."""
 
     photo: Photo
     captions: Mapping[str, str]
@@ -57,11 +57,11 @@ ALTERATIONS: Mapping[str, Callable[[Image.Image], Image.Image]] = {
     "mirrored": ImageOps.mirror,
     "dark": _darkened,
 }
-"""What is done to RGB photos, by name; each gives an RGB photo."""
+"""The alterations by name; each converts an RGB photo to an RGB photo."""
 
 
 def sample_photos(photos: Sequence[Photo], count: int, *, seed: int = 0) -> list[Photo]:
-    """Draw photos without replacement, in their old order; all of them if there are no more."""
+    """Draw photos without replacement, in their original order; all if there are no more."""
     if count >= len(photos):
         return list(photos)
     drawn = np.random.default_rng(seed).choice(len(photos), count, replace=False)
@@ -74,14 +74,13 @@ def alter_and_caption(
     photos: Sequence[Photo],
     decoding: DecodingConfig | None = None,
 ) -> Iterator[Altered]:
-    """Caption each photo as it is and under every alteration.
+    """Caption each photo, unaltered and with each alteration.
 
-    The photos are encoded anew, a few at a time, so that others who wait for the model are served
-    in between.
+    The photos are encoded a few at a time, so that other callers of the model do not wait long.
 
     Raises:
         ImageError: a photo cannot be read.
-        WeightsError: the encoder's weights cannot be had.
+        WeightsError: the encoder's weights cannot be loaded.
     """
     batches = [photos[start : start + _BATCH] for start in range(0, len(photos), _BATCH)]
 

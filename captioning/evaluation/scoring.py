@@ -1,4 +1,4 @@
-"""Scoring a model over a split, by the protocol that stands beside every number."""
+"""Scoring a model on a split: captions, scores over the split and per photo, and variety."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ BATCH = 25
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one model on one split, and the captions they were taken of.
+    """The scores of a model on a split, and the scored captions.
 
     Attributes:
         model: the bundle's name.
@@ -54,7 +54,7 @@ class Evaluation:
         decoding: how the captions were chosen.
         scores: x100.
         captions: by photo name.
-        seconds: for all of it.
+        seconds: duration of captioning.
     """
 
     model: str
@@ -66,7 +66,7 @@ class Evaluation:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, without the captions."""
+        """Return plain data, without the captions."""
         scores = self.scores.as_dict()
         return {
             "model": self.model,
@@ -95,13 +95,14 @@ def evaluate(
         captioner: the model.
         dataset: the photos and their references.
         split: "train", "dev" or "test".
-        decoding: how to choose captions; by default as the bundle says.
-        on_progress: told photos done and in all after each batch; what it raises ends the work.
+        decoding: how to search; by default the bundle's settings.
+        on_progress: called with the number of photos done and of all after each batch; an
+            exception that it raises ends the evaluation.
 
     Raises:
         DatasetError: the split has no photos, or is unknown.
         ImageError: a photo cannot be read and has no stored features.
-        WeightsError: the features are not stored and the encoder's weights cannot be had.
+        WeightsError: the features are not stored and the encoder's weights cannot be loaded.
     """
     photos = dataset.split(split)
     if not photos:
@@ -129,18 +130,18 @@ def score_written(
     Args:
         model: its name.
         dataset: the photos and their references.
-        split: which of them.
-        decoding: how the captions were chosen.
+        split: which split.
+        decoding: the settings of the search.
         captions: one for each photo of the split, by name.
-        seconds: what writing them took.
+        seconds: duration of captioning.
     """
-    said = [captions[photo.name] for photo in dataset.split(split)]
+    hypotheses = [captions[photo.name] for photo in dataset.split(split)]
     return Evaluation(
         model=model,
         data=dataset.name,
         split=split,
         decoding=decoding,
-        scores=score_captions(said, dataset.references(split)),
+        scores=score_captions(hypotheses, dataset.references(split)),
         captions=dict(captions),
         seconds=seconds,
     )
@@ -152,16 +153,16 @@ def caption_photos(
     photos: Sequence[Photo],
     decoding: DecodingConfig | None = None,
 ) -> Iterator[dict[str, str]]:
-    """Caption photos of a data set batch by batch, one turn of the model each.
+    """Caption photos of a data set in batches.
 
-    Between two batches whoever else waits for the model is served, and the caller may stop.
+    Between two batches other callers of the model are served, and the caller may stop.
 
     Yields:
         The captions of a batch by photo name, in the order of `photos`.
 
     Raises:
         ImageError: a photo cannot be read and has no stored features.
-        WeightsError: the features are not stored and the encoder's weights cannot be had.
+        WeightsError: the features are not stored and the encoder's weights cannot be loaded.
     """
     starts = range(0, len(photos), BATCH)
     if decoding is not None:  # scores count the words of the model itself
@@ -175,19 +176,22 @@ def caption_photos(
 def features_in_batches(
     captioner: "Captioner", dataset: CaptionDataset, photos: Sequence[Photo]
 ) -> Iterator[np.ndarray]:
-    """Yield the features of `photos` in batches: from the store if there is one, else computed."""
+    """Yield the features of `photos` in batches, from the feature store if there is one."""
     return captioner.look(dataset, photos, batch=BATCH)
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoScores:
-    """The scores of N photos, each for itself.
+    """The scores of N photos, each by itself.
+
+    Corpus BLEU is not a mean over photos, but its counts are sums over photos; ROUGE-L and CIDEr-D
+    are means.  So the score of any collection of photos is computed from sums of rows.
 
     Attributes:
         names: the photos.
-        rows: for each metric its statistics, `(N, C)`, as the metric's entry in `METRICS` counts
-            them.  How rare an n-gram is was counted for CIDEr-D over all N photos' references and
-            stays so when photos are drawn.
+        rows: for each metric its statistics, `(N, C)`, as defined by its entry in `METRICS`.  The
+            document frequencies of CIDEr-D are those of all N photos' references, also for a
+            collection of some of them.
     """
 
     names: tuple[str, ...]
@@ -204,7 +208,7 @@ class PhotoScores:
         return {name: float(values[0]) for name, values in self.weighted(once).items()}
 
     def weighted(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Score collections in which photos occur more than once or not at all.
+        """Score collections that contain each photo any number of times.
 
         Args:
             weights: how often each photo occurs in each of S collections, `(S, N)`.
@@ -222,7 +226,7 @@ class PhotoScores:
         return METRICS[name].of_sums(self.rows[name], np.ones(len(self)))
 
     def best_first(self) -> np.ndarray:
-        """Return the places of the photos by CIDEr-D, equal ones by ROUGE-L, the best first."""
+        """Return the indices of the photos, sorted by CIDEr-D, then ROUGE-L, the best first."""
         order: np.ndarray = np.lexsort((-self.per_photo("rouge_l"), -self.per_photo("cider")))
         return order
 
@@ -238,7 +242,7 @@ def score_photos(
         references: for each photo its reference captions, as text.
 
     Raises:
-        ConfigError: there is no photo, one has no reference, or the arguments differ in length.
+        ConfigError: there is no photo, a photo has no reference, or the lengths differ.
     """
     if len(names) != len(hypotheses):
         raise ConfigError(f"There are {len(hypotheses)} captions for {len(names)} photos.")
@@ -254,9 +258,8 @@ class Variety:
     Attributes:
         mean_length: words in a caption.
         vocabulary: different words in all of them.
-        distinct: share of captions among the N that are different ones, 0 to 1; 1 says that no
-            two photos got the same.
-        copied: share of captions that stand word by word among the training captions, 0 to 1.
+        distinct: number of different captions divided by N; 1 if no two photos have the same.
+        copied: share of captions that are equal to a training caption, 0 to 1.
     """
 
     mean_length: float
@@ -265,27 +268,27 @@ class Variety:
     copied: float
 
     def to_dict(self) -> dict[str, float | int]:
-        """Plain data."""
+        """Return plain data."""
         return asdict(self)
 
 
 def caption_variety(captions: Sequence[str], training: Collection[str]) -> Variety:
-    """Describe captions as sentences.
+    """Measure the variety of captions.
 
     Args:
         captions: as text, at least one.
-        training: cleaned captions of the training photos, as `training_texts` gives them.
+        training: cleaned captions of the training photos, as `training_texts` returns them.
     """
-    said = [tokenize(caption) for caption in captions]
-    texts = [" ".join(words) for words in said]
+    sentences = [tokenize(caption) for caption in captions]
+    texts = [" ".join(words) for words in sentences]
     return Variety(
-        mean_length=sum(map(len, said)) / len(said),
-        vocabulary=len({word for words in said for word in words}),
+        mean_length=sum(map(len, sentences)) / len(sentences),
+        vocabulary=len({word for words in sentences for word in words}),
         distinct=len(set(texts)) / len(texts),
         copied=sum(text in training for text in texts) / len(texts),
     )
 
 
 def training_texts(dataset: CaptionDataset) -> frozenset[str]:
-    """Return the captions of the training photos, cleaned, each once."""
+    """Return the set of cleaned captions of the training photos."""
     return frozenset(clean(text) for photo in dataset.split("train") for text in photo.captions)
