@@ -1,4 +1,4 @@
-"""CSV that spreadsheets open as it was written: a byte-order mark, and no cell run as a formula."""
+"""CSV for spreadsheets: with a byte-order mark, and no cell that is run as a formula."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 __all__ = ["BOM", "guarded", "guarded_row", "unguarded"]
 
 BOM = "\ufeff"
-"""The first character of a CSV for Excel, which otherwise takes UTF-8 for a Windows encoding."""
+"""The first character of a CSV for Excel, which otherwise assumes a Windows encoding."""
 
-# A quote in front keeps a spreadsheet from running the cell; text that has one gets another, so
-# that taking one off gives back what was written.
+# A leading quote prevents that a spreadsheet runs the cell; text that has one gets another, so that
+# removing one restores the text.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
 def guarded(text: str) -> str:
-    """Return the text of a cell, with a quote in front if a spreadsheet would run it.
+    """Return the text of a cell, with a leading quote if a spreadsheet would run it.
 
     >>> guarded("=1+1.jpg"), guarded("a dog")
     ("'=1+1.jpg", 'a dog')
@@ -24,7 +24,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return what `guarded` made a cell of."""
+    """Return the text that `guarded` was given."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 

@@ -1,4 +1,4 @@
-"""Whatever a program holds as a photo, as the RGB picture that a model looks at."""
+"""Photos in any form, converted to the RGB picture that a model reads."""
 
 import os
 from typing import Any, BinaryIO
@@ -18,7 +18,7 @@ _TOLERANCE = 1e-3
 
 
 def to_picture(photo: PhotoInput) -> Image.Image:
-    """Return a photo as an upright RGB picture; transparency is laid on white.
+    """Return a photo as an upright RGB picture; transparent parts become white.
 
     Args:
         photo: a path, bytes, a binary file or a PIL image of any mode; or an array `(H, W)`,

@@ -1,4 +1,4 @@
-"""Processes of our own that outlive whoever started them, on every system."""
+"""Processes that outlive the program that started them, on every system."""
 
 import os
 import subprocess
@@ -9,14 +9,14 @@ from typing import Any
 
 __all__ = ["is_alive", "start_detached", "started_at"]
 
-# A clock that is set while a process starts moves its start by less than another process would.
+# Adjusting the clock changes the start of a process by less than this.
 _SAME_SECONDS = 1.0
 
 
 def start_detached(
     command: Sequence[str], *, folder: Path, log: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start a program that goes on when this one ends or its terminal is closed.
+    """Start a program that continues when this one ends or its terminal is closed.
 
     It is a new program and not a fork: TensorFlow does not survive a fork.
 
@@ -24,7 +24,7 @@ def start_detached(
         command: the program and its arguments.
         folder: the folder it works in.
         log: a file to which its output is appended.
-        environment: variables it gets on top of ours.
+        environment: variables in addition to those of this process.
 
     Raises:
         OSError: it cannot be started, or the log cannot be written.
@@ -58,9 +58,9 @@ def started_at(pid: int) -> float | None:
 
 
 def is_alive(pid: int, started: float) -> bool:
-    """Tell whether the process that had this number at `started` is still alive.
+    """Return whether the process that started at `started` with this pid is still running.
 
-    Systems give the number of a process that has ended to another one.
+    Systems reuse the pid of a process that has ended.
     """
     found = started_at(pid)
     return found is not None and abs(found - started) < _SAME_SECONDS

@@ -1,7 +1,9 @@
-"""Where files live, and how they are written: whole or not at all, by one process at a time.
+"""Folders of the program, and reading and writing files: completely or not at all, under a lock.
 
-Whatever the program writes lies under `data_folder()`.  A file is written next to its final place
-and then moved there, so that a reader, a full disk or a kill never meets half of it.
+All files that the program writes are in `data_folder()`.  A file is written next to its final place
+and then moved there, so a reader never sees half of it, also after a full disk or a kill.  Reading
+checks that a file is a regular one: a named pipe would block the reader forever, and a device such
+as /dev/zero never ends.
 """
 
 import contextlib
@@ -87,14 +89,14 @@ def _shipped() -> Path:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give a path to write to; what is written there takes the place of `path` at the end.
+    """Yield a path to write to, and move it to `path` at the end.
 
-    If the block raises, or the disk is full, `path` stays as it was.  Missing folders are made.
+    If the block raises, or the disk is full, `path` is not changed.  Missing folders are created.
 
     Args:
         path: the file to write or replace.
-        durable: whether to wait until the disk itself has the bytes, so that not even a power
-            failure loses them.  Costs milliseconds.
+        durable: whether to wait until the disk has the bytes, so that they survive a power
+            failure.  Costs milliseconds.
 
     Raises:
         OSError: the file cannot be written.
@@ -116,12 +118,12 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of `folder` at the end.
+    """Yield an empty folder to fill, and move it to `folder` at the end.
 
-    If the block raises, or the disk is full, `folder` stays as it was.
+    If the block raises, or the disk is full, `folder` is not changed.
 
     Args:
-        folder: the folder to make or replace.
+        folder: the folder to create or replace.
         durable: as in `replacing`.
 
     Raises:
@@ -154,26 +156,26 @@ def replacing_folder(folder: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write or replace a text file in UTF-8; line ends stay as they are.
+    """Write or replace a text file in UTF-8, without converting line ends.
 
     Raises:
-        OSError: the file cannot be written; what was there stays.
+        OSError: the file cannot be written; the old one is not changed.
     """
     with replacing(path, durable=durable) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
-    """Write or replace a JSON file, indented for people who read it.
+    """Write or replace a JSON file, indented for people.
 
     Raises:
-        OSError: the file cannot be written; what was there stays.
+        OSError: the file cannot be written; the old one is not changed.
     """
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n", durable=durable)
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """Read a JSON file whose content has to be a `kind`, such as `dict`.
+    """Read a JSON file whose content must be of type `kind`, such as `dict`.
 
     Raises:
         StorageError: the file is missing, unreadable, damaged, too large, or holds something else.
@@ -192,7 +194,7 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 
 def append_json_line(path: Path, content: Any) -> None:
-    """Append one line of JSON; if a kill has cut the last line short, it is ended first.
+    """Append one line of JSON; a last line that a kill has cut short is ended first.
 
     Raises:
         OSError: the line cannot be written.
@@ -206,9 +208,9 @@ def append_json_line(path: Path, content: Any) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the JSON objects that `append_json_line` wrote; damaged lines are left out.
+    """Read the JSON objects that `append_json_line` wrote, without damaged lines.
 
-    A file that is missing, or no ordinary one, has no lines.
+    A file that is missing or not a regular file has no lines.
     """
     try:
         lines = read_regular_file(path, _MOST_JSON_BYTES).splitlines()
@@ -230,7 +232,7 @@ def lock(path: Path) -> Iterator[None]:
     """Wait for the lock on `path` and hold it inside the block, among threads and processes.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
     """
     from filelock import FileLock  # not at the top: the command line starts in milliseconds
 
@@ -244,14 +246,14 @@ def hold(path: Path, *, patience: float = 0.0) -> "BaseFileLock | None":
     The system releases it when the process ends, even if it is killed.
 
     Args:
-        path: a file made for the lock alone; it stays when the lock is released.
-        patience: seconds to wait for whoever holds it; -1 waits for ever.
+        path: a file for the lock only; it remains when the lock is released.
+        patience: seconds to wait for the lock; -1 waits forever.
 
     Returns:
-        The lock, which any thread may release, or None if somebody else holds it.
+        The lock, which any thread may release, or None if another process or thread holds it.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
     """
     from filelock import FileLock, Timeout
 
@@ -264,7 +266,7 @@ def hold(path: Path, *, patience: float = 0.0) -> "BaseFileLock | None":
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a living process holds the lock on `path`."""
+    """Return whether a running process holds the lock on `path`."""
     if not path.exists():
         return False
     try:
@@ -290,12 +292,12 @@ def _move(source: Path, target: Path) -> None:
 
 
 def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> bytes:
-    """Return the bytes of an ordinary file.
+    """Return the bytes of a regular file.
 
     Raises:
-        OSError: it cannot be read, is no ordinary file (`errno.EINVAL`), or has more than
+        OSError: it cannot be read, is not a regular file (`errno.EINVAL`), or has more than
             `max_bytes` (`errno.EFBIG`).
-        ValueError: the path has a zero byte in it.
+        ValueError: the path contains a zero byte.
     """
     with open(path, "rb", opener=_without_waiting) as file:
         status = os.fstat(file.fileno())
@@ -303,7 +305,7 @@ def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> by
             raise OSError(errno.EINVAL, "it is a pipe, a device or the like", str(path))
         if status.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"it has more than {max_bytes / 1e6:,.3g} MB", str(path))
-        return file.read(status.st_size)  # not more: a buffer of that size is taken at once
+        return file.read(status.st_size)  # not more: a buffer of that size is allocated at once
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -311,10 +313,10 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file, or the list of names in a folder, has reached the disk.
+    """Wait until a file, or the list of names in a folder, is on the disk.
 
-    A file moved into place may otherwise be empty after a power cut, and the move undone.  Where
-    the system cannot do this, as for a folder on Windows, nothing happens.
+    Otherwise a power failure may leave a moved file empty, or undo the move.  If the system cannot
+    do this, as for a folder on Windows, nothing happens.
     """
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -1,4 +1,4 @@
-"""The names of files in a zip, also where the program that packed it did not say the encoding."""
+"""The names of files in a zip archive, also if their encoding is not declared."""
 
 import contextlib
 import unicodedata
@@ -12,7 +12,7 @@ _SAYS_UTF8 = 0x800
 def name_in_zip(member: zipfile.ZipInfo) -> str:
     """Return the name of a member, in Unicode's composed form.
 
-    macOS writes names in UTF-8 without saying so, which Python then reads as those of MS-DOS.
+    macOS writes names in UTF-8 without declaring it, so Python reads them as MS-DOS names.
     """
     name = member.filename
     if not member.flag_bits & _SAYS_UTF8:

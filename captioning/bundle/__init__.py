@@ -1,11 +1,11 @@
-"""A trained model as a folder: plain JSON and plain arrays, nothing that can run.
+"""A trained model as a folder of JSON and arrays, without anything that can be run.
 
     <name>/  README.md  config.json  vocabulary.json  decoder.safetensors
              [encoder.safetensors]  [metrics.json]  [history.jsonl]
              [calibration.json  calibration.safetensors]
 
 docs/bundle-format.md describes each file.  Reading a bundle needs no Keras, so pages can list the
-models at no cost; the arrays are read when a `Captioner` is made.
+models quickly; the arrays are read when a `Captioner` is loaded.
 """
 
 from captioning.bundle.files import SCORES_BEGIN, SCORES_END, score_table

@@ -1,4 +1,7 @@
-"""The files of a bundle: JSON, text and arrays, each fault named by its file."""
+"""The files of a bundle: JSON, text, arrays, and the evaluations in `metrics.json`.
+
+Each error names the file.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -45,7 +48,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Read a text, the empty one if there is no file.
+    """Read a text file; return an empty text if there is none.
 
     Raises:
         BundleError: the file cannot be read.
@@ -62,7 +65,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read arrays by name.
 
     Raises:
-        BundleError: the file is missing or damaged, or holds arrays that NumPy has no type for.
+        BundleError: the file is missing or damaged, or its arrays have a type unknown to NumPy.
     """
     if path.exists() and not path.is_file():
         raise BundleError(f"{path} is not a file; copy the whole folder again.")
@@ -72,14 +75,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise BundleError(f"{path} is missing; copy the whole folder again.") from error
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path} is damaged: {error}.") from error
-    except (TypeError, AttributeError) as error:  # what it raises for types NumPy does not have
+    except (TypeError, AttributeError) as error:  # for types unknown to NumPy
         raise BundleError(
             f"{path}: expected arrays of float16 or float32, found another type ({error})."
         ) from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write or replace arrays by name, as float16 where that holds their numbers."""
+    """Write or replace arrays by name, as float16 if their numbers are in its range."""
     stored = {name: _narrowed(value) for name, value in arrays.items()}
     with replacing(path, durable=True) as part:
         part.write_bytes(save(stored))  # `save_file` would make it readable to its owner alone
@@ -92,7 +95,7 @@ def _narrowed(value: np.ndarray) -> np.ndarray:
 
 
 SCORES_BEGIN, SCORES_END = "<!-- scores -->", "<!-- end of scores -->"
-"""Between these lines of a card stands its table of scores."""
+"""These lines of a model card enclose its table of scores."""
 
 _NUMBER = (int, float)
 _EVALUATION: dict[str, Any] = {
@@ -102,14 +105,14 @@ _EVALUATION: dict[str, Any] = {
     "beam_width": int,
     "length_penalty": _NUMBER,
 }
-"""What stands beside the scores.  The metrics differ from version to version: see `METRICS`."""
+"""The fields of an evaluation apart from its scores; the metrics may differ between versions."""
 
 
 def read_metrics(path: Path) -> dict[str, Any] | None:
     """Read a bundle's `metrics.json`; None if there is none.
 
     Raises:
-        BundleError: it is damaged, or an evaluation in it lacks what pages and commands print.
+        BundleError: it is damaged, or an evaluation in it lacks a field.
     """
     if not path.exists():
         return None
@@ -127,16 +130,16 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
             wrong.append("intervals")
         if wrong:
             raise BundleError(
-                f"{path}: the {wrong[0]} of an evaluation is missing or strange: "
+                f"{path}: the {wrong[0]} of an evaluation is missing or wrong: "
                 f"found {found.get(wrong[0])!r}."
             )
     return metrics
 
 
 def score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
-    """Write evaluations as a Markdown table; the empty string if there are none.
+    """Return evaluations as a Markdown table, or an empty string if there are none.
 
-    Each metric that one of them has is a column; a headline metric stands with its interval.
+    Each metric in any of them is a column; headline metrics are shown with their intervals.
     """
     if not evaluations:
         return ""

@@ -36,11 +36,10 @@ __all__ = [
 FORMAT_VERSION = 1
 
 PREFERRED = ("everyday", "flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
-"""Which model captions when none is named: the first of these at hand, else any."""
+"""The default model: the first of these that exists, else any."""
 
 MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
-"""More numbers and regions than any encoder gives: a damaged size must not ask for terabytes."""
-
+"""More than any encoder has; a damaged size must not allocate terabytes."""
 
 MAX_HISTORY_BYTES = 50_000_000
 
@@ -50,12 +49,12 @@ _LOCK = Lock()
 _MOST_KNOWN, _SETTLED_NS = 256, 2_000_000_000
 
 PUBLICATION = "published.json"
-"""The file of a published model that says who published it."""
+"""The file of a published model with the facts of its publication."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """How a model came among those that are offered to everybody.
+    """The publication of a model.
 
     Attributes:
         run: the run that it comes from.
@@ -70,17 +69,17 @@ class Publication:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model on disk, all but its arrays.
+    """A model on disk, without its arrays.
 
     Attributes:
         name: the folder's name.
-        folder: where it lies.
-        encoder: which encoder it reads photos with.
-        decoder: kind and sizes.
-        feature_shape: what the encoder gives it, `(R, D)` or `(D,)`.
-        decoding: how it is meant to be searched.
+        folder: its folder.
+        encoder: which encoder reads the photos.
+        decoder: kind and sizes of the decoder.
+        feature_shape: of the encoder's features, `(R, D)` or `(D,)`.
+        decoding: its default search.
         vocabulary: its words.
-        encoder_from: the bundle whose encoder it shares, if it does not bring its own.
+        encoder_from: the bundle whose encoder it uses, if it does not have its own.
         metrics: its scores with their protocol; None if it was never scored.
         card: the text of its README.md.
         published: who published it, if somebody did.
@@ -100,12 +99,12 @@ class Bundle:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the model can run here without a download, as far as names of files tell."""
+        """Whether the model can run without a download, judged by the names of files."""
         return has_weights(self.encoder)
 
     @cached_property
     def version(self) -> str:
-        """Eight digits that change with the decoder's weights; empty if they cannot be read."""
+        """A hash of the decoder's weights, eight digits; empty if they cannot be read."""
         try:
             with open(self.folder / "decoder.safetensors", "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()[:8]
@@ -140,7 +139,7 @@ class Bundle:
         """Return the file with the encoder's weights; None if they are ImageNet's.
 
         Raises:
-            BundleError: the bundle it is shared from cannot be read or has no encoder of its own.
+            BundleError: the bundle it is shared from cannot be read, or does not have its own.
         """
         if self.encoder_from is not None:
             lender = read_bundle(self.encoder_from)
@@ -148,17 +147,17 @@ class Bundle:
             if file is None:
                 raise BundleError(
                     f"{self.folder / 'config.json'}: the encoder should come from "
-                    f"{self.encoder_from}, which has none of its own."
+                    f"{self.encoder_from}, which does not have its own."
                 )
             return file
         path = self.folder / "encoder.safetensors"
         return path if path.exists() else None
 
     def check_room(self) -> None:
-        """Compare the sizes that `config.json` names with the weights, before they are allocated.
+        """Compare the sizes in `config.json` with the weights, before memory is allocated.
 
-        What is counted are the layers that every decoder has, so a whole bundle has more.  A stored
-        number takes at least two bytes.
+        Only the layers that every decoder has are counted.  A stored number takes at least two
+        bytes.
 
         Raises:
             BundleError: a decoder of these sizes does not fit into the file.
@@ -187,11 +186,11 @@ class Bundle:
         return Calibration.from_parts(read_json(facts), read_arrays(arrays), source=str(facts))
 
     def scores(self) -> list[dict[str, Any]]:
-        """Return the evaluations kept with the model, each with its protocol beside it."""
+        """Return the stored evaluations of the model, each with its protocol."""
         return list((self.metrics or {}).get("evaluations", []))
 
     def history(self) -> list[dict[str, Any]]:
-        """Read one record an epoch; none if the bundle keeps no history.
+        """Read the history, one record per epoch; empty if the bundle has none.
 
         Raises:
             BundleError: the file is damaged.
@@ -210,7 +209,7 @@ class Bundle:
 
 
 def model_folders() -> list[Path]:
-    """Return where bundles are looked for: what people made first, then what was shipped."""
+    """Return the folders that are searched for bundles: those of users, then the shipped ones."""
     return [data_folder() / "models", shipped_models()]
 
 
@@ -226,15 +225,15 @@ def find_bundles() -> list[Bundle]:
                 try:
                     found[folder.name] = _read_if_changed(folder)
                 except BundleError:
-                    continue  # naming it (`--model`, a link) tells what is wrong
+                    continue  # using its name (`--model`, a link) reports what is wrong
     return sorted(found.values(), key=lambda bundle: bundle.name)
 
 
 def _read_if_changed(folder: Path) -> Bundle:
-    """Read a bundle, or return what was read of the same files before.
+    """Read a bundle, or return it from the cache if its files have not changed.
 
     Raises:
-        BundleError: as `read_bundle`.
+        BundleError: as for `read_bundle`.
     """
     fingerprint = _fingerprint(folder)
     with _LOCK:
@@ -242,7 +241,7 @@ def _read_if_changed(folder: Path) -> Bundle:
     if known is not None and known[0] == fingerprint:
         return known[1]
     bundle = read_bundle(folder)
-    # A file written in this very moment can change again without a later time.
+    # A file that was just written can change again without a newer time.
     newest = max((changed for _, changed, *_ in fingerprint), default=0)
     with _LOCK:
         if time.time_ns() - newest > _SETTLED_NS:
@@ -255,7 +254,7 @@ def _read_if_changed(folder: Path) -> Bundle:
 
 
 def _fingerprint(folder: Path) -> Fingerprint:
-    """Return for each file of a bundle its name, time of change in ns, size and number."""
+    """Return the name, time of change in ns, size and inode of each file of a bundle."""
     try:
         with os.scandir(folder) as entries:
             stats = [(entry.name, entry.stat()) for entry in entries]
@@ -267,10 +266,10 @@ def _fingerprint(folder: Path) -> Fingerprint:
 
 
 def default_model() -> str:
-    """Return the name of the model that captions when none is named.
+    """Return the name of the default model.
 
     Raises:
-        BundleError: there is no model at all.
+        BundleError: there is no model.
     """
     names = [bundle.name for bundle in find_bundles()]
     if not names:
@@ -285,7 +284,7 @@ def read_bundle(name: str | Path) -> Bundle:
     """Read a bundle by name or folder.
 
     Raises:
-        BundleError: there is none, or a file of it is missing, damaged, or of another version.
+        BundleError: it does not exist, or a file is missing, damaged, or of another version.
     """
     folder = _find(name)
     content = read_json(folder / "config.json")
@@ -329,14 +328,15 @@ def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
     """Read the encoder that a run names as `encoder_from`.
 
     Args:
-        name: a bundle that has an encoder of its own, or a folder with `encoder.safetensors` alone
-            (what a distillation leaves).
+        name: a bundle with its own encoder, or a folder with only `encoder.safetensors`, which is
+            the result of a distillation.
 
     Returns:
-        Its weights by path, and whether a bundle lends them: the new one then need not keep them.
+        Its weights by path, and whether they are those of a bundle; a new bundle then need not
+        store them.
 
     Raises:
-        BundleError: there is no such bundle or folder, or it has no encoder of its own.
+        BundleError: there is no such bundle or folder, or it does not have its own encoder.
     """
     alone = Path(os.path.expanduser(name)) / "encoder.safetensors"
     if alone.is_file() and not _is_bundle(alone.parent):
@@ -344,12 +344,12 @@ def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
     bundle = read_bundle(name)
     arrays = None if bundle.encoder_from else bundle.encoder_arrays()
     if arrays is None:
-        raise BundleError(f"{bundle.folder} has no encoder of its own that could be used here.")
+        raise BundleError(f"{bundle.folder} does not have its own encoder, which is needed here.")
     return arrays, True
 
 
 def bundle_folders(place: Path) -> list[Path]:
-    """List the folders of bundles in `place`; hidden ones are unfinished, and left out."""
+    """List the folders of bundles in `place`, without hidden ones, which are unfinished."""
     folders = sorted(place.iterdir()) if place.is_dir() else []
     return [folder for folder in folders if folder.name[0] != "." and _is_bundle(folder)]
 
@@ -357,12 +357,12 @@ def bundle_folders(place: Path) -> list[Path]:
 def _is_bundle(folder: Path) -> bool:
     try:
         return (folder / "config.json").is_file()
-    except OSError:  # a folder of somebody else's, a name longer than names may be
+    except OSError:  # another user's folder, or a name that is too long
         return False
 
 
 def _find(name: str | Path) -> Path:
-    """Find a bundle's folder.  A bare name is looked for among the models, not just anywhere."""
+    """Find a bundle's folder; a name without a path is one of the models first."""
     given = Path(os.path.expanduser(name))
     places = [place / given for place in model_folders()] if len(given.parts) == 1 else []
     for folder in [*places, given]:
@@ -388,7 +388,7 @@ def _checked_shape(value: Any) -> tuple[int, ...]:
 
 
 def _checked_lender(value: Any) -> str | None:
-    """Admit a bundle's name; a path could lead anywhere."""
+    """Accept only a bundle's name, since a path could lead anywhere."""
     if value is not None and (not isinstance(value, str) or Path(value).parts != (value,)):
         raise ValueError(f"encoder_from must be the name of a model, found {value!r}.")
     return value

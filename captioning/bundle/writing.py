@@ -1,4 +1,8 @@
-"""Writing bundles, each as a whole."""
+"""Writing, publishing, renaming and unpublishing bundles.
+
+A published model is a copy of a run's bundle in the data folder's models, with a note of who
+published it, when, and from which run.  The names of the shipped models are reserved.
+"""
 
 import json
 import shutil
@@ -40,14 +44,14 @@ __all__ = [
 ]
 
 PACKAGES = ("keras", "numpy", "safetensors")
-"""Whose versions are kept with a model, for whoever has to find out what changed."""
+"""Packages whose versions are stored with a model, to help find out what changed."""
 
 
 def check_bundle_folder(folder: Path) -> None:
-    """Make sure that a bundle may be written there: the folder is new, empty, or a bundle.
+    """Check that a bundle may be written to a folder: it is new, empty, or a bundle.
 
     Raises:
-        BundleError: it holds something else, which writing a bundle would delete.
+        BundleError: it has other content, which writing a bundle would delete.
     """
     if (folder / "config.json").is_file() or not folder.exists():
         return
@@ -72,14 +76,14 @@ def write_bundle(
     history: list[dict[str, Any]] | None = None,
     card: str = "",
 ) -> Bundle:
-    """Write a bundle; one that was there is replaced.
+    """Write or replace a bundle.
 
-    Arrays are stored as float16, which halves them and hardly moves a score; one with a number
-    too large for it as float32.
+    Arrays are stored as float16, which halves their size and hardly changes a score, or as float32
+    if a number is too large.
 
     Raises:
-        BundleError: it cannot be written, or the folder holds something else; what was there
-            before stays as it was.
+        BundleError: it cannot be written, or the folder has other content; the earlier content is
+            not changed.
     """
     folder = folder.absolute()
     check_bundle_folder(folder)
@@ -111,7 +115,7 @@ def write_bundle(
 
 
 def keep_calibration(bundle: Bundle, calibration: Calibration) -> None:
-    """Keep with a model what it knows of itself; an earlier calibration is replaced.
+    """Store the calibration of a model; an earlier one is replaced.
 
     Raises:
         BundleError: the folder cannot be written.
@@ -121,12 +125,12 @@ def keep_calibration(bundle: Bundle, calibration: Calibration) -> None:
         write_json(bundle.folder / "calibration.json", calibration.to_dict(), durable=True)
     except (OSError, SafetensorError) as error:
         raise BundleError(
-            f"The calibration could not be kept in {bundle.folder}: {error}."
+            f"The calibration could not be stored in {bundle.folder}: {error}."
         ) from error
 
 
 def write_encoder(folder: Path, config: EncoderConfig, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an encoder alone, which runs name as `encoder_from`.
+    """Write an encoder without a decoder, which runs can name as `encoder_from`.
 
     Raises:
         BundleError: it cannot be written.
@@ -140,14 +144,14 @@ def write_encoder(folder: Path, config: EncoderConfig, arrays: Mapping[str, np.n
 
 
 def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
-    """Keep an evaluation with its model, in `metrics.json` and in the card.
+    """Store an evaluation with its model, in `metrics.json` and in the card.
 
     An earlier one of the same data, split and decoding is replaced.
 
     Raises:
         BundleError: the folder cannot be read or written.
     """
-    bundle = read_bundle(bundle.folder)  # there may be newer scores than when it was loaded
+    bundle = read_bundle(bundle.folder)  # its scores may have changed since it was loaded
     same = ("data", "split", "beam_width", "length_penalty")
     others = [kept for kept in bundle.scores() if any(kept[k] != evaluation[k] for k in same)]
     kept = sorted([*others, dict(evaluation)], key=lambda e: [str(e[k]) for k in same])
@@ -160,7 +164,7 @@ def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
             card = f"{before}{begin}\n{score_table(kept)}{end}{after}"
             write_text(bundle.folder / "README.md", card)
     except OSError as error:
-        raise BundleError(f"The scores could not be kept in {bundle.folder}: {error}.") from error
+        raise BundleError(f"The scores could not be stored in {bundle.folder}: {error}.") from error
 
 
 def publish_bundle(
@@ -172,26 +176,26 @@ def publish_bundle(
     replace: bool = False,
     models: Path | None = None,
 ) -> Bundle:
-    """Copy a run's bundle among the models that are offered to everybody.
+    """Copy a run's bundle to the models that are offered to everybody.
 
     Args:
         source: the bundle's folder.
-        name: what to call the model.
+        name: of the model.
         run: the run that it comes from.
-        by: who publishes it; empty if that is not known.
-        replace: whether a model of that name that somebody published may be replaced.
-        models: where it is put; by default the models of the data folder.
+        by: who publishes it; empty if unknown.
+        replace: whether a published model of that name may be replaced.
+        models: the folder to copy it to; by default the models of the data folder.
 
     Raises:
         BundleError: the name is taken or reserved, or the copy cannot be written.
-        ConfigError: the name cannot be a model's.
+        ConfigError: the name is not valid for a model.
     """
     models = models or data_folder() / "models"
     _check_name(name)
     target = models / name
     if target.exists():
         if not replace:
-            raise BundleError(f"There is a model called {name} already. Choose another name.")
+            raise BundleError(f"There is already a model called {name}. Choose another name.")
         _check_not_lent(name)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with _writing(target), replacing_folder(target, durable=True) as part:
@@ -201,7 +205,7 @@ def publish_bundle(
 
 
 def unpublish_bundle(name: str) -> None:
-    """Take a published model back; the run that it came from keeps its own copy.
+    """Remove a published model; the run that it comes from keeps its copy.
 
     Raises:
         BundleError: no such model was published, or another model reads photos with its encoder.
@@ -214,40 +218,42 @@ def unpublish_bundle(name: str) -> None:
 
 
 def rename_bundle(name: str, new_name: str) -> Bundle:
-    """Give a published model another name.
+    """Rename a published model.
 
     Raises:
         BundleError: no such model was published, another model reads photos with its encoder, or
             the new name is taken or reserved.
-        ConfigError: the new name cannot be a model's.
+        ConfigError: the new name is not valid for a model.
     """
     folder = _published(name)
     _check_name(new_name)
     target = folder.with_name(new_name)
     if target.exists():
-        raise BundleError(f"There is a model called {new_name} already. Choose another name.")
+        raise BundleError(f"There is already a model called {new_name}. Choose another name.")
     with _writing(target):
         folder.rename(target)
     return read_bundle(target)
 
 
 def _published(name: str) -> Path:
-    """Return the folder of a model that may be taken back or renamed."""
+    """Return the folder of a model that may be removed or renamed."""
     bundle = read_bundle(name)
     if bundle.published is None:
-        raise BundleError(f"The model {name} was not published from a run, so it stays as it is.")
+        raise BundleError(
+            f"The model {name} was not published from a run, so it cannot be changed."
+        )
     _check_not_lent(bundle.name)
     return bundle.folder
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether a model that comes with the program has this name, in upper or lower case."""
-    # Some file systems do not tell them apart.
+    """Return whether a shipped model has this name, in upper or lower case."""
+    # Some file systems ignore case.
     return name.casefold() in {one.name.casefold() for one in bundle_folders(shipped_models())}
 
 
 def _check_name(name: str) -> None:
-    TrainingConfig(name=name)  # refuses what cannot be a model's name
+    TrainingConfig(name=name)  # refuses invalid names
     if is_reserved(name):
         raise BundleError(
             f"{name} is the name of a model that comes with the app. Choose another name."

@@ -121,7 +121,7 @@ def as_regions(features: np.ndarray) -> np.ndarray:
 
 
 def _self_similarity(regions: np.ndarray) -> np.ndarray:
-    """Return the mean cosine `(B,)` of each region with the most similar third of its photo."""
+    """Return the mean cosine `(B,)` of each region and the third most similar region."""
     directions = regions / (np.linalg.norm(regions, axis=2, keepdims=True) + TINY)
     cosines = np.einsum("brd,bsd->brs", directions, directions, optimize=True)
     itself = np.arange(cosines.shape[1])

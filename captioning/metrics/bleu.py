@@ -1,8 +1,8 @@
-"""BLEU as Flickr8k is scored: over the whole corpus, without smoothing, equal to nltk's.
+"""Corpus BLEU without smoothing, as Flickr8k is scored; equal to nltk's.
 
-A caption's BLEU is a sum of small whole numbers until the very last step, so they are kept:
-`bleu_statistics` counts one image, `bleu_from_statistics` turns the sum of such counts into
-scores.  A bootstrap sums again and counts nothing twice, and a page can show the arithmetic.
+BLEU is computed from sums of counts: `bleu_statistics` counts one image, and `bleu_from_statistics`
+converts the sum of such counts to scores.  So a bootstrap sums the counts again without counting
+again, and a page can show the arithmetic.
 """
 
 import math
@@ -31,7 +31,7 @@ __all__ = [
 class NgramCount(NamedTuple):
     """How often an n-gram occurs in a hypothesis, and how many of these the references allow."""
 
-    said: int
+    total: int
     clipped: int
 
 
@@ -49,15 +49,15 @@ class Precision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BleuScore:
-    """BLEU together with the numbers it is made of.
+    """BLEU and the numbers it is computed from.
 
     Attributes:
         bleu: BLEU-1 to BLEU-`max_order`, each from 0 to 1; BLEU-n is `brevity_penalty` times the
             geometric mean of the first n precisions.
         precisions: for orders 1 to `max_order`, the n-grams found in a reference (each at most as
-            often as in the reference that has it most often) over all n-grams said.
+            often as in the reference that has it most often) over all n-grams of the hypotheses.
         brevity_penalty: 1 when the hypotheses are longer than the references, else
-            `exp(1 - reference_length / hypothesis_length)`; 0 when nothing was said.
+            `exp(1 - reference_length / hypothesis_length)`; 0 if all hypotheses are empty.
         hypothesis_length: words in all hypotheses.
         reference_length: words in the references nearest in length to their hypotheses, the
             shorter one of two equally near.
@@ -109,14 +109,14 @@ def corpus_bleu(
 def bleu_statistics(
     hypothesis: Tokens, references: Sequence[Tokens], *, max_order: int = MAX_ORDER
 ) -> NDArray[np.int64]:
-    """Count all that BLEU needs to know of one image; the counts of several may be added.
+    """Count what BLEU needs for one image; the counts of several images may be added.
 
     A hypothesis too short to have an n-gram of some order counts there as 0 of 1, as in nltk, so
     every such caption lowers that precision a little (pycocoevalcap counts 0 of 0).
 
     Returns:
         int64 of shape `(2 * max_order + 2,)`: the clipped matches of orders 1 to `max_order`, the
-        n-grams said of the same orders, the hypothesis' length, the nearest reference's length.
+        hypothesis's n-grams of the same orders, its length, the nearest reference's length.
 
     Raises:
         ConfigError: as `corpus_bleu`.
@@ -180,7 +180,7 @@ def clip_ngrams(
     earns nothing.  The n-grams come in order of length, then of first occurrence.
 
     >>> clip_ngrams(["the", "the", "sea"], [["by", "the", "sea"]], max_order=1)
-    {('the',): NgramCount(said=2, clipped=1), ('sea',): NgramCount(said=1, clipped=1)}
+    {('the',): NgramCount(total=2, clipped=1), ('sea',): NgramCount(total=1, clipped=1)}
     """
     counts = count_ngrams(hypothesis, max_order)
     allowed = dict.fromkeys(counts, 0)
@@ -195,13 +195,13 @@ def _count_image(
     hypothesis: Tokens, references: Sequence[Tokens], max_order: int
 ) -> NDArray[np.int64]:
     clipped = [0] * max_order
-    said = [0] * max_order
+    totals = [0] * max_order
     for ngram, found in clip_ngrams(hypothesis, references, max_order=max_order).items():
         clipped[len(ngram) - 1] += found.clipped
-        said[len(ngram) - 1] += found.said
+        totals[len(ngram) - 1] += found.total
     length = len(hypothesis)
     nearest = min((len(reference) for reference in references), key=lambda r: (abs(r - length), r))
-    return np.array([*clipped, *(max(1, total) for total in said), length, nearest], np.int64)
+    return np.array([*clipped, *(max(1, total) for total in totals), length, nearest], np.int64)
 
 
 def _brevity_penalty(hypothesis_length: int, reference_length: int) -> float:

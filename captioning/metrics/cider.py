@@ -153,25 +153,27 @@ class CiderD:
 
     def _similarity(self, hypothesis: Tokens, image: int) -> float:
         """Return the mean over the references and the orders, from 0 to 1."""
-        said = self._vector(hypothesis)
+        vector = self._vector(hypothesis)
         references = self._images[image]
         total = sum(
-            _length_penalty(said.length - reference.length) * self._cosines(said, reference)
+            _length_penalty(vector.length - reference.length) * self._cosines(vector, reference)
             for reference in references
         )
         return total / (MAX_ORDER * len(references))
 
-    def _cosines(self, said: "_Vector", reference: "_Vector") -> float:
+    def _cosines(self, hypothesis: "_Vector", reference: "_Vector") -> float:
         """Return the sum over the orders of the clipped cosine between two captions."""
         overlaps = [0.0] * MAX_ORDER
-        for ngram, count in said.counts.items():
+        for ngram, count in hypothesis.counts.items():
             if allowed := reference.counts.get(ngram):
                 rarity = self._squared_rarity[self._document_counts.get(ngram, 0)]
                 overlaps[len(ngram) - 1] += min(count, allowed) * allowed * rarity
         # Where an order has an overlap above 0, neither norm can be 0.
         return sum(
-            overlap / (norm * own_norm)
-            for overlap, norm, own_norm in zip(overlaps, said.norms, reference.norms, strict=True)
+            overlap / (norm * reference_norm)
+            for overlap, norm, reference_norm in zip(
+                overlaps, hypothesis.norms, reference.norms, strict=True
+            )
             if overlap
         )
 

@@ -9,7 +9,7 @@ __all__ = ["exact_match", "is_exact"]
 
 
 def is_exact(hypothesis: str, references: Sequence[str]) -> bool:
-    """Tell whether a caption equals one of the references, whatever its capitals and punctuation.
+    """Return whether a caption equals a reference, ignoring capital letters and punctuation.
 
     >>> is_exact("a red star", ["A red star.", "One star."])
     True
@@ -21,12 +21,12 @@ def is_exact(hypothesis: str, references: Sequence[str]) -> bool:
 def exact_match(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """Return the share of captions that equal one of their references, 0 to 1.
 
-    It says little about photos, which nobody describes twice in the same words.  Where a program
-    writes the references, an n-gram score is high as soon as the phrases are right, and this is
-    the figure that tells whether the facts are.
+    It says little about photos, which people rarely describe in the same words.  If a program
+    writes the references, n-gram scores are high as soon as the phrases are correct, and this
+    score shows whether the content is.
 
     Args:
-        hypotheses: one caption an image.
+        hypotheses: one caption per image.
         references: for each image its references.
 
     Raises:
@@ -38,4 +38,4 @@ def exact_match(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) 
             f"hypotheses of {len(references)} images."
         )
     pairs = zip(hypotheses, references, strict=True)
-    return sum(is_exact(said, truth) for said, truth in pairs) / len(hypotheses)
+    return sum(is_exact(hypothesis, texts) for hypothesis, texts in pairs) / len(hypotheses)

@@ -1,7 +1,7 @@
 """The metrics: one entry each, read by evaluations, model cards, commands, pages and charts.
 
 A metric counts each photo by itself (`statistics`) and turns the sum over photos into a score
-(`score`), so that photos can be drawn, swapped and ranked without a caption being read again.
+(`score`), so that photos can be resampled, swapped and ranked without scoring captions again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +42,8 @@ class Metric:
             a photo, `(N, C)`.  Metrics that share a function share its result.
         score: takes the sums of S collections' rows, `(S, C)`, and their numbers of photos,
             `(S,)`, and returns the scores, `(S,)`.
-        scale: what the score is multiplied with before it is reported.
-        headline: whether it stands where there is room for few scores, with its interval.
+        scale: factor of the reported score.
+        headline: whether it is among the few scores that are always shown.
     """
 
     name: str
@@ -71,14 +71,14 @@ def register_metric(metric: Metric) -> None:
         ConfigError: there is a metric of that name.
     """
     if metric.name in METRICS:
-        raise ConfigError(f"There is a metric '{metric.name}' already. Choose another name.")
+        raise ConfigError(f"There is already a metric '{metric.name}'. Choose another name.")
     ordered = sorted([*METRICS.values(), metric], key=lambda entry: entry.order)
     METRICS.clear()
     METRICS.update((entry.name, entry) for entry in ordered)
 
 
 def headline_metrics() -> list[Metric]:
-    """Return the metrics that stand where there is room for few."""
+    """Return the few metrics that are always shown."""
     return [metric for metric in METRICS.values() if metric.headline]
 
 

@@ -2,9 +2,9 @@
 
     <data>/play/<id>/  round.json  photo.jpg  events.jsonl
 
-A round is a folder.  Every caption, vote and guess is one line of `events.jsonl`, written under a
+A round is a folder.  Every caption, vote and guess is a line of `events.jsonl`, written under a
 lock, so that thirty browsers can play at once, a reload loses nothing, and the server may restart.
-Nobody needs an account: a player is a token that the browser keeps in its address.
+Players need no account: a player is a token in the address of the browser.
 """
 
 from captioning.play.results import Rating, Standing, rate, results_csv, standings, turing_rate

@@ -27,19 +27,19 @@ __all__ = [
 
 MEAN, SCALE = 1000.0, 400.0 / np.log(10.0)
 _PRIOR = 0.5
-"""Votes won and lost against an average caption that each one begins with; keeps ratings finite."""
+"""Initial wins and losses of each caption against an average one; they keep ratings finite."""
 _ROUNDS, _DRAWS = 60, 200
 
 
 @dataclass(frozen=True)
 class Rating:
-    """How a caption fared.
+    """The rating of a caption.
 
     Attributes:
-        elo: 1000 is the average; 400 more wins ten times as often as it loses.
-        low: lower end of the 95 % interval, by drawing voters with replacement.
+        elo: 1000 is the average; a caption with 400 more wins ten times as often as it loses.
+        low: lower end of the 95 % interval, from a bootstrap over voters.
         high: its upper end.
-        votes: pairs it was in.
+        votes: number of comparisons.
     """
 
     elo: float
@@ -59,7 +59,7 @@ def rate(
         seed: of the draws behind the intervals.
 
     Returns:
-        The ratings by id.  A caption that nobody voted on has 1000 and the widest interval.
+        The ratings by id.  A caption without votes has 1000 and the widest interval.
     """
     place = {name: number for number, name in enumerate(entries)}
     kept = [(v, place[w], place[x]) for v, w, x in votes if w in place and x in place]
@@ -98,14 +98,14 @@ def _fit(wins: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Standing:
-    """A caption with all that is known about it.
+    """A caption with its rating, scores and guesses.
 
     Attributes:
         entry: the caption.
         rating: by the votes.
-        bleu_4: against what the class wrote, its own caption left out, x100; None without any.
-        cider: CIDEr-D against the same, x100; None without any, or without frequencies.
-        taken_for_machine: the share of guesses that took it for a machine's; None without any.
+        bleu_4: against the other captions of the class, x100; None if there are none.
+        cider: CIDEr-D against the same, x100; None without them or without frequencies.
+        taken_for_machine: the share of guesses that a machine wrote it; None without guesses.
     """
 
     entry: Entry
@@ -123,12 +123,12 @@ def standings(
 ) -> list[Standing]:
     """Return all captions of a round, the best rated first.
 
-    Every caption is scored against what the others wrote: the class is the references.
+    Every caption is scored against those of the others: the class provides the references.
 
     Args:
         state: of the round.
-        references: what people wrote about the photo elsewhere; they count as references too.
-        frequencies: how common n-grams are in other captions; without them CIDEr is left out.
+        references: other captions of the photo by people, which are references too.
+        frequencies: document frequencies of n-grams; without them CIDEr is left out.
     """
     entries = list(state.entries.values())
     ratings = rate([entry.id for entry in entries], state.votes)
@@ -137,7 +137,7 @@ def standings(
             entry,
             ratings[entry.id],
             *_scores(entry, entries, references, frequencies),
-            _share([said for (_, name), said in state.guesses.items() if name == entry.id]),
+            _share([guess for (_, name), guess in state.guesses.items() if name == entry.id]),
         )
         for entry in entries
     ]
@@ -145,12 +145,12 @@ def standings(
 
 
 def turing_rate(state: State) -> float | None:
-    """Return how often a machine's caption was taken for a person's, 0 to 1; None if never asked.
+    """Return the share of guesses that took a machine's caption for a person's; None without any.
 
-    At one half nobody can tell them apart.
+    At one half, people cannot distinguish them.
     """
     models = {name for name, entry in state.entries.items() if entry.kind == "model"}
-    share = _share([said for (_, name), said in state.guesses.items() if name in models])
+    share = _share([guess for (_, name), guess in state.guesses.items() if name in models])
     return None if share is None else 1.0 - share
 
 
@@ -185,8 +185,8 @@ def _scores(
     references: Sequence[str],
     frequencies: DocumentFrequencies | None,
 ) -> tuple[float | None, float | None]:
-    said = [e.text for e in entries if e.kind == "player" and e is not entry]
-    known = [words for words in map(tokenize, (*said, *references)) if words]
+    others = [e.text for e in entries if e.kind == "player" and e is not entry]
+    known = [words for words in map(tokenize, (*others, *references)) if words]
     words = tokenize(entry.text)
     if not known:
         return None, None
@@ -197,5 +197,5 @@ def _scores(
     return bleu, 100 * cider
 
 
-def _share(said: Sequence[bool]) -> float | None:
-    return sum(said) / len(said) if said else None
+def _share(guesses: Sequence[bool]) -> float | None:
+    return sum(guesses) / len(guesses) if guesses else None

@@ -27,7 +27,7 @@ PHASES = ("write", "vote", "results")
 MOST_PLAYERS = 200
 LONGEST_NAME, LONGEST_CAPTION = 30, 200
 PLAYERS_GUESSED = 3
-"""Captions of other players among those that a player takes for a person's or a machine's."""
+"""Captions of other players for which a player guesses whether a person or a machine wrote them."""
 VOTES_EACH = 8
 """Pairs that a player compares; enough for intervals, few enough for one lesson."""
 
@@ -37,9 +37,9 @@ class Entry:
     """A caption of the round.
 
     Attributes:
-        id: names it without telling whose it is.
+        id: identifies it without revealing the author.
         kind: "person" (who described the photo in the data set), "model" or "player".
-        author: whose it is, as the results show it.
+        author: the name of the author in the results.
         text: the caption.
         player: the token of the player who wrote it; empty for the others.
     """
@@ -61,13 +61,13 @@ class Pair:
 
 @dataclass
 class State:
-    """Where a round stands.
+    """The state of a round.
 
     Attributes:
         phase: one of `PHASES`.
         entries: the captions by id.
         votes: (player, winner's id, loser's id), one for each pair that a player compared.
-        guesses: whether a player took an entry for a machine's, by (player, entry's id).
+        guesses: whether a player guessed that a machine wrote an entry, by (player, entry's id).
     """
 
     phase: str = PHASES[0]
@@ -76,11 +76,11 @@ class State:
     guesses: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def entry_of(self, player: str) -> Entry | None:
-        """Return what a player wrote; None as long as nothing was written."""
+        """Return the caption of a player, or None."""
         return next((e for e in self.entries.values() if player and e.player == player), None)
 
     def votes_of(self, player: str) -> int:
-        """Return how many pairs a player has compared."""
+        """Return the number of pairs that a player has compared."""
         return sum(voter == player for voter, _, _ in self.votes)
 
 
@@ -88,7 +88,7 @@ class Rounds:
     """The rounds of a data folder."""
 
     def __init__(self, data: Path | None = None) -> None:
-        """Look at `data`, by default the program's data folder."""
+        """Use the folder `data`, by default the program's data folder."""
         self.folder = (data or data_folder()) / "play"
 
     def create(
@@ -102,8 +102,8 @@ class Rounds:
 
         Args:
             photo: a JPEG or PNG that all players see.
-            entries: kind, author and text of the captions that are there from the beginning.
-            references: what people wrote about the photo, besides the entry of a person.
+            entries: kind, author and text of the first captions.
+            references: other captions of the photo by people.
 
         Raises:
             PlayError: a caption is empty or too long.
@@ -128,7 +128,7 @@ class Rounds:
         """Return the round of this name.
 
         Raises:
-            PlayError: there is none.
+            PlayError: it does not exist.
         """
         folder = self.folder / name
         if not re.fullmatch(r"[0-9a-f]{8}", name) or not (folder / "round.json").is_file():
@@ -140,35 +140,35 @@ class Round:
     """One round.
 
     Attributes:
-        folder: where it lies; its name is the round's.
+        folder: its folder, with the name of the round.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Look at the round in `folder`."""
+        """Open the round in `folder`."""
         self.folder = folder
 
     @property
     def name(self) -> str:
-        """What a link calls it."""
+        """Its name in links."""
         return self.folder.name
 
     @property
     def photo(self) -> bytes:
-        """The photo's file."""
+        """The content of the photo's file."""
         return (self.folder / "photo").read_bytes()
 
     @property
     def teacher(self) -> str:
-        """The key that lets the teacher lead the round."""
+        """The key of the teacher, who leads the round."""
         return str(self._content()["teacher"])
 
     @property
     def references(self) -> tuple[str, ...]:
-        """What people wrote about the photo in the data set."""
+        """The captions of the photo in the data set."""
         return tuple(self._content()["references"])
 
     def state(self) -> State:
-        """Read where the round stands."""
+        """Read the state of the round."""
         state = State()
         for row in self._content()["entries"]:
             state.entries[row["id"]] = Entry(**row)
@@ -177,7 +177,7 @@ class Round:
         return state
 
     def write(self, player: str, author: str, text: str) -> Entry:
-        """Keep a player's caption; a second one takes the place of the first.
+        """Store a player's caption; a second one replaces the first.
 
         Raises:
             PlayError: writing is over, or name or caption is empty, too long, or taken.
@@ -194,11 +194,11 @@ class Round:
             if sum(e.kind == "player" for e in others) >= MOST_PLAYERS:
                 raise PlayError(f"A round has room for {MOST_PLAYERS} players.")
             entry = Entry(own.id if own else secrets.token_hex(4), "player", author, text, player)
-            self._tell("entry", **asdict(entry))
+            self._append("entry", **asdict(entry))
         return entry
 
     def vote(self, player: str, winner: str, loser: str) -> None:
-        """Keep which of two captions a player found better; a pair counts once for each player.
+        """Store which of two captions a player prefers; each pair counts once per player.
 
         Raises:
             PlayError: voting is over or has not begun, or one of the captions is the player's own.
@@ -211,10 +211,10 @@ class Round:
             asked = {frozenset(pair) for voter, *pair in state.votes if voter == player}
             if winner == loser or frozenset((winner, loser)) in asked:
                 return
-            self._tell("vote", player=player, winner=winner, loser=loser)
+            self._append("vote", player=player, winner=winner, loser=loser)
 
     def guess(self, player: str, entry: str, *, machine: bool) -> None:
-        """Keep whether a player takes a caption for a machine's.
+        """Store whether a player guesses that a machine wrote a caption.
 
         Raises:
             PlayError: voting is over or has not begun, or there is no such caption.
@@ -222,10 +222,10 @@ class Round:
         with lock(self.folder / ".lock"):
             if entry not in self._in_phase("vote").entries:
                 raise PlayError("There is no such caption in this round.")
-            self._tell("guess", player=player, entry=entry, machine=machine)
+            self._append("guess", player=player, entry=entry, machine=machine)
 
     def move_to(self, phase: str, key: str) -> None:
-        """Let the teacher begin a phase.
+        """Start a phase, as the teacher.
 
         Raises:
             PlayError: the key is not the teacher's, or there are fewer than two captions.
@@ -236,10 +236,10 @@ class Round:
         with lock(self.folder / ".lock"):
             if len(self.state().entries) < 2:
                 raise PlayError("Wait for captions: there must be at least two to compare.")
-            self._tell("phase", phase=phase)
+            self._append("phase", phase=phase)
 
     def check(self, key: str) -> None:
-        """Refuse who is not the teacher.
+        """Check the key of the teacher.
 
         Raises:
             PlayError: the key is not the teacher's.
@@ -248,24 +248,26 @@ class Round:
             raise PlayError("Only the teacher's link can lead the round.")
 
     def next_guess(self, player: str, state: State | None = None) -> Entry | None:
-        """Return the next caption of which a player says who wrote it; None after the last one.
+        """Return the next caption for which a player guesses who wrote it; None after the last.
 
-        These are the captions of the person and the models, and a few of other players, by lot.
+        These are the captions of the person and the models, and a random few of other players.
         """
         state = state or self.state()
         others = [e for e in state.entries.values() if e.player != player]
         given = [e for e in others if e.kind != "player"]
         players = sorted(
-            (e for e in others if e.kind == "player"), key=lambda e: _lot(player, e.id)
+            (e for e in others if e.kind == "player"), key=lambda e: _random_order(player, e.id)
         )
-        asked = sorted([*given, *players[:PLAYERS_GUESSED]], key=lambda e: _lot(e.id, player))
+        asked = sorted(
+            [*given, *players[:PLAYERS_GUESSED]], key=lambda e: _random_order(e.id, player)
+        )
         return next((e for e in asked if (player, e.id) not in state.guesses), None)
 
     def next_pair(self, player: str, state: State | None = None) -> Pair | None:
-        """Return the next two captions for a player; None when enough were compared.
+        """Return the next two captions for a player to compare; None after enough pairs.
 
-        Pairs that few have compared come first, those with a person's or a model's caption before
-        others, so that all intervals get narrower together.
+        Pairs with few comparisons come first, then those with a caption of the person or a model,
+        so that all intervals become narrower together.
         """
         state = state or self.state()
         votes = [(voter, frozenset((winner, loser))) for voter, winner, loser in state.votes]
@@ -281,12 +283,16 @@ class Round:
 
         def order(pair: tuple[Entry, Entry]) -> tuple[int, bool, str]:
             ids = frozenset(e.id for e in pair)
-            return often[ids], all(e.kind == "player" for e in pair), _lot(player, *sorted(ids))
+            return (
+                often[ids],
+                all(e.kind == "player" for e in pair),
+                _random_order(player, *sorted(ids)),
+            )
 
         if not open_:
             return None
         one, two = min(open_, key=order)
-        return Pair(one, two) if _lot(player, one.id, two.id) < "8" else Pair(two, one)
+        return Pair(one, two) if _random_order(player, one.id, two.id) < "8" else Pair(two, one)
 
     def _content(self) -> dict[str, Any]:
         return read_json(self.folder / "round.json", dict)
@@ -297,7 +303,7 @@ class Round:
             raise PlayError(f"The round is in the phase '{state.phase}'. Reload the page.")
         return state
 
-    def _tell(self, event: str, **content: Any) -> None:
+    def _append(self, event: str, **content: Any) -> None:
         append_json_line(self.folder / "events.jsonl", {"event": event, **content})
 
 
@@ -313,8 +319,8 @@ def _apply(state: State, event: dict[str, Any]) -> None:
             state.entries[entry.id] = entry
         case {"event": "vote", "player": str(player), "winner": str(won), "loser": str(lost)}:
             state.votes.append((player, won, lost))
-        case {"event": "guess", "player": str(player), "entry": str(name), "machine": bool(said)}:
-            state.guesses[player, name] = said
+        case {"event": "guess", "player": str(player), "entry": str(name), "machine": bool(guess)}:
+            state.guesses[player, name] = guess
 
 
 def _caption(text: str) -> str:
@@ -324,5 +330,5 @@ def _caption(text: str) -> str:
     return text
 
 
-def _lot(*parts: str) -> str:
+def _random_order(*parts: str) -> str:
     return hashlib.sha256("/".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Finding photos with a captioning model: by p(sentence | photo), or by an example photo."""
+"""Photo retrieval with a captioning model: by p(sentence | photo), or by an example photo."""
 
 from captioning.retrieval.recall import (
     DEPTHS,

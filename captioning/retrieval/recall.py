@@ -1,9 +1,9 @@
-"""How well a captioning model finds photos for sentences and sentences for photos: R@1, 5 and 10.
+"""Recall at 1, 5 and 10 of a captioning model: photos for sentences, and sentences for photos.
 
-The question needs p(sentence | photo) for every pair.  For 1,000 photos and a sentence each that
-is a million readings, minutes of work; so queries are taken in random order, each against all
-1,000 candidates, and after every few the recall so far is told with its interval.  Stopping early
-only widens the interval, as long as the recall so far is not what decides when to stop.
+This needs p(sentence | photo) for every pair.  For 1,000 photos with a sentence each, these are a
+million readings, which take minutes; so queries are taken in random order, each against all 1,000
+candidates, and the recall so far is reported with its interval after every few queries.  Stopping
+early only widens the interval, unless the recall so far decides when to stop.
 """
 
 import math
@@ -37,30 +37,30 @@ RAW, PER_WORD, LESS_PRIOR, GAIN = SCORINGS = (
     "less the prior",
     "less the prior, a word",
 )
-"""How sentences are compared for one photo; photos for one sentence rank alike by all four."""
+"""Scores of sentences for one photo; photos for one sentence have the same order by all four."""
 
 BLOCK = 10
 """Queries of each direction between two reports."""
 _PHOTOS, _SENTENCES = 64, 16
-"""Pairs read in one turn of the model: about a third of a second."""
+"""Pairs per call of the model: about a third of a second."""
 _FOR_PRIOR = 16
 """Photos over which a sentence's probability without a photo is averaged."""
 _Z = 1.959964
 
 
 class Recall(NamedTuple):
-    """Queries whose right answer came among the first so many.
+    """The ranks of the correct answers of Q queries.
 
     Attributes:
-        ranks: of the right answers, from 1, int64 `(Q,)`.
-        candidates: how many answers there were to choose from.
+        ranks: of the correct answers, from 1, int64 `(Q,)`.
+        candidates: number of possible answers.
     """
 
     ranks: np.ndarray
     candidates: int
 
     def at(self, depth: int) -> float:
-        """Return the share of queries answered within `depth`, 0 to 1."""
+        """Return the share of queries whose correct answer is in the top `depth`, 0 to 1."""
         return float((self.ranks <= depth).mean())
 
     def interval(self, depth: int) -> tuple[float, float]:
@@ -72,12 +72,12 @@ class Recall(NamedTuple):
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def chance(self, depth: int) -> float:
-        """Return what guessing would reach."""
+        """Return the recall of random guesses."""
         return min(1.0, depth / self.candidates)
 
     @property
     def median(self) -> float:
-        """The median rank of the right answer."""
+        """The median rank of the correct answer."""
         return float(np.median(self.ranks))
 
 
@@ -86,8 +86,8 @@ class RecallSoFar:
     """Recall after some of the queries.
 
     Attributes:
-        done: queries of each direction.
-        total: as many were asked for.
+        done: queries done in each direction.
+        total: queries in each direction.
         photos: finding the photo of a sentence.
         sentences: finding the sentence of a photo, by each of `SCORINGS`.
     """
@@ -107,18 +107,19 @@ def measure_recall(
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[RecallSoFar]:
-    """Measure recall both ways, telling how far it is after every few queries.
+    """Measure recall in both directions; yield the recall so far after every few queries.
 
     Args:
-        captioner: the model; between blocks of pairs it serves whoever else waits.
+        captioner: the model; between blocks of pairs it serves other callers.
         photos: N of them.
         sentences: one about each photo, in the same order.
-        queries: so many photos and their sentences, drawn at random, are looked for among all N.
-        seed: of that draw.
-        on_progress: told pairs read and to read; what it raises ends the work.
+        queries: number of photos and sentences, drawn at random, that are searched among all N.
+        seed: of the draw.
+        on_progress: called with the number of pairs read and of all; an exception that it raises
+            ends the measurement.
 
     Raises:
-        ConfigError: there is not one sentence for each photo, or there is no photo.
+        ConfigError: the numbers of sentences and photos differ, or there is no photo.
     """
     if len(photos) != len(sentences) or not len(photos):
         raise ConfigError(
@@ -133,7 +134,7 @@ def measure_recall(
     table.read_prior()
     for start in range(0, total, BLOCK):
         stop = min(start + BLOCK, total)
-        # What earlier queries have read stands already, in their columns and rows.
+        # The rows and columns of earlier queries are already filled.
         table.read(order[start:], order[start:stop])
         table.read(order[start:stop], order[stop:])
         asked = order[:stop]
@@ -149,14 +150,14 @@ def measure_recall(
 
 
 def ranks_of_photos(scores: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Rank for each sentence asked its own photo among all.
+    """Rank the correct photo of each queried sentence among all photos.
 
     Args:
-        scores: of photo and sentence, `(N, N)`, the right pairs on the diagonal.
+        scores: of photo and sentence, `(N, N)`, the correct pairs on the diagonal.
         asked: the sentences, as columns, int64 `(Q,)`.
 
     Returns:
-        int64 `(Q,)` from 1; what scores equal counts as before.
+        int64 `(Q,)` from 1; equal scores count as better.
     """
     columns = scores[:, asked]
     own = columns[asked, np.arange(len(asked))]
@@ -165,14 +166,14 @@ def ranks_of_photos(scores: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def ranks_of_sentences(scores: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Rank for each photo asked its own sentence among all.
+    """Rank the correct sentence of each queried photo among all sentences.
 
     Args:
-        scores: of the photos asked and all sentences, `(Q, N)`.
+        scores: of the queried photos and all sentences, `(Q, N)`.
         asked: which photos they are, int64 `(Q,)`.
 
     Returns:
-        int64 `(Q,)` from 1; what scores equal counts as before.
+        int64 `(Q,)` from 1; equal scores count as better.
     """
     own = scores[np.arange(len(asked)), asked]
     ranks: np.ndarray = (scores >= own[:, None]).sum(axis=1)
@@ -180,7 +181,7 @@ def ranks_of_sentences(scores: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 class _Table:
-    """p(sentence | photo) of all pairs, as far as they have been read."""
+    """log p(sentence | photo) of the pairs read so far."""
 
     def __init__(
         self,
@@ -194,7 +195,7 @@ class _Table:
         self.log_probs = np.full((len(photos), len(sentences)), np.nan, np.float32)
         vocabulary, longest = captioner.bundle.vocabulary, captioner.bundle.decoder.max_length
         words = [tokenize(sentence) for sentence in sentences]
-        # As many numbers as `likelihoods` judges: the known words, and the end if it is reached.
+        # The counts of numbers from `likelihoods`: known words, and the end if it is reached.
         self._judged = np.array(
             [sum(w in vocabulary for w in ws[:longest]) + (len(ws) <= longest) for ws in words]
         )
@@ -202,12 +203,12 @@ class _Table:
         self._prior = np.zeros(len(sentences))
 
     def read_prior(self) -> None:
-        """Work out how likely each sentence is without knowing the photo."""
+        """Compute the log-probability of each sentence without a photo."""
         count = len(self._photos)
         some = np.linspace(0, count - 1, min(_FOR_PRIOR, count)).astype(np.int64)
         features = self._photos.rows(some)
         for columns in self._of_like_length(np.arange(len(self._sentences))):
-            self._prior[columns] = without_photo(self._told(features, columns)).sum(axis=-1)
+            self._prior[columns] = without_photo(self._log_probs(features, columns)).sum(axis=-1)
 
     def read(self, photos: np.ndarray, sentences: np.ndarray) -> None:
         """Fill in the pairs of some photos and some sentences."""
@@ -217,21 +218,23 @@ class _Table:
             rows = photos[first : first + _PHOTOS]
             features = self._photos.rows(rows)
             for columns in self._of_like_length(sentences):
-                self.log_probs[np.ix_(rows, columns)] = self._told(features, columns).sum(axis=-1)
+                self.log_probs[np.ix_(rows, columns)] = self._log_probs(features, columns).sum(
+                    axis=-1
+                )
 
-    def _told(self, features: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        told = self._captioner.likelihoods(features, [self._sentences[i] for i in columns])
+    def _log_probs(self, features: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        log_probs = self._captioner.likelihoods(features, [self._sentences[i] for i in columns])
         self._done += len(features) * len(columns)
         self._on_read(self._done)
-        return told
+        return log_probs
 
     def _of_like_length(self, sentences: np.ndarray) -> list[np.ndarray]:
-        """Cut into groups that are read together, each to the end of its longest sentence."""
+        """Group sentences of similar length, which are read together."""
         ordered = sentences[np.argsort(self._lengths[sentences], kind="stable")]
         return [ordered[i : i + _SENTENCES] for i in range(0, len(ordered), _SENTENCES)]
 
     def scorings(self, asked: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the scores of the photos asked and all sentences, `(Q, N)`, in every way."""
+        """Return the scores of the queried photos and all sentences, `(Q, N)`, by `SCORINGS`."""
         raw = self.log_probs[asked]
         words = np.maximum(self._judged, 1)
         gain = raw - self._prior

@@ -1,13 +1,13 @@
-"""Photos for a sentence, by how likely the model would be to say it about them.
+"""Finding photos for a sentence, by its probability, or for an example photo, by their features.
 
-A captioning model is a language model told by a photo: p(sentence | photo) is the product of the
-probabilities of its words.  If no photo is likelier than another beforehand, Bayes' rule ranks
-photos by exactly that number.  Held against the same sentence said without knowing which photo is
-meant, it also says how much seeing this photo helped, word by word, and so why it was found.
+A captioning model is a language model conditioned on a photo: p(sentence | photo) is the product of
+the probabilities of the words.  If all photos are equally likely a priori, Bayes' rule ranks them
+by exactly this number.  Compared with the probability of the sentence without a photo, it also
+shows how much this photo contributes to each word, and so why it was found.
 
-What is said without a photo is the mean of the probabilities over photos.  Features without
-content (zeros, or the mean of all photos') would not do: a decoder has never seen such, and with
-them this project's models find even "a" unlikely as a first word.
+The probability without a photo is the mean over photos.  Features without content (zeros, or the
+mean of all photos) would not work: a decoder has never seen such features, and with them the
+models of this project find even "a" unlikely as a first word.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,12 +36,12 @@ __all__ = [
 ]
 
 BATCH = 256
-"""Photos read in one turn: a quarter of a second, so that others need not wait long."""
+"""Photos per call of the model: a quarter of a second, so that others do not wait long."""
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedPhotos:
-    """N photos that a model's encoder has looked at.
+    """N photos as their features: on disk in a store, or in memory.
 
     Attributes:
         names: the photos.
@@ -53,14 +53,14 @@ class EncodedPhotos:
 
     @classmethod
     def in_store(cls, store: "FeatureStore", names: Sequence[str]) -> "EncodedPhotos":
-        """Take photos of a feature store; those it could not read are left out."""
+        """Use photos of a feature store; photos that it lacks are left out."""
         kept = tuple(name for name in names if name in store)
         places = store.places(kept)
         return cls(kept, lambda some: store.rows(places[some]))
 
     @classmethod
     def in_memory(cls, names: Sequence[str], features: np.ndarray) -> "EncodedPhotos":
-        """Take features that are at hand, `(N, R, D)` or `(N, D)`."""
+        """Use features in memory, `(N, R, D)` or `(N, D)`."""
         return cls(tuple(names), lambda some: features[some])
 
     def __len__(self) -> int:
@@ -76,12 +76,12 @@ class EncodedPhotos:
 
 @dataclass(frozen=True)
 class WordGain:
-    """What a photo does for one word of a sentence.
+    """The contribution of a photo to one word of a sentence.
 
     Attributes:
-        word: the word; None for the sentence ending there.
-        gain: natural logarithm of how many times likelier the word is with this photo than
-            without knowing which photo is meant; None for a word the model does not know.
+        word: the word; None for the end of the sentence.
+        gain: log-probability of the word with this photo minus that without a photo; None for a
+            word that the model does not know.
     """
 
     word: str | None
@@ -95,7 +95,7 @@ class SpokenFor:
     Attributes:
         place: which of the photos.
         log_prob: natural logarithm of p(sentence | photo).
-        gain: the mean of `words`' gains: how much likelier this photo makes a word of it.
+        gain: the mean gain of `words`.
         words: one for each word and one for the end.
     """
 
@@ -110,10 +110,10 @@ class SentenceReading:
     """One sentence read with N photos.
 
     Attributes:
-        words: the T words and None for the end; without the end where the sentence was cut.
+        words: the T words and None for the end; without the end if the sentence was cut.
         known: which of them the model knows, bool `(T + 1,)`.
-        log_probs: natural logarithms of the words' probabilities, float32 `(N, T + 1)`; 0 where
-            unknown.
+        log_probs: natural logarithms of the probabilities of the words, float32 `(N, T + 1)`; 0
+            for unknown words.
     """
 
     words: tuple[str | None, ...]
@@ -122,27 +122,27 @@ class SentenceReading:
 
     @cached_property
     def prior(self) -> np.ndarray:
-        """The same without knowing which of the N photos is meant, `(T + 1,)`."""
+        """The log-probabilities without a photo, `(T + 1,)`."""
         return without_photo(self.log_probs)
 
     @cached_property
     def gains(self) -> np.ndarray:
-        """By how much each photo makes each word likelier, `(N, T + 1)`; 0 where unknown."""
+        """The gain of each word with each photo, `(N, T + 1)`; 0 for unknown words."""
         gains: np.ndarray = self.log_probs - self.prior
         return gains
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """The mean gain a word, `(N,)`.
+        """The mean gain per word, `(N,)`.
 
-        For one sentence its order is that of p(sentence | photo): length and prior are the same
-        for all photos.  They make scores of different sentences comparable, and 0 mean something.
+        For one sentence its order is that of p(sentence | photo), since length and prior are the
+        same for all photos.  Dividing by them makes the scores of different sentences comparable.
         """
         scores: np.ndarray = self.gains.sum(axis=1) / max(1, int(self.known.sum()))
         return scores
 
     def best(self, count: int) -> list[SpokenFor]:
-        """Return the photos about which the sentence is likeliest said, the best first."""
+        """Return the photos with the highest scores, the best first."""
         order = np.argsort(-self.scores, kind="stable")[:count]
         return [self._found(int(place)) for place in order]
 
@@ -168,10 +168,11 @@ def read_sentence(
     """Read a sentence with every photo, teacher-forced: the model never chooses a word.
 
     Args:
-        captioner: the model; between two batches it serves whoever else waits.
-        photos: what its encoder saw.
-        sentence: in any spelling of case and punctuation.
-        on_progress: told photos done and in all; what it raises ends the work.
+        captioner: the model; between two batches it serves other callers.
+        photos: encoded by its encoder.
+        sentence: with any capital letters and punctuation.
+        on_progress: called with the number of photos done and of all; an exception that it raises
+            ends the reading.
 
     Raises:
         QueryError: the sentence has no word, or the model knows none of its words.
@@ -181,7 +182,7 @@ def read_sentence(
     known = [word in vocabulary for word in words if word is not None]
     if not any(known):
         raise QueryError(
-            "The model knows no word of this sentence, so no photo speaks for it."
+            "The model does not know any word of this sentence, so it cannot find photos for it."
             if words
             else "There is nothing to look for. Type a sentence such as: a dog runs in the snow."
         )
@@ -213,12 +214,12 @@ class Alike:
 
 
 def find_alike(vectors: np.ndarray, example: np.ndarray, count: int) -> list[Alike]:
-    """Return the photos most like an example, the most alike first.
+    """Return the photos that are most similar to an example, the most similar first.
 
     Args:
-        vectors: of the photos, of length 1, `(N, D)`, as `captioning.features.pooled` makes them.
-        example: of the example, of length 1, `(D,)`.
-        count: how many at most.
+        vectors: unit vectors of the photos, `(N, D)`, as `captioning.features.pooled` returns them.
+        example: unit vector of the example, `(D,)`.
+        count: the largest number returned.
     """
     cosines = vectors @ example
     order = np.argsort(-cosines, kind="stable")[:count]
