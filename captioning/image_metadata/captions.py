@@ -1,13 +1,13 @@
-"""A caption as text that travels: alternative text for a web page, and inside a copy of the photo.
+"""Export of a caption: as alternative text for a web page, or in a copy of the photo.
 
-A photo file keeps its caption in several places, and programs differ in which they read first: XMP
-(`dc:description`, and the IPTC standard's text for people who cannot see the photo), EXIF
-(`ImageDescription`), and IPTC records.  All of them are made to agree.  Nothing else in the file
-changes: libraries for it either compile native code or are no longer kept up, and Pillow would
-encode the picture anew.
+A photo file stores its caption in several places, and programs differ in which they read first: XMP
+(`dc:description`, and the IPTC standard's alternative text), EXIF (`ImageDescription`), and IPTC
+records.  All of them get the same text.  Nothing else in the file changes.  This is own code, since
+libraries for it compile native code or are not maintained, and Pillow would encode the picture
+again.
 
-What a machine wrote says so first, with the model and how sure it is; a caption that the model
-doubts begins with "Not sure:".
+A machine-made caption is marked as such, with the model and its confidence; a caption with low
+confidence begins with "Not sure:".
 """
 
 import contextlib
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MACHINE_MADE = "Machine-made caption: "
-"""What a caption begins with that no person has checked; facts may stand before the colon."""
+"""The beginning of a caption that no person has checked; facts may precede the colon."""
 
 _DOUBT = "Not sure: "
 _MARK = re.compile(r"(?:Not sure: )?Machine-made caption(?: \([^()]*\))?: ")
@@ -89,7 +89,7 @@ def alt_text(
     confidence: float | None = None,
     doubtful: bool = False,
 ) -> str:
-    """Return a caption as text to be read out; what a machine wrote says so first.
+    """Return a caption as alternative text; a machine-made one begins with a mark.
 
     Args:
         caption: the sentence.
@@ -132,7 +132,7 @@ def write_caption(
     confidence: float | None = None,
     doubtful: bool = False,
 ) -> CaptionedPhoto:
-    """Put a caption into a copy of a photo.
+    """Write a caption into a copy of a photo.
 
     Args:
         photo: the file; not changed.
@@ -149,8 +149,8 @@ def write_caption(
     Raises:
         ImageError: the photo cannot be read, or its metadata leave no room.
     """
-    picture = read_image(photo)  # a file that is no photo is refused before it is taken apart
-    caption = xmp.printable(caption)  # so that all places agree
+    picture = read_image(photo)  # refuses a file that is not a photo
+    caption = xmp.printable(caption)  # so that all places have the same text
     notes: list[str] = []
     container = container_of(photo)
     if container is None:
@@ -187,7 +187,7 @@ def caption_properties(
     confidence: float | None = None,
     doubtful: bool = False,
 ) -> dict[str, str | None]:
-    """Return the XMP properties of a caption by name; None stands for one to remove.
+    """Return the XMP properties of a caption by name; None removes a property.
 
     Args:
         caption: the sentence.
@@ -210,12 +210,12 @@ def caption_properties(
 
 
 def is_marked(text: str) -> bool:
-    """Tell whether a text begins with the words that mark it as machine-made."""
+    """Return whether a text begins with the mark of a machine-made caption."""
     return _MARK.match(text) is not None
 
 
 def read_caption(photo: bytes) -> StoredCaption | None:
-    """Return the caption that a file carries in XMP or EXIF, or None if it carries none.
+    """Return the caption of a file from XMP or EXIF, or None if it has none.
 
     Raises:
         ImageError: the file is no JPEG, PNG, WebP, GIF or TIFF, or is damaged.
@@ -243,7 +243,7 @@ def read_caption(photo: bytes) -> StoredCaption | None:
 
 
 def _mark(model: str | None, confidence: float | None, doubtful: bool) -> str:
-    """Return the words that stand before a caption that a machine wrote."""
+    """Return the mark of a machine-made caption."""
     facts = [model] if model else []
     facts += [] if confidence is None else [f"{confidence:.0%}".replace("%", " % sure")]
     mark = f"Machine-made caption ({', '.join(facts)}): " if facts else MACHINE_MADE
@@ -251,7 +251,7 @@ def _mark(model: str | None, confidence: float | None, doubtful: bool) -> str:
 
 
 def _written(container: Container, photo: bytes, new: Metadata, notes: list[str]) -> bytes:
-    """Write metadata; what a file has no room for is left out, as long as one place holds it."""
+    """Write metadata; texts that are too long for one place are left out there."""
     try:
         return container.write(photo, new)
     except ImageError:
@@ -262,7 +262,7 @@ def _written(container: Container, photo: bytes, new: Metadata, notes: list[str]
 
 
 def _as_png(photo: bytes, picture: Image.Image) -> tuple[bytes, str]:
-    """Return a photo of another format as PNG, and a sentence on what that loses."""
+    """Return a photo of another format as PNG, and a sentence about what is lost."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(photo), formats=formats_of(photo)) as opened:
         if opened.format == "BMP":
@@ -272,7 +272,7 @@ def _as_png(photo: bytes, picture: Image.Image) -> tuple[bytes, str]:
         block = Image.Exif()
         with contextlib.suppress(Exception):  # damaged EXIF may raise anything
             block.load(kept["exif"] or b"")
-            block.pop(_ORIENTATION, None)  # the picture is upright already
+            block.pop(_ORIENTATION, None)  # the picture is already upright
         picture.save(buffer, "PNG", exif=block.tobytes(), icc_profile=kept["icc_profile"])
         lost = "the first picture alone, " if getattr(opened, "n_frames", 1) > 1 else ""
         return buffer.getvalue(), (

@@ -1,4 +1,4 @@
-"""Where JPEG, PNG, WebP, GIF and TIFF files keep metadata: taken out, and put back changed.
+"""Reading and replacing the metadata of JPEG, PNG, WebP, GIF and TIFF files.
 
 A file is a row of segments, chunks or blocks.  Those that hold metadata are replaced or added, and
 all others, the picture among them, are copied byte by byte.
@@ -21,14 +21,14 @@ __all__ = ["CONTAINERS", "Container", "Metadata", "container_of"]
 
 @dataclass
 class Metadata:
-    """What a file says of its picture; None where it says nothing in that way.
+    """The metadata of a file; None for a kind that it does not have.
 
     Attributes:
         xmp: the packet.
         exif: from the TIFF header on.
         photoshop: image resources, in which JPEG keeps IPTC records.
         iptc: IPTC records by themselves, as TIFF keeps them.
-        description: a text of its own, as PNG and TIFF have; written only.
+        description: the description field of PNG and TIFF; only written.
     """
 
     xmp: bytes | None = None
@@ -40,13 +40,13 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file.
+    """A file format.
 
     Attributes:
         ending: of its files' names, without the dot.
         begins: what its files begin with.
         read: takes the metadata out of a file; raises ImageError if it is damaged.
-        write: puts metadata into a copy of a file; what is None stays as it was.
+        write: writes metadata into a copy of a file; None leaves a kind unchanged.
     """
 
     ending: str
@@ -56,7 +56,7 @@ class Container:
 
 
 def container_of(photo: bytes) -> Container | None:
-    """Return which kind of file this is; None for kinds whose metadata are not changed here."""
+    """Return the format of a file; None for formats whose metadata are not supported."""
     if photo[:4] == b"RIFF" and photo[8:12] != b"WEBP":
         return None
     return next((kind for kind in CONTAINERS if photo.startswith(kind.begins)), None)
@@ -89,7 +89,7 @@ def _write_jpeg(photo: bytes, metadata: Metadata) -> bytes:
 
 
 def _with_segment(photo: bytes, marker: int, begin: bytes, content: bytes) -> bytes:
-    """Put content into the first segment of its kind; a new one comes behind JFIF's and EXIF's."""
+    """Replace the first segment of a kind; a new one follows those of JFIF and EXIF."""
     if len(begin) + len(content) > _LONGEST:
         raise ImageError("The photo's metadata leave no room for a caption.")
     body = begin + content
@@ -156,7 +156,7 @@ def _write_png(photo: bytes, metadata: Metadata) -> bytes:
 
 
 def _png_name(kind: bytes, data: bytes) -> bytes:
-    """Return a text's keyword, if it is in no particular language, and else the chunk's type."""
+    """Return the keyword of a text without a language, and otherwise the type of the chunk."""
     if kind == b"iTXt":
         language, _ = _itxt(data)
         return kind if language not in (b"", b"x-default") else data.partition(b"\0")[0]
@@ -172,7 +172,7 @@ def _png_chunk(body: bytes) -> bytes:
 
 
 def _itxt(data: bytes) -> tuple[bytes, bytes]:
-    """Return language and text of an iTXt chunk; the empty text if it cannot be unpacked."""
+    """Return language and text of an iTXt chunk; an empty text if it cannot be unpacked."""
     _, _, rest = data.partition(b"\0")
     compressed = rest[:1] == b"\1"
     language, _, rest = rest[2:].partition(b"\0")
@@ -231,7 +231,7 @@ def _write_webp(photo: bytes, metadata: Metadata) -> bytes:
 
 
 def _extended(kind: bytes, data: bytes) -> bytes:
-    """Return the header that a simple WebP file lacks: flags, width and height."""
+    """Return the extended header that a simple WebP file lacks: flags, width and height."""
     if kind == b"VP8L":
         bits = int.from_bytes(data[1:5], "little")
         width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
@@ -258,7 +258,7 @@ def _riff(photo: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
 _MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-"""Behind a packet, so that programs that take it for a row of blocks find its end."""
+"""Follows a packet, so that programs that read it as a sequence of blocks find its end."""
 
 
 def _read_gif(photo: bytes) -> Metadata:

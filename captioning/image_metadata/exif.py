@@ -1,9 +1,9 @@
-"""Texts in the first directory of an EXIF block or a TIFF file, set without moving anything else.
+"""Setting texts in the first directory of an EXIF block or a TIFF file, without moving other data.
 
-Both are directories whose entries point at places in the block, some of them (makers' notes, the
-thumbnail, a TIFF's pixels) known to others alone.  So nothing is moved: a text is written where the
-old one was if it fits, and at the end if not, and so is the directory if it gets a new entry.  What
-lies at the end already and is replaced is cut off first, so that a file does not grow.
+The entries of a directory point to offsets in the block, and so do data in unknown formats, such as
+maker notes.  So nothing is moved: a text replaces the old one if it fits, and is appended if not,
+and so is the directory if it gets a new entry.  Replaced data at the end are removed first, so that
+the file does not grow.
 
 Reference:
     TIFF 6.0, section 2: header, image file directory, entries of 12 bytes sorted by tag.
@@ -27,12 +27,11 @@ def with_entries(block: bytes | None, values: Mapping[int, bytes]) -> bytes | No
     """Return an EXIF block or TIFF file with some entries set.
 
     Args:
-        block: what was there, from its TIFF header on; None makes a new one.
-        values: by tag; a text is written as UTF-8, as programs do although the standard says ASCII.
+        block: the old one, from its TIFF header on; None creates a new one.
+        values: by tag; a text is written as UTF-8, as is usual although the standard says ASCII.
 
     Returns:
-        The block, or None if the old one is damaged, or of a kind unknown here, and had better be
-        left alone.
+        The block, or None if the old one is damaged or of an unknown kind.
     """
     try:
         return _Directory(block or _EMPTY).with_values(
@@ -75,7 +74,7 @@ class _Directory:
         }
 
     def value(self, tag: int) -> tuple[int, int]:
-        """Return where an entry's value lies, and how many bytes it has."""
+        """Return the offset of an entry's value, and its length in bytes."""
         entry = self.entries[tag]
         kind, count = struct.unpack_from(f"{self.order}HI", self.block, entry + 2)
         length = _SIZES[kind] * count
@@ -117,14 +116,14 @@ class _Directory:
         return bytes(self.block)
 
     def _cut(self, start: int, end: int) -> bool:
-        """Cut off what lies at the end of the block; returns whether it did."""
+        """Remove data if they are at the end of the block; return whether they were."""
         if start < 8 or end + end % 2 < len(self.block):
             return False
         del self.block[start:]
         return True
 
     def _stored(self, value: bytes) -> bytes:
-        """Return what an entry says of its value: the value itself if it is short, or its place."""
+        """Return the value field of an entry: the value itself if it is short, or its offset."""
         if len(value) <= 4:
             return value.ljust(4, b"\0")
         self._even()

@@ -1,7 +1,7 @@
-"""The caption in IPTC-IIM records, the older form of a photo's texts.
+"""The caption in IPTC-IIM records, the older format of a photo's texts.
 
-Programs that read these first would go on showing an old caption, so one that is there is replaced,
-as the Metadata Working Group asks; none is added.
+Programs that read these first would still show an old caption, so an existing one is replaced, as
+the Metadata Working Group recommends; none is added.
 
 Reference:
     IPTC-NAA Information Interchange Model 4.2; Adobe Photoshop file format, image resources.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 __all__ = ["PHOTOSHOP", "caption_of", "in_photoshop", "records_of", "with_caption"]
 
 PHOTOSHOP = b"Photoshop 3.0\0"
-"""What the JPEG segment that holds image resources begins with."""
+"""The beginning of the JPEG segment with image resources."""
 
 _RECORDS, _DIGEST = 0x0404, 0x0425
 _CAPTION, _WRITER, _CHARACTERS = (2, 120), (2, 122), (1, 90)
@@ -22,9 +22,9 @@ _MAX_CAPTION, _MAX_WRITER = 2000, 32
 
 
 def with_caption(records: bytes | None, caption: str, writer: str | None) -> bytes | None:
-    """Return records with the caption and its writer in place of those that are there.
+    """Return records with their caption and writer replaced.
 
-    A text that the records' character set lacks is taken out instead.
+    A text that the records' character set cannot encode is removed.
 
     Returns:
         The records; None if there is no caption in them, or they are damaged.
@@ -47,17 +47,17 @@ def with_caption(records: bytes | None, caption: str, writer: str | None) -> byt
         elif value := new.pop(kind) if kind in new else b"":
             parts.append(bytes([0x1C, *kind]) + len(value).to_bytes(2, "big") + value)
         if kind in (_CAPTION, _WRITER):
-            new[kind] = b""  # a second one is left out
+            new[kind] = b""  # a second one is removed
     return b"".join(parts)
 
 
 def in_photoshop(resources: bytes | None, caption: str, writer: str | None) -> bytes | None:
-    """Return Photoshop's image resources with the caption in place of the one that is there.
+    """Return Photoshop's image resources with their caption replaced.
 
     Args:
         resources: what follows `PHOTOSHOP` in its segment.
         caption: the sentence.
-        writer: who wrote it, if that is known.
+        writer: its author, if known.
 
     Returns:
         The resources; None if there is no caption in them, or they are damaged.
@@ -78,7 +78,7 @@ def in_photoshop(resources: bytes | None, caption: str, writer: str | None) -> b
     for place, (kind, _, raw) in enumerate(found):
         if place in replaced:
             raw = _resource(raw, replaced[place])
-        elif kind == _DIGEST:  # by it programs see whether these records or XMP are newer
+        elif kind == _DIGEST:  # shows programs whether these records or XMP are newer
             raw = _resource(raw, digest)
         parts.append(raw)
     return b"".join(parts)
@@ -106,7 +106,7 @@ def records_of(resources: bytes | None) -> bytes | None:
 
 
 def _encoded(text: str, most: int, is_utf8: bool) -> bytes:
-    """Encode a text, cut to `most` bytes; the empty text if it cannot be written."""
+    """Encode a text, cut to `most` bytes; empty if it cannot be encoded."""
     try:
         value = text.encode("utf-8" if is_utf8 else "cp1252")
     except UnicodeEncodeError:
@@ -129,7 +129,7 @@ def _records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes, bytes]]:
         yield (data[place + 1], data[place + 2]), data[start:end], data[place:end]
         place = end
     if data[place:].strip(b"\0"):
-        raise ValueError("something else stands between the data sets")
+        raise ValueError("there is other data between the data sets")
 
 
 def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
@@ -144,11 +144,11 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield int.from_bytes(data[place + 4 : place + 6], "big"), data[start:end], raw
         place += len(raw)
     if data[place:].strip(b"\0"):
-        raise ValueError("something else stands between the resources")
+        raise ValueError("there is other data between the resources")
 
 
 def _content(resource: bytes) -> int:
-    """Return where a resource's content begins: behind its number, padded name and length."""
+    """Return the offset of a resource's content, after its number, padded name and length."""
     if len(resource) < 7:
         raise ValueError("a resource is cut short")
     name = 1 + resource[6]
@@ -156,6 +156,6 @@ def _content(resource: bytes) -> int:
 
 
 def _resource(old: bytes, content: bytes) -> bytes:
-    """Put other content into a resource."""
+    """Replace the content of a resource."""
     start = _content(old)
     return old[: start - 4] + len(content).to_bytes(4, "big") + content + b"\0" * (len(content) % 2)

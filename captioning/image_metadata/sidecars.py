@@ -46,7 +46,7 @@ def write_sidecar(
     confidence: float | None = None,
     doubtful: bool = False,
 ) -> bytes:
-    """Return a sidecar with a caption in it; everything else in the old one stays as it was.
+    """Return a sidecar with a caption; everything else in the old one is kept.
 
     Args:
         packet: the old sidecar; None makes a new one.
@@ -69,7 +69,7 @@ def write_sidecar(
 
 
 def has_words_of_a_person(*, photo: bytes = b"", sidecar: bytes = b"") -> bool:
-    """Tell whether a photo or a sidecar has a description that no model wrote.
+    """Return whether a photo or a sidecar has a description that no model wrote.
 
     A caption that this program wrote begins with "Machine-made caption".  Any other description or
     alternative text counts as a person's, except what cameras write into every photo.

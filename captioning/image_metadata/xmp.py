@@ -1,7 +1,7 @@
 """The caption in an XMP packet, which is RDF in XML, edited as text.
 
-Some programs look for the very prefixes they wrote, so a packet is never parsed and written anew:
-what a caption needs is cut out and put in, and every other byte stays.
+Some programs rely on their own prefixes, so a packet is not parsed and written again: only the
+properties of a caption are replaced, and all other bytes are kept.
 
 Reference:
     XMP part 1 (ISO 16684-1); IPTC Photo Metadata Standard 2023.1 for the names.
@@ -42,7 +42,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 @dataclass
 class _Element:
-    """One element of the packet, with where it stands, in bytes."""
+    """One element of the packet, with its offsets in bytes."""
 
     name: str
     raw_name: str
@@ -71,16 +71,16 @@ class _Layout:
 
 
 def with_properties(packet: bytes | None, values: Mapping[str, str | None]) -> bytes | None:
-    """Return a packet with some properties set, and all else in it as it was.
+    """Return a packet with some properties set, and all else unchanged.
 
-    Of a property that has a text for each language, the default language's is set.
+    If a property has a text for each language, that of the default language is set.
 
     Args:
-        packet: what was there; None makes a new one.
+        packet: the old one; None creates a new one.
         values: by name with the usual prefix, such as `dc:description`; None removes a property.
 
     Returns:
-        The packet, or None if the old one cannot be understood and had better be left alone.
+        The packet, or None if the old one cannot be parsed.
     """
     old = _EMPTY if packet is None else packet
     layout = _layout(old)
@@ -104,12 +104,12 @@ def with_properties(packet: bytes | None, values: Mapping[str, str | None]) -> b
 
 
 def printable(text: str) -> str:
-    """Leave out the characters that XML cannot hold: controls, and halves of others."""
+    """Remove the characters that XML does not allow: controls and lone surrogates."""
     return _NOT_IN_XML.sub("", text)
 
 
 def read_properties(packet: bytes | None) -> dict[str, str]:
-    """Return the properties known here by name; none of a packet that cannot be understood."""
+    """Return the known properties by name; none if the packet cannot be parsed."""
     layout = None if packet is None else _layout(packet)
     if layout is None:
         return {}
@@ -126,7 +126,7 @@ def read_properties(packet: bytes | None) -> dict[str, str]:
 
 
 def _written(old: bytes, layout: _Layout, name: str, value: str | None) -> bytes:
-    """Write a property, with the texts in other languages that it had."""
+    """Write a property, with its old texts in other languages."""
     prefix = name.partition(":")[0]
     text = None if value is None else escape(printable(value))
     if name not in _IN_LANGUAGES:
@@ -148,7 +148,7 @@ def _written(old: bytes, layout: _Layout, name: str, value: str | None) -> bytes
 def _attributes(
     packet: bytes, element: _Element, values: Mapping[str, str | None]
 ) -> list[tuple[int, int]]:
-    """Find the properties that stand in a description's tag as attributes."""
+    """Find the properties that are attributes of a description's tag."""
     return [
         match.span()
         for match in _ATTRIBUTE.finditer(packet, element.start, element.inside)
@@ -157,7 +157,7 @@ def _attributes(
 
 
 def _padded(packet: bytes, length: int) -> bytes:
-    """Take what was added from the blanks that writers leave at a packet's end, or return it."""
+    """Shorten the padding at the end of a packet by what was added, if it has padding."""
     end = packet.rfind(b"<?xpacket end")
     body = packet[: max(end, 0)].rstrip(b" \t\r\n")
     if not body or len(body) == end:
@@ -167,15 +167,15 @@ def _padded(packet: bytes, length: int) -> bytes:
 
 
 def _known_name(raw: str, namespaces: Mapping[str, str]) -> str:
-    """Return a name with its usual prefix; one that nobody has declared is taken for the usual."""
+    """Return a name with its usual prefix; an undeclared prefix counts as the usual one."""
     prefix, _, local = raw.rpartition(":")
     uri = namespaces.get(prefix) or _NAMESPACES.get(prefix, "")
     return f"{_PREFIX_OF[uri]}:{local}" if uri in _PREFIX_OF else raw
 
 
 def _layout(packet: bytes) -> _Layout | None:
-    """Find descriptions and properties; None if the packet cannot be understood."""
-    # XMP has no use for a document type, which is where XML hides its bombs and outside files.
+    """Find descriptions and properties; None if the packet cannot be parsed."""
+    # XMP needs no document type, which XML bombs and external entities use.
     if len(packet) > _MAX_BYTES or re.search(rb"<!(?:DOCTYPE|ENTITY)", packet, re.IGNORECASE):
         return None
     try:
@@ -185,9 +185,9 @@ def _layout(packet: bytes) -> _Layout | None:
 
 
 class _Reader:
-    """Follows a packet's elements.
+    """Parses the elements of a packet.
 
-    Expat is not told of namespaces, so an undeclared prefix, as some phones write, is no error.
+    Expat ignores namespaces here, so an undeclared prefix, as some phones write, is not an error.
     """
 
     def __init__(self, packet: bytes) -> None:
@@ -201,7 +201,7 @@ class _Reader:
         self.parser.CharacterDataHandler = self._text
 
     def read(self) -> _Layout:
-        """Return what there is."""
+        """Return the descriptions and properties."""
         self.parser.Parse(self.packet.rstrip(b"\0"), True)
         return self.found
 

@@ -1,10 +1,9 @@
-"""What the tutorials on captioning end with, for classes that follow one.
+"""The files of tutorials on captioning, for classes that follow one.
 
-They pass `descriptions.txt`, `features.p` and `tokenizer.p` from script to script, and end with
-`model.png`, a model's weights and `testing_caption_generator.py`.  All of these can be written from
-a model of ours, and a class's own `descriptions.txt` and features (`.npz` or pickle) can be read
-and trained on.
-Reading needs no Keras; writing imports it when it is first asked for.
+The tutorials pass `descriptions.txt`, `features.p` and `tokenizer.p` from script to script, and end
+with `model.png`, the weights of a model and `testing_caption_generator.py`.  All of these can be
+written from a model of this program; `descriptions.txt` and features (`.npz` or pickle) of a class
+can be read and trained on.  Reading needs no Keras; writing imports it when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs Keras when it is first asked for (PEP 562)."""
+    """Import what needs Keras when it is first used (PEP 562)."""
     if name in ("write_tutorial_files", "zip_tutorial_files"):
         from captioning.tutorial_files import writing
 

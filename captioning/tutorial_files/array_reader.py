@@ -1,16 +1,16 @@
-"""A program of its own that reads `.npz` files and pickles from outside and gives plain arrays.
+"""A separate program that reads `.npz` files and pickles from outside and writes plain arrays.
 
     python -I array_reader.py FEATURES ARRAYS MAX_BYTES
 
 It imports nothing of this project and runs in a child process, with limits on memory and CPU time
-where the system has them, so that a hostile file ends this process and nothing else.  On standard
-output it prints JSON: `arrays`, a list of name, dtype, shape and place in the file ARRAYS, which
-holds the numbers of all arrays one after the other; or `error`, a sentence.
+if the system has them, so that a malicious file ends only this process.  It prints JSON to standard
+output: `arrays`, a list of name, dtype, shape and offset in the file ARRAYS, which contains the
+numbers of all arrays one after the other; or `error`, a sentence.
 
 A pickle is a program.  It is not run here: its instructions are read one by one, those that
-Python and NumPy write for a dictionary of arrays are followed, and any other ends the reading.  No
-object is made on a pickle's word.  An array is a dtype of plain numbers, a shape, and bytes that
-are in the file; what does not fit together is refused before anything is allocated.
+Python and NumPy write for a dictionary of arrays are followed, and any other ends the reading.  A
+pickle creates no objects.  An array is a dtype of plain numbers, a shape, and bytes in the file;
+contradictions are refused before memory is allocated.
 """
 
 import json
@@ -49,7 +49,7 @@ _FUNCTIONS = {
 
 
 class Refused(Exception):
-    """The file is not read; the text says why."""
+    """The file is refused; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bytes of the pickle, which stay where they are."""
+    """Bytes of the pickle, which are not copied."""
 
     start: int
     length: int
@@ -76,7 +76,7 @@ class Kind:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """As NumPy has it."""
+        """The NumPy dtype."""
         return np.dtype(self.name).newbyteorder(self.order)  # type: ignore[arg-type]
 
 
@@ -284,7 +284,7 @@ _ACTIONS: dict[str, Callable[[Pickle, Any], None]] = {
 
 
 def _called(value: Any) -> str:
-    """Name what a value is; its content may be too long, or nested too deeply, to be shown."""
+    """Return the kind of a value; its content may be too long or too deeply nested to show."""
     return value.name if type(value) is Function else type(value).__name__.lower()
 
 
@@ -349,10 +349,10 @@ def _write(name: str, numbers: np.ndarray, out: BinaryIO) -> dict[str, Any]:
 
 
 def limit() -> None:
-    """Limit this process's memory and CPU time, where the system can."""
+    """Limit this process's memory and CPU time, if the system can."""
     try:
         import resource
-    except ImportError:  # Windows: whoever started this process limits its time
+    except ImportError:  # Windows: the parent process limits its time
         return
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))

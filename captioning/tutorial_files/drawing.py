@@ -1,4 +1,4 @@
-"""A Keras model drawn: a box a layer, with its shapes, without graphviz."""
+"""A diagram of a Keras model, with a box per layer, without graphviz."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ _KINDS = {
 def draw_model(model: "keras.Model", path: Path) -> None:
     """Draw a functional model from its inputs down to its output, as a PNG.
 
-    Layers stand as low as the longest way to them is long; lines show what reads what.
+    The row of a layer is the length of the longest path to it; lines connect a layer to its inputs.
 
     Raises:
         OSError: it cannot be written.
@@ -46,7 +46,7 @@ def draw_model(model: "keras.Model", path: Path) -> None:
 
 
 def _graph(model: Any) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Return layers and operations by name, and what each reads, in the order in which they run."""
+    """Return layers and operations by name, and their inputs, in the order in which they run."""
     operations: dict[str, Any] = {}
     sources: dict[str, list[str]] = {}
     for depth in sorted(model._nodes_by_depth, reverse=True):
@@ -65,7 +65,7 @@ def _rows(sources: dict[str, list[str]]) -> dict[str, int]:
 
 
 def _places(sources: dict[str, list[str]], rows: dict[str, int]) -> dict[str, tuple[float, float]]:
-    """Put a layer below what it reads; layers of one row stand beside each other, centred."""
+    """Place a layer below its inputs; the layers of a row are next to each other and centred."""
     wanted: dict[str, float] = {}
     places: dict[str, tuple[float, float]] = {}
     for row in range(max(rows.values()) + 1):
@@ -98,7 +98,7 @@ def _draw_box(axes: Any, layer: Any, x: float, y: float) -> None:
 
 
 def _shape(layer: Any) -> tuple[int | None, ...]:
-    """Return the shape of what a layer gives, the photos of a batch left out."""
+    """Return the shape of a layer's output, without the batch."""
     output = layer.output
     first = output[0] if isinstance(output, (list, tuple)) else output
     return tuple(first.shape[1:])

@@ -1,7 +1,7 @@
-"""The files themselves: descriptions.txt, features.p and tokenizer.p, written and read.
+"""Reading and writing descriptions.txt, features.p and tokenizer.p, and making a data set of them.
 
 `descriptions.txt` holds a line `photo<TAB>caption` for each caption, `features.p` a pickled
-dictionary from photo names to arrays.  A pickle is a program, so Python's own reader is never given
+dictionary from photo names to arrays.  A pickle is a program, so Python's own reader never reads
 one from outside.
 """
 
@@ -55,7 +55,7 @@ _MOST_SECONDS = 120
 def write_descriptions(
     dataset: CaptionDataset, path: Path, *, split: str = "train", photos: int | None = None
 ) -> int:
-    """Write the cleaned captions of a split's (first) photos, one a line; returns how many.
+    """Write the cleaned captions of the (first) photos of a split, one per line; return the number.
 
     Raises:
         DatasetError: there is no such split.
@@ -73,11 +73,11 @@ def write_descriptions(
 def read_descriptions(path: Path) -> dict[str, list[str]]:
     """Read captions by photo, in the order of the file.
 
-    Between a photo's name and its caption stands a tab or, where the name has a digit in it, a
-    space: both are in use.
+    A tab separates a photo's name from its caption, or a space if the name has a digit; both are in
+    use.
 
     Raises:
-        FeaturesError: a line is neither, or the file cannot be read.
+        FeaturesError: a line has neither, or the file cannot be read.
     """
     found: dict[str, list[str]] = {}
     try:
@@ -111,10 +111,10 @@ def write_features(names: Sequence[str], rows: Iterable[np.ndarray], path: Path)
 
 
 def write_tokenizer(vocabulary: Vocabulary, path: Path, *, max_length: int) -> None:
-    """Write `tokenizer.p`: what the tutorials ask of their tokenizer, readable by any Python.
+    """Write `tokenizer.p`: the tokenizer of the tutorials, readable by any Python.
 
-    Keras 3 has no `Tokenizer` any more, so an object of it could be read nowhere.  This is a
-    `types.SimpleNamespace` of plain dictionaries with the names that object had: `word_index`,
+    Keras 3 has no `Tokenizer`, so its objects could not be read.  This is a
+    `types.SimpleNamespace` of plain dictionaries with the names of its attributes: `word_index`,
     `index_word`, `num_words`; and `max_length`.
 
     Raises:
@@ -132,7 +132,7 @@ def write_tokenizer(vocabulary: Vocabulary, path: Path, *, max_length: int) -> N
 def read_features(path: Path) -> Mapping[str, np.ndarray]:
     """Read arrays by photo name from an `.npz` file (`numpy.savez`) or a pickled dictionary.
 
-    A process of its own reads the file, with limits on memory and time: see `array_reader`.
+    A separate process reads the file, with limits on memory and time: see `array_reader`.
 
     Args:
         path: of at most `MAX_FEATURE_BYTES`.
@@ -141,8 +141,8 @@ def read_features(path: Path) -> Mapping[str, np.ndarray]:
         Arrays of finite integers or floating-point numbers, of any shape.
 
     Raises:
-        FeaturesError: it cannot be read, wants to do anything but build arrays (it is named), or
-            is no dictionary from names to arrays of numbers.
+        FeaturesError: it cannot be read, would do anything but create arrays (the message names
+            it), or is not a dictionary from names to arrays of numbers.
     """
     try:
         status = path.stat()
@@ -178,7 +178,7 @@ def _read_apart(path: Path, numbers: Path) -> dict[str, Any]:
     except (subprocess.SubprocessError, OSError, ValueError) as error:
         raise FeaturesError(
             f"{path} was not read: it takes more memory or time than a file of features may, or is "
-            "made to break what reads it. Save the features as .npz: "
+            "malicious. Save the features as .npz: "
             'numpy.savez("features.npz", **features).'
         ) from error
     return found
@@ -199,22 +199,22 @@ _ENCODERS = {
     (196, 512): ("vgg16", "block5_conv3"),
     (49, 512): ("vgg16", "block5_pool"),
 }
-"""What gives features of these shapes in the tutorials; others cannot be told by their shape."""
+"""The encoder and layer with features of each shape in the tutorials."""
 
 _MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|\s+(?:<end>|endseq|<eos>)$")
-"""How tutorials mark where a caption begins and ends; here that is no part of it."""
+"""The marks of tutorials at the beginning and end of a caption, which are not part of it."""
 
 
 @dataclass(frozen=True)
 class ClassFiles:
-    """What a class has brought.
+    """The files of a class.
 
     Attributes:
-        captions: by photo, of those photos that have features too.
-        features: by photo, float32 `(D,)` or `(R, D)`, likewise.
-        without_features: photos that have captions alone.
-        without_captions: photos that have features alone.
-        encoder: what such features usually come from; None if their shape says nothing.
+        captions: by photo, of the photos that also have features.
+        features: of the same photos, float32 `(D,)` or `(R, D)`.
+        without_features: photos that have only captions.
+        without_captions: photos that have only features.
+        encoder: the usual encoder for features of this shape; None if unknown.
     """
 
     captions: Mapping[str, tuple[str, ...]]
@@ -230,28 +230,31 @@ class ClassFiles:
 
     @property
     def words(self) -> int:
-        """How many different words the captions have."""
-        return len({word for said in self.captions.values() for c in said for word in tokenize(c)})
+        """The number of different words in the captions."""
+        texts = (text for captions in self.captions.values() for text in captions)
+        return len({word for text in texts for word in tokenize(text)})
 
 
 def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
-    """Read both files and match them; a name counts with its ending (`.jpg`) and without.
+    """Read both files and match them by name, with or without an ending such as `.jpg`.
 
     Args:
-        descriptions: a line a caption.
-        features: an `.npz` file or a pickle, read without running anything in it.
+        descriptions: a caption per line.
+        features: an `.npz` file or a pickle; no code in it is run.
 
     Raises:
-        FeaturesError: one cannot be read or asks to run something, they have no photo in common,
-            or the features differ in shape or hold NaN or infinity.
+        FeaturesError: a file cannot be read or would run code, they have no photo in common, or
+            the features differ in shape or contain NaN or infinity.
     """
-    said, arrays = read_descriptions(descriptions), read_features(features)
+    described, arrays = read_descriptions(descriptions), read_features(features)
     by_stem = {_stem(name): value for name, value in arrays.items()}
-    found = {name: _without_batch(by_stem[_stem(name)]) for name in said if _stem(name) in by_stem}
+    found = {
+        name: _without_batch(by_stem[_stem(name)]) for name in described if _stem(name) in by_stem
+    }
     if not found:
         raise FeaturesError(
-            f"{descriptions.name} and {features.name} have no photo in common: the one names "
-            f"{_some(said)}, the other {_some(arrays)}."
+            f"{descriptions.name} and {features.name} have no photo in common: the first has "
+            f"{_some(described)}, the second {_some(arrays)}."
         )
     odd = next((name for name, value in found.items() if not np.isfinite(value).all()), None)
     if odd is not None:
@@ -264,40 +267,44 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
             f"{features.name}: expected features of one shape, (numbers,) or (regions, numbers), "
             f"found {', '.join(map(str, shapes[:3]))}."
         )
-    known = {_stem(name) for name in said}
+    known = {_stem(name) for name in described}
     name_layer = _ENCODERS.get(shapes[0])
     return ClassFiles(
-        captions={name: tuple(_MARKS.sub("", c.strip()) for c in said[name]) for name in found},
+        captions={
+            name: tuple(_MARKS.sub("", c.strip()) for c in described[name]) for name in found
+        },
         features=found,
-        without_features=tuple(name for name in said if name not in found),
+        without_features=tuple(name for name in described if name not in found),
         without_captions=tuple(name for name in arrays if _stem(name) not in known),
         encoder=EncoderConfig(name=name_layer[0], layer=name_layer[1]) if name_layer else None,
     )
 
 
 def take_over(files: ClassFiles, name: str) -> CaptionDataset:
-    """Make a data set of a class's files that a run can learn from; its photos are not needed.
+    """Make a data set for training of a class's files, without its photos.
 
-    It is written into the data folder, and the features into the store, as float16.
+    It is written to the data folder, and the features to the feature store, as float16.
 
     Args:
-        files: what `read_class_files` returned.
-        name: what to call it.
+        files: the result of `read_class_files`.
+        name: of the data set.
 
     Raises:
-        FeaturesError: nobody knows which encoder gave the features, the name is taken, or the files
+        FeaturesError: the encoder of the features is unknown, the name is taken, or the files
             cannot be written.
     """
     if files.encoder is None:
         shapes = ", ".join(map(str, _ENCODERS))
         raise FeaturesError(
-            f"Features of shape {files.shape} come from no encoder known here (known shapes: "
-            f"{shapes}), so no photo could be captioned with what is learned from them."
+            f"Features of shape {files.shape} are not those of a known encoder (known shapes: "
+            f"{shapes}), so a model trained on them could not caption photos."
         )
     folder = data_folder() / safe_name(name)
     if folder.exists():
-        raise FeaturesError(f"There is a data set called {folder.name} already; choose another.")
-    lines = [f"{n}\t{caption}\n" for n, said in files.captions.items() for caption in said]
+        raise FeaturesError(
+            f"There is already a data set called {folder.name}. Choose another name."
+        )
+    lines = [f"{name}\t{text}\n" for name, texts in files.captions.items() for text in texts]
     try:
         with replacing_folder(folder, durable=True) as part:
             write_text(part / FILE, "".join(lines))
@@ -315,8 +322,8 @@ def _stem(name: str) -> str:
 
 
 def _without_batch(value: np.ndarray) -> np.ndarray:
-    """Take off the axis of one photo, and lay a map's rows of regions one after the other."""
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+    """Remove a batch axis of size 1, and flatten a map of regions."""
+    with np.errstate(over="ignore"):  # too large numbers become infinite, and are refused
         value = np.asarray(value, np.float32)
     if value.ndim > 1 and value.shape[0] == 1:
         value = value[0]

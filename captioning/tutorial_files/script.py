@@ -1,4 +1,4 @@
-"""The script that students run: put together from templates, for one model's kind and sizes."""
+"""The students' script, made from templates for one model, and the weights of its Keras model."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ SCRIPT = "testing_caption_generator.py"
 
 
 _BLOCKS = (1, 2, 3, 2)
-"""Separable convolutions of the compact encoder's stages; a test holds script and encoder equal."""
+"""Separable convolutions of the compact encoder's stages; a test compares script and encoder."""
 
 
 def write_script(bundle: Bundle, path: Path) -> None:
-    """Write a script that captions a photo with this model and needs nothing of this program.
+    """Write a script that captions a photo with this model, without this program.
 
     Raises:
         ConfigError: the script has no code for the model's encoder or cell.
@@ -47,7 +47,7 @@ def write_script(bundle: Bundle, path: Path) -> None:
         )
     if bundle.decoder.cell != "lstm":
         raise ConfigError(
-            "The tutorials' script writes with an LSTM and this model has a "
+            "The tutorials' script has an LSTM, but this model has a "
             f"{bundle.decoder.cell.upper()}. Choose a model with an LSTM."
         )
     own = spec.tutorial_template == "compact"
@@ -78,17 +78,17 @@ def write_script(bundle: Bundle, path: Path) -> None:
 
 
 def load_script(path: Path) -> ModuleType:
-    """Import a script that `write_script` has just written."""
+    """Import a script that `write_script` wrote."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file.")
+        raise ImportError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def _application(bundle: Bundle) -> dict[str, str]:
-    """Return how one of Keras' applications is made, cut and fed."""
+    """Return the code for one of Keras' applications: how it is built, cut and fed."""
     encoder, spec = resolve(bundle.encoder)
     layer = spec.layers[str(encoder.layer)]
     size = encoder.input_size
@@ -111,10 +111,10 @@ def _application(bundle: Bundle) -> dict[str, str]:
 
 
 def _copy(side: int) -> str:
-    """Return how a photo is made what the model learned from, as `as_small_copy` does it."""
+    """Return the code that makes a photo like the training photos, as `as_small_copy` does."""
     if not side:
         return ""
-    return f"""    if photo.size != ({side}, {side}):  # it learned from JPEGs of this size
+    return f"""    if photo.size != ({side}, {side}):  # it was trained on JPEGs of this size
         copy = BytesIO()
         small = photo.resize(({side}, {side}), Image.Resampling.BICUBIC)
         small.save(copy, "JPEG", quality={COPY_QUALITY}, subsampling=2)
@@ -127,13 +127,13 @@ def _template(name: str) -> str:
     return place.read_text(encoding="utf-8")
 
 
-# What reads the photo first; the others read what these have made of it.
+# The layers that read the photo; the others read the output of these.
 _READS_PHOTO = {"merge": ("photo",), "inject": ("photo_hidden", "photo_cell")}
 _ATTENDS = ("regions",)
 
 
 def fill_decoder(model: keras.Model, kind: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give a tutorial's caption model the weights of a decoder of ours.
+    """Set the weights of a tutorial's caption model from a decoder of this program.
 
     Ours scales each channel of the features first; here that is folded into the dense layers that
     read them: `W (x - m) / d + b` is `(W / d) x + (b - W m / d)`.
@@ -157,7 +157,7 @@ def fill_decoder(model: keras.Model, kind: str, arrays: Mapping[str, np.ndarray]
 
 
 def fill_encoder(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give a tutorial's encoder the weights of a compact encoder of ours.
+    """Set the weights of a tutorial's encoder from a compact encoder of this program.
 
     Raises:
         BundleError: the weights do not fit.

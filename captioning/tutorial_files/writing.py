@@ -1,4 +1,4 @@
-"""A model as the files that the tutorials end with."""
+"""Writing a model as the files of a tutorial."""
 
 import io
 import tempfile
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_FEATURE_BYTES", "caption_model", "write_tutorial_files", "zip_tutorial_files"]
 
 MOST_FEATURE_BYTES = 500_000_000
-"""Of `features.p`, which is read into memory whole."""
+"""The largest `features.p`, which is read into memory as a whole."""
 
 ENCODED_AT_ONCE = 16
 
@@ -43,7 +43,7 @@ def write_tutorial_files(
     split: str = "train",
     photos: int | None = None,
 ) -> list[Path]:
-    """Write the files that a class following a tutorial has at its end.
+    """Write the files that a tutorial ends with.
 
     `testing_caption_generator.py` with `tokenizer.p`, `model.weights.h5` and, for an encoder that
     is not ImageNet's, `encoder.weights.h5` caption a photo without this program; `model.png` shows
@@ -59,7 +59,7 @@ def write_tutorial_files(
     Raises:
         FeaturesError: `features.p` would be too large to be read, or a photo has no features.
         BundleError: the files cannot be written.
-        WeightsError: photos have to be encoded and the encoder's weights are not to be had.
+        WeightsError: photos have to be encoded and the encoder's weights cannot be loaded.
     """
     bundle = captioner.bundle
     chosen = dataset.split(split)[:photos] if dataset is not None else ()
@@ -108,7 +108,7 @@ def zip_tutorial_files(
 
 
 def caption_model(captioner: Captioner, script: Path) -> "keras.Model":
-    """Return the model that a written script defines, with this model's weights in it.
+    """Return the model that a written script defines, with the weights of this model.
 
     Raises:
         BundleError: the weights do not fit the script.
@@ -120,7 +120,7 @@ def caption_model(captioner: Captioner, script: Path) -> "keras.Model":
 
 
 def _write_encoder(captioner: Captioner, folder: Path) -> bool:
-    """Write the weights of an encoder of this project's own; returns whether it is one."""
+    """Write the weights of an encoder that the bundle stores; return whether it stores one."""
     arrays = captioner.bundle.encoder_arrays()
     if arrays is None:
         return False

@@ -1,4 +1,4 @@
-"""Files of features made to break what reads them: each is refused with a sentence, quickly."""
+"""Malicious files of features: each is refused with a sentence, quickly."""
 
 import io
 import os
