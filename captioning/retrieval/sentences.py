@@ -182,7 +182,7 @@ def read_sentence(
     known = [word in vocabulary for word in words if word is not None]
     if not any(known):
         raise QueryError(
-            "The model does not know any word of this sentence, so it cannot find photos for it."
+            "The model knows no word of this sentence, so it cannot find photos for it."
             if words
             else "There is nothing to look for. Type a sentence such as: a dog runs in the snow."
         )

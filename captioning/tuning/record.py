@@ -159,7 +159,7 @@ def _read_status(folder: Path) -> StudyStatus:
             raise ValueError
         return StudyStatus(values["state"], values["message"], values["created"])
     except (StorageError, ValueError):
-        return StudyStatus("stopped", "status.json cannot be read; go on continues the search.")
+        return StudyStatus("stopped", "status.json cannot be read; Continue resumes the search.")
 
 
 def _read_trials(folder: Path) -> tuple[Trial, ...]:

@@ -1,4 +1,4 @@
-"""What the Train pages read, kept between reruns."""
+"""What the Train pages read, cached between reruns."""
 
 import contextlib
 import io
@@ -55,7 +55,7 @@ def all_presets() -> list[Preset]:
 
 
 def own_presets() -> list[Preset]:
-    """Return a preset for each data set of people's own: fine-tuning the default model on it."""
+    """Return a preset for each data set of a user: fine-tuning the default model on it."""
     own = [found.name for found in available_datasets() if found.kind == "captioned folder"]
     if not own:
         return []
@@ -80,7 +80,7 @@ _COUNTED = (
     "horizontal_flip",
     "crops",
 )
-"""The settings that what a run reads depends on."""
+"""The settings that decide which data a run reads."""
 
 
 def sizes_of(config: TrainingConfig) -> DataSizes:
@@ -104,10 +104,10 @@ def _dataset(name: str) -> CaptionDataset:
 
 
 def small_photos(run: Run, names: list[str]) -> dict[str, bytes]:
-    """Return small copies of photos of a run's data set; those that have gone are left out."""
+    """Return small copies of photos of a run's data set; missing ones are left out."""
     found = {}
     for name in names:
-        # One photo that has gone, or a whole data set, must not take the run's page with it.
+        # A missing photo or data set must not break the page of the run.
         with contextlib.suppress(CaptioningError):
             dataset = data_of(run)
             found[name] = _small(str(dataset.path(dataset[name])))
@@ -126,7 +126,7 @@ def data_of(run: Run) -> CaptionDataset:
 
 
 def model_of(run: Run) -> Bundle:
-    """Return the model a run has left so far.
+    """Return the model that a run has so far.
 
     Raises:
         BundleError: it is damaged.
@@ -136,7 +136,7 @@ def model_of(run: Run) -> Bundle:
 
 
 def start_run(config: TrainingConfig, note: str) -> Run:
-    """Make a run and start it, or let it wait for its turn.
+    """Create a run and start it, or add it to the queue.
 
     Raises:
         RunError: it cannot be written, or the quota of a visitor does not allow it.
@@ -149,7 +149,7 @@ def start_run(config: TrainingConfig, note: str) -> Run:
 
 
 def start_again(run: Run) -> None:
-    """Resume a run, or let it wait for its turn.
+    """Resume a run, or add it to the queue.
 
     Raises:
         RunError: it runs already, or the quota of a visitor does not allow it.
@@ -163,20 +163,20 @@ def start_again(run: Run) -> None:
 
 
 def no_runs(page: str) -> None:
-    """Say that there is nothing to look at yet, and where to begin."""
+    """Show that there is no run yet, and how to start one."""
     prose("train-none")
     if st.button(**main_button("New run"), icon=":material/add:", key=f"{page}.new"):
         st.switch_page("pages/train/new.py")
 
 
 def choose_run(page: str, runs: Runs, among: Sequence[Run] | None = None) -> str:
-    """Ask for one run, the newest at first; return its id, which a link may name."""
+    """Ask for one run, by default the newest; return its id, which a link may name."""
     found = [run.id for run in among or runs.all()]
     return st.selectbox("Run", found, key=f"{page}.run", bind="query-params")
 
 
 def choose_runs(page: str, runs: Runs) -> list[Run]:
-    """Ask for several runs, the newest three at first."""
+    """Ask for several runs, by default the newest three."""
     found = {run.id: run for run in runs.all()}
     chosen = st.pills(
         "Runs",
@@ -190,7 +190,7 @@ def choose_runs(page: str, runs: Runs) -> list[Run]:
 
 
 def all_runs() -> Runs:
-    """Return the runs of this data folder, dead ones marked as such; damaged ones are named."""
+    """Return the runs of this data folder, with dead ones marked; show damaged ones by name."""
     runs = Runs()
     runs.reconcile()
     for name, reason in runs.damaged().items():
@@ -200,7 +200,7 @@ def all_runs() -> Runs:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _small(path: str) -> bytes:
-    """Return a whole photo, small: what is cut off might be what the caption is about."""
+    """Return a small copy of the whole photo; a crop might lack what the caption describes."""
     photo = read_image(path)
     photo.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
     buffer = io.BytesIO()

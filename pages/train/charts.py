@@ -1,4 +1,4 @@
-"""Curves of runs, drawn."""
+"""Charts of runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,7 +49,7 @@ def score_chart(curves: Curves) -> alt.Chart:
 
 
 def forced_chart(curves: Curves) -> alt.Chart:
-    """Draw BLEU-4 with true words before each word, and with the model's own."""
+    """Draw BLEU-4 with teacher forcing, and with the model's own words."""
     names = {"true words before": "forced_bleu_4", "its own words before": "bleu_4"}
     rows = _long(curves.epochs, names)
     return _lines(rows, "BLEU-4 on dev").properties(height=_HEIGHT)
@@ -74,8 +74,8 @@ def compare_chart(curves: Mapping[str, Curves], figure: str, title: str) -> alt.
     rows = pd.DataFrame(
         [
             {"epoch": row["epoch"], "value": row[figure], "line": name}
-            for name, told in curves.items()
-            for row in told.epochs
+            for name, run in curves.items()
+            for row in run.epochs
             if figure in row
         ],
         columns=["epoch", "value", "line"],

@@ -1,4 +1,4 @@
-"""Compare: runs side by side, and what to do with the best of them."""
+"""Compare: runs next to each other, and what to do with the best one."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Parts of the Compare page: the table, the chart, and what to do with one run."""
+"""Parts of the Compare page: the table, the chart, and the exports of one run."""
 
 import streamlit as st
 
@@ -33,7 +33,7 @@ _FIGURES = {
 
 
 def show_table(found: Comparison) -> None:
-    """Show in which settings the runs differ, and what came of it."""
+    """Show the settings in which the runs differ, and their results."""
     rows = {plain(name): [_setting(v) for v in values] for name, values in found.settings.items()}
     for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
         rows[name] = [str(result[key] or "–") for result in found.results]
@@ -101,7 +101,7 @@ def show_downloads(page: str, run: Run) -> None:
 def show_model(page: str, runs: Runs, run: Run) -> None:
     """Offer to publish the run's model and to try it on a photo."""
     if not run.has_model:
-        st.caption("It has a model to try and to publish after its first epoch.")
+        st.caption("After its first epoch it has a model that you can try and publish.")
         return
     if is_teacher():
         with st.expander("Publish its model", icon=":material/publish:"):

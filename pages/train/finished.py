@@ -1,4 +1,4 @@
-"""What a run leaves: its best captions, a photo to try it on, and the ways on."""
+"""The result of a run: its best captions, photos to try it on, and what to do next."""
 
 import streamlit as st
 
@@ -28,7 +28,7 @@ _OFFERED = 6
 
 
 def show_result(page: str, runs: Runs, run: Run) -> None:
-    """Show what a run that has ended can do, and offer what to do with it."""
+    """Show the result of a run that has ended, and what to do with it."""
     curves = read_curves(run)
     st.subheader("What it learned", anchor=False)
     try:
@@ -41,7 +41,7 @@ def show_result(page: str, runs: Runs, run: Run) -> None:
 
 
 def explain_exact_match(run: Run, curves: Curves) -> None:
-    """Say why scores are high on drawn shapes, and how many captions are exactly right."""
+    """Explain why scores are high on generated shapes, and show the share of exact matches."""
     best = max(curves.epochs, key=lambda row: row["cider"], default=None)
     if run.config.data != "shapes" or best is None:
         return
@@ -49,8 +49,8 @@ def explain_exact_match(run: Run, curves: Curves) -> None:
     share = f"Word for word right: **{exact:.0f}%** of its captions. " if exact is not None else ""
     st.info(
         f"{share}BLEU-4 {best['bleu_4']:.1f} and CIDEr {best['cider']:.1f} look far better, "
-        "because a program wrote all captions from a few phrases: whoever learned the phrases "
-        "shares most rows of words with the references, even with a wrong shape or colour.",
+        "because a program wrote all captions from a few phrases: a model that knows the phrases "
+        "shares most word sequences with the references, even with a wrong shape or colour.",
         icon=":material/rule:",
     )
 
@@ -61,11 +61,11 @@ def _show_best(run: Run, curves: Curves) -> None:
     known = {name: dataset[name].captions for name in curves.photos if name in dataset}
     found = best_captions(curves, known)
     if not found:
-        st.caption("It captioned no photo of its dev split.")
+        st.caption("It did not caption any photo of its dev split.")
         return
     exact = sum(one.exact for one in found)
     st.caption(
-        f"Its best captions of {counted(len(found), 'dev photo')}, photos it did not learn from; "
+        f"Its best captions of {counted(len(found), 'dev photo')}, not used in training; "
         f"{exact} of them equal a reference word for word."
     )
     pictures = small_photos(run, [one.photo for one in found[:_BEST]])
@@ -104,7 +104,7 @@ def _show_ways_on(page: str, runs: Runs, run: Run) -> None:
 
 
 def _try_it(page: str, run: Run) -> None:
-    """Let the model caption photos of its own data set that it did not learn from."""
+    """Let the model caption photos of its data set that were not used in training."""
     st.subheader("Try it on a photo", anchor=False)
     dataset = data_of(run)
     photos = (dataset.split("test") or dataset.split("dev"))[:_OFFERED]
@@ -113,7 +113,7 @@ def _try_it(page: str, run: Run) -> None:
         bundle = model_of(run)
         data = cache.photo_file(dataset.path(dataset[name]))
         show_captions([Picture(name, data)], bundle, bundle.decoding)
-    st.caption(f"Photos of {plain(dataset.name)} that it did not learn from:")
+    st.caption(f"Photos of {plain(dataset.name)} that were not used in training:")
     pictures = small_photos(run, [photo.name for photo in photos])
     with st.grid(_OFFERED, min_column_width=110):
         for number, (photo, small) in enumerate(pictures.items(), start=1):

@@ -1,4 +1,4 @@
-"""A form made from the training configuration itself: every field, its range, what it does."""
+"""A form made from the training configuration: every field, its range and its meaning."""
 
 import dataclasses
 import typing
@@ -74,14 +74,14 @@ _GROUPS = {
     ),
 }
 _SHOWN = ("data", "start_from", "epochs", "learning_rate")
-"""With the name, the five settings in view; all others are folded away."""
+"""The settings that are always visible, with the name; all others are in an expander."""
 
 _LABELS = {
     "data": "Data set",
     "shapes_count": "Drawn pictures",
-    "limit_images": "Most training photos",
-    "allow_missing": "Train although photos are missing",
-    "min_count": "Rarest word known",
+    "limit_images": "Training photos at most",
+    "allow_missing": "Train with missing photos",
+    "min_count": "Rarest known word",
     "seed": "Random seed",
     "encoder.name": "Network that reads photos",
     "encoder.layer": "Layer used",
@@ -89,30 +89,30 @@ _LABELS = {
     "encoder.width": "Channels of the first stage",
     "train_encoder": "Train the encoder too",
     "encoder_from": "Encoder of a model",
-    "decoder.kind": "How the photo comes in",
-    "decoder.embedding_size": "Numbers a word",
-    "decoder.units": "Units of memory",
+    "decoder.kind": "How the photo enters",
+    "decoder.embedding_size": "Size of a word embedding",
+    "decoder.units": "Recurrent units",
     "decoder.heads": "Attention heads",
     "decoder.max_length": "Longest caption",
-    "start_from": "Begin with",
+    "start_from": "Start from",
     "start_temperature": "Temperature at the start",
     "start_share": "Share of the first model kept",
-    "images_per_batch": "Photos a step",
+    "images_per_batch": "Photos per step",
     "schedule": "Learning rate over time",
     "warmup_steps": "Warm-up steps",
-    "clip_norm": "Longest gradient",
-    "teachers": "Models to learn from",
-    "teacher_share": "Weight of these models",
+    "clip_norm": "Largest gradient norm",
+    "teachers": "Teacher models",
+    "teacher_share": "Weight of the teachers",
     "horizontal_flip": "Mirror photos",
-    "crops": "Random crops a photo",
+    "crops": "Random crops per photo",
     "ema_momentum": "Weight averaging",
-    "objective": "What is rewarded",
-    "samples": "Captions drawn a photo",
-    "critical_dropout": "Dropout while rewarding",
+    "objective": "Objective",
+    "samples": "Captions sampled per photo",
+    "critical_dropout": "Dropout in self-critical steps",
     "score_images": "Dev photos scored",
     "decoding.strategy": "How captions are chosen",
 }
-"""What the settings are called; others by their own name."""
+"""The labels of the settings; others have their own name."""
 
 _ANSWERS = {
     "start_from": {None: "fresh weights"},
@@ -126,7 +126,7 @@ def choose_base(page: str, more: Sequence[Preset] = ()) -> tuple[TrainingConfig,
 
     Args:
         page: its widgets' keys begin so.
-        more: presets to offer besides those that come with the program.
+        more: presets to offer in addition to the shipped ones.
 
     Returns:
         The settings to begin with, and the name of what they are from.
@@ -138,7 +138,7 @@ def choose_base(page: str, more: Sequence[Preset] = ()) -> tuple[TrainingConfig,
     cloned = linked(f"{page}.base")
     if cloned:
         run = Runs().get(cloned)
-        st.caption(f"These are the settings of {plain(run.id)}. Change what you like.")
+        st.caption(f"These are the settings of {plain(run.id)}. Change any of them.")
         return run.config, run.id
     found = {preset.title: preset for preset in (*more, *all_presets())}
     title = st.pills(
@@ -163,7 +163,7 @@ def edit_config(
     Args:
         page: its widgets' keys begin so.
         base: what the form shows at first.
-        origin: what `base` is, a preset or a run; each has a form of its own.
+        origin: what `base` is, a preset or a run; each has a separate form.
         folded: where all but five settings go, folded away.
 
     Raises:
@@ -187,7 +187,7 @@ def edit_config(
 
 
 def question(owner: type[Config], name: str) -> str:
-    """Say what a field does and which values it takes.
+    """Return what a field does and which values it takes.
 
     >>> question(TrainingConfig, "epochs")
     'Passes over the training photos. From 1 to 1,000.'
@@ -227,7 +227,7 @@ def _answer(
     options = _options(name, owner, field, values)
     if options is not None:
         place = options.index(value) if value in options else 0
-        # The layers are those of the encoder just chosen, so each encoder has a list of its own.
+        # The layers depend on the chosen encoder, so each encoder has a separate list.
         key = f"{key}.{values['encoder']['name']}" if name == "encoder.layer" else key
         shown = partial(_shown, name)
         return st.selectbox(label, options, place, format_func=shown, key=key, help=help_text)
@@ -243,14 +243,14 @@ def _answer(
         return st.number_input(
             label, value=value, step=min(step, 0.1), format="%g", key=key, help=help_text
         )
-    # No limits on the widget: the configuration refuses what is out of range, and says why.
+    # The widget has no limits: the configuration refuses a value out of range, with a reason.
     return st.number_input(label, value=value, step=1, key=key, help=help_text)
 
 
 def _options(
     name: str, owner: type[Config], field: str, values: dict[str, Any]
 ) -> list[Any] | None:
-    """Return the values a field can be chosen from; None if it is a number or a switch."""
+    """Return the choices of a field; None if it is a number or a switch."""
     from captioning.encoders.registry import ENCODERS
 
     match name:
@@ -277,26 +277,28 @@ def _plain(number: float) -> str:
 
 
 def show_time(needs: Estimate) -> None:
-    """Say how long it will take, and what stands in the way of starting."""
+    """Show how long it will take, and what prevents the start."""
     photos = f", on {needs.photos:,} training photos" if needs.photos else ""
-    st.caption(f"About {clock(needs.seconds)} (minutes:seconds){photos}. It goes on by itself.")
+    st.caption(
+        f"About {clock(needs.seconds)} (minutes:seconds){photos}. It runs in the background."
+    )
     for text in needs.problems:
         st.error(plain(text), icon=":material/error:")
 
 
 def show_needs(needs: Estimate) -> None:
     """Show time, photos, memory and disk."""
-    st.subheader("What it will need", anchor=False)
+    st.subheader("What it needs", anchor=False)
     figures = {
         "Time, about": clock(needs.seconds),
         "Training photos": f"{needs.photos:,}",
         "Photos to encode first": f"{needs.to_encode:,}",
         "Memory": f"{needs.memory_bytes / 1e9:.1f} GB",
         "Disk": f"{needs.disk_bytes / 1e9:.2f} GB",
-        "Numbers to learn": f"{needs.parameters / 1e6:.1f} M",
+        "Trainable weights": f"{needs.parameters / 1e6:.1f} M",
     }
     with st.grid(6, min_column_width=130):
         for name, value in figures.items():
             st.metric(name, value)
-    basis = "runs on this machine" if needs.measured else "what one core of a laptop does"
-    st.caption(f"The time is worked out from {basis}. One run trains at a time; others wait.")
+    basis = "runs on this machine" if needs.measured else "the speed of one laptop core"
+    st.caption(f"The time is estimated from {basis}. One run trains at a time; others wait.")

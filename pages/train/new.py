@@ -1,4 +1,4 @@
-"""New run: choose what to train and how, see what it will need, and start it."""
+"""New run: choose what to train and how, see what it needs, and start it."""
 
 import streamlit as st
 

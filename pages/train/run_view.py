@@ -1,4 +1,4 @@
-"""Showing a run: how it stands, what can be done to it, its curves and photos."""
+"""Parts of the Watch page: a run's status, its buttons, its curves and photos."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ __all__ = [
     "show_note",
     "show_queue",
     "show_run",
-    "show_standing",
+    "show_status",
 ]
 
 Colour = Literal["green", "orange", "blue", "red", "primary", "gray"]
@@ -41,13 +41,13 @@ _COLOURS: dict[str, Colour] = {
 
 
 def show_run(page: str, name: str, *, was_live: bool) -> None:
-    """Show a run as it is now: standing, buttons, alarms, curves, photos, queue, log.
+    """Show the current state of a run: status, buttons, warnings, curves, photos, queue, log.
 
     Args:
-        page: its widgets' keys begin so.
+        page: prefix of its widgets' keys.
         name: of the run.
-        was_live: whether it had a process when the page around this part was drawn; the page is
-            drawn anew as soon as the run has ended, to show what came of it.
+        was_live: whether it had a process when the page was drawn; the whole page is drawn again
+            when the run has ended, to show its result.
 
     Raises:
         RunError: it has been deleted.
@@ -57,7 +57,7 @@ def show_run(page: str, name: str, *, was_live: bool) -> None:
     if was_live and not run.live:
         st.rerun()
     curves = read_curves(run)
-    show_standing(run, curves)
+    show_status(run, curves)
     show_controls(page, runs, run)
     show_alarms(run, curves)
     show_curves(page, curves)
@@ -69,7 +69,7 @@ def show_run(page: str, name: str, *, was_live: bool) -> None:
 
 
 def show_note(page: str, runs: Runs, name: str) -> None:
-    """Let people write about a run; what they typed is kept as they leave the field."""
+    """Show the note of a run; a change is stored when the field loses focus."""
     if not may_change(runs.get(name)):
         st.caption(plain(runs.get(name).note))
         return
@@ -79,12 +79,12 @@ def show_note(page: str, runs: Runs, name: str) -> None:
         runs.get(name).note,
         key=key,
         on_change=lambda: runs.note(name, st.session_state[key]),
-        placeholder="Why this run, and what came of it?",
+        placeholder="Why this run, and what was the result?",
     )
 
 
 def clock(seconds: float | None) -> str:
-    """Write a duration; a dash while it is not known.
+    """Format a duration, or a dash while it is unknown.
 
     >>> clock(75), clock(3700), clock(None)
     ('1:15', '1:01:40', '–')
@@ -96,8 +96,8 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def show_standing(run: Run, curves: Curves) -> None:
-    """Show where a run is and how fast it goes."""
+def show_status(run: Run, curves: Curves) -> None:
+    """Show the state, progress and speed of a run."""
     status = run.status
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(status.state, color=_COLOURS.get(status.state, "gray"))
@@ -117,7 +117,7 @@ def show_standing(run: Run, curves: Curves) -> None:
         **_exact(run, last),
     }
     if run.live:
-        figures["Steps a second"] = f"{status.rate:.1f}" if status.rate else "–"
+        figures["Steps per second"] = f"{status.rate:.1f}" if status.rate else "–"
         figures["Time left"] = clock(status.seconds_left)
     with st.grid(len(figures), min_column_width=120):
         for name, value in figures.items():
@@ -125,10 +125,10 @@ def show_standing(run: Run, curves: Curves) -> None:
 
 
 def _exact(run: Run, last: dict[str, Any] | None) -> dict[str, str]:
-    """Return the share of exactly right captions, where a program wrote the references."""
+    """Return the share of captions that equal a reference, if a program wrote the references."""
     if run.config.data != "shapes" or last is None or "exact_match" not in last:
         return {}
-    return {"Exactly right": f"{last['exact_match']:.0f}%"}
+    return {"Exact matches": f"{last['exact_match']:.0f}%"}
 
 
 def show_controls(page: str, runs: Runs, run: Run) -> None:
@@ -143,7 +143,11 @@ def show_controls(page: str, runs: Runs, run: Run) -> None:
             _button(page, "Pause", ":material/pause:", lambda: runs.pause(run.id))
         if ours and state == "paused":
             _button(
-                page, "Go on", ":material/play_arrow:", lambda: runs.proceed(run.id), primary=True
+                page,
+                "Continue",
+                ":material/play_arrow:",
+                lambda: runs.proceed(run.id),
+                primary=True,
             )
         if ours and (run.live or state == "queued"):
             _button(page, "Stop", ":material/stop:", lambda: runs.stop(run.id))
@@ -156,12 +160,12 @@ def show_controls(page: str, runs: Runs, run: Run) -> None:
 
 
 def show_alarms(run: Run, curves: Curves) -> None:
-    """Show what in the figures ought to worry."""
+    """Show warnings about the figures."""
     for alarm in alarms_of(curves.epochs, run.status.message):
         st.warning(plain(alarm.text), icon=":material/warning:")
     for name in curves.damaged:
         st.warning(
-            f"The checkpoint {plain(name)} was damaged; the run went on from the one before.",
+            f"The checkpoint {plain(name)} was damaged; the run continued from the previous one.",
             icon=":material/warning:",
         )
 
@@ -169,14 +173,14 @@ def show_alarms(run: Run, curves: Curves) -> None:
 def show_curves(page: str, curves: Curves) -> None:
     """Show the curves of a run."""
     if not curves.steps and not curves.epochs:
-        st.caption("The curves begin with the first steps.")
+        st.caption("The curves appear after the first steps.")
         return
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Loss", anchor=False)
         st.altair_chart(charts.loss_chart(curves), key=f"{page}.loss", alt=_spoken(curves))
     if not curves.epochs:
-        right.caption("The scores begin with the end of the first epoch.")
+        right.caption("The scores appear after the first epoch.")
         return
     with right:
         topic = st.segmented_control(
@@ -192,8 +196,8 @@ def show_curves(page: str, curves: Curves) -> None:
             case "Forced and free":
                 st.altair_chart(charts.forced_chart(curves), key=f"{page}.forced")
                 st.caption(
-                    "Reading true words before each word is easier than going on from its own; the "
-                    "distance between the lines is what that costs."
+                    "Reading the true words before each word is easier than reading the model's "
+                    "own words. The distance between the lines shows the difference."
                 )
             case "Learning rate":
                 st.altair_chart(charts.rate_chart(curves), key=f"{page}.rate")
@@ -202,7 +206,7 @@ def show_curves(page: str, curves: Curves) -> None:
 
 
 def show_filmstrip(page: str, run: Run, curves: Curves) -> None:
-    """Show the same photos with what the model said about them after an epoch."""
+    """Show the same photos with the captions after an epoch."""
     if not curves.filmstrip:
         return
     st.subheader("The same photos, epoch by epoch", anchor=False)
@@ -222,7 +226,7 @@ def show_filmstrip(page: str, run: Run, curves: Curves) -> None:
 
 
 def show_queue(page: str, runs: Runs) -> None:
-    """Show which runs wait, and let them change places."""
+    """Show the queue, and let the teacher reorder it."""
     waiting = runs.queue()
     if not waiting:
         return

@@ -1,4 +1,4 @@
-"""Search settings: let short runs try values for a few fields, and see which did well."""
+"""Search settings: short runs try values for a few fields, and the page shows the best."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from pages.ui.rights import is_teacher
 
 
 def watch(name: str) -> None:
-    """Show how a search stands; while it is under way, only this part is drawn again."""
+    """Show a search; while it is under way, only this part is drawn again."""
     try:
         tuning_results.show_study("search_settings", name)
     except CaptioningError as error:
@@ -24,7 +24,7 @@ try:
     if not is_teacher():
         st.caption("The teacher can start a search: it takes many runs.")
     else:
-        with tuning.room_for_a_new_one(studies):
+        with tuning.form_container(studies):
             config = tuning.edit_study("search_settings")
             tuning.show_cost(config)
             if st.button(
@@ -39,5 +39,5 @@ except CaptioningError as error:
     name = None
 
 if name:
-    st.fragment(watch, run_every=tuning.look_again(studies, name))(name)
+    st.fragment(watch, run_every=tuning.seconds_between_updates(studies, name))(name)
     show_source("captioning.tuning.control", "Studies.get")

@@ -1,4 +1,4 @@
-"""Step by step: one training step at a time, laid open."""
+"""Step by step: one training step at a time, in detail."""
 
 import streamlit as st
 
@@ -13,10 +13,10 @@ try:
     config = stepwise.choose_settings("step")
     with st.container(horizontal=True):
         more = st.button(**main_button("Take a step"), icon=":material/footprint:", key="step.more")
-        fresh = st.button("Begin anew", icon=":material/restart_alt:", key="step.fresh")
+        fresh = st.button("Start again", icon=":material/restart_alt:", key="step.fresh")
     step = stepwise.take("step", config, fresh=fresh, more=more)
     if step is None:
-        st.caption("A fresh model finds every word equally likely. Take a step.")
+        st.caption("For a fresh model every word is equally likely. Take a step.")
     else:
         stepwise.show_step("step", step)
         show_source("captioning.training.stepwise", "StepByStep.step")

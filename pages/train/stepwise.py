@@ -23,7 +23,7 @@ _RATES = (1e-7, 0.0001, 0.001, 0.003, 0.01, 0.1)
 
 
 def choose_settings(page: str) -> TrainingConfig:
-    """Ask for the few settings that show in one step; the model is small and its data drawn."""
+    """Ask for the settings that matter in one step; the model is small, its data are generated."""
     with st.grid(3, min_column_width=190):
         kind = st.selectbox(
             "Decoder", ("attention", "inject", "merge"), key=f"{page}.kind", bind="query-params"
@@ -36,7 +36,7 @@ def choose_settings(page: str) -> TrainingConfig:
             key=f"{page}.rate",
             help=question(TrainingConfig, "learning_rate"),
         )
-        size = st.slider("Photos a step", 1, 32, 8, key=f"{page}.size", bind="query-params")
+        size = st.slider("Photos per step", 1, 32, 8, key=f"{page}.size", bind="query-params")
     decoder = {"kind": kind, "embedding_size": 32, "units": 64, "dropout": 0.0, "max_length": 20}
     return TrainingConfig.from_dict(
         {
@@ -57,12 +57,12 @@ def choose_settings(page: str) -> TrainingConfig:
 
 
 def take(page: str, config: TrainingConfig, *, fresh: bool, more: bool) -> "Step | None":
-    """Begin anew or take a step, as asked; return the last step, None before the first.
+    """Start again or take a step, as asked; return the last step, None before the first.
 
-    Other settings need another model, so they begin anew by themselves.
+    Other settings need another model, so they start again automatically.
 
     Raises:
-        CaptioningError: there can be no model or no step.
+        CaptioningError: the model or the step is not possible.
     """
     key, last, state = f"{page}.model", f"{page}.last", st.session_state
     if fresh or (key in state and state[key][0] != config):
@@ -82,8 +82,10 @@ def show_step(page: str, step: "Step") -> None:
     st.subheader(f"Step {step.number}", anchor=False)
     losses = [word.loss for words in step.words for word in words]
     with st.grid(3, min_column_width=150):
-        st.metric("Loss of the batch", f"{step.loss:.3f}", help="In nats a word, over all rows.")
-        st.metric("Loss of one row a photo", f"{sum(losses) / len(losses):.3f}")
+        st.metric(
+            "Loss of the batch", f"{step.loss:.3f}", help="In nats per word, over all captions."
+        )
+        st.metric("Loss of one caption per photo", f"{sum(losses) / len(losses):.3f}")
         st.metric("Learning rate", f"{step.learning_rate:g}")
     place = st.segmented_control(
         "Photo",
@@ -108,11 +110,11 @@ def _show_words(step: "Step", place: int) -> None:
     st.dataframe(
         {
             "reads": [word.read for word in words],
-            "has to say": [word.said for word in words],
+            "should predict": [word.said for word in words],
             "loss": [word.loss for word in words],
             "before": [100 * word.before for word in words],
             "after": [100 * word.after for word in words],
-            "found likeliest": [
+            "most likely words": [
                 ", ".join(f"{text} {100 * p:.0f}%" for text, p in word.likeliest[:3])
                 for word in words
             ],
@@ -125,17 +127,17 @@ def _show_words(step: "Step", place: int) -> None:
         },
     )
     st.caption(
-        f"The row goes on with {len(step.inputs[place]) - len(words)} places of padding, which "
-        "weigh nothing. What is read and what has to be said are the same caption, one place "
-        "apart: that is teacher forcing. *Before* and *after* are the probabilities of the word "
-        "that has to be said, before and after the step."
+        f"{len(step.inputs[place]) - len(words)} places of padding follow, of weight 0. The model "
+        "reads the caption and should predict the same caption shifted by one place: this is "
+        "teacher forcing. *Before* and *after* are the probabilities of the word that it should "
+        "predict, before and after the step."
     )
 
 
 def _show_gradients(step: "Step") -> None:
-    with st.expander("Length of the gradient, layer by layer", icon=":material/trending_down:"):
+    with st.expander("Norm of the gradient, layer by layer", icon=":material/trending_down:"):
         norms = pd.Series(step.gradient_norms, name="gradient").sort_values(ascending=False)
-        st.bar_chart(norms, horizontal=True, x_label="Euclidean length", sort=False, height=900)
+        st.bar_chart(norms, horizontal=True, x_label="Euclidean norm", sort=False, height=900)
 
 
 @st.cache_resource(ttl=600, show_spinner=False)

@@ -1,4 +1,4 @@
-"""Parts of the Search settings page: which fields to vary, between which values, at what cost."""
+"""Parts of the Search settings page: the fields to vary, their values, and the time needed."""
 
 import typing
 from typing import Any
@@ -28,8 +28,8 @@ __all__ = [
     "choose_study",
     "edit_study",
     "field_label",
-    "look_again",
-    "room_for_a_new_one",
+    "seconds_between_updates",
+    "form_container",
     "show_cost",
 ]
 
@@ -40,7 +40,7 @@ _NEED_THEIR_PART = ("decoder.kind", "encoder.width")
 
 
 def all_studies() -> Studies:
-    """Return the studies of this data folder, each as far on as it can be; name damaged ones."""
+    """Return the studies of this data folder, up to date; show damaged ones by name."""
     studies = Studies()
     studies.reconcile()
     for name, reason in studies.damaged().items():
@@ -48,8 +48,8 @@ def all_studies() -> Studies:
     return studies
 
 
-def room_for_a_new_one(studies: Studies) -> typing.ContextManager[Any]:
-    """Return where the form goes: in full view before the first search, folded after it."""
+def form_container(studies: Studies) -> typing.ContextManager[Any]:
+    """Return the container of the form: an expander once there is a search."""
     first = not studies.all()
     return st.expander("A new search", expanded=first, icon=":material/add:")
 
@@ -89,7 +89,7 @@ def edit_study(page: str) -> StudyConfig:
 
 
 def show_cost(config: StudyConfig) -> None:
-    """Say how long the search will take.
+    """Show how long the search will take.
 
     Raises:
         CaptioningError: the data set is not there.
@@ -99,8 +99,8 @@ def show_cost(config: StudyConfig) -> None:
     st.caption(
         f"{counted(config.trials, 'trial')} of about {clock(needs.seconds)} each, "
         f"{clock(config.trials * needs.seconds)} in all; less if some are given up. A trial is a "
-        "run like any other: one at a time, and it goes on when this page is closed. The first "
-        "one has the preset's own values, so there is something to compare with."
+        "normal run: one at a time, and it continues when this page is closed. The first one has "
+        "the values of the preset, as a baseline."
     )
     if needs.problems:
         raise ConfigError(" ".join(needs.problems))
@@ -118,13 +118,13 @@ def begin(page: str, studies: Studies, config: StudyConfig) -> None:
     st.rerun()
 
 
-def look_again(studies: Studies, name: str) -> float | None:
-    """Return after how many seconds a search is worth another look; None if it does nothing."""
+def seconds_between_updates(studies: Studies, name: str) -> float | None:
+    """Return the seconds between updates of a search; None if it is not under way."""
     return _LOOK_SECONDS if studies.get(name).status.state == "running" else None
 
 
 def choose_study(page: str, studies: Studies) -> str | None:
-    """Ask for one search, the newest at first; None while there is none."""
+    """Ask for one search, by default the newest; None if there is none."""
     names = [study.id for study in studies.all()]
     if not names:
         return None
@@ -132,7 +132,7 @@ def choose_study(page: str, studies: Studies) -> str | None:
 
 
 def field_label(name: str) -> str:
-    """Write a dotted name for people, short enough for the head of a column.
+    """Return a dotted name for people, short enough for the head of a column.
 
     >>> field_label("decoder.dropout"), field_label("decoder.kind")
     ('Dropout', 'Decoder kind')
@@ -160,7 +160,7 @@ def _ask_field(key: str, name: str, base: TrainingConfig) -> SearchField:
                 _number(f"{key}.{name}.{label}", label, end, declared.kind)
                 for label, end in (("From", usual.low), ("To", usual.high))
             )
-            log = st.toggle("By factors", usual.log, key=f"{key}.{name}.log", help=_FACTORS)
+            log = st.toggle("Logarithmic", usual.log, key=f"{key}.{name}.log", help=_FACTORS)
     return SearchField(name, low, high, log=log)
 
 
@@ -170,7 +170,7 @@ _FACTORS = (
 
 
 def _number(key: str, label: str, value: Any, kind: type) -> Any:
-    # No limits on the widget: the study refuses what is out of range, and says why.
+    # The widget has no limits: the study refuses a value out of range, with a reason.
     if kind is float:
         step = max(float(value) / 10, 1e-7)
         return st.number_input(label, value=float(value), step=step, format="%g", key=key)
@@ -184,27 +184,30 @@ def _ask_trials(key: str, base: TrainingConfig) -> dict[str, Any]:
                 "Trials", value=8, step=1, key=f"{key}.trials", help=question(StudyConfig, "trials")
             ),
             "epochs": st.number_input(
-                "Epochs of a trial",
+                "Epochs per trial",
                 value=min(2, base.epochs),
                 step=1,
                 key=f"{key}.epochs",
                 help=question(StudyConfig, "epochs"),
             ),
             "limit_images": st.number_input(
-                "Photos of a trial",
+                "Photos per trial",
                 value=min(base.limit_images or 2000, 2000),
                 step=1,
                 key=f"{key}.limit_images",
                 help=question(StudyConfig, "limit_images"),
             ),
             "score": st.selectbox(
-                "Look for more",
+                "Score to maximize",
                 list(SCORES),
                 format_func=lambda name: SCORES[name],
                 key=f"{key}.score",
             ),
             "prune": st.toggle(
-                "Give bad ones up", True, key=f"{key}.prune", help=question(StudyConfig, "prune")
+                "Stop bad trials early",
+                True,
+                key=f"{key}.prune",
+                help=question(StudyConfig, "prune"),
             ),
         }
 

@@ -1,4 +1,4 @@
-"""Parts of the Search settings page: how a search stands, its trials, and what they show."""
+"""Parts of the Search settings page: the state of a search, its trials, and their results."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -33,13 +33,13 @@ _COLOURS: dict[str, Literal["green", "primary", "red", "gray"]] = {
     "failed": "red",
 }
 _SCALE = ("#a3abb5", "#0e9384")
-"""From the worst score to the best; both are seen on white and on black."""
+"""Colours from the worst score to the best, visible on white and on black."""
 _WHOLE = 20
-"""So many trials are shown without scrolling."""
+"""Number of trials that are shown without scrolling."""
 
 
 def show_study(page: str, name: str) -> None:
-    """Show a study as it is now.
+    """Show the current state of a study.
 
     Raises:
         RunError: it has been deleted.
@@ -49,15 +49,15 @@ def show_study(page: str, name: str) -> None:
     _show_standing(studies, study)
     _show_controls(page, studies, study)
     if not study.trials:
-        st.caption("The first trial is being made.")
+        st.caption("The first trial is being created.")
         return
     show_trials(page, study)
     if sum(trial.score is not None for trial in study.trials) >= 2:
-        st.subheader("One line a trial", anchor=False)
+        st.subheader("One line per trial", anchor=False)
         st.altair_chart(parallel_chart(study), key=f"{page}.parallel", alt=_spoken(study))
         st.caption(
-            "Follow the dark lines from right to left: where they bunch, good values lie. "
-            "Broken lines were given up early, so their score is that of fewer epochs."
+            "Follow the dark lines from right to left: where they meet, values are good. "
+            "Dashed lines are trials that were stopped early, so their score is from fewer epochs."
         )
     _show_importance(study)
 
@@ -98,7 +98,7 @@ def show_trials(page: str, study: Study) -> None:
 
 
 def parallel_chart(study: Study) -> alt.LayerChart:
-    """Draw each trial as a line across one axis a field and one for the score."""
+    """Draw each trial as a line across an axis per field and one for the score."""
     axes = axes_of(study)
     labels = [*(field_label(axis.name) for axis in axes[:-1]), axes[-1].name]
     named = dict(zip((axis.name for axis in axes), labels, strict=True))
@@ -149,7 +149,7 @@ def parallel_chart(study: Study) -> alt.LayerChart:
     )
     named_places = alt.Chart(marks).encode(x=across, y=up, text="text:N")
     small: dict[str, Any] = {"fontSize": 11, "color": look().muted}
-    texts = [  # above and below the ends, where no line goes, and beside the rest
+    texts = [  # above and below the ends, where there are no lines, and next to the others
         named_places.transform_filter("datum.place == 1").mark_text(dy=-12, **small),
         named_places.transform_filter("datum.place == 0").mark_text(dy=12, **small),
         named_places.transform_filter("datum.place > 0 && datum.place < 1").mark_text(
@@ -200,7 +200,7 @@ def _show_controls(page: str, studies: Studies, study: Study) -> None:
         if is_teacher() and state == "running":
             _button(page, "Stop", ":material/stop:", lambda: studies.stop(study.id))
         if is_teacher() and state in ("stopped", "failed"):
-            _button(page, "Go on", ":material/play_arrow:", lambda: studies.start(study.id))
+            _button(page, "Continue", ":material/play_arrow:", lambda: studies.start(study.id))
         if present is not None and st.button(
             "Watch this trial", icon=":material/monitoring:", key=f"{page}.watch"
         ):
@@ -240,7 +240,7 @@ def _button(page: str, label: str, icon: str, act: Callable[[], object]) -> None
         except CaptioningError as error:
             problem(error)
         else:
-            st.rerun()  # the whole page: whether it has to look again may have changed
+            st.rerun()  # the whole page: its updates may start or stop
 
 
 def _show_importance(study: Study) -> None:
@@ -248,21 +248,21 @@ def _show_importance(study: Study) -> None:
     if shares is None:
         if len(study.config.search_fields) > 1:
             st.caption(
-                f"Which field matters most is worked out from {ENOUGH_TO_WEIGH} finished trials "
-                "on; with fewer, chance decides."
+                f"The importance of the fields is shown after {ENOUGH_TO_WEIGH} finished trials; "
+                "with fewer, chance decides."
             )
         return
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{field_label(name)} {share:.0%}" for name, share in ordered)
-    st.markdown(f"**What mattered:** {plain(told)}.")
+    listed = ", ".join(f"{field_label(name)} {share:.0%}" for name, share in ordered)
+    st.markdown(f"**Importance:** {plain(listed)}.")
     st.caption(
-        f"From {len(study.finished)} finished trials, by PED-ANOVA: how differently a field is "
-        "spread among the best trials and among all. More trials can turn it round."
+        f"From {len(study.finished)} finished trials, by PED-ANOVA, which compares the values of a "
+        "field in the best trials with those in all trials. More trials can change the order."
     )
 
 
 def _own(study: Study, first: Trial | None) -> Trial | None:
-    """Return the first trial if it had the preset's own values and has ended."""
+    """Return the first trial if it has the values of the preset and has ended."""
     own = study.config.own_settings()
     return first if first is not None and first.ended and first.settings == own else None
 

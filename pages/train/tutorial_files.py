@@ -1,4 +1,4 @@
-"""Parts of the Train pages for classes that follow a tutorial: its files, written and read."""
+"""Parts of the Train pages for classes that follow a tutorial: reading and writing its files."""
 
 import tempfile
 from pathlib import Path
@@ -24,7 +24,7 @@ _PHOTOS = 100
 
 
 def offer_files(page: str, run: Run | None = None) -> None:
-    """Offer any model at hand, and that of a run, as the files that the tutorials end with.
+    """Offer any model, and that of a run, as the files of a tutorial.
 
     Args:
         page: for the keys.
@@ -35,7 +35,7 @@ def offer_files(page: str, run: Run | None = None) -> None:
         models = {f"run {run.id}": model_of(run), **models}
     if not models:
         return
-    with st.expander("As the files of a tutorial", icon=":material/school:"):
+    with st.expander("Download as the files of a tutorial", icon=":material/school:"):
         prose("train-tutorial")
         with st.grid(3, min_column_width=180):
             name = st.selectbox("Model", list(models), key=f"{page}.tutorial.model")
@@ -43,10 +43,10 @@ def offer_files(page: str, run: Run | None = None) -> None:
                 "descriptions.txt and features.p of",
                 [_NO_DATA, *(d.name for d in available_datasets() if d.has_photos)],
                 key=f"{page}.tutorial.data",
-                help="They are what a model learns from; a photo is captioned without them.",
+                help="Training needs them; captioning a photo does not.",
             )
             photos = st.number_input(
-                "Training photos in them",
+                "Number of training photos",
                 1,
                 10_000,
                 _PHOTOS,
@@ -57,10 +57,10 @@ def offer_files(page: str, run: Run | None = None) -> None:
 
 
 def bring_files(page: str) -> None:
-    """Let the teacher bring files, look through them, and make a data set of them."""
+    """Let the teacher upload files, check them, and make a data set of them."""
     if not is_teacher():
         return
-    with st.expander("Bring a tutorial's files", icon=":material/school:"):
+    with st.expander("Upload the files of a tutorial", icon=":material/school:"):
         st.caption(
             "`descriptions.txt` has a photo's name, a tab and a caption on each line. The features "
             'are best saved as `features.npz`: `numpy.savez("features.npz", **features)`. A '
@@ -88,7 +88,7 @@ def bring_files(page: str) -> None:
 
 
 def _offer_zip(page: str, bundle: Bundle, data: str | None, photos: int) -> None:
-    if not st.button("Make the files", icon=":material/folder_zip:", key=f"{page}.tutorial.make"):
+    if not st.button("Create the files", icon=":material/folder_zip:", key=f"{page}.tutorial.make"):
         return
     from captioning.tutorial_files import zip_tutorial_files
 
@@ -120,7 +120,7 @@ def _read(descriptions: bytes, features: bytes, ending: str) -> ClassFiles:
         try:
             return read_class_files(*paths)
         except CaptioningError as error:
-            # The person knows their file by its name and not by where it was put to be read.
+            # People know the name of their file, and not its temporary path.
             raise type(error)(str(error).replace(f"{place}/", "")) from error
 
 
@@ -130,14 +130,14 @@ def _show_files(files: ClassFiles) -> None:
         "Photos": f"{len(files.features):,}",
         "Captions": f"{captions:,}",
         "Different words": f"{files.words:,}",
-        "Numbers a photo": " x ".join(map(str, files.shape)),
+        "Numbers per photo": " x ".join(map(str, files.shape)),
     }
     with st.grid(4, min_column_width=120):
         for name, value in figures.items():
             st.metric(name, value)
     origin = f"{files.encoder.name} {files.encoder.layer}" if files.encoder else "no encoder known"
     left_out = [
-        f"{counted(len(names), 'photo')} with {what} alone left out"
+        f"{counted(len(names), 'photo')} with only {what} left out"
         for what, names in (
             ("captions", files.without_features),
             ("features", files.without_captions),
@@ -151,7 +151,7 @@ def _show_files(files: ClassFiles) -> None:
 
 def _take_over(page: str, files: ClassFiles) -> None:
     name = st.text_input("Name of the data set", "our-class", key=f"{page}.tutorial.name")
-    if st.button("Make a data set of them", icon=":material/add:", key=f"{page}.tutorial.take"):
+    if st.button("Create a data set", icon=":material/add:", key=f"{page}.tutorial.take"):
         dataset = take_over(files, name)
         data_sets.clear()
         kind = "merge" if len(files.shape) == 1 else "any"

@@ -1,4 +1,4 @@
-"""Watch: how a run goes, and what can be done to it."""
+"""Watch: the progress of a run, and its controls."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ EVERY_SECONDS = 1.5
 
 @st.fragment(run_every=EVERY_SECONDS)
 def watch(name: str, *, live: bool) -> None:
-    """Show how the run stands; only this part is drawn again, in this session alone."""
+    """Show the run; only this part is drawn again, and only in this session."""
     try:
         run_view.show_run("watch", name, was_live=live)
     except CaptioningError as error:

@@ -113,12 +113,12 @@ def test_a_finished_search_shows_its_best_and_makes_a_run_of_it(page, home, sear
     assert "50.0" in run.note
 
 
-def test_stop_go_on_and_delete(page, home):
+def test_stop_continue_and_delete(page, home):
     studies = Studies(home)
     base = TrainingConfig(name="slow", data="shapes")
     study = studies.create(StudyConfig(base=base, fields=("dropout=0.1:0.6",), epochs=50))
     app = page(study=study.id)
-    app.button(key=f"{PAGE}.go_on").click().run()
+    app.button(key=f"{PAGE}.continue").click().run()
     wait(lambda: any(run.status.state == "running" for run in studies.runs.all()))
     app.run()
     assert "Trial 1 of 8" in visible(app)

@@ -92,7 +92,7 @@ def test_a_preset_shows_five_settings_and_folds_the_rest_away(train):
     folded = app.expander[0]
     inside = {f.key for kind in ("selectbox", "number_input") for f in folded.get(kind)}
     shown = [f.label for f in fields if f.key.startswith("new.shapes") and f.key not in inside]
-    assert sorted(shown) == ["Begin with", "Data set", "Epochs", "Learning rate", "Name"]
+    assert sorted(shown) == ["Data set", "Epochs", "Learning rate", "Name", "Start from"]
     assert folded.label == "All other settings"
     labels = {f.label for kind in ("selectbox", "number_input") for f in folded.get(kind)}
     assert "Weight averaging" in labels and "Ema momentum" not in labels
@@ -271,7 +271,7 @@ def test_a_step_is_laid_open(train, monkeypatch):
     assert not app.exception
     assert "Step 2" in [title.value for title in app.subheader]
     shown = app.dataframe[0].value
-    assert list(shown["has to say"]) == ["a"]
+    assert list(shown["should predict"]) == ["a"]
     assert list(shown["after"]) == [60.0]
     app.selectbox(key="step.kind").set_value("merge").run()
     assert not app.dataframe  # another model starts from the beginning
