@@ -40,4 +40,4 @@ except CaptioningError as error:
 
 if name:
     st.fragment(watch, run_every=tuning.seconds_between_updates(studies, name))(name)
-    show_source("captioning.tuning.control", "Studies.get")
+    show_source("captioning.runs.store", "FolderStore.get")
