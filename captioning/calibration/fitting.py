@@ -149,7 +149,9 @@ MOST_TRAINING_PHOTOS = 1200
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """A calibration and its figures on dev photos; several data sets have equal weights.
+    """A calibration and its figures on dev photos.
+
+    With several data sets, each has the weight of the square root of its number of photos.
 
     Attributes:
         calibration: what is stored with the model.
@@ -238,7 +240,8 @@ def calibrate(
         found, right = _observed(captioner, dataset, dev[dataset.name], familiarity)
         values.append(found)
         good.append(right)
-        counts.append(np.full(len(right), 1 / len(right)))
+        # By the square root: a small set is not drowned by a large one, nor its noise fitted.
+        counts.append(np.full(len(right), len(right) ** -0.5))
         seen += len(right)
         on_progress(seen, total)
     data = {
