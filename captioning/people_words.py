@@ -5,6 +5,7 @@ A model chooses between "man" and "woman" by looks, and it copies the habits of 
 avoid such words; here they are replaced only where the model itself nearly wrote the other one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,6 +28,12 @@ _PRONOUNS = {
     "him": "them",
     "himself": "themselves",
     "herself": "themselves",
+}
+
+_ADULT, _CHILD = "person|man|woman|lady|guy|male|female", "child|boy|girl"
+_PAIRS = {
+    re.compile(rf"\ba person and a (?:{_ADULT})\b|\ba (?:{_ADULT}) and a person\b"): "two people",
+    re.compile(rf"\ba child and a (?:{_CHILD})\b|\ba (?:{_CHILD}) and a child\b"): "two children",
 }
 
 
@@ -68,6 +75,8 @@ def neutral_words(words: Sequence[str], certain: Sequence[float | None], at_leas
         certain: what `certainties` returned for them.
         at_least: a gendered word stays if its certainty is this high; 0 keeps all of them.
 
+    >>> neutral_words("a man and a woman sit".split(), [None, 0.7, None, None, 0.99, None], 0.9)
+    'two people sit'
     >>> neutral_words(["a", "man", "rides", "his", "bike"], [None, 0.7, None, None, None], 0.9)
     'a person rides their bike'
     """
@@ -77,4 +86,7 @@ def neutral_words(words: Sequence[str], certain: Sequence[float | None], at_leas
     ]
     if replaced != list(words) and not any(word in GENDERED for word in replaced):
         replaced = [_PRONOUNS.get(word, word) for word in replaced]
-    return " ".join(replaced)
+    written = " ".join(replaced)
+    for pair, two in _PAIRS.items():
+        written = pair.sub(two, written)
+    return written
