@@ -12,7 +12,14 @@ import string
 from collections.abc import Iterable
 from unicodedata import category, normalize
 
-__all__ = ["clean", "join_words", "sentence", "tokenize"]
+__all__ = ["STOP_WORDS", "clean", "join_words", "sentence", "tokenize"]
+
+STOP_WORDS = frozenset(
+    "a an the is are was were be been being am and or but of in on at to by for with from into "
+    "onto over under up down out off as it its he she his her him they them their this that "
+    "these those there while who which has have had".split()
+)
+"""Frequent English words that name nothing in a photo."""
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 # Accents and a modifier letter used as apostrophes, which Unicode does not class as punctuation

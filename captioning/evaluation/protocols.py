@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioning.metrics import bleu_of_counts, bleu_statistics
-from captioning.text import tokenize
+from captioning.text import STOP_WORDS, tokenize
 
 __all__ = ["MISTAKES", "Mistake", "MistakenScore", "score_wrongly"]
 
@@ -19,11 +19,6 @@ Caption = Sequence[str]
 
 Pairs = list[tuple[Caption, list[Caption]]]
 
-_STOP_WORDS = frozenset(
-    "a an the is are was were be been being am and or but of in on at to by for with from into "
-    "onto over under up down out off as it its he she his her him they their them this that "
-    "these those there while who which has have had".split()
-)
 _SMOOTHING = 0.1
 """The count that replaces 0 matches in nltk's smoothing method 1."""
 
@@ -101,7 +96,7 @@ def _long_words(text: str) -> list[str]:
 
 
 def _content_words(text: str) -> list[str]:
-    return [word for word in tokenize(text) if word not in _STOP_WORDS]
+    return [word for word in tokenize(text) if word not in STOP_WORDS]
 
 
 def _stopped(text: str) -> list[str]:

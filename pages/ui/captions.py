@@ -15,7 +15,7 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
 from captioning.metrics import format_headline
-from captioning.text import sentence
+from captioning.text import STOP_WORDS, clean, sentence
 from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
 from pages.ui.components import problem
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_link",
     "choose_settings",
+    "mark_doubted",
     "say_needs",
     "show_captions",
     "show_model",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_DOUBT = 0.25
+"""A word of a smaller probability is marked."""
 _DETAILS = "How sure the model is, and what else it considered"
 
 
@@ -158,13 +161,42 @@ def _card(
             return None
         caption = replace(cache.caption(bundle, picture.data, picture.name, decoding), kind=kind)
         write = st.title if alone else st.header
-        write(plain(caption.sentence) or "(no words)", anchor=False)
+        marked, doubted = mark_doubted(caption)
+        write(marked or "(no words)", anchor=False)
         show_sureness(caption)
+        if doubted:
+            st.caption(
+                f"The model doubts the marked words: {', '.join(map(plain, doubted))}. It gives "
+                f"each of them a probability below {_DOUBT:.0%}, so check them first."
+            )
     with right, st.container() if alone else st.expander(_DETAILS):
         _words(caption)
         _alternatives(caption)
         _how_written(caption, folded=alone)
     return caption
+
+
+def mark_doubted(caption: "Caption") -> tuple[str, list[str]]:
+    """Mark the words of a caption that the model doubts.
+
+    Stop words are never marked: several of them often fit, so a low probability says little.
+
+    Returns:
+        The sentence as Markdown with these words marked, and the words.
+    """
+    shown = caption.sentence.split()
+    if len(shown) != len(caption.words):  # neutral words have changed the number of words
+        return plain(caption.sentence), []
+    parts, doubted = [], []
+    for text, word in zip(shown, caption.words, strict=True):
+        unsure = word.log_prob < math.log(_DOUBT) and word.word not in STOP_WORDS
+        if unsure and clean(text) == word.word:
+            doubted.append(word.word)
+            text = f":orange-background[{plain(text)}]"
+        else:
+            text = plain(text)
+        parts.append(text)
+    return " ".join(parts), doubted
 
 
 _MEANING = {

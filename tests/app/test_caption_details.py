@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,7 @@ def page(two_models, encoded, open_page, jpeg):
 
 
 def sentence(app):
-    return clean(app.title[0].value)
+    return clean(re.sub(r":orange-background\[(.*?)\]", r"\1", app.title[0].value))
 
 
 def visible(app):

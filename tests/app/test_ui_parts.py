@@ -5,17 +5,18 @@ import io
 import math
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import captioning.captioner
-from captioning.caption import Word
+from captioning.caption import Caption, Word
 from captioning.config import DecodingConfig
 from captioning.errors import ImageError
 from pages.ui import cache, pictures, wording
-from pages.ui.captions import word_chart
+from pages.ui.captions import mark_doubted, word_chart
 from pages.ui.components import source_of
 
 
@@ -97,6 +98,26 @@ def test_the_chart_tells_equal_words_apart():
     assert [row["word"] for row in rows] == ["a", "dog", "a"]
     assert [row["place"] for row in rows] == [0, 1, 2]
     assert [row["share"] for row in rows] == pytest.approx([math.exp(w.log_prob) for w in words])
+
+
+def test_doubted_words_are_marked_in_the_sentence_but_never_stop_words():
+    shares = (("a", 0.1), ("man", 0.2), ("on", 0.9), ("a", 0.5), ("kite", 0.24), ("flies", 0.26))
+    caption = Caption(
+        text="a man on a kite flies",
+        log_prob=-9.0,
+        words=tuple(Word(word, math.log(share)) for word, share in shares),
+        alternatives=(),
+        model="tiny",
+        seconds=0.1,
+        decoding=DecodingConfig(),
+    )
+    marked = r"A :orange-background[man] on a :orange-background[kite] flies\."
+    assert mark_doubted(caption) == (marked, ["man", "kite"])
+    # A neutral word is not what the model doubted.
+    neutral = replace(caption, neutral="a person on a kite flies")
+    assert mark_doubted(neutral)[1] == ["kite"]
+    fewer = replace(caption, neutral="a kite flies")
+    assert mark_doubted(fewer) == (r"A kite flies\.", [])
 
 
 def test_the_source_shown_is_the_source_that_runs():
