@@ -1,10 +1,10 @@
-"""The frame of the app: six sections in the sidebar, and the pages of each as tabs.
+"""The navigation of the app: six sections in the sidebar, and the pages of each as tabs.
 
     streamlit run app.py
 
 Streamlit reads this file in two roles.  As the script of a session it is `__main__` and draws the
-frame around the page asked for.  Once before that, when the server starts, it is imported as a
-module and only says what to serve.
+frame around the requested page.  Before that, when the server starts, it is imported once as a
+module and only defines what to serve.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ PAGES = {
             "caption/caption.py",
             "Caption a photo",
             "photo_camera",
-            "Bring a photo and read what the model says it shows.",
+            "Add a photo and read the caption that the model writes.",
         ),
     ],
     "Library": [
@@ -46,13 +46,13 @@ PAGES = {
             "library/many.py",
             "Many photos",
             "photo_album",
-            "A zip or hundreds of photos at once, as a table to correct and download.",
+            "Caption hundreds of photos, correct the captions, download them.",
         ),
         (
             "library/find.py",
             "Find photos",
             "image_search",
-            "By a sentence, by what a model would say, or by an example photo.",
+            "By a sentence, by the model's captions, or by an example photo.",
         ),
     ],
     "Explore": [
@@ -61,14 +61,14 @@ PAGES = {
             "explore/photo.py",
             "One photo",
             "image",
-            "One photo, its captions next to a model's, and photos like it.",
+            "One photo, its captions and a model's caption, and similar photos.",
         ),
         ("explore/search.py", "Search", "search", "Captions by words and phrases."),
         (
             "explore/statistics.py",
             "Statistics",
             "bar_chart",
-            "Lengths, words, vocabulary: each bar opens its photos.",
+            "Lengths, words, vocabulary; each bar opens its photos.",
         ),
         (
             "explore/character.py",
@@ -76,7 +76,12 @@ PAGES = {
             "fact_check",
             "Agreement, misspellings, near-duplicates, loaded words.",
         ),
-        ("explore/data.py", "Get data", "download", "Download Flickr8k, or name a folder."),
+        (
+            "explore/data.py",
+            "Get data",
+            "download",
+            "Download Flickr8k, or use a folder of your own.",
+        ),
     ],
     "Learn": [
         ("learn/learn.py", "All lessons", "school", "Nine lessons, from pixels to BLEU."),
@@ -84,19 +89,24 @@ PAGES = {
         *((tool.file, tool.title, tool.icon, tool.purpose) for tool in TOOLS),
     ],
     "Train": [
-        ("train/new.py", "New run", "add_circle", "Choose what to train and how, and start it."),
+        (
+            "train/new.py",
+            "New run",
+            "add_circle",
+            "Choose data and settings, and start a training run.",
+        ),
         ("train/watch.py", "Watch", "monitoring", "Curves, captions after each epoch, time left."),
         (
             "train/compare.py",
             "Compare",
             "compare_arrows",
-            "Runs side by side; publish, export, try.",
+            "Compare runs; publish, export and try their models.",
         ),
         (
             "train/search_settings.py",
             "Search settings",
             "tune",
-            "Short runs try values; the best settings are kept.",
+            "Find good settings with a series of short runs.",
         ),
     ],
     "Evaluate": [
@@ -104,7 +114,7 @@ PAGES = {
             "evaluate/evaluate.py",
             "Evaluate",
             "grading",
-            "A model's scores, how far to trust them, and baselines to compare them with.",
+            "A model's scores, how reliable they are, and baselines.",
         ),
     ],
 }
@@ -117,7 +127,7 @@ SECTION_ICONS = {
     "Evaluate": "grading",
 }
 START = PAGES["Caption"][0][0]
-# Old addresses: the page that took their place, and the new names of their parameters.
+# Old addresses: the page that replaces them, and the new names of their parameters.
 MOVED: dict[str, tuple[str, dict[str, str]]] = {
     "caption": (START, {}),
     "journey": ("learn/words/page.py", {"photo.photo": "learn.photo"}),
@@ -131,12 +141,12 @@ MOVED: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-# What a tab takes along to the pages next to it.
+# Query parameters that a tab passes to the other pages of its section.
 CARRIED = ("explore.data",)
 
 
 def all_pages() -> list[st.Page]:
-    """Return the pages, those of the sidebar visible; every address that ever was opens one."""
+    """Return the pages; only those of the sidebar are visible.  Old addresses still open a page."""
     pages = [
         st.Page(
             f"pages/{file}",
@@ -154,7 +164,7 @@ def all_pages() -> list[st.Page]:
 
 
 def moved_page(old: str) -> st.Page:
-    """Return a hidden page at an old address, which opens the page that took its place."""
+    """Return a hidden page at an old address, which opens the page that replaces it."""
     file, renamed = MOVED[old]
 
     def open_new() -> None:
@@ -166,7 +176,7 @@ def moved_page(old: str) -> st.Page:
 
 
 def show_tabs(page: st.Page) -> None:
-    """Show the pages next to this one in its section; a lesson has the way back to all of them."""
+    """Show the pages of this section as tabs; a lesson links back to the list of lessons."""
     for section, rows in PAGES.items():
         places = [address(file) for file, *_ in rows]
         if len(rows) == 1 or page.url_path not in places:
@@ -196,12 +206,12 @@ def address(file: str) -> str:
 
 
 def main() -> None:
-    """Draw the frame and run the page asked for."""
+    """Draw the frame and run the requested page."""
     st.set_page_config(
         page_title="Captioning",
         page_icon=ICON,
         layout="wide",
-        menu_items={"About": "A CNN looks at your photo, an LSTM writes a sentence about it."},
+        menu_items={"About": "A CNN encodes your photo, an LSTM writes a sentence about it."},
     )
     st.logo(ICON, size="large")
     large = fills_the_screen()
@@ -228,12 +238,12 @@ def api_routes() -> list[BaseRoute]:
 if __name__ == "__main__":
     main()
 else:
-    # A folder named `pages` beside this file puts Streamlit into its first multi-page scheme until
-    # some session has called `st.navigation`; a deep link that comes first would be told that its
-    # page does not exist.  So that scheme is off before the first request.
+    # A folder named `pages` next to this file puts Streamlit into its first multi-page scheme until
+    # a session has called `st.navigation`; until then a deep link shows "Page not found".  So that
+    # scheme is switched off before the first request.
     PagesManager.uses_pages_directory = False
     keep_compact()
-    # Another name for this machine's address is how a hostile page would reach the app.
+    # A hostile page could reach the app through another host name for this machine.
     hosts = st.get_option("server.allowedHosts") or ["*"]
     app = st.App(
         __file__,

@@ -76,7 +76,7 @@ def caption_photos(
     start = False
     with st.container(horizontal=True, vertical_alignment="center"):
         if album:
-            label = f"Caption {counted(left, 'photo')}" if left else "All photos have a row"
+            label = f"Caption {counted(left, 'photo')}" if left else "All photos have a caption"
             start = st.button(**main_button(label), disabled=not left, key=f"{page}.start")
         if rows:
             _offer_to_start_over(page, workspace)
@@ -109,8 +109,7 @@ def correct_rows(page: str, workspace: Workspace, album: Album) -> list[Row]:
         counted(len(rows) - failed, "caption")
         + (f", {counted(failed, 'file')} that could not be read" if failed else "")
         + (f", {by_hand:,} corrected by hand" if by_hand else "")
-        + ". Click a caption to correct it; it is then marked as written by a person. The table "
-        "stays while you visit other pages, and the address of this page opens it again."
+        + ". They stay while you visit other pages, and the address of this page opens them again."
     )
     view = _choose_view(page, workspace)
     if _one_by_one(page):
@@ -172,6 +171,7 @@ def _sureness(row: Row) -> float:
 
 def _edit(page: str, workspace: Workspace, view: View) -> None:
     """Show rows as a table with captions to type over."""
+    st.caption("Click a caption to correct it. It is then marked as written by a person.")
     key = f"{page}.table.{view.key}"
     st.data_editor(
         _table(workspace, view.rows),

@@ -1,0 +1,53 @@
+"""Many photos and a sample photo, with the keyboard alone."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory, photo):
+    folder = tmp_path_factory.mktemp("photos") / "trip"
+    folder.mkdir()
+    for number in range(3):
+        photo.rotate(90 * number).resize((300, 200)).save(folder / f"{number}.jpg", "JPEG")
+    return folder
+
+
+def press_tab_until(tab, name):
+    """Press Tab until the element of this name has the focus."""
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("document.activeElement.innerText || ''").strip() == name:
+            return
+    raise AssertionError(f"{name} cannot be reached with the Tab key")
+
+
+def test_a_sample_is_captioned_with_the_keyboard_alone(warm_server, tab):
+    tab.goto(f"{warm_server}/?caption.model=tiny")
+    tab.get_by_text("Caption this").first.wait_for()
+    press_tab_until(tab, "Caption this")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("Written by tiny").wait_for()
+
+
+def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(warm_server, tab, photos):
+    tab.goto(f"{warm_server}/many?many.model=tiny")
+    tab.get_by_text("A folder", exact=True).click()
+    tab.get_by_text("with the folders in it").wait_for()
+    tab.locator("input[type=file]").set_input_files(photos)
+    tab.get_by_role("button", name="Caption 3 photos").click()
+    tab.get_by_text("One by one", exact=True).click()
+    tab.get_by_text("Photo 1 of 3").wait_for()
+    caption = tab.get_by_label("Caption", exact=True)
+    caption.focus()
+    tab.keyboard.press("Enter")  # accepted
+    tab.get_by_text("Photo 2 of 3").wait_for()
+    tab.get_by_text("1 of 3 captions checked").wait_for()
+    tab.keyboard.press("Control+A")  # the text field still has the focus
+    tab.keyboard.type("A kite in the sky.")
+    tab.keyboard.press("Enter")  # corrected
+    tab.get_by_text("Photo 3 of 3").wait_for()
+    tab.get_by_text("2 of 3 captions checked").wait_for()
+    tab.keyboard.press("Alt+ArrowUp")
+    tab.get_by_text("Photo 2 of 3").wait_for()
+    tab.get_by_role("cell", name="A kite in the sky.").wait_for()
+    assert caption.input_value() == "A kite in the sky."
