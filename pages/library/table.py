@@ -76,8 +76,11 @@ def caption_photos(
     start = False
     with st.container(horizontal=True, vertical_alignment="center"):
         if album:
-            label = f"Caption {counted(left, 'photo')}" if left else "All photos have a caption"
-            start = st.button(**main_button(label), disabled=not left, key=f"{page}.start")
+            key = f"{page}.start"
+            if left:
+                start = st.button(**main_button(f"Caption {counted(left, 'photo')}"), key=key)
+            else:
+                st.button("All photos have a caption", disabled=True, key=key)
         if rows:
             _offer_to_start_over(page, workspace)
     if not start:
@@ -172,9 +175,11 @@ def _sureness(row: Row) -> float:
 def _edit(page: str, workspace: Workspace, view: View) -> None:
     """Show rows as a table with captions to type over."""
     st.caption("Click a caption to correct it. It is then marked as written by a person.")
-    key = f"{page}.table.{view.key}"
+    key, table = f"{page}.table.{view.key}", _table(workspace, view.rows)
+    empty = [name for name in ("kind", "error") if not table[name].any()]
     st.data_editor(
-        _table(workspace, view.rows),
+        table,
+        column_order=[name for name in table if name not in empty],
         column_config={
             "thumbnail": st.column_config.ImageColumn("", width="small"),
             "photo": st.column_config.TextColumn("Photo", disabled=True),

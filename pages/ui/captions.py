@@ -166,8 +166,8 @@ def _card(
         show_sureness(caption)
         if doubted:
             st.caption(
-                f"The model doubts the marked words: {', '.join(map(plain, doubted))}. It gives "
-                f"each of them a probability below {_DOUBT:.0%}, so check them first."
+                f"The model doubts the words in italics: {', '.join(map(plain, doubted))}. Each of "
+                f"them has a probability below {_DOUBT:.0%}, so check them first."
             )
     with right, st.container() if alone else st.expander(_DETAILS):
         _words(caption)
@@ -192,7 +192,7 @@ def mark_doubted(caption: "Caption") -> tuple[str, list[str]]:
         unsure = word.log_prob < math.log(_DOUBT) and word.word not in STOP_WORDS
         if unsure and clean(text) == word.word:
             doubted.append(word.word)
-            text = f":orange-background[{plain(text)}]"
+            text = f":orange[*{plain(text)}*]"
         else:
             text = plain(text)
         parts.append(text)

@@ -54,7 +54,7 @@ def page(two_models, encoded, open_page, jpeg):
 
 
 def sentence(app):
-    return clean(re.sub(r":orange-background\[(.*?)\]", r"\1", app.title[0].value))
+    return clean(re.sub(r":orange\[\*(.*?)\*\]", r"\1", app.title[0].value))
 
 
 def visible(app):

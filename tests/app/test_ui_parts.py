@@ -111,7 +111,7 @@ def test_doubted_words_are_marked_in_the_sentence_but_never_stop_words():
         seconds=0.1,
         decoding=DecodingConfig(),
     )
-    marked = r"A :orange-background[man] on a :orange-background[kite] flies\."
+    marked = r"A :orange[*man*] on a :orange[*kite*] flies\."
     assert mark_doubted(caption) == (marked, ["man", "kite"])
     # A neutral word is not what the model doubted.
     neutral = replace(caption, neutral="a person on a kite flies")

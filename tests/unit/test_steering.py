@@ -245,14 +245,10 @@ def test_the_trace_keeps_what_was_nearly_kept(decoder, search, features):
         ({"prefix": ("a", "cat")}, "does not know the word 'a'"),
         ({"prefix": ("<bos>",)}, "does not know the word 'bos'"),
         ({"required_words": ("hot dog",)}, "'hot dog' has 2 words"),
-<<<<<<< HEAD
         (
             {"required_words": ("dog",), "banned_words": ("Dog!",)},
             "'dog' is both requested and banned",
         ),
-=======
-        ({"required_words": ("dog",), "banned_words": ("Dog!",)}, "'dog' is both requested"),
->>>>>>> 3ad2faa (Describe the pages plainly; test review by keyboard in a browser)
         ({"prefix": ("cat dog",), "banned_words": ("dog",)}, "'dog' is both requested and banned"),
         ({"prefix": ("cat",) * 7}, "at most 6 words, too few for a beginning of 7"),
         ({"prefix": ("cat",) * 5, "required_words": ("dog", "emu")}, "beginning of 5 words and 2"),

@@ -68,7 +68,7 @@ def export(page: str, picture: Picture, caption: "Caption") -> None:
     st.caption("As text, and as alternative text for a web page:")
     st.code(caption.sentence, language=None, wrap_lines=True)
     html = alt_html(caption.sentence, picture.name, **sureness)
-    st.code(html, language="html", wrap_lines=True)
+    st.code(html, language=None, wrap_lines=True)
     try:
         copy = explanations.captioned_copy(
             picture.data,
