@@ -140,3 +140,19 @@ def test_nothing_is_written_in_white_on_an_accent_that_may_be_light(path):
 
 def is_primary(keyword):
     return keyword.arg == "type" and "'primary'" in ast.unparse(keyword.value)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *PARTS], ids=lambda path: path.name)
+def test_the_code_that_a_page_shows_exists(path):
+    """The library's functions are named in texts, which no checker of types follows."""
+    from pages.ui.components import source_of
+
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call | ast.Tuple):
+            continue
+        module, *names = [
+            part.value if isinstance(part, ast.Constant) else None
+            for part in (node.args if isinstance(node, ast.Call) else node.elts)
+        ] or [None]
+        if isinstance(module, str) and module.startswith("captioning."):
+            assert all(source_of(module, name) for name in names if name is not None)
