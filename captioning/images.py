@@ -21,6 +21,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from captioning.errors import ImageError
 from captioning.image_bytes import too_long_to_decode, without_metadata
 from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
+from captioning.image_modes import exif_orientation, to_rgb, upright
 from captioning.storage import read_regular_file
 
 __all__ = [
@@ -46,19 +47,7 @@ MAX_SIDE = 30_000
 _ENOUGH_ROWS = 0.9
 
 _TILE_TAGS = (322, 323)
-_WITH_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
-_ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
-_WHITES = (1, 255, 1023, 4095, 16383, 65535)
 
 # Pillow warns about decompression bombs, which are refused here anyway, and about odd metadata,
 # which captions do not need.  Set once at import, because all threads share the filters.
@@ -134,11 +123,11 @@ def as_rgb(image: Image.Image) -> Image.Image:
     label = _label(image, getattr(image, "filename", None) or None)
     _check_pixels(image.size, label, MAX_PIXELS)
     try:
-        orientation = _orientation(image)
+        orientation = exif_orientation(image)
         if image.mode == "RGB" and orientation == 1 and not image.has_transparency_data:
             image.load()
             return image
-        return _to_rgb(_upright(image, orientation))
+        return to_rgb(upright(image, orientation))
     except Exception as error:  # a lazily opened file is decoded only here
         raise ImageError(f"{label} cannot be decoded ({error}). Copy it again.") from error
 
@@ -155,7 +144,7 @@ def to_square(image: Image.Image, size: int) -> np.ndarray:
         this size keeps its pixels; others are resampled bicubically.
     """
     if image.mode != "RGB":
-        image = _to_rgb(image)
+        image = to_rgb(image)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.array(image, dtype=np.uint8)
@@ -240,11 +229,11 @@ def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
         # The header of an AVIF or HEIC file may state a smaller size than its decoder produces.
         pixels = MAX_PIXELS if is_heif(data) else opened.width * opened.height
         with _DECODING.take(pixels):
-            picture = _to_rgb(_load(opened, label))
+            picture = to_rgb(_load(opened, label))
             # A PNG may store EXIF after the pixels, so it is read after loading.
-            orientation = _orientation(opened)
+            orientation = exif_orientation(opened)
             opened.close()  # free its pixels before the rotated copy is made
-            return _upright(picture, orientation)
+            return upright(picture, orientation)
 
 
 def _label(source: object, name: str | None) -> str:
@@ -367,52 +356,3 @@ def _rows_that_arrived(opened: ImageFile.ImageFile, label: str) -> Image.Image:
             "decoded. Copy or download it again."
         )
     return opened.crop((0, 0, opened.width, rows))
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) if EXIF is missing or damaged."""
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a damaged EXIF block is no reason to refuse the picture
-        return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _UPRIGHT.get(orientation)
-    if turn is None:
-        return image
-    upright = image.transpose(turn)
-    for block in _WITH_ORIENTATION:  # else whoever reads the copy turns it a second time
-        upright.info.pop(block, None)
-    return upright
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Turn any mode of Pillow's into RGB, laying transparency on white."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scale_to_bytes(np.asarray(image)).convert("RGB")
-    if image.has_transparency_data:
-        layered = image if image.mode == "RGBA" else image.convert("RGBA")
-        canvas = Image.new("RGB", image.size, "white")
-        canvas.paste(layered, mask=layered)
-        return canvas
-    # convert() copies even from RGB to RGB, which frees the result from the opened file.
-    return image.convert("RGB")
-
-
-def _scale_to_bytes(values: np.ndarray) -> Image.Image:
-    """Scale grey values of unknown range to 0..255.
-
-    Cameras and scanners use 8, 10, 12, 14 or 16 bits, programs use 0 to 1: the range is the one
-    whose upper half contains the brightest value.  Other values are stretched from the darkest to
-    the brightest.
-    """
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    white = next((w for w in _WHITES if w / 2 < high <= w), None) if low >= 0 else None
-    start, width = (low, (high - low) or 1.0) if white is None else (0.0, white)
-    scaled = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), 256):  # a few rows at a time, to save memory
-        block = values[top : top + 256].astype(np.float64)
-        scaled[top : top + 256] = ((block - start) * (255.0 / width)).round()
-    return Image.fromarray(scaled)

@@ -96,8 +96,7 @@ class Trainer:
         self.on_event = on_event
         self.on_best = on_best
         self.should_stop = should_stop
-        self.taught = taught
-        self.sentences = sentences
+        self.taught, self.sentences = taught, sentences
         length = decoder.config.max_length
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self.steps = -(-train.shown // config.images_per_batch)
