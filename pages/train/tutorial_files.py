@@ -145,8 +145,8 @@ def _show_files(files: ClassFiles) -> None:
         if names
     ]
     st.caption(f"Features of this shape usually come from {plain(origin)}. {'; '.join(left_out)}")
-    name, said = next(iter(files.captions.items()))
-    st.markdown(f"{plain(name)}: {plain(' / '.join(said[:3]))}")
+    name, texts = next(iter(files.captions.items()))
+    st.markdown(f"{plain(name)}: {plain(' / '.join(texts[:3]))}")
 
 
 def _take_over(page: str, files: ClassFiles) -> None:

@@ -56,9 +56,9 @@ def _event(kind: str, step: int, **content: float | None) -> dict:
 
 
 def _save(folder: Path, *state: float) -> None:
-    beside = folder / "part"
-    beside.write_text(json.dumps(state))
-    os.replace(beside, folder / "epoch0000-step000000.safetensors")
+    part = folder / "part"
+    part.write_text(json.dumps(state))
+    os.replace(part, folder / "epoch0000-step000000.safetensors")
 
 
 def _load(folder: Path) -> tuple[int, int, float]:

@@ -500,7 +500,7 @@ def test_an_imagenet_encoder_is_not_stored(write_tiny_bundle, models):
 # Scores
 
 
-def test_scores_are_kept_beside_one_another(bundle):
+def test_scores_of_different_data_are_kept_together(bundle):
     dev = {**EVALUATION, "split": "dev", "bleu_4": 30.0}
     greedy = {**EVALUATION, "beam_width": 1}
     for evaluation in (EVALUATION, dev, greedy):
@@ -537,7 +537,7 @@ def test_the_table_has_a_row_for_each_evaluation_and_a_cell_for_each_column():
     assert score_table([]) == ""
 
 
-def test_intervals_stand_beside_the_scores_they_belong_to():
+def test_intervals_are_shown_with_their_scores():
     edges = {"bleu_1": [60.0, 62.0], "bleu_4": [20.04, 23.5], "cider": [52.0, 62.96]}
     row = score_table([{**EVALUATION, "intervals": edges}]).splitlines()[-1]
     assert "| 61.2 | 42.0 | 30.0 | 21.8 (20.0 to 23.5) | 45.5 | 57.2 (52.0 to 63.0) |" in row
@@ -603,7 +603,7 @@ def test_unknown_and_missing_metrics_hide_no_model(bundle):
     ],
     ids=str,
 )
-def test_scores_that_nobody_could_print_are_a_fault_of_the_file(bundle, evaluations):
+def test_scores_that_cannot_be_printed_are_an_error_of_the_file(bundle, evaluations):
     (bundle.folder / "metrics.json").write_text(json.dumps({"evaluations": evaluations}))
     with pytest.raises(BundleError, match="metrics.json"):
         read_bundle(bundle.folder)

@@ -88,7 +88,7 @@ def test_confidence_is_the_share_that_was_good():
     assert all(0 <= share <= 1 for share in said)
 
 
-def test_confidence_stays_finite_where_the_good_are_told_apart_wholly():
+def test_confidence_stays_finite_if_good_captions_are_separated_perfectly():
     signs = np.stack([np.linspace(-2, 0, 40), np.zeros(40), np.zeros(40)], axis=1)
     curve = Confidence.fit(signs, signs[:, 0] > -1)
     assert np.isfinite(curve.weights).all()
@@ -157,7 +157,7 @@ def test_the_area_under_the_risk_coverage_curve():
     assert area_under_risk_coverage(np.array([0.1, 0.9]), good, np.ones(2)) == 0.75
 
 
-def test_every_kind_of_oddity_is_drawn_anew_and_again_the_same():
+def test_every_kind_of_odd_picture_depends_only_on_the_seed():
     first, again = (
         [(kind, picture.tobytes()) for kind, picture in draw_oddities(3, seed=1)] for _ in range(2)
     )
@@ -250,7 +250,7 @@ def test_what_is_kept_reads_back(calibrated):
         lambda facts: facts.update(limit=float("nan")),
     ],
 )
-def test_a_damaged_calibration_is_told(calibrated, tmp_path, harm):
+def test_a_damaged_calibration_is_reported(calibrated, tmp_path, harm):
     folder = tmp_path / "shapes"
     shutil.copytree(calibrated[0], folder)
     facts = json.loads((folder / "calibration.json").read_text())
@@ -260,7 +260,7 @@ def test_a_damaged_calibration_is_told(calibrated, tmp_path, harm):
         read_bundle(folder).calibration()
 
 
-def test_a_calibration_of_another_model_is_told(calibrated, tmp_path):
+def test_a_calibration_of_another_model_is_reported(calibrated, tmp_path):
     folder = tmp_path / "shapes"
     shutil.copytree(calibrated[0], folder)
     other = Familiarity.fit([photos(50, 0)])
@@ -271,7 +271,7 @@ def test_a_calibration_of_another_model_is_told(calibrated, tmp_path):
         _ = Captioner.load(folder).calibration
 
 
-def test_too_few_photos_are_told(model, tmp_path):
+def test_too_few_photos_are_reported(model, tmp_path):
     few = generate_shapes(tmp_path / "few", count=20, seed=0)
     with pytest.raises(DatasetError, match="at least ten"):
         calibrate(Captioner.load(model), few)

@@ -48,7 +48,7 @@ def test_the_result_says_by_which_protocol(evaluation):
     assert result["bleu_1"] > 0
 
 
-def test_progress_is_told(tiny_captioner, shapes):
+def test_progress_is_reported(tiny_captioner, shapes):
     told = []
     evaluate(
         tiny_captioner,
@@ -80,7 +80,7 @@ def test_stored_features_are_used_if_there_are_any(tiny_captioner, shapes, monke
     assert found.scores == expected.scores
 
 
-def test_a_split_that_is_not_there_is_told(tiny_captioner, shapes):
+def test_a_missing_split_is_reported(tiny_captioner, shapes):
     with pytest.raises(DatasetError, match="'validation'"):
         evaluate(tiny_captioner, shapes, split="validation")
     without = CaptionDataset(

@@ -89,7 +89,7 @@ def test_no_training_photo_is_its_own_neighbour(tiny_captioner, shapes):
     assert sum(text == p.captions[0] for text, p in zip(found, photos, strict=True)) < len(photos)
 
 
-def test_nobody_keeps_a_caption_when_they_are_shuffled():
+def test_no_caption_keeps_its_place_when_shuffled():
     texts = [str(n) for n in range(50)]
     found = shuffled_captions(texts)
     assert sorted(found) == sorted(texts)

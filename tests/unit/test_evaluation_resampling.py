@@ -82,7 +82,7 @@ def test_a_model_does_not_differ_from_itself(scores):
     assert found.verdict("one", "two").startswith("There is no real difference between one and two")
 
 
-def test_equal_models_are_seldom_told_apart():
+def test_equal_models_rarely_differ_significantly():
     """Two models whose captions are drawn alike: p below 5% about one time in twenty."""
     alarms, corrected, tries = 0, 0, 120
     for seed in range(tries):
@@ -96,7 +96,7 @@ def test_equal_models_are_seldom_told_apart():
     assert corrected <= 14
 
 
-def test_a_better_model_is_told():
+def test_a_better_model_is_reported():
     names, said, references = corpus(60)
     pairs = zip(said, references, strict=True)
     better = [texts[0] if n % 2 else text for n, (text, texts) in enumerate(pairs)]

@@ -179,7 +179,7 @@ def with_part(data, **parts):
     return container_of(data).write(data, Metadata(**parts))
 
 
-def test_a_damaged_exif_block_is_left_alone_and_told(photo):
+def test_a_damaged_exif_block_is_kept_and_reported(photo):
     beyond, many, short = (
         b"II*\0\xff\xff\xff\xff",
         b"MM\0*\0\0\0\x08\xff\xff",
@@ -207,7 +207,7 @@ def test_a_damaged_exif_block_is_left_alone_and_told(photo):
         b"<a>" * 100_000,
     ],
 )
-def test_a_packet_that_cannot_be_understood_is_left_alone_and_told(packet, kind, photo):
+def test_a_packet_that_cannot_be_parsed_is_kept_and_reported(packet, kind, photo):
     if kind == "JPEG" and len(packet) > 60_000:
         packet = packet[:60_000]
     data = with_part(saved(photo, kind), xmp=packet)
@@ -218,7 +218,7 @@ def test_a_packet_that_cannot_be_understood_is_left_alone_and_told(packet, kind,
     assert read_caption(copy.data).text == TEXT  # out of EXIF
 
 
-def test_where_nothing_can_be_written_it_is_told(photo):
+def test_a_photo_that_cannot_be_written_is_reported(photo):
     data = with_part(saved(photo, "JPEG"), xmp=b"<x/>", exif=b"XX")
     for odd in (data, with_part(saved(photo, "GIF"), xmp=b"<x/>")):
         with pytest.raises(ImageError, match="metadata are damaged"):
@@ -375,7 +375,7 @@ def test_a_file_keeps_its_picture_alpha_depth_frames_copyright_and_date(kind, mo
     }
 
 
-def test_what_a_png_copy_loses_is_told(photo):
+def test_what_a_png_copy_loses_is_reported(photo):
     from pillow_heif import register_heif_opener
 
     register_heif_opener()

@@ -92,7 +92,7 @@ def test_without_a_match_at_some_order_it_is_zero_and_silent(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_nothing_said_scores_zero():
+def test_empty_hypotheses_score_zero():
     score = corpus_bleu([[], []], [[["a", "dog"]], [["a", "cat"]]])
 
     assert score.bleu == (0, 0, 0, 0)
@@ -139,7 +139,7 @@ def test_statistics_add_up_to_the_corpus():
     assert bleu_from_statistics(rows[0]) == corpus_bleu(hypotheses[:1], references[:1])
 
 
-def test_a_bootstrap_sample_by_statistics_equals_scoring_it_anew():
+def test_a_bootstrap_sample_by_statistics_equals_scoring_it_again():
     hypotheses, references = random_corpus(4, longest=14)
     rows = np.stack([bleu_statistics(h, r) for h, r in zip(hypotheses, references, strict=True)])
     drawn = np.random.default_rng(0).integers(len(rows), size=len(rows))

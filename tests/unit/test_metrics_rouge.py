@@ -60,7 +60,7 @@ def test_no_words_score_zero(hypothesis, references):
     assert rouge_l([hypothesis], [references]).mean == 0
 
 
-def test_an_empty_reference_beside_a_good_one_does_no_harm():
+def test_an_empty_reference_next_to_a_good_one_changes_nothing():
     assert rouge_l([["a", "dog"]], [[[], ["a", "dog"]]]).mean == pytest.approx(1)
 
 

@@ -71,7 +71,7 @@ def test_only_the_teacher_leads_and_each_phase_has_its_own_deeds(round_):
         round_.move_to("end", round_.teacher)
 
 
-def test_nobody_judges_their_own_caption(round_):
+def test_players_do_not_judge_their_own_captions(round_):
     own = round_.write("me", "Ada", "two dogs")
     other = round_.write("you", "Bo", "dogs")
     round_.move_to("vote", round_.teacher)

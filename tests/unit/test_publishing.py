@@ -69,7 +69,7 @@ def test_no_name_is_taken_twice(published, left):
     assert publish_bundle(left, "mine", run="other", replace=True).published.run == "other"
 
 
-def test_what_nobody_published_stays(write_tiny_bundle, data_home):
+def test_unpublished_models_cannot_be_removed_or_renamed(write_tiny_bundle, data_home):
     write_tiny_bundle(data_home / "models" / "own")
     for name in ("own", "shapes"):
         with pytest.raises(BundleError, match="not published"):

@@ -96,7 +96,7 @@ def test_photos_come_in_the_order_of_their_probability(tiny_captioner, encoded):
         assert hit.gain == pytest.approx(np.mean(gains), abs=1e-3)
 
 
-def test_progress_is_told_and_nothing_to_look_for_is_said(tiny_captioner, encoded):
+def test_progress_and_an_empty_query_are_reported(tiny_captioner, encoded):
     told = []
     read_sentence(tiny_captioner, encoded, "red", on_progress=lambda *n: told.append(n))
     assert told == [(12, 12)]

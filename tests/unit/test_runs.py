@@ -42,7 +42,7 @@ def make(runs: Runs, note: str = "", **settings: object) -> Run:
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
 
 

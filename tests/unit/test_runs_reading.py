@@ -59,7 +59,7 @@ def test_steps_taken_again_after_a_kill_are_there_once(runs: Runs) -> None:
     assert curves.resumed == [0.5]
 
 
-def test_overfitting_is_told_with_its_figures_and_only_then() -> None:
+def test_only_overfitting_is_reported_with_its_figures() -> None:
     worse = [epoch(1, 3.0, 3.0), epoch(2, 2.5, 2.7), epoch(3, 2.0, 2.8), epoch(4, 1.5, 2.95)]
     (alarm,) = alarms_of(worse)
     assert alarm.kind == "overfitting"

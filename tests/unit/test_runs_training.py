@@ -59,7 +59,7 @@ def whole():
     return trainer.progress.history, told
 
 
-def test_eight_photos_are_told_with_their_captions_after_each_epoch(whole):
+def test_eight_photos_are_reported_with_their_captions_after_each_epoch(whole):
     _, told = whole
     strips = [event for event in told if event["event"] == "filmstrip"]
     assert [strip["epoch"] for strip in strips] == [1, 2]

@@ -54,7 +54,7 @@ def config(name: str = "try", **changes: object) -> StudyConfig:
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
 
 
@@ -210,7 +210,7 @@ def test_giving_up_follows_optuna_s_median_rule() -> None:
     assert min(agreed.values()) > 20
 
 
-def test_what_mattered_is_said_only_when_there_is_enough_to_tell(tmp_path: Path) -> None:
+def test_importances_need_enough_trials(tmp_path: Path) -> None:
     settings = config(trials=14, fields=(RATE, "dropout=0.1:0.6"))
     trials = searched(tmp_path, settings)
     assert importances(study_of(tmp_path, settings, trials[:9])) is None

@@ -34,7 +34,7 @@ def files_of(folder):
     return read_class_files(folder / "descriptions.txt", folder / "features.p")
 
 
-def test_what_matches_and_what_does_not_is_told(brought):
+def test_matches_and_mismatches_are_reported(brought):
     files = files_of(brought)
     assert len(files.features) == 40
     assert files.shape == (2048,)
