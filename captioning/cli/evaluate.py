@@ -33,6 +33,11 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")
     parser.add_argument(
+        "--neutral-words",
+        action="store_true",
+        help="score captions with person, people or child where a gender is not certain",
+    )
+    parser.add_argument(
         "--against", metavar="MODEL", help="compare with another model by a significance test"
     )
     parser.add_argument(
@@ -54,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
+    if arguments.neutral_words and arguments.save:
+        raise ConfigError("Stored scores are of the model's own words; omit --neutral-words.")
     read_bundle(arguments.model)  # report errors before importing Keras
     dataset = load(arguments.data, arguments.encoding)
     if not arguments.allow_missing:
@@ -91,7 +98,14 @@ def _evaluate(
         progress_line(f"{captioner.name}: {done:,} of {total:,} photos", done=done == total)
 
     decoding = _decoding(captioner, arguments)
-    return evaluate(captioner, dataset, split=arguments.split, decoding=decoding, on_progress=show)
+    return evaluate(
+        captioner,
+        dataset,
+        split=arguments.split,
+        decoding=decoding,
+        neutral_words=arguments.neutral_words,
+        on_progress=show,
+    )
 
 
 def _decoding(captioner: "Captioner", arguments: argparse.Namespace) -> DecodingConfig:

@@ -87,6 +87,7 @@ def evaluate(
     *,
     split: str = "test",
     decoding: DecodingConfig | None = None,
+    neutral_words: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Caption every photo of a split and score the captions.
@@ -96,6 +97,7 @@ def evaluate(
         dataset: the photos and their references.
         split: "train", "dev" or "test".
         decoding: how to search; by default the bundle's settings.
+        neutral_words: score captions without the genders below `gender_certainty`.
         on_progress: called with the number of photos done and of all after each batch; an
             exception that it raises ends the evaluation.
 
@@ -110,7 +112,9 @@ def evaluate(
     decoding = decoding or captioner.bundle.decoding
     begun = time.monotonic()
     captions: dict[str, str] = {}
-    for written in caption_photos(captioner, dataset, photos, decoding):
+    for written in caption_photos(
+        captioner, dataset, photos, decoding, neutral_words=neutral_words
+    ):
         captions |= written
         on_progress(len(captions), len(photos))
     seconds = time.monotonic() - begun
@@ -152,10 +156,19 @@ def caption_photos(
     dataset: CaptionDataset,
     photos: Sequence[Photo],
     decoding: DecodingConfig | None = None,
+    *,
+    neutral_words: bool = False,
 ) -> Iterator[dict[str, str]]:
     """Caption photos of a data set in batches.
 
     Between two batches other callers of the model are served, and the caller may stop.
+
+    Args:
+        captioner: the model.
+        dataset: the data set.
+        photos: the photos to caption.
+        decoding: how to search; by default the bundle's settings.
+        neutral_words: leave out genders below `gender_certainty`, as in sentences for people.
 
     Yields:
         The captions of a batch by photo name, in the order of `photos`.
@@ -165,12 +178,13 @@ def caption_photos(
         WeightsError: the features are not stored and the encoder's weights cannot be loaded.
     """
     starts = range(0, len(photos), BATCH)
-    if decoding is not None:  # scores count the words of the model itself
-        decoding = decoding.replace(gender_certainty=0.0)
+    if decoding is not None and not neutral_words:
+        decoding = decoding.replace(gender_certainty=0.0)  # saves time
     for start, features in zip(starts, captioner.look(dataset, photos, batch=BATCH), strict=True):
         written = captioner.describe(features, decoding)
         names = [photo.name for photo in photos[start : start + BATCH]]
-        yield {name: caption.text for name, caption in zip(names, written, strict=True)}
+        texts = [c.neutral if neutral_words and c.neutral else c.text for c in written]
+        yield dict(zip(names, texts, strict=True))
 
 
 def features_in_batches(

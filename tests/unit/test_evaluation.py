@@ -13,6 +13,7 @@ from captioning.evaluation import evaluate
 from captioning.features import extract_features, store_folder
 from captioning.images import read_image
 from captioning.metrics import score_captions
+from captioning.vocabulary import Vocabulary
 
 GREEDY = DecodingConfig(beam_width=1, length_penalty=1.0)
 
@@ -103,3 +104,25 @@ def test_a_score_is_never_of_fewer_photos_than_it_says(tiny_captioner, shapes, t
     extract_features(tiny_captioner.encoder, copy, folder)
     with pytest.raises(FeaturesError, match=bad.name):
         evaluate(tiny_captioner, copy, decoding=GREEDY)
+
+
+def test_neutral_words_are_scored_only_if_asked_for(
+    write_tiny_bundle, tiny_bundle, shapes, tmp_path
+):
+    swapped = {"red": "man", "green": "woman"}
+    words = [swapped.get(word, word) for word in tiny_bundle.vocabulary.words]
+    write_tiny_bundle(tmp_path / "people", vocabulary=Vocabulary(words))
+    captioner = Captioner.load(tmp_path / "people")
+    decoding = GREEDY.replace(gender_certainty=1.0)
+    own, neutral = (
+        evaluate(captioner, shapes, split="dev", decoding=decoding, neutral_words=asked)
+        for asked in (False, True)
+    )
+    gendered = {n: text for n, text in own.captions.items() if {"man", "woman"} & {*text.split()}}
+    assert gendered
+    for name, text in gendered.items():
+        assert neutral.captions[name] != text
+        assert not {"man", "woman"} & {*neutral.captions[name].split()}
+    assert {n: t for n, t in own.captions.items() if n not in gendered}.items() <= (
+        neutral.captions.items()
+    )
