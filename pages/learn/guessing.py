@@ -129,10 +129,10 @@ def _show_result(counts: Tally, guess: str, answer: Answer, size: str) -> None:
     lines = []
     if guess != NO_GUESS:
         mark = "check_circle" if is_right(guess, answer) else "cancel"
-        lines.append(f":material/{mark}: You said **{plain(guess)}**.")
+        lines.append(f":material/{mark}: You guessed **{plain(guess)}**.")
     lines.append(f"The answer is **{plain(answer.right[0])}**.")
     if answer.model is not None:
-        lines.append(f"The model said **{plain(answer.model)}**.")
+        lines.append(f"The model guessed **{plain(answer.model)}**.")
     lines.append(answer.because if isinstance(answer.because, str) else answer.because(guess))
     st.markdown(size + " ".join(filter(None, lines)))
     if not counts.asked:

@@ -143,7 +143,7 @@ def test_the_word_that_changes_most_is_guessed(shipped):
     app.radio("lstm.changed.guess").set_value(words[0])
     press(app, "lstm.changed.look")
     text = text_of(app)
-    assert "You said" in text and "The answer is" in text
+    assert "You guessed" in text and "The answer is" in text
     assert "The memory through the sentence" in text
 
 
@@ -264,7 +264,7 @@ def test_the_next_word_is_guessed_and_then_cut(shipped):
     app.text_input("decoding.next.guess").set_value("circle")
     press(app, "decoding.next.look")
     text = text_of(app)
-    assert "You said **circle**" in text
+    assert "You guessed **circle**" in text
     assert "All 46 words can be drawn" in text
     app.slider("decoding.top_k").set_value(2).run()
     assert "2 words of 46 can be drawn" in text_of(app)

@@ -169,7 +169,7 @@ def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
     app.text_input(key="overview.next.guess").input("zebra")
     app.button(key="overview.next.look").click().run()
     text = all_text(sound(app))
-    assert "You said **zebra**" in text and "it does not know your word" in text
+    assert "You guessed **zebra**" in text and "it does not know your word" in text
     assert "you were right 0 of 1 times" in text
     word = text.split("The answer is **")[1].split("**")[0]
     # The next place is another guess; the model's own word counts.
@@ -179,7 +179,7 @@ def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
     app.button(key="overview.next.show").click().run()
     assert "you were right 0 of 1 times" in all_text(app)
     app.slider(key="learn.step").set_value(1).run()
-    assert "You said **zebra**" in all_text(app)
+    assert "You guessed **zebra**" in all_text(app)
 
 
 def test_the_overview_opens_on_a_content_word(open_lesson):

@@ -25,7 +25,7 @@ def test_a_guess_is_scored_and_opens_the_arithmetic(lesson):
     app.radio(key="scores.direction.guess").set_value("down")
     lesson.look("scores.direction")
     assert "What BLEU counts" in shown(app) and "CIDEr: rare words weigh more" in shown(app)
-    assert "You said" in shown(app) and "The model said" in shown(app)
+    assert "You guessed" in shown(app) and "The model guessed" in shown(app)
     assert any("CIDEr" in formula for formula in formulas(app))
 
 

@@ -75,7 +75,7 @@ def test_the_curve_of_a_run_of_the_data_set_can_be_chosen(lesson, home):
     app.radio(key="training.best.guess").set_value("an earlier one")
     lesson.look("training.best")
     assert "Epoch 2 had 2.500 nats per word, the last one 2.750" in shown(app)
-    assert "You said an earlier one" in shown(app).replace("*", "")
+    assert "You guessed an earlier one" in shown(app).replace("*", "")
 
 
 def test_overfitting_and_chance_are_trained_on_the_spot(lesson, quick):

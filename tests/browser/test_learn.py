@@ -41,7 +41,7 @@ def test_a_guess_by_keyboard_alone(tab, warm_server):
     tab.get_by_label("Your guess").focus()
     tab.keyboard.type("zebra")
     tab.keyboard.press("Enter")
-    tab.get_by_text("You said zebra").wait_for()
+    tab.get_by_text("You guessed zebra").wait_for()
     tab.get_by_text("So far you were right 0 of 1 times").wait_for()
 
 

@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ["app.py", "pages/caption", "pages/library", "pages/evaluate", "pages/play", "pages/ui"]
+CODE = [
+    "app.py",
+    "pages/caption",
+    "pages/library",
+    "pages/explore",
+    "pages/learn",
+    "pages/evaluate",
+    "pages/play",
+    "pages/ui",
+    "captioning/analysis",
+    "captioning/explain.py",
+    "captioning/lessons",
+]
 TEXT = ["*.md", "docs/*.md", "pages/**/*.md", "models/*/README.md", "assets/**/*.md"]
 
 # What is banned, and what to write instead.
