@@ -426,7 +426,7 @@ def test_an_untrusted_certificate_is_told(monkeypatch, nowhere):
 
 def test_a_sign_in_page_is_not_taken_for_the_archive(server, data):
     server.content = b"<!doctype html><title>Welcome to the airport</title>"
-    with pytest.raises(DownloadError, match="a web page in place of the archive"):
+    with pytest.raises(DownloadError, match="a web page instead of the archive"):
         fetch()
     assert not part(data).exists()
 
@@ -443,7 +443,7 @@ def test_a_file_far_too_large_is_refused(server, data, monkeypatch):
 
 def test_too_little_room_is_told_before_anything_is_written(server, data, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 150_000_000))
-    with pytest.raises(DownloadError, match="not enough room") as caught:
+    with pytest.raises(DownloadError, match="not enough space") as caught:
         fetch()
     assert "0.1 GB are free" in str(caught.value) or "0.2 GB are free" in str(caught.value)
     assert not part(data).exists()
@@ -470,7 +470,7 @@ def test_a_disk_that_fills_up_meanwhile_is_told(server, data, monkeypatch):
 
 def test_a_data_folder_that_is_a_file_is_told(server, data):
     data.write_text("not a folder")
-    with pytest.raises(DownloadError, match="cannot be made"):
+    with pytest.raises(DownloadError, match="cannot be created"):
         fetch()
     assert data.read_text() == "not a folder"
 
@@ -503,7 +503,7 @@ def test_it_stops_while_it_waits_for_an_answer(monkeypatch):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (make_zip(NAMES[:9]), "9 photos where Flickr8k has 10"),
+        (make_zip(NAMES[:9]), "9 photos, but Flickr8k has 10"),
         (make_zip(captions=caption_table(NAMES, 4)), "another number of captions than 5"),
         (make_zip(captions="image,caption\n"), "contains no captions"),
         (make_zip([f"{number}.jpg" for number in range(10)]), "another data set"),
@@ -523,7 +523,7 @@ def test_a_file_that_changed_on_its_way_is_found_by_its_checksum(server, data):
     damaged = bytearray(server.content)
     damaged[len(damaged) // 2] ^= 0xFF
     server.content = bytes(damaged)
-    with pytest.raises(DatasetError, match="no whole zip archive"):
+    with pytest.raises(DatasetError, match="not a complete zip archive"):
         fetch()
     assert not (data / "flickr8k").exists()
 
@@ -551,7 +551,7 @@ def test_a_zip_put_into_the_data_folder_is_used_and_kept(nowhere, data, name):
 def test_a_bad_zip_put_into_the_data_folder_is_told_and_kept(nowhere, data):
     data.mkdir()
     (data / "flickr8k.zip").write_bytes(b"noise")
-    with pytest.raises(DatasetError, match="'flickr8k.zip' is no whole zip archive"):
+    with pytest.raises(DatasetError, match="'flickr8k.zip' is not a complete zip archive"):
         fetch()
     assert (data / "flickr8k.zip").read_bytes() == b"noise"
 
@@ -633,21 +633,21 @@ HOSTILE = {
     "absolute, of Windows": (zip_of(("C:\\evil.jpg", photo())), "absolute path"),
     "of a drive": (zip_of(("c:evil.jpg", photo())), "absolute path"),
     "on a share": (zip_of(("\\\\host\\evil.jpg", photo())), "absolute path"),
-    "a stream": (zip_of(("captions.txt:evil.jpg", photo())), "a sign in its name"),
+    "a stream": (zip_of(("captions.txt:evil.jpg", photo())), "a character in its name"),
     "a link": (zip_of(link("Images", "/tmp"), ("Images/evil.jpg", photo())), "is a link"),
     "a link to a file": (zip_of(link("captions.txt", "/etc/passwd")), "is a link"),
     "a device": (zip_of(device("evil.jpg")), "a link or a device"),
     "a bomb": (zip_of(("a.txt", bytes(3_000_000)), method=8), "times its size"),
     "a lie about size": (
         lying_about_size(zip_of(("a.txt", bytes(3_000_000)), method=8)),
-        "no whole zip",
+        "not a complete zip",
     ),
-    "the same twice": (zip_of(("a.jpg", b"1"), ("A.JPG", b"2")), "there twice"),
+    "the same twice": (zip_of(("a.jpg", b"1"), ("A.JPG", b"2")), "occurs twice"),
     "a file as a folder": (zip_of(("a.txt", b"1"), ("a.txt/b.jpg", b"2")), "cannot be unpacked"),
     "encrypted": (encrypted(zip_of(("a.jpg", photo()))), "encrypted"),
-    "noise": (bytes(range(256)) * 50, "no whole zip"),
-    "empty": (b"", "no whole zip"),
-    "cut": (make_zip()[:-100], "no whole zip"),
+    "noise": (bytes(range(256)) * 50, "not a complete zip"),
+    "empty": (b"", "not a complete zip"),
+    "cut": (make_zip()[:-100], "not a complete zip"),
     "nothing in it": (zip_of(), "no photos and no captions"),
     "programs alone": (zip_of(("setup.exe", b"MZ"), ("x.py", b"import os")), "no photos and no"),
     "no captions": (zip_of(("Images/a.jpg", photo())), "cannot be used"),
@@ -693,7 +693,7 @@ def test_many_small_files_that_grow_out_of_proportion_are_a_bomb_too(tmp_path):
 
 def test_too_little_room_for_what_is_in_an_archive_is_told(tmp_path, data, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 1000))
-    with pytest.raises(DownloadError, match="not enough room"):
+    with pytest.raises(DownloadError, match="not enough space"):
         install_zip(zip_file(tmp_path, make_zip()))
     assert list(data.iterdir()) == []
 
@@ -768,7 +768,7 @@ def test_a_folder_is_checked_and_remembered_where_it_lies(tmp_path, data, given)
 
 def test_a_part_of_flickr8k_is_taken_and_what_is_missing_told(tmp_path):
     installed = install_folder(unpacked(tmp_path / "part", NAMES[:4]))
-    assert "4 photos where Flickr8k has 10" in " ".join(installed.sentences())
+    assert "4 photos, but Flickr8k has 10" in " ".join(installed.sentences())
     (tmp_path / "part" / "Images" / NAMES[0]).write_bytes(b"")
     assert "are empty files" in " ".join(install_folder(tmp_path / "part").remarks)
 
@@ -819,13 +819,13 @@ def test_a_download_in_the_background_is_watched_stopped_and_gone_on_with(whole,
     assert state.progress.total == len(whole.content)
     assert start_download().running  # and no second process
     assert len(children) == 1
-    with pytest.raises(DownloadError, match="running already"):
+    with pytest.raises(DownloadError, match="already running"):
         run_download()
     stop_download()
     whole.go.set()
     state = wait_until(lambda: (s := download_state()).status != "running" and s)
     assert state.status == "stopped"
-    assert "go on from there" in state.message
+    assert "to resume" in state.message
     kept = part(data).stat().st_size
     assert kept > 0
     whole.stall_at = None
@@ -845,7 +845,7 @@ def test_a_process_that_dies_is_known_to_have_died(whole, data, children):
     os.kill(children[0].pid, signal.SIGKILL)
     state = wait_until(lambda: (s := download_state()).status != "running" and s)
     assert state.status == "failed"
-    assert "ended without a word" in state.message
+    assert "ended unexpectedly" in state.message
 
 
 def test_a_background_download_without_network_tells_what_to_do(nowhere, children):
@@ -905,7 +905,7 @@ def test_command_fetches_unpacks_and_remembers(server, data, tmp_path, capsys):
     assert main(["data", "download"]) == 0
     assert "flickr8k: 10 photos with 50 captions" in capsys.readouterr().out
     assert main(["data", "download", "--zip", str(zip_file(tmp_path, make_zip()))]) == 0
-    assert "is kept as" in capsys.readouterr().out
+    assert "are kept in" in capsys.readouterr().out
     assert main(["data", "download", "--folder", str(unpacked(tmp_path / "mine"))]) == 0
     capsys.readouterr()
     assert main(["data", "list"]) == 0

@@ -196,7 +196,7 @@ def test_generating_again_replaces_shapes_but_nothing_else(tmp_path):
     (album / "Images").mkdir(parents=True)
     (album / "Images" / "holiday.jpg").write_bytes(b"precious")
     for taken in (album, tmp_path):
-        with pytest.raises(DatasetError, match="holds other files"):
+        with pytest.raises(DatasetError, match="contains other files"):
             generate_shapes(taken, count=1, seed=1)
     assert (album / "Images" / "holiday.jpg").read_bytes() == b"precious"
     (tmp_path / "file").write_text("x")

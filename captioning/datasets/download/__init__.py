@@ -1,7 +1,7 @@
-"""Getting data sets: Flickr8k from Kaggle, a zip archive from a browser, a folder that is there.
+"""Download and install data sets: Flickr8k from Kaggle, a zip archive, or an existing folder.
 
-`fetch_flickr8k`, `install_zip` and `install_folder` do it while the caller waits; a page calls
-`start_download` and polls `download_state`.
+`fetch_flickr8k`, `install_zip` and `install_folder` block until they are done; pages call
+`start_download` and poll `download_state`.
 """
 
 from captioning.datasets.download.background import (

@@ -1,8 +1,8 @@
-"""Unpacking a zip archive that nobody has vouched for.
+"""Unpack an untrusted zip archive.
 
-Every member is looked at before the first byte is written.  An archive that tries to leave its
-folder, hides what it holds or grows out of proportion is refused as a whole; members that no data
-set needs are passed over.
+All members are checked before the first byte is written.  An archive with paths outside its folder,
+links, encrypted members or an extreme compression ratio is refused; members that no data set needs
+are skipped.
 """
 
 import re
@@ -31,13 +31,13 @@ _MARGIN = 100_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold.
+    """Limits on the contents of an archive.
 
     Attributes:
-        members: Files and folders.  Flickr8k has 8,092, COCO's train2017 118,287.
-        total: Bytes when unpacked.
-        ratio: Bytes when unpacked for each byte in the archive, over all and for each large
-            file.  Photos have 1, captions about 4.
+        members: Number of files and folders.  Flickr8k has 8,092, COCO's train2017 118,287.
+        total: Unpacked size in bytes.
+        ratio: Unpacked bytes per packed byte, in total and for each large file.  Photos have a
+            ratio of 1, captions of about 4.
     """
 
     members: int = 300_000
@@ -53,17 +53,17 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
 
     Args:
         archive: The zip file.
-        into: The folder, which exists and is empty.
-        hooks: Told and asked meanwhile.
-        limits: What it may hold.
+        into: An existing, empty folder.
+        hooks: Report progress and may stop it.
+        limits: Limits on the contents.
 
     Returns:
-        How many files were written.
+        The number of files written.
 
     Raises:
-        DatasetError: It is no zip, damaged, encrypted, or refused for what it holds.
-        DownloadError: There is no room for it.
-        DownloadStopped: Somebody wanted it to stop.
+        DatasetError: It is not a zip archive, damaged, encrypted, or over the limits.
+        DownloadError: There is not enough disk space.
+        DownloadStopped: A person stopped it.
     """
     with _told(archive), zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
@@ -72,7 +72,7 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
         _check(archive, members, limits)
         wanted = [member for member in members if _is_wanted(member.filename)]
         if not wanted:
-            raise DatasetError(f"The archive '{archive.name}' holds no photos and no captions.")
+            raise DatasetError(f"The archive '{archive.name}' contains no photos and no captions.")
         total = sum(member.file_size for member in wanted)
         require_room(into, total + _MARGIN)
         meter, done = RateMeter(), 0
@@ -83,7 +83,7 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
 
 
 def _check(archive: Path, members: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
-    """Refuse an archive for the sum of its members, or for one of them."""
+    """Refuse an archive because of its total size or because of one member."""
     if len(members) > limits.members:
         raise _refused(archive, f"it has {len(members):,} members, more than {limits.members:,}")
     total = sum(member.file_size for member in members)
@@ -98,24 +98,24 @@ def _check(archive: Path, members: Sequence[zipfile.ZipInfo], limits: Limits) ->
             raise _refused(archive, f"its member '{member.filename[:80]}' {reason}")
         name = member.filename.rstrip("/").lower()
         if name in seen:
-            raise _refused(archive, f"its member '{member.filename[:80]}' is there twice")
+            raise _refused(archive, f"its member '{member.filename[:80]}' occurs twice")
         seen.add(name)
 
 
 def _fault(member: zipfile.ZipInfo, limits: Limits) -> str | None:
-    """Say what is wrong with a member; None if nothing is."""
+    """Return what is wrong with a member, or None."""
     name = member.orig_filename
     if name.startswith(("/", "\\")) or re.match(r"[a-zA-Z]:", name):
         return "has an absolute path"
     if ".." in re.split(r"[/\\]", name):
         return "points outside the folder"
     if re.search(r"[\\:\x00-\x1f]", name):
-        return "has a sign in its name that a file cannot have everywhere"
+        return "has a character in its name that some systems do not allow"
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a device, not a file"
     if member.flag_bits & 0x1:
-        return "is encrypted; a password is not asked for here"
+        return "is encrypted, which is not supported"
     if member.file_size > _CHUNK and member.file_size > limits.ratio * max(member.compress_size, 1):
         return (
             f"would grow to {member.file_size / max(member.compress_size, 1):,.0f} times its size"
@@ -124,7 +124,7 @@ def _fault(member: zipfile.ZipInfo, limits: Limits) -> str | None:
 
 
 def _is_wanted(name: str) -> bool:
-    """Tell whether a data set may need a member: a photo or text, and not hidden."""
+    """Return whether a data set may need a member: a photo or a text, not hidden."""
     parts = name.split("/")
     if not parts[-1] or any(part.startswith((".", "__MACOSX")) for part in parts):
         return False
@@ -133,7 +133,7 @@ def _is_wanted(name: str) -> bool:
 
 def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, hooks: Hooks) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # "x": never through a file or link that is there already.
+    # "x": never write through an existing file or link.
     with opened.open(member) as source, open(path, "xb") as target:
         while chunk := source.read(_CHUNK):
             target.write(chunk)
@@ -143,18 +143,18 @@ def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, hooks: 
 
 @contextmanager
 def _told(archive: Path) -> Iterator[None]:
-    """Turn what reading an archive may raise into sentences."""
+    """Convert the exceptions of reading an archive to errors for users."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DatasetError(
-            f"'{archive.name}' is no whole zip archive ({error}). It may not have been downloaded "
-            "to its end; download it again."
+            f"'{archive.name}' is not a complete zip archive ({error}). Perhaps the download was "
+            "interrupted; download it again."
         ) from error
     except (NotImplementedError, RuntimeError) as error:
         raise DatasetError(
-            f"'{archive.name}' is packed in a way that cannot be read here ({error}). Unpack it "
-            "with another program and give the folder."
+            f"'{archive.name}' uses an unsupported compression ({error}). Unpack it "
+            "with another program and enter the folder."
         ) from error
     except OSError as error:
         reason = error.strerror or str(error)
@@ -163,6 +163,6 @@ def _told(archive: Path) -> Iterator[None]:
 
 def _refused(archive: Path, reason: str) -> DatasetError:
     return DatasetError(
-        f"The archive '{archive.name}' is not unpacked: {reason}. If you trust it, unpack it with "
-        "another program and give the folder."
+        f"The archive '{archive.name}' is refused: {reason}. If you trust it, unpack it with "
+        "another program and enter the folder."
     )

@@ -1,7 +1,7 @@
-"""Fetching in a process of its own, so that a closed tab or a restarted server does not end it.
+"""Download in a separate process, which survives a closed tab or a restarted server.
 
-The process writes how far it is to `downloads/flickr8k.json` in the data folder, where any page
-can read it; a lock file tells whether it lives, and a file `flickr8k.stop` asks it to end.
+The process writes its progress to `downloads/flickr8k.json` in the data folder, where any page can
+read it; it holds a lock file while it runs, and stops when a file `flickr8k.stop` appears.
 """
 
 import json
@@ -24,10 +24,10 @@ from captioning.storage import data_folder, hold, is_held, write_json
 
 __all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
 
-# The folder that `python -m captioning` works in.
+# The working directory of `python -m captioning`.
 _HOME = Path(__file__).resolve().parents[3]
 _WRITE_EVERY = 0.5
-# How long a process may take from its birth until it has the lock.
+# Maximum time from the start of a process until it holds the lock.
 _BIRTH_SECONDS = 15.0
 
 _children: list[subprocess.Popen[bytes]] = []
@@ -35,14 +35,14 @@ _children: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True)
 class DownloadState:
-    """How the last download stands.
+    """The state of the last download.
 
     Attributes:
-        status: "none" (there was no download yet), "running", "done", "failed" or "stopped".
-        message: For a person: what came out or what is wrong, in a few lines; "" while running.
-        progress: How far it is; None where nothing is known yet.
-        folder: Where the data set lies once it is done.
-        updated: When this was written, in seconds since 1970.
+        status: "none" (no download yet), "running", "done", "failed" or "stopped".
+        message: The result or the error for the user, in a few lines; "" while running.
+        progress: The progress; None if still unknown.
+        folder: The folder of the data set once it is done.
+        updated: Time of this state, in seconds since 1970.
     """
 
     status: str = "none"
@@ -53,17 +53,17 @@ class DownloadState:
 
     @property
     def running(self) -> bool:
-        """Whether a process is at work."""
+        """Whether the download is running."""
         return self.status == "running"
 
 
 def start_download(archive: Path | None = None) -> DownloadState:
-    """Fetch Flickr8k in a process of its own and return at once; poll `download_state` for more.
+    """Start to download Flickr8k in a separate process; poll `download_state` for the progress.
 
-    Does nothing but tell the state if a download is running.
+    If a download is already running, only return its state.
 
     Args:
-        archive: A zip archive to unpack in place of fetching one.
+        archive: A zip archive to unpack instead of downloading one.
 
     Raises:
         DownloadError: The process cannot be started, or the data folder cannot be written.
@@ -89,23 +89,23 @@ def start_download(archive: Path | None = None) -> DownloadState:
 
 
 def stop_download() -> None:
-    """Ask the download to end, which it does within seconds; what has come is kept."""
+    """Stop the download within seconds; the part received so far is kept."""
     if download_state().running:
         _stop_file().touch()
 
 
 def download_state() -> DownloadState:
-    """Return how the last download stands; quick, and never raises."""
+    """Return the state of the last download; fast, and never raises."""
     _children[:] = [child for child in _children if child.poll() is None]
     state = _read()
     if state.running and not is_held(_lock_file()):
-        state = _read()  # it may have ended between the two looks
-        age = time.time() - state.updated  # below 0 if the clock has been set back
+        state = _read()  # it may have ended in between
+        age = time.time() - state.updated  # negative if the clock has been set back
         newborn = state.progress is None and 0 <= age < _BIRTH_SECONDS
         if state.running and not newborn:
             message = (
-                "The download ended without a word. Start it again; it goes on from there. Its "
-                f"last words, if any, are in '{downloads_folder() / 'flickr8k.log'}'."
+                "The download ended unexpectedly. Start it again to resume it. Its error "
+                f"messages, if any, are in '{downloads_folder() / 'flickr8k.log'}'."
             )
             return replace(state, status="failed", message=message)
     return state
@@ -116,20 +116,20 @@ def run_download(
     *,
     on_progress: Callable[[Progress], object] = lambda progress: None,
 ) -> Installed:
-    """Fetch Flickr8k or unpack `archive` in this process, and let `download_state` tell others.
+    """Download Flickr8k or unpack `archive` in this process, and publish its state.
 
     Args:
-        archive: A zip archive to unpack in place of fetching one.
-        on_progress: Called often with how far it is.
+        archive: A zip archive to unpack instead of downloading one.
+        on_progress: Called often with the progress.
 
     Raises:
-        DownloadError: One is running already, or as `fetch_flickr8k`.
-        DatasetError: As `fetch_flickr8k` and `install_zip`.
+        DownloadError: Another download is running, or as in `fetch_flickr8k`.
+        DatasetError: As in `fetch_flickr8k` and `install_zip`.
     """
     writable_folder(downloads_folder())
-    lock = hold(_lock_file(), patience=1.0)  # `is_held` takes it for an instant
+    lock = hold(_lock_file(), patience=1.0)  # `is_held` takes it for a moment
     if lock is None:
-        raise DownloadError("A download is running already, in another window or terminal.")
+        raise DownloadError("A download is already running in another window or terminal.")
     with lock:
         recorder = _Recorder(on_progress)
         try:
@@ -149,7 +149,7 @@ def run_download(
 
 
 class _Recorder:
-    """Writes the state of a download, often enough to watch and seldom enough not to disturb."""
+    """Writes the state of a download at a limited rate."""
 
     def __init__(self, on_progress: Callable[[Progress], object]) -> None:
         self._on_progress = on_progress
@@ -157,7 +157,7 @@ class _Recorder:
         self._written = 0.0
 
     def tell(self, progress: Progress) -> None:
-        """Keep how far it is, and pass it on."""
+        """Record the progress and pass it on."""
         another = self._state.progress is None or self._state.progress.stage != progress.stage
         self._state = replace(self._state, progress=progress)
         if another or time.monotonic() - self._written > _WRITE_EVERY:
@@ -165,7 +165,7 @@ class _Recorder:
         self._on_progress(progress)
 
     def end(self, status: str, message: str, folder: Path | None = None) -> None:
-        """Keep how it came out."""
+        """Record the result."""
         self._state = replace(self._state, status=status, message=message, folder=folder)
         self._write()
 
@@ -182,12 +182,12 @@ def _message(error: BaseException) -> str:
     if isinstance(error, CaptioningError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "Stopped. Start it again to go on from there."
-    return f"The download failed with an error nobody foresaw: {error!r}."
+        return "Stopped. Start it again to resume it."
+    return f"The download failed with an unexpected error: {error!r}."
 
 
 def _write(state: DownloadState) -> None:
-    """Replace the file of the state; a full disk costs the news, not the download."""
+    """Replace the state file; errors such as a full disk do not stop the download."""
     content: dict[str, Any] = asdict(state)
     content["folder"] = str(state.folder) if state.folder else None
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The disk that data sets are written to, and the room on it."""
+"""The disk of the data folder: writable folders and free space."""
 
 import os
 import shutil
@@ -11,15 +11,17 @@ __all__ = ["require_room", "writable_folder"]
 
 
 def writable_folder(folder: Path) -> Path:
-    """Make `folder` if it is missing, and return it.
+    """Create `folder` if it is missing, and return it.
 
     Raises:
-        DownloadError: It cannot be made or written to.
+        DownloadError: It cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DownloadError(f"The folder '{folder}' cannot be made ({error.strerror}).") from error
+        raise DownloadError(
+            f"The folder '{folder}' cannot be created ({error.strerror})."
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise DownloadError(
             f"The folder '{folder}' cannot be written to. Allow it, or set CAPTIONING_DATA to "
@@ -29,15 +31,15 @@ def writable_folder(folder: Path) -> Path:
 
 
 def require_room(folder: Path, count: int) -> None:
-    """Make sure that `count` more bytes fit on the disk of `folder`.
+    """Check that the disk of `folder` has `count` bytes of free space.
 
     Raises:
-        DownloadError: They do not.
+        DownloadError: It has less.
     """
     free = shutil.disk_usage(folder).free
     if free < count:
         raise DownloadError(
-            f"There is not enough room on the disk of '{folder}': {gigabytes(count)} are needed "
-            f"and {gigabytes(free)} are free. Make room, or set CAPTIONING_DATA to a folder on "
-            "another disk."
+            f"There is not enough space on the disk of '{folder}': {gigabytes(count)} are needed, "
+            f"but only {gigabytes(free)} are free. Delete files, or set CAPTIONING_DATA to a "
+            "folder on another disk."
         )

@@ -1,4 +1,4 @@
-"""Bringing a data set to its place: from Kaggle, from a zip archive, or from a folder."""
+"""Install a data set from Kaggle, from a zip archive, or from a folder."""
 
 import contextlib
 import os
@@ -37,18 +37,18 @@ _LEFTOVER_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Installed:
-    """A data set that is in its place.
+    """An installed data set.
 
     Attributes:
-        dataset: The data set, loaded.
-        remarks: Sentences on what a person should know about it, if anything.
+        dataset: The loaded data set.
+        remarks: Remarks for the user, if any.
     """
 
     dataset: CaptionDataset
     remarks: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
-        """Say what is where, and what is odd about it."""
+        """Return sentences about its folder, contents and problems."""
         return [f"'{self.dataset.root}' is ready.", self.dataset.summary(), *self.remarks]
 
 
@@ -58,36 +58,35 @@ def fetch_flickr8k(
     should_stop: Callable[[], bool] = lambda: False,
     patience: Patience = PATIENCE,
 ) -> Installed:
-    """Bring Flickr8k to `flickr8k` in the data folder; at once if a whole copy is there already.
+    """Install Flickr8k in `flickr8k` in the data folder, unless a complete copy is there.
 
-    A zip archive that somebody has put into the data folder, or a copy that kagglehub has fetched,
-    is used in place of the network.  Otherwise it comes from Kaggle, which wants no account for
-    it; a transfer that broke earlier goes on where it broke.  What arrives is checked (8,091
-    photos, 5 captions each) and then moved into place in one step; a folder that was there is kept
-    beside the downloads.
+    A zip archive in the data folder or a copy downloaded by kagglehub is used without the network.
+    Otherwise it is downloaded from Kaggle, which needs no account for it; an interrupted transfer
+    is resumed.  The result is checked (8,091 photos, 5 captions each) and then moved into place in
+    one step; an existing folder is kept in the downloads folder.
 
     Args:
-        on_progress: Called often with how far it is.
-        should_stop: Asked often.
-        patience: How long to wait for the server.
+        on_progress: Called often with the progress.
+        should_stop: Called often; a true result stops the download.
+        patience: Timeouts and retries.
 
     Raises:
-        DownloadStopped: `should_stop` said so.
-        DownloadError: There is no network, no room, or no end of the breaks; the text says what
-            to do by hand.
-        DatasetError: What came is not whole.
+        DownloadStopped: `should_stop` stopped it.
+        DownloadError: There is no network, not enough disk space, or the transfer keeps failing;
+            the message explains how to download it by hand.
+        DatasetError: The downloaded copy is incomplete.
     """
     hooks = Hooks(on_progress, should_stop)
     there = _whole_copy(data_folder() / "flickr8k")
     if there is not None:
-        return Installed(there, ("It was there already.",))
+        return Installed(there, ("It was already there.",))
     given = given_zip()
     if given is not None:
         return _install(given, hooks, flickr8k_only=True)
     cached = kagglehub_copy()
     if cached is not None and _whole_copy(cached) is not None:
         installed = install_folder(cached)
-        return Installed(installed.dataset, ("It is the copy that kagglehub has fetched.",))
+        return Installed(installed.dataset, ("It is the copy that kagglehub has downloaded.",))
     archive = writable_folder(downloads_folder()) / "flickr8k.zip"
     if not archive.is_file():
         _fetch(archive, hooks, patience)
@@ -101,40 +100,39 @@ def install_zip(
     should_stop: Callable[[], bool] = lambda: False,
     limits: Limits = LIMITS,
 ) -> Installed:
-    """Unpack a zip archive of any kind of data set into the data folder.
+    """Unpack a zip archive with any kind of data set into the data folder.
 
-    Nothing is written outside the data folder, and nothing in it is lost: the archive is unpacked
-    beside, loaded, checked if it is Flickr8k, and moved into place in one step.  A folder that had
-    the place is kept beside the downloads.
+    The archive is unpacked into a temporary folder in the data folder, loaded, checked if it is
+    Flickr8k, and moved into place in one step.  An existing folder is kept in the downloads folder.
 
     Args:
         path: The archive.
-        on_progress: Called often with how far it is.
-        should_stop: Asked often.
-        limits: What it may hold.
+        on_progress: Called often with the progress.
+        should_stop: Called often; a true result stops it.
+        limits: Limits on the contents.
 
     Raises:
-        DatasetError: It is no archive, refused for what it holds, or holds no data set.
-        DownloadError: There is no room for it.
-        DownloadStopped: `should_stop` said so.
+        DatasetError: It is not an archive, over the limits, or contains no data set.
+        DownloadError: There is not enough disk space.
+        DownloadStopped: `should_stop` stopped it.
     """
     archive = Path(path).expanduser().absolute()
     if archive.is_dir():
-        raise DatasetError(f"'{path}' is a folder, not a zip archive. Give it as a folder.")
+        raise DatasetError(f"'{path}' is a folder, not a zip archive. Enter it as a folder.")
     if not archive.is_file():
-        raise DatasetError(f"There is no file '{path}'. Give the path of the zip archive.")
+        raise DatasetError(f"There is no file '{path}'. Enter the path of the zip archive.")
     return _install(archive, Hooks(on_progress, should_stop), limits=limits)
 
 
 def install_folder(path: str | os.PathLike[str], encoding: str | None = None) -> Installed:
-    """Check a folder that holds a data set, and remember it; its files stay where they are.
+    """Check a folder with a data set and add it to the catalog; its files are not copied.
 
     Args:
         path: The folder.
-        encoding: That of its caption files; None to find it out.
+        encoding: Of its caption files; None to detect it.
 
     Raises:
-        DatasetError: It holds no data set that can be read, or none of its photos has a caption.
+        DatasetError: It contains no readable data set, or none of its photos has a caption.
     """
     dataset = load(path, encoding)
     if not any(photo.captions for photo in dataset.photos):
@@ -160,15 +158,15 @@ def _fetch(archive: Path, hooks: Hooks, patience: Patience) -> None:
     except DownloadStopped:
         raise
     except DownloadError as error:
-        raise DownloadError(f"Flickr8k was not fetched. {error}\n\n{by_hand()}") from error
+        raise DownloadError(f"Flickr8k was not downloaded. {error}\n\n{by_hand()}") from error
 
 
 def _install_fetched(archive: Path, hooks: Hooks) -> Installed:
-    """Install the archive this program has fetched, and delete it if it is used or of no use."""
+    """Install the downloaded archive, and delete it after use or if it is unusable."""
     try:
         installed = _install(archive, hooks, flickr8k_only=True)
     except DownloadError:
-        raise  # no room, or stopped: the archive is still good
+        raise  # disk full or stopped: the archive is still usable
     except DatasetError:
         archive.unlink(missing_ok=True)
         raise
@@ -197,10 +195,10 @@ def _install(
 
 
 def _checked(archive: Path, beside: Path, flickr8k_only: bool) -> CaptionDataset:
-    """Load what was unpacked.
+    """Load the unpacked data set.
 
     Raises:
-        DatasetError: It is no data set, or a copy of Flickr8k that is not whole.
+        DatasetError: It is not a data set, or an incomplete copy of Flickr8k.
     """
     try:
         dataset = load(beside)
@@ -209,10 +207,10 @@ def _checked(archive: Path, beside: Path, flickr8k_only: bool) -> CaptionDataset
         raise DatasetError(f"'{archive.name}' cannot be used. {found}") from error
     missing = _shortcomings(dataset)
     if flickr8k_only and dataset.name != "flickr8k":
-        missing = [f"It holds another data set: {dataset.summary()}"]
+        missing = [f"It contains another data set: {dataset.summary()}"]
     if missing:
         raise DatasetError(
-            f"'{archive.name}' is not a whole copy of Flickr8k. {' '.join(missing)} "
+            f"'{archive.name}' is not a complete copy of Flickr8k. {' '.join(missing)} "
             "Download it again."
         )
     return dataset
@@ -223,7 +221,7 @@ def _shortcomings(dataset: CaptionDataset) -> list[str]:
 
 
 def _whole_copy(folder: Path) -> CaptionDataset | None:
-    """Return the copy of Flickr8k in `folder`; None if there is none or it is not whole."""
+    """Return the copy of Flickr8k in `folder`; None if it is missing or incomplete."""
     if not folder.is_dir():
         return None
     try:
@@ -235,14 +233,14 @@ def _whole_copy(folder: Path) -> CaptionDataset | None:
 
 
 def _move_into_place(root: Path, target: Path) -> list[str]:
-    """Rename `root` to `target`; keep what is there under another name, and say so."""
+    """Rename `root` to `target`; keep an existing folder under another name, with a remark."""
     remarks = []
     try:
         if os.path.lexists(target):
             shed = writable_folder(downloads_folder())
             kept = shed / f"{target.name}-before-{time.strftime('%Y%m%d-%H%M%S')}"
             os.rename(target, kept)
-            remarks.append(f"What was at '{target}' before is kept as '{kept}'.")
+            remarks.append(f"The previous contents of '{target}' are kept in '{kept}'.")
         os.rename(root, target)
     except OSError as error:
         raise DownloadError(f"'{target}' cannot be written ({error.strerror}).") from error
@@ -250,7 +248,7 @@ def _move_into_place(root: Path, target: Path) -> list[str]:
 
 
 def _clear_leftovers(folder: Path) -> None:
-    """Delete what unpackings that died have left a day ago or longer."""
+    """Delete temporary folders of crashed installations after a day."""
     for path in folder.glob(f"{_UNPACKING}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:

@@ -1,4 +1,4 @@
-"""How far getting a data set has come, and what a person reads about it."""
+"""Progress of a download, and its text for users."""
 
 import time
 from collections import deque
@@ -12,13 +12,13 @@ __all__ = ["Hooks", "Progress", "RateMeter", "gigabytes", "megabytes"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far getting a data set has come.
+    """Progress of a download.
 
     Attributes:
         stage: "connecting", "downloading", "unpacking" or "checking".
         done: Bytes downloaded or unpacked.
-        total: Bytes there will be; None where that is not known.
-        rate: Bytes per second of late; None where that is not known.
+        total: Total bytes; None if unknown.
+        rate: Recent bytes per second; None if unknown.
     """
 
     stage: str
@@ -28,18 +28,18 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """The share done, 0 to 1; None where the total is not known."""
+        """The share done, 0 to 1; None if the total is unknown."""
         return min(1.0, self.done / self.total) if self.total else None
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the stage goes on at this rate; None where that cannot be told."""
+        """Estimated seconds until the end of the stage; None if unknown."""
         if self.total is None or not self.rate:
             return None
         return max(0, self.total - self.done) / self.rate
 
     def sentence(self) -> str:
-        """Say it for a person, without a full stop.
+        """Return the progress as a text, without a full stop.
 
         >>> Progress("downloading", 300_000_000, 1_100_000_000, 8_000_000).sentence()
         'Downloading: 300 of 1,100 MB, 8.0 MB per second, about 2 minutes left'
@@ -61,46 +61,44 @@ class Progress:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What whoever waits wants to be told and asked meanwhile.
+    """Callbacks of the caller.
 
     Attributes:
-        on_progress: Called often with how far it is.
-        should_stop: Asked often; once it says yes, the work ends with `DownloadStopped`.
+        on_progress: Called often with the progress.
+        should_stop: Called often; a true result ends the work with `DownloadStopped`.
     """
 
     on_progress: Callable[[Progress], object] = lambda progress: None
     should_stop: Callable[[], bool] = lambda: False
 
     def tell(self, progress: Progress) -> None:
-        """Pass on how far it is, and end the work if that is wanted.
+        """Report the progress, and stop if requested.
 
         Raises:
-            DownloadStopped: Somebody wants it to stop.
+            DownloadStopped: `should_stop` returned true.
         """
         self.on_progress(progress)
         self.check()
 
     def check(self) -> None:
-        """End the work if that is wanted.
+        """Stop if requested.
 
         Raises:
-            DownloadStopped: Somebody wants it to stop.
+            DownloadStopped: `should_stop` returned true.
         """
         if self.should_stop():
-            raise DownloadStopped(
-                "Stopped. What was downloaded is kept; start again to go on from there."
-            )
+            raise DownloadStopped("Stopped. The downloaded part is kept; start again to resume.")
 
 
 class RateMeter:
-    """Bytes per second over the last few seconds, so that a stall shows."""
+    """Measures bytes per second over the last few seconds."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self.seconds = seconds
         self._marks: deque[tuple[float, int]] = deque()
 
     def rate(self, done: int) -> float | None:
-        """Note that `done` bytes are there now; return the rate, None until it can be told."""
+        """Record that `done` bytes have arrived; return the rate, or None if still unknown."""
         now = time.monotonic()
         self._marks.append((now, done))
         while now - self._marks[0][0] > self.seconds and len(self._marks) > 2:
@@ -110,12 +108,12 @@ class RateMeter:
 
 
 def megabytes(count: int) -> str:
-    """Write a number of bytes for a person, as in "1,113 MB"."""
+    """Format a number of bytes, as in "1,113 MB"."""
     return f"{count / 1e6:,.0f} MB"
 
 
 def gigabytes(count: int) -> str:
-    """Write a number of bytes for a person, as in "1.1 GB"."""
+    """Format a number of bytes, as in "1.1 GB"."""
     return f"{count / 1e9:,.1f} GB"
 
 

@@ -1,4 +1,4 @@
-"""Where Flickr8k comes from, what a whole copy holds, and what to do where no network is."""
+"""The source of Flickr8k, checks for a complete copy, and instructions without a network."""
 
 import os
 from pathlib import Path
@@ -21,38 +21,38 @@ __all__ = [
 KAGGLE_PAGE = "https://www.kaggle.com/datasets/adityajn105/flickr8k"
 PHOTOS = 8091
 CAPTIONS_EACH = 5
-# The archive as it is, and what is surely no longer it.
+# The size of the archive, and the maximum that is accepted.
 USUAL_BYTES = 1_113_000_000
 MOST_BYTES = 3_000_000_000
 
-# The address behind the command-line download on Kaggle's page; it wants no account.
+# The address of the command-line download on Kaggle's page; it needs no account.
 _KAGGLE_URL = "https://www.kaggle.com/api/v1/datasets/download/adityajn105/flickr8k"
 _MIRROR = "CAPTIONING_FLICKR8K_URL"
-# Kaggle's page names it archive.zip in a browser, its command line flickr8k.zip.
+# A browser saves it as archive.zip, Kaggle's command line as flickr8k.zip.
 _ZIP_NAMES = ("flickr8k.zip", "archive.zip")
 
 
 def download_url() -> str:
     """Return the address of the archive: `$CAPTIONING_FLICKR8K_URL` if it is set, or Kaggle's.
 
-    A school can keep the archive on a server of its own.
+    A school can provide the archive on its own server.
     """
     return os.environ.get(_MIRROR) or _KAGGLE_URL
 
 
 def downloads_folder() -> Path:
-    """Return the folder that archives are fetched into."""
+    """Return the folder for downloaded archives."""
     return data_folder() / "downloads"
 
 
 def given_zip() -> Path | None:
-    """Return the archive that somebody has put into the data folder, if there is one."""
+    """Return the archive that a person has put into the data folder, if any."""
     paths = (data_folder() / name for name in _ZIP_NAMES)
     return next((path for path in paths if path.is_file()), None)
 
 
 def kagglehub_copy() -> Path | None:
-    """Return the latest copy that Kaggle's own client, kagglehub, keeps on this machine, if any."""
+    """Return the latest copy that Kaggle's client, kagglehub, has downloaded, if any."""
     cache = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
     folder = cache / "datasets" / "adityajn105" / "flickr8k"
     numbers = (path.stem for path in folder.glob("*.complete") if path.stem.isdigit())
@@ -61,10 +61,10 @@ def kagglehub_copy() -> Path | None:
 
 
 def missing_from(dataset: CaptionDataset) -> list[str]:
-    """Return one sentence for each way in which a copy of Flickr8k is not whole; none if it is."""
+    """Return one sentence for each missing part of a copy of Flickr8k."""
     sentences = []
     if len(dataset) != PHOTOS:
-        sentences.append(f"It has {len(dataset):,} photos where Flickr8k has {PHOTOS:,}.")
+        sentences.append(f"It has {len(dataset):,} photos, but Flickr8k has {PHOTOS:,}.")
     odd = [photo.name for photo in dataset.photos if len(photo.captions) != CAPTIONS_EACH]
     if odd:
         sentences.append(
@@ -78,14 +78,14 @@ def missing_from(dataset: CaptionDataset) -> list[str]:
 
 
 def by_hand() -> str:
-    """Say how to bring Flickr8k here without this program fetching it."""
+    """Return instructions for downloading Flickr8k by hand."""
     folder = data_folder().absolute()
     return (
-        "To bring Flickr8k here by hand:\n"
+        "To download Flickr8k by hand:\n"
         f"1. On any machine with a network, open {KAGGLE_PAGE} and download the zip (1.1 GB).\n"
-        f"2. Put it here as '{folder / 'flickr8k.zip'}' and start again, or give its path: "
+        f"2. Save it as '{folder / 'flickr8k.zip'}' and start again, or enter its path: "
         "python -m captioning data download --zip FILE\n"
-        f"3. Or unpack it yourself into '{folder / 'flickr8k'}' (the folder 'Images' beside "
-        "'captions.txt'), or anywhere and give the path: "
+        f"3. Or unpack it yourself into '{folder / 'flickr8k'}' (the folder 'Images' next to "
+        "'captions.txt'), or into any folder and enter its path: "
         "python -m captioning data download --folder DIR"
     )

@@ -1,8 +1,8 @@
-"""Fetching one large zip archive over HTTP: with progress, bounded patience, and resumption.
+"""Download one large zip archive over HTTP, with progress, timeouts and resumption.
 
-`target.part` grows beside the target, and `target.part.json` says which file it is a part of.  A
-transfer that breaks goes on from there by a Range request, at once or in another week; if the
-server has another file by then, or gives no parts, it begins anew.
+The data are written to `target.part`, and `target.part.json` identifies the file on the server.  An
+interrupted transfer is resumed with a Range request, at once or in a later call; if the server has
+another file by then, or does not support ranges, the download restarts.
 """
 
 import json
@@ -31,14 +31,14 @@ _PASSING = (429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a server, in seconds.
+    """Timeouts in seconds, and retries.
 
     Attributes:
-        answer: For the head of its answer with all that comes before: looking up the address,
-            connecting, redirections.  Short, since without a network nothing else happens.
-        silence: Between two pieces of the file.
-        attempts: How many breaks in a row may bring nothing new.
-        pause: After the first such break; doubled after each one more.
+        answer: Timeout for the response headers, including name lookup, connecting and
+            redirections.  Short, to detect a missing network quickly.
+        silence: Timeout between two chunks of the file.
+        attempts: Maximum number of consecutive failures without new data.
+        pause: Pause after the first failure; doubled after each further one.
     """
 
     answer: float = 8.0
@@ -52,7 +52,7 @@ PATIENCE = Patience()
 
 @dataclass(frozen=True)
 class _Identity:
-    """What tells one version of the file at an address from another."""
+    """Identifies one version of the file at an address."""
 
     url: str
     etag: str | None
@@ -60,7 +60,7 @@ class _Identity:
 
 
 class _BrokenTransfer(Exception):
-    """The transfer broke, and may go on with another request."""
+    """The transfer was interrupted and can be retried."""
 
 
 def transfer(
@@ -72,20 +72,20 @@ def transfer(
     most_bytes: int,
     patience: Patience = PATIENCE,
 ) -> None:
-    """Fetch the zip archive at `url` into `target`, going on from an earlier part of it.
+    """Download the zip archive at `url` to `target`, resuming an earlier download.
 
     Args:
         url: The address, http or https.
         target: The file to write; its folder exists.
-        hooks: Told and asked meanwhile.
-        require_room: Called before anything is written, with the bytes that are there and their
-            total (None where the server does not tell it); raises if there is no room.
-        most_bytes: A larger file is refused.
-        patience: How long to wait for the server.
+        hooks: Report progress and may stop it.
+        require_room: Called before writing, with the bytes received so far and the total (None if
+            unknown); raises if there is not enough disk space.
+        most_bytes: Larger files are refused.
+        patience: Timeouts and retries.
 
     Raises:
-        DownloadStopped: Somebody wanted it to stop.  The part is kept, as it is for:
-        DownloadError: No connection, a refusal, no room, or no end of the breaks.
+        DownloadStopped: A person stopped it.  The received part is kept, also for:
+        DownloadError: No connection, access refused, no disk space, or too many failures.
     """
     try:
         _Transfer(url, target, hooks, require_room, most_bytes, patience).run()
@@ -120,7 +120,7 @@ class _Transfer:
         self.told = 0.0
 
     def run(self) -> None:
-        """Ask until the file is whole, then move it into place."""
+        """Send requests until the file is complete, then move it into place."""
         fruitless = 0
         while True:
             have, identity = self._begun()
@@ -141,7 +141,7 @@ class _Transfer:
         self.note.unlink(missing_ok=True)
 
     def _begun(self) -> tuple[int, _Identity | None]:
-        """Return how many bytes there are to go on from, and of which file."""
+        """Return the number of bytes received earlier, and the identity of their file."""
         try:
             identity = _Identity(**json.loads(self.note.read_text(encoding="utf-8")))
             have = self.part.stat().st_size
@@ -151,17 +151,17 @@ class _Transfer:
         return (have, identity) if fits else (0, None)
 
     def _ask(self, have: int, identity: _Identity | None) -> None:
-        """Request what is missing and write it.
+        """Request the missing part and write it.
 
         Raises:
-            _BrokenTransfer: It may go on with another request.
+            _BrokenTransfer: The transfer can be retried.
         """
         try:
             response = _answer(self.url, have, self.patience, self.hooks)
         except requests.RequestException as error:
-            if not self.answered:  # better to say at once that there is no network
+            if not self.answered:  # report a missing network at once
                 raise
-            raise _BrokenTransfer("the connection is gone") from error
+            raise _BrokenTransfer("the connection was lost") from error
         with response:
             if response.status_code in _PASSING and self.answered:
                 raise _BrokenTransfer(f"the server answered {response.status_code}")
@@ -172,16 +172,16 @@ class _Transfer:
                 self._receive(response, 0, self._begin(response))
             elif response.status_code in (206, 416):
                 self._forget()
-                raise _BrokenTransfer("the server has another file than the one begun")
+                raise _BrokenTransfer("the file on the server has changed")
             else:
                 raise DownloadError(_refusal(self.url, response))
 
     def _begin(self, response: requests.Response) -> int | None:
-        """Note which file is coming; return its size if the server tells it."""
+        """Record the identity of the file; return its size if known."""
         self._forget()
         length = response.headers.get("Content-Length", "")
         if not length.isdigit():
-            return None  # without a size there is no telling a part from the whole: no note
+            return None  # without a size, a part cannot be recognised as such: record nothing
         identity = _Identity(self.url, response.headers.get("ETag"), int(length))
         self.note.write_text(json.dumps(asdict(identity)), encoding="utf-8")
         return identity.total
@@ -200,10 +200,10 @@ class _Transfer:
                 file.write(chunk)
                 self._tell(done, total)
         if total is not None and done != total:
-            raise _BrokenTransfer(f"{done:,} of {total:,} bytes came")
+            raise _BrokenTransfer(f"received {done:,} of {total:,} bytes")
 
     def _tell(self, done: int, total: int | None) -> None:
-        """Tell how far it is ten times a second; chunks come by the thousand."""
+        """Report the progress at most ten times per second."""
         if done == total or time.monotonic() - self.told > 0.1:
             self.told = time.monotonic()
             self.hooks.tell(Progress("downloading", done, total, self.meter.rate(done)))
@@ -215,14 +215,14 @@ class _Transfer:
             self._forget()
             found = "a web page" if b"<" in chunk[:200] else "another file"
             raise DownloadError(
-                f"{_host(self.url)} sent {found} in place of the archive. Perhaps this network "
-                "wants a sign-in first: open any page in a browser to see."
+                f"{_host(self.url)} sent {found} instead of the archive. Perhaps this network "
+                "requires a sign-in: open any page in a browser to check."
             )
 
     def _too_large(self, found: str) -> str:
         self._forget()
         return (
-            f"{_host(self.url)} {found}, and the archive has at most "
+            f"{_host(self.url)} {found}, but the archive has at most "
             f"{gigabytes(self.most_bytes)}: it must be another file."
         )
 
@@ -238,17 +238,17 @@ class _Transfer:
 
     def _gave_up(self, have: int, broken: _BrokenTransfer) -> str:
         return (
-            f"The transfer from {_host(self.url)} broke {self.patience.attempts} times in a row "
-            f"({broken}). {megabytes(have)} have come and are kept; start again to go on from "
+            f"The transfer from {_host(self.url)} failed {self.patience.attempts} times in a row "
+            f"({broken}). {megabytes(have)} have arrived and are kept; start again to continue from "
             "there."
         )
 
 
 def _answer(url: str, have: int, patience: Patience, hooks: Hooks) -> requests.Response:
-    """Ask for the file from byte `have` on, and return the answer before its body is read.
+    """Request the file from byte `have` on, and return the response before its body is read.
 
-    Looking up an address knows no time limit, and each redirection begins a new one, so this
-    happens in a thread that is left behind when it takes too long.
+    Name lookup has no timeout, and each redirection starts a new one, so the request runs in a
+    thread that is abandoned when it takes too long.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": "captioning"}
     if have:
@@ -286,20 +286,20 @@ def _answer(url: str, have: int, patience: Patience, hooks: Hooks) -> requests.R
 
 
 def _next_chunk(response: requests.Response) -> bytes:
-    """Return what has come, without waiting for more; nothing at the end.
+    """Return the received bytes without waiting for more; empty at the end.
 
     Raises:
-        _BrokenTransfer: The connection broke, or was silent for too long.
+        _BrokenTransfer: The connection was lost, or silent for too long.
     """
     try:
-        # `iter_content` waits until a chunk is full, and loses what it holds when that fails.
+        # `iter_content` waits until a chunk is full, and loses a partial chunk on errors.
         return response.raw.read1(_CHUNK) or b""
     except urllib3.exceptions.HTTPError as error:
-        raise _BrokenTransfer("the connection broke") from error
+        raise _BrokenTransfer("the connection was interrupted") from error
 
 
 def _goes_on(response: requests.Response, have: int, identity: _Identity) -> bool:
-    """Tell whether an answer goes on with the same file at the byte that was asked for."""
+    """Return whether a response continues the same file at the requested byte."""
     span = re.match(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     return (
         response.status_code == 206
@@ -313,22 +313,22 @@ def _no_connection(url: str, error: requests.RequestException) -> str:
     host = _host(url)
     if isinstance(error, requests.exceptions.SSLError):
         return (
-            f"{host} cannot be trusted: its certificate is not accepted here. A filter in this "
-            "network, or a wrong clock on this machine, does that."
+            f"{host} cannot be trusted: its certificate is invalid. The cause may be a filter in "
+            "this network, or a wrong clock on this machine."
         )
     if isinstance(error, requests.Timeout):
-        return f"{host} does not answer: there is no network, or something in between blocks it."
+        return f"{host} does not answer: there is no network, or a firewall blocks it."
     if isinstance(error, requests.ConnectionError):
-        return f"{host} cannot be reached: there is no network, or no way from it to there."
-    return f"{host} cannot be asked ({error})."
+        return f"{host} cannot be reached: there is no network, or no route to it."
+    return f"The request to {host} failed ({error})."
 
 
 def _refusal(url: str, response: requests.Response) -> str:
     reasons = {
-        401: "it wants a sign-in",
+        401: "it requires a sign-in",
         403: "it refuses this machine or network",
-        404: "it has no such file any more",
-        429: "it has had too many requests from here; wait an hour",
+        404: "the file is no longer there",
+        429: "there were too many requests from here; wait an hour",
     }
     status = response.status_code
     reason = reasons.get(status, response.reason or "no reason given")

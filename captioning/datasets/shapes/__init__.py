@@ -1,8 +1,8 @@
-"""The generated data set: coloured shapes with a size, a place, and a relation to each other.
+"""The generated data set: coloured shapes with a size, a position, and a relation to each other.
 
-It needs no download and no licence, and its captions are true by construction, so a small model
-learns it in minutes.  Everything is drawn and written with integers alone (no fonts, no float
-edges, no compressor whose output differs by version): equal seeds give equal bytes everywhere.
+It needs no download and no licence, and its captions are correct by construction, so a small model
+learns it in minutes.  Drawing and writing use only integers (no fonts, no floating-point edges, no
+compressor that differs by version): the same seed gives the same bytes everywhere.
 """
 
 from captioning.datasets.shapes.files import ADAPTER, generate_shapes, read_shapes

@@ -1,7 +1,7 @@
-"""Painting a scene with integers alone, and writing it as a PNG that depends on no compressor.
+"""Draw a scene with integer arithmetic, and write it as an uncompressed PNG.
 
-Pillow's own drawing works with floats, whose edges may differ between processors and versions;
-and its PNG writer calls a zlib that compresses differently from one build to the next.
+Pillow draws with floating-point numbers, so edges may differ between processors and versions, and
+its PNG writer uses zlib, whose output differs between builds.
 """
 
 import struct
@@ -13,11 +13,11 @@ from captioning.datasets.shapes.scene import CANVAS, COLORS, Color, Figure, Scen
 
 __all__ = ["paint"]
 
-# A pixel is covered by 0 to 16 of its 4 x 4 samples, which makes the edges smooth.
+# Antialiasing: a pixel is covered by 0 to 16 of its 4 x 4 samples.
 _SAMPLES = 4
 _LEVELS = _SAMPLES * _SAMPLES
 
-# Corners on a grid of 1,000 steps from the centre to the figure's reach, y downwards.
+# Corners in thousandths of the figure's radius from the centre, y downwards.
 _CORNERS: dict[str, tuple[tuple[int, int], ...]] = {
     "square": ((-850, -850), (850, -850), (850, 850), (-850, 850)),
     "triangle": ((0, -920), (1000, 830), (-1000, 830)),
@@ -31,7 +31,7 @@ _CORNERS: dict[str, tuple[tuple[int, int], ...]] = {
     ),
 }  # fmt: skip
 
-# Samples lie at odd multiples of this, in thousandths of a pixel.
+# Samples are at odd multiples of this, in thousandths of a pixel.
 _HALF_STEP = 1000 // (2 * _SAMPLES)
 
 
@@ -46,7 +46,7 @@ def paint(scene: Scene) -> bytes:
 
 
 def _shades(ground: Color, color: Color) -> list[Color]:
-    """Mix 1/16 to 16/16 of the colour into the ground."""
+    """Blend the colour into the background, in steps of 1/16."""
     return [
         (_mix(ground[0], color[0], n), _mix(ground[1], color[1], n), _mix(ground[2], color[2], n))
         for n in range(1, _LEVELS + 1)
@@ -58,7 +58,7 @@ def _mix(ground: int, color: int, level: int) -> int:
 
 
 def _stamp(pixels: bytearray, figure: Figure, first: int) -> None:
-    """Write the palette numbers of a figure over the ground: `first` + its coverage."""
+    """Write the palette indices of a figure over the background: `first` + its coverage."""
     for row, coverages in enumerate(_coverage(figure.kind, figure.radius)):
         start = (figure.y - figure.radius + row) * CANVAS + figure.x - figure.radius
         for column, level in enumerate(coverages):
@@ -68,7 +68,7 @@ def _stamp(pixels: bytearray, figure: Figure, first: int) -> None:
 
 @lru_cache(maxsize=64)
 def _coverage(kind: str, radius: int) -> tuple[tuple[int, ...], ...]:
-    """Count the samples inside a figure for each pixel of its box, 2 x radius wide and high."""
+    """Count the samples inside a figure for each pixel of its bounding box."""
     width = 2 * radius
     rows = []
     for row in range(width):
@@ -84,15 +84,15 @@ def _coverage(kind: str, radius: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _edges(kind: str, radius: int, y: int) -> list[int]:
-    """Return where the line at height `y` enters and leaves a figure, in turns.
+    """Return where the line at height `y` enters and leaves a figure, alternately.
 
-    Given is the number of the first sample on or behind the edge, counted from the box's left.
+    The result is the index of the first sample on or after the edge, counted from the box's left.
     """
     if kind == "circle":
         half = isqrt((radius * 1000) ** 2 - y * y)
         return [_first_sample(-half, 1, radius), _first_sample(half, 1, radius)]
     corners = [(x * radius, v * radius) for x, v in _CORNERS[kind]]
-    if kind != "star":  # straight sides on whole pixels look crisp
+    if kind != "star":  # straight sides on whole pixels are sharp
         corners = [((x + 500) // 1000 * 1000, (v + 500) // 1000 * 1000) for x, v in corners]
     found = []
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -110,11 +110,11 @@ def _first_sample(numerator: int, denominator: int, radius: int) -> int:
 
 
 def _png(pixels: bytes, palette: list[Color]) -> bytes:
-    """Wrap palette numbers as an 8-bit PNG whose data is stored, not compressed."""
+    """Write palette indices as an 8-bit PNG with stored, uncompressed data."""
     rows = b"".join(
         b"\0" + pixels[start : start + CANVAS] for start in range(0, len(pixels), CANVAS)
     )
-    # One stored block of deflate (RFC 1951, 3.2.4) holds up to 65,535 bytes; this is 9,312.
+    # One stored block of deflate (RFC 1951, 3.2.4) has up to 65,535 bytes; this one has 9,312.
     stored = b"\x78\x01" + b"\x01" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows
     return b"".join(
         (

@@ -1,4 +1,4 @@
-"""The generated data set as a folder: `shapes.json` beside `Images/`."""
+"""The generated data set as a folder: `shapes.json` next to `Images/`."""
 
 import json
 import os
@@ -31,29 +31,29 @@ _FORMAT_VERSION = 1
 def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) -> CaptionDataset:
     """Draw `count` pictures with five captions each into `folder`, and read them back.
 
-    Equal counts and seeds give equal bytes on every machine, and a larger count adds pictures
+    The same count and seed give the same bytes on every machine, and a larger count adds pictures
     without changing the first ones.  Of every ten pictures, eight are for training, the ninth for
     dev, the tenth for test.
 
     Args:
-        folder: Where to write; made if missing.  Shapes generated there earlier are replaced.
-        count: How many pictures, 1 to 100,000 (10 kB each).
-        seed: Which pictures, 0 or more.
+        folder: The folder; created if missing.  Earlier shapes in it are replaced.
+        count: Number of pictures, 1 to 100,000 (10 kB each).
+        seed: Random seed, 0 or more.
 
     Raises:
-        DatasetError: A number is out of range, the folder holds other files, or it cannot be
+        DatasetError: A number is out of range, the folder contains other files, or it cannot be
             written.
     """
     if not 1 <= count <= MAX_COUNT:
         raise DatasetError(f"A count of {count:,} is out of range: 1 to {MAX_COUNT:,} shapes.")
     if seed < 0:
-        raise DatasetError(f"A seed of {seed} is out of range: it is 0 or more.")
+        raise DatasetError(f"A seed of {seed} is out of range: it must be 0 or more.")
     root = Path(folder).expanduser().absolute()
     try:
         _clear(root)
         index = {"format_version": _FORMAT_VERSION, "count": count, "seed": seed}
         photos = [_write_photo(root / _PHOTOS, number, seed) for number in range(count)]
-        # Written last: a folder that has an index is complete.
+        # Written last: a folder with an index is complete.
         text = json.dumps({**index, "photos": photos}, indent=1) + "\n"
         write_text(root / _INDEX, text)
     except OSError as error:
@@ -64,10 +64,10 @@ def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) ->
 
 
 def read_shapes(root: Path, _encoding: str | None = None) -> CaptionDataset:
-    """Read a folder that `generate_shapes` wrote, which is always ASCII.
+    """Read a folder that `generate_shapes` wrote; its text is always ASCII.
 
     Raises:
-        DatasetError: Its index is missing, damaged, or of another version.
+        DatasetError: Its index is missing, damaged, or has another format version.
     """
     index = _read_index(root / _INDEX)
     oddities = Oddities()
@@ -86,8 +86,8 @@ def read_shapes(root: Path, _encoding: str | None = None) -> CaptionDataset:
 
 
 def _write_photo(folder: Path, number: int, seed: int) -> dict[str, Any]:
-    # A generator of its own for each picture, so that no picture depends on those before it.
-    rng = Random(f"shapes/{seed}/{number}")  # noqa: S311 (nothing here is secret)
+    # A separate random generator per picture, so that pictures are independent of each other.
+    rng = Random(f"shapes/{seed}/{number}")  # noqa: S311 (not used for security)
     scene = draw_lots(rng)
     name = f"shapes_{number:05d}.png"
     (folder / name).write_bytes(paint(scene))
@@ -100,18 +100,18 @@ def _write_photo(folder: Path, number: int, seed: int) -> dict[str, Any]:
 
 
 def _clear(root: Path) -> None:
-    """Make the folders, and remove earlier shapes but never anything else."""
+    """Create the folders, and remove only earlier shapes."""
     photos = root / _PHOTOS
     photos.mkdir(parents=True, exist_ok=True)
     old = [path for path in photos.iterdir() if _PHOTO_NAME.fullmatch(path.name)]
     ours = (_INDEX, _PHOTOS)
-    # What a kill left of an index ends in .part.
+    # The partial index of a killed process ends in .part.
     others = [p.name for p in root.iterdir() if p.name not in ours and p.suffix != ".part"]
     others += [p.name for p in photos.iterdir() if not _PHOTO_NAME.fullmatch(p.name)]
     if others:
         raise DatasetError(
-            f"'{root}' holds other files (such as {min(others)}). Name a new or empty folder for "
-            "the shapes."
+            f"'{root}' contains other files (such as {min(others)}). Choose a new or empty "
+            "folder for the shapes."
         )
     for path in (root / _INDEX, *old):
         path.unlink(missing_ok=True)
@@ -139,10 +139,10 @@ def _fits(root: Path) -> bool:
 
 ADAPTER = Adapter(
     name="shapes",
-    looked_for=f"generated shapes ('{_INDEX}' beside '{_PHOTOS}')",
+    looked_for=f"generated shapes ('{_INDEX}' next to '{_PHOTOS}')",
     captions="`shapes.json`",
     photos="`Images/`",
-    splits="of every ten pictures 8, 1, 1",
+    splits="8, 1 and 1 of every ten pictures",
     inner_folders=frozenset({_PHOTOS.lower()}),
     fits=_fits,
     read=read_shapes,

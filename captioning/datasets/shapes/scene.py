@@ -1,4 +1,4 @@
-"""What is in a picture of the generated data set, drawn by lot before anything is painted."""
+"""The random contents of a picture in the generated data set."""
 
 from dataclasses import dataclass
 from random import Random
@@ -25,7 +25,7 @@ COLORS: dict[str, Color] = {
     "black": (46, 52, 60),
 }
 
-#: Plain, pale backgrounds, which no caption mentions.
+#: Plain, pale background colours, which no caption mentions.
 GROUNDS: tuple[Color, ...] = (
     (250, 248, 243),
     (234, 241, 247),
@@ -34,10 +34,10 @@ GROUNDS: tuple[Color, ...] = (
     (248, 238, 232),
 )
 
-#: The reach of a figure from its centre, in pixels.
+#: The radius of a figure, in pixels.
 _RADII = {"small": (9, 10, 11), "big": (18, 19, 20)}
 
-# Where a centre may lie in the first third of the canvas, and how far off the middle; the last
+# Range of centres in the first third of the canvas, and their offset from the middle; the last
 # third mirrors the first.  Big figures keep 4 pixels from the border and from each other.
 _FIRST_THIRD = {"small": (17, 26), "big": (24, 26)}
 _OFF_MIDDLE = {"small": 4, "big": 2}
@@ -46,7 +46,7 @@ _OFF_LINE = 6
 
 @dataclass(frozen=True)
 class Figure:
-    """One shape: its words, and its centre and reach in pixels, y counted downwards."""
+    """One shape: its words, and its centre and radius in pixels, y downwards."""
 
     kind: str
     color: str
@@ -58,12 +58,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: a figure at a place, or two in a relation.
+    """One picture: one figure at a position, or two in a relation.
 
     Attributes:
-        ground: The background's colour.
-        figures: One figure, or two; the first is then the left or the upper one.
-        place: Where a single figure is, such as "top left" or "middle"; "" for two.
+        ground: The background colour.
+        figures: One figure, or two; of two, the first is the left or upper one.
+        place: Position of a single figure, such as "top left" or "middle"; "" for two.
         relation: "left of" or "above" for two figures; "" for one.
     """
 
@@ -80,7 +80,7 @@ _ROWS = ("top", "", "bottom")
 def draw_lots(rng: Random) -> Scene:
     """Draw one scene; one in three has a single figure.
 
-    Only `rng.randrange` is used, whose results Python keeps the same from version to version.
+    It uses only `rng.randrange`, whose results are the same in all versions of Python.
     """
     ground = _pick(rng, GROUNDS)
     if rng.randrange(3) == 0:

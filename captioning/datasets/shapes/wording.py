@@ -1,4 +1,4 @@
-"""Five true sentences about a scene, differently worded, from a vocabulary of 45 words."""
+"""Five different correct captions of a scene, from a vocabulary of 45 words."""
 
 from random import Random
 
@@ -19,15 +19,15 @@ _WHERE = {
 
 
 def describe(scene: Scene, rng: Random) -> tuple[str, ...]:
-    """Return five different sentences of `sentences(scene)`, drawn by lot."""
+    """Return five different sentences of `sentences(scene)`, chosen at random."""
     left = list(sentences(scene))
     return tuple(left.pop(rng.randrange(len(left))) for _ in range(CAPTIONS_EACH))
 
 
 def sentences(scene: Scene) -> tuple[str, ...]:
-    """Return every sentence that this module has for a scene, each with its full stop.
+    """Return all sentences about a scene, each with a full stop.
 
-    They have 7 to 13 words.  The first is the plainest.
+    They have 7 to 13 words.  The first is the simplest.
     """
     if len(scene.figures) == 1:
         phrases = _about_one(scene.figures[0], scene.place)
