@@ -239,8 +239,8 @@ class _Transfer:
     def _gave_up(self, have: int, broken: _BrokenTransfer) -> str:
         return (
             f"The transfer from {_host(self.url)} failed {self.patience.attempts} times in a row "
-            f"({broken}). {megabytes(have)} have arrived and are kept; start again to continue from "
-            "there."
+            f"({broken}). {megabytes(have)} have arrived and are kept; start again to "
+            "continue from there."
         )
 
 
