@@ -100,7 +100,7 @@ def serve(batch_size: int, model: str | None) -> Iterator[int]:
 
 
 def send(port: int, *, photo: bytes, photos: int, clients: int) -> None:
-    """Send the photo so many times in all, from so many clients at once."""
+    """Send the photo `photos` times in all, from `clients` connections at once."""
     head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     body = head + photo + b"\r\n--b--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=b"}

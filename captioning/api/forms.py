@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,30})?(e-?\d{1,3})?", re.ASCII | re.IGNOR
 
 @dataclass(frozen=True)
 class Options:
-    """What a form asks for besides the photo.
+    """The fields of a form next to the photo.
 
     Attributes:
         model: a bundle's name; None for the server's own choice.

@@ -25,7 +25,7 @@ from captioning.api import create_app
 
 
 def findings(examples):
-    """Run all phases with up to so many requests for an operation and kind.
+    """Run all phases, with up to `examples` requests per operation and kind.
 
     Returns:
         What failed, in words, and the number of requests.

@@ -215,7 +215,7 @@ def test_a_slow_request_is_ended(monkeypatch):
     assert json.loads(sent[1]["body"])["error"]["type"] == "request_timeout"
 
 
-def test_a_fault_tells_nothing_of_the_server(jpeg, monkeypatch, tmp_path):
+def test_an_error_shows_nothing_of_the_server(jpeg, monkeypatch, tmp_path):
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path))
 
     def damaged(bundle):
