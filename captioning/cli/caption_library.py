@@ -99,6 +99,9 @@ def _undo(arguments: argparse.Namespace, folder: Path) -> int:
 
     table = _table(arguments, folder)
     log = LibraryLog(log_folder(folder, arguments.write, table), lambda result, row: True)
+    if not log.exists:
+        print(f"Nothing is written for '{folder}' with --write {arguments.write}.")
+        return 0
     found = undo(log, table=table, dry_run=arguments.dry_run)
     for file in sorted(found.changed):
         print(f"{file} was changed since and is left as it is.", file=sys.stderr)

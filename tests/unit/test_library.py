@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,14 @@ from PIL import Image
 from captioning.__main__ import main
 from captioning.batch import photo_names
 from captioning.batch.captioning import Row
-from captioning.batch.library import LibraryLog, MinConfidence, log_folder, undo
+from captioning.batch.library import (
+    LibraryLog,
+    MinConfidence,
+    caption_library,
+    form_of,
+    log_folder,
+    undo,
+)
 from captioning.batch.library.patch import make_patch, old_from_patch
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError, DatasetError, StorageError
@@ -336,6 +344,26 @@ def test_a_line_cut_by_a_kill_is_passed_over(folder):
     assert caption(folder, "sidecar") == []
 
 
+def test_memory_does_not_grow_with_the_photos(tmp_path):
+    (tmp_path / "one.jpg").write_bytes(photo(200, size=(640, 480)))
+    peaks = []
+    for count in (100, 500):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number:03}.jpg").symlink_to(tmp_path / "one.jpg")
+        tracemalloc.start()
+        log = LibraryLog(log_folder(folder, "sidecar"), lambda result, row: True)
+        form = form_of("sidecar", [], log.wrote)
+        with log.working({}):
+            names = photo_names(folder)
+            for outcome in caption_library(QuickCaptioner(), folder, names, form, log):
+                assert outcome.result == "written"
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 400 * 1000  # names and results, not photos or captions
+
+
 # The table
 
 
@@ -393,6 +421,9 @@ def test_a_rehearsal_writes_nothing(folder, model, capsys, data_home):
     assert len(content(folder)) == 22
     assert main([*command, "--undo"]) == 0
     assert content(folder) == before
+    capsys.readouterr()
+    assert main([*command, "--undo"]) == 0
+    assert "Nothing is written for" in capsys.readouterr().out
 
 
 def test_the_command_goes_on_and_tells_what_it_did(folder, model, capsys):
