@@ -2,10 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from captioning import classroom
+from captioning.__main__ import main
 from captioning.cli.classroom import invitation, server_command
 from captioning.config import TrainingConfig
 from captioning.errors import DatasetError, RunError
@@ -100,3 +102,19 @@ def test_the_address_is_drawn_to_be_scanned() -> None:
     drawn = invitation("http://10.0.0.9:8501")
     assert drawn.endswith("Visitors open http://10.0.0.9:8501")
     assert drawn.count("\n") > 10
+
+
+def test_the_api_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], *, env: dict[str, str], **options: object) -> SimpleNamespace:
+        started.append(env["CAPTIONING_API"])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr("captioning.cli.classroom.subprocess.run", run)
+    monkeypatch.setenv("CAPTIONING_API", "1")  # what a class server inherits does not count
+    assert main(["class"]) == main(["class", "--api"]) == 0
+    assert started == ["0", "1"]
+    assert classroom.offers_api()
+    monkeypatch.delenv("CAPTIONING_API")
+    assert not classroom.offers_api()
