@@ -1,1 +1,1 @@
-"""How fast the library is, as ratios of two pieces of work timed in one run on one machine."""
+"""Benchmarks: ratios of two tasks timed in one run on one machine."""

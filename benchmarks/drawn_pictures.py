@@ -1,4 +1,4 @@
-"""Documents, charts, drawings, blank pictures and noise, drawn at random in many variants."""
+"""Random documents, charts, drawings, blank images and noise."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ Random = np.random.Generator
 
 
 def draw_pictures(counts: dict[Kind, int], *, seed: int) -> Iterator[tuple[Kind, Image.Image]]:
-    """Draw as many pictures of each kind as asked for, each with the name of its kind."""
+    """Draw the requested number of pictures of each kind; yield each with its kind."""
     for kind, count in counts.items():
         draw = _DRAW[kind]
         for number in range(count):

@@ -1,4 +1,4 @@
-"""How much longer the tutorials' epoch takes than ours on the same captions."""
+"""The time of an epoch: the tutorials' rows compared with whole captions."""
 
 from collections.abc import Callable
 

@@ -2,8 +2,8 @@
 
     python benchmarks/explore.py ../shared/flickr8k [--json]
 
-Everything is worked out anew in a folder of its own.  The gallery and the memory are those of a
-real server looked at with a real browser, and left out where there is no chromium.
+All caches start empty, in a temporary folder.  The gallery and the memory are measured on a real
+server with a real browser, and skipped if chromium is not installed.
 """
 
 import argparse

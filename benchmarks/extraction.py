@@ -1,4 +1,4 @@
-"""How near the extraction of features comes to the speed of the bare forward pass."""
+"""The rate of feature extraction compared with the forward pass alone."""
 
 from collections.abc import Callable
 from itertools import count
@@ -39,7 +39,7 @@ def compare(sizes: Sizes) -> Result:
                 photos,
             ),
             "forward": Work(
-                f"{name_of(encoder)} alone, compiled, on arrays at hand",
+                f"{name_of(encoder)} alone, compiled, on arrays in memory",
                 _forward(encoder, sizes.extraction_batches),
                 photos,
             ),
@@ -48,7 +48,7 @@ def compare(sizes: Sizes) -> Result:
 
 
 def _extraction(encoder: Encoder, dataset: CaptionDataset, folder: Path) -> Callable[[], object]:
-    """Each call begins a store of its own, so that none finds its work done."""
+    """Return a function that starts a new store at each call."""
     stores = (folder / f"store-{number}" for number in count())
     return lambda: extract_features(encoder, dataset, next(stores))
 

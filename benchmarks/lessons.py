@@ -1,11 +1,10 @@
-"""How quickly lessons open and answer: every lesson, and every control of it, drawn by the server.
+"""Measure how fast lessons open and respond: every lesson and every control, on the server.
 
     python benchmarks/lessons.py [--model NAME] [--json]
 
-The model is loaded first.  Then each lesson is opened once, as by somebody who has never been
-there, and each of its sliders, switches and choices is moved once and timed; buttons that start
-longer work are left alone.  What the browser takes to show a page is not in it.  Targets: 2 s to
-open, 300 ms for a control.
+The model is loaded first.  Then each lesson is opened once, as for a new visitor, and each of its
+sliders, switches and choices is changed once and timed; buttons that start longer work are skipped.
+Rendering in the browser is not included.  Targets: 2 s to open, 300 ms for a control.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from benchmarks.serving import open_app, own_data  # noqa: E402
 
 OPEN_SECONDS, CONTROL_SECONDS = 2.0, 0.3
 SUBJECT = ("learn.model", "learn.photo", "learn.upload", "learn.projector")
-"""Controls that choose another photo or model: they open the lesson anew."""
+"""Controls that choose another photo or model and reload the lesson."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Made-up photos and captions with the sizes and lengths of Flickr8k's."""
+"""Synthetic photos and captions with the sizes and lengths of Flickr8k's."""
 
 import io
 from pathlib import Path

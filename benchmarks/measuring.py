@@ -1,4 +1,4 @@
-"""Timing pieces of work against each other, in rounds, so that load meets all of them alike."""
+"""Time several tasks in rounds, so that load affects all of them alike."""
 
 import statistics
 import time
@@ -11,12 +11,12 @@ __all__ = ["Comparison", "Result", "Work", "measure"]
 
 @dataclass(frozen=True)
 class Work:
-    """A piece of work to be timed.
+    """A task to be timed.
 
     Attributes:
-        label: what it is, for a person.
-        run: does it, and returns only when it is done.
-        units: how many things (photos, captions) one call handles; times are told per thing.
+        label: its description.
+        run: performs it, and returns when it is done.
+        units: number of photos or captions per call; times are reported per unit.
     """
 
     label: str
@@ -26,17 +26,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is divided by what, and what the ratio should be.
+    """A ratio of two tasks, and its bound.
 
     Attributes:
         key: the ratio's name in the JSON output.
-        title: what it tells, for a person.
-        over: name of the work whose time is divided.
-        under: name of the work it is divided by.
-        unit: the thing that times are told per.
+        title: its description.
+        over: name of the task in the numerator.
+        under: name of the task in the denominator.
+        unit: the unit that times are reported per.
         at_most: the ratio's upper bound; None if it has a lower one.
         at_least: the ratio's lower bound; None if it has an upper one.
-        notes: what a reader must know to judge the figures.
+        notes: remarks for interpreting the figures.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def bound(self) -> str:
-        """What the ratio should be, in words."""
+        """The bound in words."""
         if self.at_most is not None:
             return f"at most {self.at_most:g}"
         return f"at least {self.at_least:g}"

@@ -1,8 +1,8 @@
-"""Measure the library's speed, as ratios of two pieces of work timed in this one run.
+"""Measure the library's speed, as ratios of two tasks timed in the same run.
 
     python benchmarks/run.py [--json] [--only NAME] [--quick]
 
-Weights are random and of true size, photos and captions are made up, so nothing need be at hand.
+Weights are random and of real size, photos and captions are synthetic, so no data are needed.
 """
 
 import argparse
@@ -33,7 +33,7 @@ WIDTH = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for and print it."""
+    """Run the selected comparisons and print the results."""
     options = _options(arguments)
     begun = time.monotonic()
     facts = {"quick": options.quick, "cores": _cores(), "versions": _versions()}
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def described(result: Result, *, judged: bool) -> str:
-    """Write a ratio and what it was made of, for a person; `judged`: also whether it is enough."""
+    """Format a ratio and its times; with `judged`, also whether it meets its bound."""
     comparison, times = result.comparison, result.to_dict()["seconds"]
     verdict = (": met" if result.met else ": MISSED") if judged else ""
     lines = [f"{comparison.title}: {result.ratio:.2f} ({comparison.bound}{verdict})"]
@@ -71,7 +71,7 @@ def described(result: Result, *, judged: bool) -> str:
 
 
 def as_json(results: Sequence[Result], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the ratios by name, then everything they were made of."""
+    """Return the ratios by name, followed by all details."""
     ratios = {result.comparison.key: round(result.ratio, 3) for result in results}
     details = {result.comparison.key: result.to_dict() for result in results}
     return {**ratios, "details": details, **facts}
@@ -81,19 +81,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the library's speed as ratios.")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--only", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--quick", action="store_true", help="toy sizes, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to check that it runs")
     return parser.parse_args(arguments)
 
 
 def _cores() -> int:
-    """Count the cores this process may use, which a container makes fewer than there are."""
+    """Return the number of cores that this process may use, which a container may limit."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _load() -> float:
-    """Return how many processes wanted a core in the last minute; 0 where that is not told."""
+    """Return the load average of the last minute; 0 if the system has none."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 

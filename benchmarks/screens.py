@@ -1,5 +1,5 @@
 # ruff: noqa: E501  (HTML)
-"""Screenshots of pages that are written at random and rendered by Chromium."""
+"""Screenshots of random pages rendered by Chromium."""
 
 import base64
 import html

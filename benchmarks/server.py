@@ -1,9 +1,9 @@
-"""Measure the app as people meet it: cold start, first caption, memory after many photos.
+"""Measure the app with a browser: cold start, first caption, memory after many photos.
 
     CAPTIONING_WEIGHTS=DIR python benchmarks/server.py [--photos 200] [--model NAME] [--json]
 
-A real server is started cold and looked at with chromium.  The photos are made up, 2 megapixels of
-blurred noise each, and every one is uploaded and captioned on the Caption page.
+A real server is started cold and opened in chromium.  The photos are synthetic, 2 megapixels of
+blurred noise each; each is uploaded and captioned on the Caption page.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from benchmarks.serving import find_chromium, open_tab, resident, serve  # noqa:
 
 LIMITS = {"home_cold_s": 2.0, "memory_with_model_mb": 1500.0, "memory_growth_mb": 50.0}
 WARM_UP = 10
-"""Photos after which memory counts as that of a server at work: caches and pools are filled."""
+"""Number of photos after which memory is measured: caches and pools are filled by then."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A real server of the app, and a real browser to look at it with."""
+"""A real server of the app, and a real browser."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @contextmanager
 def own_data() -> Iterator[Path]:
-    """Give this process an empty data folder of its own, and delete it afterwards."""
+    """Give this process a new, empty data folder, and delete it afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CAPTIONING_DATA"] = folder
         yield Path(folder)
@@ -34,7 +34,7 @@ def open_app() -> Any:
 
 
 def find_chromium() -> str | None:
-    """Return where chromium is, if it is installed."""
+    """Return the path of chromium, if it is installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 

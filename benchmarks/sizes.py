@@ -1,4 +1,4 @@
-"""How large the networks and how long the measurements are."""
+"""Sizes of the networks and the measurements."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["FULL", "QUICK", "Sizes"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Everything that `--quick` makes smaller.
+    """The sizes that `--quick` reduces.
 
     Attributes:
         encoder: reads the photos.

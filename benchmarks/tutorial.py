@@ -1,7 +1,7 @@
-"""The baseline: how the widely read Keras tutorials on image captioning train and decode.
+"""The baseline: training and decoding as in popular Keras tutorials on image captioning.
 
-Written anew in their manner.  Every caption becomes one training row per word: the photo's pooled
-feature, the words so far padded on the left to one length, and the next word as a one-hot vector.
+This is an independent implementation.  Every caption becomes one training row per word: the photo's
+pooled feature, the words so far, padded on the left, and the next word as a one-hot vector.
 A caption is written by calling `model.predict` for every word of every beam.
 """
 

@@ -1,4 +1,4 @@
-"""The run for a lesson, "Two minutes on shapes": from the click to the last epoch.
+"""Measure the run "Two minutes on shapes", from the click to the last epoch.
 
     python benchmarks/two_minutes.py
 
@@ -23,7 +23,7 @@ LONGEST = 900.0
 
 
 def main() -> int:
-    """Measure in a data folder of its own."""
+    """Measure in a new data folder."""
     with own_data() as folder:
         print(json.dumps(measure(folder), indent=1))
     return 0

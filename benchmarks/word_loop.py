@@ -1,4 +1,4 @@
-"""How much longer the tutorials' loop of `model.predict` takes than our compiled search."""
+"""The time of decoding: the tutorials' loop of `model.predict` compared with our search."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -77,11 +77,11 @@ def load_encoder(
 
 
 def load_application(config: EncoderConfig, *, random_weights: bool = False) -> keras.Model:
-    """Make the network of `keras.applications` that an encoder consists of.
+    """Build the `keras.applications` network of an encoder.
 
     Args:
-        config: which network and layer.
-        random_weights: take fresh weights instead of ImageNet's.
+        config: the network and its layer.
+        random_weights: use random weights instead of ImageNet weights.
 
     Returns:
         A model from scaled pixels to the layer's output.

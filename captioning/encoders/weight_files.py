@@ -24,7 +24,7 @@ def has_weights(encoder: EncoderConfig) -> bool:
 def find_weights(name: str, spec: EncoderSpec, layer: LayerSpec) -> tuple[Path, bool] | None:
     """Find a file of ImageNet weights on this machine.
 
-    Looked for in the folder that `$CAPTIONING_WEIGHTS` names, then where Keras keeps downloads.
+    It is searched in the folder `$CAPTIONING_WEIGHTS`, then in Keras' cache.
 
     Returns:
         The path, and whether the file ends at the layer; None if there is no file.

@@ -1,4 +1,4 @@
-"""Networks at work without training: ONNX graphs made from a model's arrays, and their sessions.
+"""Inference without training: ONNX graphs written from a model's arrays, and their sessions.
 
-Keras answers the same calls (`KerasDecoder`, `captioning.encoders.Encoder`) where no graph exists.
+Without a graph, Keras provides the same interface (`KerasDecoder`, `captioning.encoders.Encoder`).
 """

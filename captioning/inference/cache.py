@@ -1,4 +1,4 @@
-"""Graphs that are written once, on first use, and kept in the data folder."""
+"""A cache of graphs in the data folder; each graph is written on first use."""
 
 import hashlib
 import os
@@ -14,29 +14,29 @@ from captioning.storage import data_folder, replacing
 __all__ = ["GRAPH_VERSION", "cached_session", "graph_key"]
 
 GRAPH_VERSION = 2
-"""Raise it when the graphs are written differently: graphs of another version are not used."""
+"""Increase it when the way graphs are written changes: graphs of other versions are ignored."""
 
 MOST_GRAPHS = 60
-"""Graphs on disk; the least recently used ones are deleted."""
+"""Maximum number of graphs on disk; the least recently used ones are deleted."""
 
 
 def graph_key(*parts: object) -> str:
-    """Return 32 hexadecimal digits that change with any of the parts and with `GRAPH_VERSION`."""
+    """Return a key of 32 hex digits for the parts and `GRAPH_VERSION`."""
     return hashlib.sha256(repr((GRAPH_VERSION, *parts)).encode()).hexdigest()[:32]
 
 
 def cached_session(key: str, write: Callable[[], bytes], *, threads: int = 1) -> InferenceSession:
-    """Open the graph kept under `key`; if there is none, write it and keep it.
+    """Open the cached graph with a key, and write it first if there is none.
 
-    In a folder that cannot be written the graph is built anew each time.
+    If the folder cannot be written, the graph is built each time.
 
     Args:
-        key: of `graph_key`, and what the graph is.
-        write: returns the content of the graph's file.
-        threads: that share the work of one call.
+        key: from `graph_key`, with the kind of graph.
+        write: returns the contents of the graph file.
+        threads: number of threads per call.
     """
     path = data_folder() / "cache" / "graphs" / f"{key}.onnx"
-    with suppress(Exception):  # no such file, or a damaged one: ONNX Runtime has many errors
+    with suppress(Exception):  # missing or damaged: ONNX Runtime raises many types
         session = open_session(path, threads=threads)
         with suppress(OSError):
             os.utime(path)

@@ -1,6 +1,6 @@
-"""Convolutions in an ONNX graph, padded as Keras pads and with their batch normalisation folded in.
+"""Convolutions in an ONNX graph, with Keras' padding and folded batch normalisation.
 
-Kernels are given as Keras keeps them: `(height, width, in, out)`, a depthwise one
+Kernels have Keras' shapes: `(height, width, in, out)`, for a depthwise convolution
 `(height, width, channels, 1)`.
 """
 
@@ -19,7 +19,7 @@ KERAS_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Normalization:
-    """A batch normalisation at work: what each channel is multiplied with, and what is added."""
+    """A batch normalisation for inference: scale and shift of each channel."""
 
     scale: np.ndarray
     shift: np.ndarray
@@ -28,7 +28,7 @@ class Normalization:
     def of(
         cls, array: Callable[[str], np.ndarray], *, epsilon: float = KERAS_EPSILON
     ) -> "Normalization":
-        """Read the four rows of numbers that Keras keeps; `array` returns one by its name."""
+        """Read Keras' four arrays; `array` returns one by name."""
         variance = np.asarray(array("moving_variance"), np.float64)
         scale = np.asarray(array("gamma"), np.float64) / np.sqrt(variance + epsilon)
         return cls(scale, array("beta") - scale * array("moving_mean"))
@@ -36,7 +36,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class Maps:
-    """A result `(B, channels, size, size)` of a graph, and what can be done with it."""
+    """A result `(B, channels, size, size)` of a graph, with operations on it."""
 
     graph: Graph
     name: str
@@ -52,7 +52,7 @@ class Maps:
         padding: str = "same",
         depthwise: bool = False,
     ) -> "Maps":
-        """Convolve, then normalise or add a bias."""
+        """Apply a convolution, followed by a normalisation or a bias."""
         weight = np.asarray(kernel, np.float64)
         if depthwise:
             weight = weight.transpose(0, 1, 3, 2)
@@ -73,7 +73,7 @@ class Maps:
         return Maps(self.graph, name, self.size)
 
     def scaled(self, scale: np.ndarray | float, shift: np.ndarray | float) -> "Maps":
-        """Multiply by `scale` and add `shift`: numbers, or one for each channel."""
+        """Multiply by `scale` and add `shift`; each is a number or one per channel."""
         factor, summand = (
             self.graph.weight(np.reshape(value, (-1, 1, 1))) for value in (scale, shift)
         )
@@ -81,7 +81,7 @@ class Maps:
         return Maps(self.graph, self.graph.add("Add", product, summand), self.size)
 
     def pooled(self, side: int, *, stride: int, padding: str, operation: str = "MaxPool") -> "Maps":
-        """Keep the largest number of each window, or by `AveragePool` the mean."""
+        """Apply max pooling, or average pooling with `AveragePool`."""
         window, size = _window(self.size, (side, side), stride, padding)
         return Maps(self.graph, self.graph.add(operation, self.name, **window), size)
 
@@ -94,10 +94,9 @@ def read_pixels(
     shift: np.ndarray | float,
     reverse: bool = False,
 ) -> Maps:
-    """Declare the input `pixels`, uint8 `(B, S, S, 3)`, and scale it: times `scale`, plus `shift`.
+    """Declare the input `pixels`, uint8 `(B, S, S, 3)`, and multiply by `scale` and add `shift`.
 
-    A number of its own for each channel is given as an array `(3,)`; with `reverse`, of channels
-    that are blue, green, red.
+    An array `(3,)` has one number per channel; with `reverse`, channels are blue, green, red.
     """
     pixels = graph.add("Cast", graph.input("pixels", "B", size, size, 3, dtype="uint8"), to=1)
     if reverse:
@@ -108,7 +107,7 @@ def read_pixels(
 
 
 def write_regions(maps: Maps) -> bytes:
-    """Declare the output `features`, the map's regions row by row, `(B, R, D)`; end the graph."""
+    """Declare the output `features`, the map's regions row by row, `(B, R, D)`; return the file."""
     graph = maps.graph
     last = graph.add("Transpose", maps.name, perm=(0, 2, 3, 1))
     graph.output("features", graph.add("Reshape", last, graph.shape(0, maps.size**2, -1)))
@@ -118,18 +117,18 @@ def write_regions(maps: Maps) -> bytes:
 def _window(
     size: int, sides: tuple[int, ...], stride: int, padding: str
 ) -> tuple[dict[str, Any], int]:
-    """Return the attributes of a node that moves a window over a map, and the size it leaves."""
+    """Return the attributes of a node with a sliding window, and the size of its output."""
     befores, afters, sizes = zip(
         *(_padded(size, side, stride, padding) for side in sides), strict=True
     )
     if len(set(sizes)) != 1:
-        raise NotImplementedError(f"A window of {sides} leaves a map that is not square.")
+        raise NotImplementedError(f"A window of {sides} gives a map that is not square.")
     attributes = {"kernel_shape": sides, "strides": (stride, stride), "pads": befores + afters}
     return attributes, int(sizes[0])
 
 
 def _padded(size: int, side: int, stride: int, padding: str) -> tuple[int, int, int]:
-    """Return the zeros before and after a row, and the size of what comes out."""
+    """Return the padding before and after a row, and the size of the output."""
     if padding == "valid":
         return 0, 0, (size - side) // stride + 1
     out = -(-size // stride)

@@ -1,10 +1,10 @@
-"""The decoders as ONNX graphs: what is kept of a photo, and one more word of each caption.
+"""The decoders as ONNX graphs: one for the photo's memory, and one for each step.
 
 Shapes: B photos, K captions of each, N = B K, M captions in the state before, R regions, D feature,
 H heads, U units, V vocabulary.
 
-These graphs write the networks of `captioning.decoders` a second time.  Parity tests hold the two
-together; whoever changes a decoder changes both.
+These graphs implement the networks of `captioning.decoders` a second time.  Parity tests compare
+the two; a change to a decoder has to be made in both.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ __all__ = ["memory_graph", "step_graph"]
 
 @dataclass(frozen=True)
 class _Sketch:
-    """A graph being written, and where its weights come from."""
+    """A graph under construction, with its weights."""
 
     graph: Graph
     config: DecoderConfig
@@ -42,7 +42,7 @@ class _Sketch:
         return self.graph.add(activation, product) if activation else product
 
     def heads(self, values: str, order: tuple[int, ...]) -> str:
-        """Cut the last axis of `(B, n, U)` into heads, and put the axes in another order."""
+        """Split the last axis of `(B, n, U)` into heads, and transpose the axes."""
         size = self.config.units // self.config.heads
         cut = self.graph.add("Reshape", values, self.graph.shape(0, 0, self.config.heads, size))
         return self.graph.add("Transpose", cut, perm=order)
@@ -51,10 +51,10 @@ class _Sketch:
 def memory_graph(
     config: DecoderConfig, arrays: Mapping[str, np.ndarray], feature_shape: tuple[int, ...]
 ) -> bytes:
-    """Write what a decoder keeps of a photo, and the state before the first word.
+    """Write the graph of a photo's memory and the initial state.
 
     Input: `features`, `(B, R, D)` or `(B, D)`.  Outputs: `hidden` and, for an LSTM, `cell`,
-    `(B, U)`, and the memory under the names that the step reads.
+    `(B, U)`, and the memory with the input names of the step.
     """
     sketch = _Sketch(Graph("memory"), config, arrays)
     graph = sketch.graph
@@ -69,13 +69,13 @@ def memory_graph(
 
 
 def step_graph(config: DecoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Write how a decoder reads one word of each caption.
+    """Write the graph of one decoder step, which reads one word of each caption.
 
-    Inputs: `tokens` int64 `(B, K)`; `rows` int64 `(N,)`, which caption of the state before each one
-    continues; `hidden` and, for an LSTM, `cell` `(M, U)`; `top` int64 `(1,)`; and the memory.
-    Outputs: `log_probs` `(B, K, V)`; of the `top` likeliest words the `top_log_probs` and
-    `top_words`, `(B, K, top)`; `attention` `(B, K, R)` where there is any; `next_hidden` and
-    `next_cell`, `(N, U)`.
+    Inputs: `tokens` int64 `(B, K)`; `rows` int64 `(N,)`, the row of the previous state that each
+    caption continues; `hidden` and, for an LSTM, `cell` `(M, U)`; `top` int64 `(1,)`; and the
+    memory.  Outputs: `log_probs` `(B, K, V)`; `top_log_probs` and `top_words` of the `top` most
+    likely words, `(B, K, top)`; `attention` `(B, K, R)`, if any; `next_hidden` and `next_cell`,
+    `(N, U)`.
     """
     sketch = _Sketch(Graph("step"), config, arrays)
     graph = sketch.graph
@@ -95,7 +95,7 @@ def step_graph(config: DecoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes
 
 
 def _lstm(sketch: _Sketch) -> str:
-    """Write the LSTM; returns its output `(B, K, U)`."""
+    """Write the LSTM; return its output `(B, K, U)`."""
     graph = sketch.graph
     words, (before, kept_before) = _read(sketch)
     read = graph.add("Concat", words, before, axis=-1)
@@ -113,7 +113,7 @@ def _lstm(sketch: _Sketch) -> str:
 
 
 def _gru(sketch: _Sketch) -> str:
-    """Write the GRU; returns its output `(B, K, U)`."""
+    """Write the GRU; return its output `(B, K, U)`."""
     graph = sketch.graph
     words, (before,) = _read(sketch)
     for_read, for_before = sketch.cell("bias")
@@ -134,7 +134,7 @@ def _gru(sketch: _Sketch) -> str:
 
 
 def _read(sketch: _Sketch) -> tuple[str, list[str]]:
-    """Return the embedded words `(B, K, E)` and the state that each goes on from, `(B, K, U)`."""
+    """Return the embedded words `(B, K, E)` and the previous state of each, `(B, K, U)`."""
     graph, units = sketch.graph, sketch.config.units
     tokens = graph.input("tokens", "B", "K", dtype="int64")
     rows = graph.input("rows", "N", dtype="int64")
@@ -150,9 +150,9 @@ def _read(sketch: _Sketch) -> tuple[str, list[str]]:
 
 
 def _word_kernel(sketch: _Sketch) -> np.ndarray:
-    """Return the rows of the kernel that read words.
+    """Return the rows of the kernel for words.
 
-    Those that read the photo give the same at every word, so the memory has their product.
+    The product of the rows for the photo is the same at every word, so it is stored in the memory.
     """
     return sketch.cell("kernel")[: sketch.config.embedding_size]
 
@@ -218,7 +218,7 @@ def _answer_attention(sketch: _Sketch, outputs: str) -> tuple[str, str]:
 
 
 def _one_for_all(graph: Graph, values: str) -> str:
-    """Give `(B, U)` an axis for the captions, `(B, 1, U)`."""
+    """Add an axis for the captions to `(B, U)`: `(B, 1, U)`."""
     return graph.add("Unsqueeze", values, graph.shape(1))
 
 
@@ -227,7 +227,7 @@ _CELLS = {"lstm": _lstm, "gru": _gru}
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind of decoder keeps a photo, and what its vocabulary layer reads."""
+    """The memory of one kind of decoder, and the input of its vocabulary layer."""
 
     remember: Callable[[_Sketch, str], dict[str, str]]
     answer: Callable[[_Sketch, str], tuple[str, str | None]]

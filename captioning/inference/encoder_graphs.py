@@ -1,7 +1,7 @@
-"""Encoders as ONNX graphs, made from their arrays.
+"""Encoders as ONNX graphs, written from their arrays.
 
-The graphs write the networks of `captioning.encoders` a second time; parity tests hold the two
-together.
+The graphs implement the networks of `captioning.encoders` a second time; parity tests compare the
+two.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def compact_graph(config: EncoderConfig, arrays: Mapping[str, np.ndarray]) -> by
     maps = read_pixels(Graph("compact"), int(config.input_size or 224), scale=1 / 127.5, shift=-1.0)
     maps = maps.convolved(arrays["stem_conv/kernel"], _norm(arrays, "stem"), stride=2)
     for stage, repeats in enumerate(COMPACT_BLOCKS, start=1):
-        # Small pictures keep 8x8 regions and more, as in `build_compact`.
+        # Small images keep at least 8x8 regions, as in `build_compact`.
         stride = 2 if maps.size > 8 else 1
         maps = _separable(maps, arrays, f"stage{stage}_down", stride)
         for block in range(1, repeats + 1):
@@ -37,7 +37,7 @@ def lite2_graph(config: EncoderConfig, arrays: Mapping[str, np.ndarray]) -> byte
     maps = read_pixels(Graph("efficientnetlite2"), size, scale=1 / 128, shift=-127 / 128)
 
     def convolved(maps: Maps, name: str, *, stride: int = 1, depthwise: bool = False) -> Maps:
-        # Stem and head are named by their layers, the parts of a block without a suffix.
+        # Stem and head have layer names, the parts of a block have names without a suffix.
         layer = f"{name}_conv" if name in ("stem", "head") else name
         kernel, norm = arrays[f"{layer}/kernel"], _norm(arrays, name)
         return maps.convolved(kernel, norm, stride=stride, depthwise=depthwise)

@@ -1,4 +1,4 @@
-"""Writing an ONNX graph: results by name, weights as they come."""
+"""Write an ONNX graph node by node."""
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
@@ -13,13 +13,13 @@ _TYPES = {"float32": FLOAT, "int64": INT64, "uint8": UINT8}
 
 
 _LARGE = 1024
-"""Numbers from which on a narrower type is worth a node."""
+"""Minimum size of an array that is stored in a narrower type."""
 
 
 class Graph:
     """Collects the inputs, weights, nodes and outputs of one graph.
 
-    Results are named by strings, as ONNX does; a method that makes one returns its name.
+    Results are identified by name, as in ONNX; methods that create a result return its name.
     """
 
     def __init__(self, name: str) -> None:
@@ -30,26 +30,26 @@ class Graph:
         self._outputs: list[object] = []
 
     def input(self, name: str, *shape: int | str, dtype: str = "float32") -> str:
-        """Declare an input; an axis of unknown length is given by a name, no axes mean any."""
+        """Declare an input; an axis of unknown length has a name; no axes allow any shape."""
         self._inputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], shape or None))
         return name
 
     def output(self, name: str, result: str, dtype: str = "float32") -> None:
-        """Declare `result` an output called `name`."""
+        """Declare `result` as the output `name`."""
         self._nodes.append(helper.make_node("Identity", [result], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, _TYPES[dtype], None))
 
     def weight(self, value: np.ndarray | float, dtype: type[np.generic] = np.float32) -> str:
-        """Add a constant; a large one is stored as float16 where that loses nothing."""
+        """Add a constant; a large one is stored as float16 if that is lossless."""
         name = f"weight{len(self._weights)}"
         exact = np.ascontiguousarray(value, dtype)
         narrow = _narrowed(exact) if exact.size >= _LARGE and dtype is np.float32 else exact
         self._weights[name] = narrow
-        # ONNX Runtime widens it when it loads the graph, not when it runs it.
+        # ONNX Runtime converts it when it loads the graph, not at each run.
         return name if narrow is exact else self.add("Cast", name, to=FLOAT)
 
     def shape(self, *sizes: int) -> str:
-        """Add a constant that `Reshape` reads; 0 keeps an axis and -1 takes what is left."""
+        """Add a shape for `Reshape`; 0 keeps an axis and -1 is inferred."""
         return self.weight(np.array(sizes), np.int64)
 
     def add(self, operation: str, *inputs: str, **attributes: object) -> str:
@@ -70,7 +70,7 @@ class Graph:
         return product if bias is None else self.add("Add", product, self.weight(bias))
 
     def to_bytes(self) -> bytes:
-        """Return the finished model as a file holds it."""
+        """Return the contents of the model file."""
         graph = helper.make_graph(
             self._nodes,
             self._name,
@@ -89,7 +89,7 @@ class Graph:
 
 
 def _narrowed(value: np.ndarray) -> np.ndarray:
-    """Return `value` as float16 if that holds the same numbers, else as it is."""
+    """Return `value` as float16 if that is lossless, else unchanged."""
     with np.errstate(over="ignore"):
         narrow = value.astype(np.float16)
     return narrow if np.array_equal(narrow, value) else value

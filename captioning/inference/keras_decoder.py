@@ -1,4 +1,4 @@
-"""A decoder run by Keras, word by word, on any of its backends."""
+"""Decoders run by Keras, word by word, on any backend."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,10 +15,10 @@ __all__ = ["KerasDecoder"]
 
 
 class KerasDecoder:
-    """Answers a search from a Keras decoder, whose weights may change between calls.
+    """A `StepModel` that runs a Keras decoder; its weights may change between calls.
 
-    Each step is one compiled call; the state stays on the device, only the words and their
-    probabilities come and go.
+    Each step is one compiled call; the state stays on the device, and only words and probabilities
+    are transferred.
 
     Args:
         network: the decoder.
@@ -32,7 +32,7 @@ class KerasDecoder:
         self._steps: dict[int | None, Callable[..., Any]] = {}
 
     def begin(self, features: np.ndarray) -> Beginning:
-        """Look at photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
+        """Read photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
         memory, state = self._begin(np.asarray(features, np.float32))
         return Beginning(memory, state)
 

@@ -1,7 +1,7 @@
 """Networks of `keras.applications` as ONNX graphs, written layer by layer.
 
-This module imports Keras.  It is needed once per encoder: the graph is kept, and captions are
-written from it without Keras.
+This module imports Keras.  It is needed once per encoder: the graph is cached, and captioning uses
+it without Keras.
 """
 
 from collections import defaultdict
@@ -39,7 +39,7 @@ def application_graph(network: keras.Model, module: str | None) -> bytes:
             if the network scales them itself.
 
     Raises:
-        NotImplementedError: it has a layer that no graph is written for.
+        NotImplementedError: it has an unsupported layer.
     """
     scale, shift, reverse = _preprocessing(module)
     pixels = read_pixels(
@@ -53,7 +53,7 @@ def application_graph(network: keras.Model, module: str | None) -> bytes:
 
 
 def _preprocessing(module: str | None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Measure what `preprocess_input` does: scale and shift of each channel, and BGR or RGB."""
+    """Determine the scale and shift of `preprocess_input` for each channel, and BGR or RGB."""
     if module is None:
         return np.ones(3), np.zeros(3), False
     scaled = getattr(keras.applications, module).preprocess_input
@@ -64,7 +64,7 @@ def _preprocessing(module: str | None) -> tuple[np.ndarray, np.ndarray, bool]:
 
 
 class _Network:
-    """A functional model whose layers are each called once, and what is written of it so far."""
+    """A functional model in which each layer is called once, and its graph under construction."""
 
     def __init__(self, network: keras.Model) -> None:
         self._model = network
@@ -76,7 +76,7 @@ class _Network:
                 self._readers[id(tensor)].append(layer)
 
     def written(self, pixels: Maps) -> Value:
-        """Write all layers; returns the output."""
+        """Write all layers; return the output."""
         self._values[id(self._model.inputs[0])] = pixels
         for layer in self._model.layers:
             if not isinstance(layer, layers.InputLayer):
@@ -103,7 +103,7 @@ class _Network:
         raise NotImplementedError(f"{layer.name}: {kind.__name__}")
 
     def _norm_after(self, layer: Any) -> layers.BatchNormalization | None:
-        """Return the batch normalisation that alone reads a convolution."""
+        """Return the batch normalisation that is the only consumer of a convolution, if any."""
         readers = self._readers[id(layer.output)]
         linear = layer.activation is keras.activations.linear
         if not linear or len(readers) != 1 or layer.output is self._model.outputs[0]:
@@ -142,7 +142,7 @@ def _normalization(layer: Any) -> Normalization:
 
 
 def _windows(layer: Any) -> dict[str, Any]:
-    """Return stride and padding, which must be alike in both directions."""
+    """Return stride and padding, which must be equal in both directions."""
     strides, dilation = set(layer.strides), getattr(layer, "dilation_rate", (1, 1))
     usual = len(strides) == 1 and set(dilation) == {1} and getattr(layer, "groups", 1) == 1
     if not usual or layer.data_format != "channels_last":
@@ -151,7 +151,7 @@ def _windows(layer: Any) -> dict[str, Any]:
 
 
 def _with_bias(layer: Any, norm: Normalization | None) -> dict[str, Any]:
-    """Return what is added to a convolution; a normalisation takes the bias in."""
+    """Return the bias of a convolution, or the normalisation with the bias included."""
     bias = _array(layer.bias) if layer.use_bias else None
     if norm is None or bias is None:
         return {"norm": norm, "bias": bias}

@@ -1,4 +1,4 @@
-"""Opening a model's networks by ONNX Runtime, without Keras."""
+"""Open the networks of a model with ONNX Runtime, without Keras where possible."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of arrays, which is read only when a graph has to be written.
+    """A file of arrays that is read only when a graph has to be written.
 
     Attributes:
         path: the file.
@@ -59,7 +59,7 @@ class HeldWeights:
 
     Attributes:
         arrays: by variable path.
-        path: what to call them in an error.
+        path: name of their origin in error messages.
     """
 
     arrays: Arrays
@@ -70,7 +70,7 @@ class HeldWeights:
         return self.arrays
 
     def digest(self) -> str:
-        """Return the SHA-256 of names and numbers."""
+        """Return the SHA-256 of names and values."""
         digest = hashlib.sha256()
         for name, value in sorted(self.arrays.items()):
             digest.update(f"{name} {value.shape} {value.dtype}".encode())
@@ -82,7 +82,7 @@ Weights = WeightsFile | HeldWeights
 
 
 def has_decoder_graph(config: DecoderConfig) -> bool:
-    """Return whether `open_decoder` can open a decoder; kinds that were registered need Keras."""
+    """Return whether `open_decoder` can open a decoder; registered kinds need Keras."""
     return config.kind in ("merge", "inject", "attention")
 
 
@@ -102,12 +102,12 @@ def open_decoder(
         feature_shape: `(R, D)` or `(D,)`.
 
     Raises:
-        ConfigError: `attention` is asked for with pooled features.
-        BundleError: the file is missing or damaged, or its arrays are not those of the decoder.
+        ConfigError: the kind is `attention`, but the features are pooled.
+        BundleError: the file is missing or damaged, or its arrays do not match the decoder.
     """
     if config.kind == "attention" and len(feature_shape) != 2:
         raise ConfigError(
-            "attention needs a map of regions to look at, but this encoder's layer gives one "
+            "attention needs a map of regions, but this encoder's layer returns one "
             f"vector of {feature_shape[0]} numbers."
         )
 
@@ -142,20 +142,20 @@ def open_decoder(
 def open_encoder(
     config: EncoderConfig, weights: Weights | None = None, *, use_gpu: bool = False
 ) -> PhotoEncoder:
-    """Open an encoder: by its graph, or by Keras if no graph can be written.
+    """Open an encoder by its graph, or with Keras if no graph can be written.
 
-    Keras is imported when the graph of a network of `keras.applications` is written, which happens
-    once, and for encoders that `register_encoder` has added.
+    Keras is imported when the graph of a network in `keras.applications` is written, which happens
+    once, and for encoders that were added with `register_encoder`.
 
     Args:
-        config: which network; open fields are filled in.
-        weights: the arrays of an encoder that a model brings along.
-        use_gpu: prefer Keras if `KERAS_BACKEND` names a backend that finds a GPU.
+        config: the encoder; open fields are filled in.
+        weights: the arrays of an encoder that is stored in a bundle.
+        use_gpu: prefer Keras if the backend in `KERAS_BACKEND` finds a GPU.
 
     Raises:
         ConfigError: the encoder, its layer or its size is unknown.
         WeightsError: its weights cannot be found or downloaded.
-        BundleError: the file is missing or damaged, or its arrays are not those of the encoder.
+        BundleError: the file is missing or damaged, or its arrays do not match the encoder.
     """
     config, spec = resolve(config)
     if not (use_gpu and _finds_gpu()):
@@ -174,7 +174,7 @@ def open_encoder(
 
 def _finds_gpu() -> bool:
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
-        return False  # its build for CPUs is installed
+        return False  # its CPU build is installed
     import keras
 
     return bool(keras.distribution.list_devices("gpu"))

@@ -1,4 +1,4 @@
-"""Which arrays the networks have, by path: what Keras would make, known without Keras."""
+"""The names and shapes of the networks' arrays, as in Keras, computed without Keras."""
 
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.encoders import COMPACT_BLOCKS
@@ -29,7 +29,7 @@ def decoder_shapes(
         "embedding/embeddings": (vocabulary_size, words),
         f"{cell}/kernel": (reads, gates),
         f"{cell}/recurrent_kernel": (units, gates),
-        # Keras' GRU has a bias for what it reads and another for what it remembers.
+        # Keras' GRU has separate biases for its input and its state.
         f"{cell}/bias": (2, gates) if config.cell == "gru" else (gates,),
     }
     shapes |= _dense("vocabulary", units, vocabulary_size)

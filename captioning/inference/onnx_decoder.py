@@ -1,4 +1,4 @@
-"""A decoder run by ONNX Runtime, word by word."""
+"""Decoders run by ONNX Runtime, word by word."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ __all__ = ["OnnxDecoder"]
 
 
 class OnnxDecoder:
-    """Answers a search from the two graphs of a decoder.
+    """A `StepModel` that runs the two graphs of a decoder.
 
     Args:
-        memory: of `memory_graph`.
-        step: of `step_graph`.
-        max_length: the longest caption, in words and its end mark.
+        memory: session of `memory_graph`.
+        step: session of `step_graph`.
+        max_length: maximum length of a caption, including EOS.
         vocabulary_size: V.
     """
 
@@ -36,7 +36,7 @@ class OnnxDecoder:
         self._attends = any(output.name == "attention" for output in step.get_outputs())
 
     def begin(self, features: np.ndarray) -> Beginning:
-        """Look at photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
+        """Read photos, float32 `(B, R, D)` or `(B, D)`, once for all their captions."""
         found = self._memory.run(self._kept, {"features": np.asarray(features, np.float32)})
         memory = dict(zip(self._kept, found, strict=True))
         return Beginning(memory, [memory.pop(part) for part in self._state])

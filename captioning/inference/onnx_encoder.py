@@ -1,4 +1,4 @@
-"""An encoder run by ONNX Runtime."""
+"""Encoders run by ONNX Runtime."""
 
 import numpy as np
 from onnxruntime import InferenceSession
@@ -9,14 +9,14 @@ from captioning.encoders import PhotoEncoder
 __all__ = ["OnnxEncoder"]
 
 AT_ONCE = 8
-"""Photos in one call; larger batches are no faster and take more memory."""
+"""Photos per call; larger batches are not faster and need more memory."""
 
 
 class OnnxEncoder(PhotoEncoder):
-    """An encoder from its graph.
+    """An encoder that runs its graph.
 
     Args:
-        config: name, layer and input size, all filled in.
+        config: with name, layer and input size filled in.
         session: from `pixels` uint8 `(B, S, S, 3)` to `features`.
     """
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions, with the settings that suit small networks on a few cores."""
+"""ONNX Runtime sessions, with settings for small networks on a few cores."""
 
 import os
 from pathlib import Path
@@ -14,13 +14,13 @@ def open_session(graph: Path | bytes, *, threads: int = 1) -> onnxruntime.Infere
     """Load a graph.
 
     Args:
-        graph: a file, or what it holds.
-        threads: that share the work of one call.
+        graph: a file, or its contents.
+        threads: number of threads per call.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A thread that spins while it waits takes the core from whoever else is at work.
+    # A waiting thread that spins would take a core from other work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     source = graph if isinstance(graph, bytes) else str(graph)
