@@ -33,12 +33,12 @@ _PHOTOS = {
         "A brown dog sticks out its tongue and another dog looks down.",
         "Two curly dogs watch the street from a window.",
     ),
-    "mountains": (
-        "A path leads up a green hill below rocky mountains.",
-        "A narrow path on a grassy hill with mountains behind it.",
-        "There is snow on the mountains and grass in front of them.",
-        "White clouds hang over a mountain under a blue sky.",
-        "A trail runs across a field towards high rocks.",
+    "coffee": (
+        "A small cup of coffee stands on a brown saucer.",
+        "A silver spoon lies on the saucer of a coffee cup.",
+        "A brown and white cup of espresso on a wooden table.",
+        "An espresso with foam in a cup with a thick handle.",
+        "A close up of a cup of coffee with a spoon on a table.",
     ),
     "camera": (
         "A man in a black coat looks through a camera on a tripod.",
