@@ -1,4 +1,4 @@
-"""Rows as files: CSV, JSON lines, a text file beside each photo, COCO results."""
+"""Rows as files: CSV, JSON lines, a text file per photo, COCO results."""
 
 import csv
 import io

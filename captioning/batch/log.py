@@ -22,7 +22,7 @@ class Journal:
 
     Attributes:
         path: the CSV.
-        rows: those without an error, by photo; rows that told one are dropped on opening, so
+        rows: those without an error, by photo; rows with an error are dropped on opening, so
             their photos are tried again.
     """
 

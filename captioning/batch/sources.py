@@ -30,7 +30,7 @@ class AlbumPhoto:
 
     Attributes:
         name: unique in its album, with `/` between folders.
-        read: returns the file's bytes; raises ImageError if they are not to be had.
+        read: returns the file's bytes; raises ImageError if it cannot be read.
     """
 
     name: str

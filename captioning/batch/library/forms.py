@@ -145,7 +145,7 @@ class TextFile:
 
     Args:
         photos: all of them, to see which differ in their endings alone.
-        wrote: tells whether this program wrote a file that has a digest now.
+        wrote: returns whether this program wrote a file with a given digest.
     """
 
     def __init__(self, photos: Iterable[Path], wrote: Callable[[Path, str], bool]) -> None:
@@ -180,7 +180,7 @@ def form_of(name: str, photos: Iterable[Path], wrote: Callable[[Path, str], bool
     Args:
         name: which.
         photos: all of them.
-        wrote: tells whether this program wrote a file that has a digest now.
+        wrote: returns whether this program wrote a file with a given digest.
     """
     if name == "txt":
         return TextFile(photos, wrote)

@@ -235,7 +235,7 @@ class LibraryLog:
             return False
 
     def forget_all_but(self, changes: Sequence[Change]) -> None:
-        """Begin anew after changes were undone.
+        """Start again after changes were undone.
 
         Args:
             changes: those that could not be, the last one first.
