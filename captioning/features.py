@@ -266,13 +266,20 @@ def extract_features(
     return FeatureStore(folder)
 
 
-def write_store(config: EncoderConfig, dataset: CaptionDataset, rows: np.ndarray) -> FeatureStore:
+def write_store(
+    config: EncoderConfig,
+    dataset: CaptionDataset,
+    rows: np.ndarray,
+    *,
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> FeatureStore:
     """Store features that were computed elsewhere.
 
     Args:
         config: the encoder that computed them.
         dataset: the photos, all splits.
         rows: float `(photos, R, D)` or `(photos, D)`, in the order of the photos.
+        arrays: the encoder's weights, unless they are ImageNet weights.
 
     Raises:
         FeaturesError: the rows do not match the data set, are not finite, or cannot be written.
@@ -281,7 +288,7 @@ def write_store(config: EncoderConfig, dataset: CaptionDataset, rows: np.ndarray
         raise FeaturesError(
             f"Expected finite features of {len(dataset.photos):,} photos, found {len(rows):,} rows."
         )
-    folder, largest = store_folder(config, dataset), float(np.finfo(np.float16).max)
+    folder, largest = store_folder(config, dataset, arrays=arrays), float(np.finfo(np.float16).max)
     index = {
         "format_version": FORMAT_VERSION,
         "encoder": resolve(config)[0].to_dict(),

@@ -1,9 +1,16 @@
 """`calibrate --model NAME --data DIR`: calibrate confidence and the check for unusual photos."""
 
 import argparse
+import sys
 from typing import Any
 
-from captioning.cli.terminal import add_encoding, print_json, progress_line, quietly
+from captioning.cli.terminal import (
+    add_allow_missing,
+    add_encoding,
+    print_json,
+    progress_line,
+    quietly,
+)
 
 __all__ = ["add_to"]
 
@@ -22,6 +29,7 @@ def add_to(subparsers: Any) -> None:
         help="folder of a data set; may be repeated",
     )
     add_encoding(parser)
+    add_allow_missing(parser)
     parser.add_argument("--save", action="store_true", help="save the calibration in the bundle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -32,13 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
     from captioning.bundle import keep_calibration
     from captioning.datasets import load
 
+    datasets = [load(folder, arguments.encoding) for folder in arguments.data]
+    for dataset in datasets:
+        if not arguments.allow_missing:
+            dataset.check_complete("train", "dev")
+        print(dataset.summary(), file=sys.stderr)
     with quietly():
         from captioning.calibration.fitting import calibrate
         from captioning.captioner import Captioner
     captioner = Captioner.load(arguments.model)
     report = calibrate(
         captioner,
-        [load(folder, arguments.encoding) for folder in arguments.data],
+        datasets,
         on_progress=lambda done, total: progress_line(
             f"{done:,} of {total:,} photos", done=done == total
         ),

@@ -1,10 +1,11 @@
 """`distill --config FILE --out DIR`: train a small encoder to match a large one."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
+from captioning.cli.terminal import add_allow_missing, add_encoding, clock, progress_line, quietly
 from captioning.cli.training_data import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
@@ -20,6 +21,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--config", required=True, metavar="FILE", help="configs/distill/*.json")
     parser.add_argument("--data", metavar="DIR", help="folder of the data set")
     add_encoding(parser)
+    add_allow_missing(parser)
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting"
     )
@@ -36,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Record the teacher's outputs, train the student, and save its weights."""
     config = read_distillation_config(arguments.config).with_settings(arguments.set)
     dataset = dataset_for(config, arguments.data, arguments.encoding)
+    if not arguments.allow_missing:
+        dataset.check_complete("train")
+    print(dataset.summary(), file=sys.stderr)
     folder = Path(arguments.out)
     with quietly():
         from captioning.bundle import lent_encoder, write_encoder

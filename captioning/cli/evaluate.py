@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli.terminal import add_encoding, print_json, progress_line, quietly
+from captioning.cli.terminal import (
+    add_allow_missing,
+    add_encoding,
+    print_json,
+    progress_line,
+    quietly,
+)
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError
 from captioning.metrics import format_headline
@@ -26,9 +32,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--model", required=True, help="name or folder of a model")
     parser.add_argument("--data", required=True, metavar="DIR", help="folder of the data set")
     add_encoding(parser)
-    parser.add_argument(
-        "--allow-missing", action="store_true", help="evaluate even if photos are missing"
-    )
+    add_allow_missing(parser)
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     parser.add_argument("--length-penalty", type=float, metavar="A", help="0 to 2")

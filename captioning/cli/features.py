@@ -1,6 +1,7 @@
 """`features --encoder NAME --data DIR`: encode the photos of a data set and store the features."""
 
 import argparse
+import sys
 from typing import Any
 
 from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
@@ -25,6 +26,7 @@ def add_to(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Encode the photos that have no features yet, and list those that cannot be read."""
     dataset = load(arguments.data, arguments.encoding)
+    print(dataset.summary(), file=sys.stderr)
     config = EncoderConfig(name=arguments.encoder, layer=arguments.layer)
     with quietly():
         from captioning.features import (

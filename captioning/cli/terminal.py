@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["add_encoding", "clock", "print_json", "progress_line", "quietly"]
+__all__ = ["add_allow_missing", "add_encoding", "clock", "print_json", "progress_line", "quietly"]
 
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,13 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         "--encoding",
         metavar="NAME",
         help="encoding of the caption files, such as gb18030; detected by default",
+    )
+
+
+def add_allow_missing(parser: argparse.ArgumentParser) -> None:
+    """Declare `--allow-missing`, which accepts a data set that lacks many photos."""
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="go on even if many photos are missing"
     )
 
 

@@ -1,18 +1,23 @@
-"""`train --config FILE`: train a model and write it as a bundle."""
+"""`train --data DIR [--config FILE]`: train a model and write it as a bundle."""
 
 import argparse
 import shlex
 from pathlib import Path
 from typing import Any
 
-from captioning.bundle import check_bundle_folder
+from captioning.bundle import check_bundle_folder, default_model, read_bundle
 from captioning.cli.run_process import run_as_process
 from captioning.cli.terminal import add_encoding, clock, print_json, progress_line, quietly
-from captioning.cli.training_data import dataset_for, further_datasets
-from captioning.config import read_training_config
-from captioning.datasets import load
+from captioning.cli.training_data import dataset_for, further_datasets, open_dataset
+from captioning.config import TrainingConfig, read_training_config
+from captioning.datasets import CaptionDataset
+from captioning.datasets.catalog import safe_name
+from captioning.errors import BundleError, ConfigError
 from captioning.metrics import format_headline, headline_metrics
+from captioning.runs import preset_for
+from captioning.runs.stages import missing_models
 from captioning.storage import data_folder
+from captioning.training.baselines import verdict
 
 __all__ = ["add_to"]
 
@@ -20,8 +25,12 @@ __all__ = ["add_to"]
 def add_to(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("train", help="train a model")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--config", metavar="FILE", help="one of configs/*.json")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--config",
+        metavar="FILE",
+        help="one of configs/*.json; without it, settings that suit the data set",
+    )
     source.add_argument(
         "--run",
         dest="run_folder",
@@ -33,7 +42,7 @@ def add_to(subparsers: Any) -> None:
         metavar="DIR",
         action="append",
         default=[],
-        help="folder of the data set; may be repeated to add more",
+        help="folder or name of the data set; may be repeated to add more",
     )
     add_encoding(parser)
     parser.add_argument(
@@ -61,11 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Train a model and report the dev scores of its best epoch."""
     if arguments.run_folder:
         run_as_process(Path(arguments.run_folder), show_event)
-    config = read_training_config(arguments.config).with_settings(arguments.set)
+    config, dataset = _settings_and_data(arguments)
     folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
     check_bundle_folder(folder)  # fail before hours of training, not after
-    dataset = dataset_for(config, arguments.data[0] if arguments.data else None, arguments.encoding)
-    extra = [load(folder, arguments.encoding) for folder in arguments.data[1:]]
+    extra = [open_dataset(name, arguments.encoding) for name in arguments.data[1:]]
     extra = extra or further_datasets(config)
     with quietly():
         from captioning.training import train
@@ -82,24 +90,55 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     facts = (bundle.metrics or {})["training"]
     best = bundle.history()[facts["best_epoch"] - 1]
+    told = verdict(facts["baselines"], best["cider"])
     result = {
         "bundle": str(folder),
         "split": "dev",
         **{metric.name: round(best[metric.name], 2) for metric in headline_metrics()},
         "seconds": facts["seconds"],
+        "baselines": facts["baselines"],
+        "verdict": told,
     }
     if arguments.json:
         print_json(result)
     else:
         print(f"{folder}: dev {format_headline(best)}, {clock(facts['seconds'])}")
+        print(told)
     return 0
+
+
+def _settings_and_data(arguments: argparse.Namespace) -> tuple[TrainingConfig, CaptionDataset]:
+    """Read the configuration and its data set, or choose a configuration by the data set."""
+    if arguments.config:
+        config = read_training_config(arguments.config).with_settings(arguments.set)
+        named = arguments.data[0] if arguments.data else None
+        if missing := missing_models(config):
+            raise ConfigError(
+                f"{config.name} needs {' and '.join(missing)}, which is not there. To train every "
+                f"stage: python -m captioning reproduce {shlex.quote(Path(arguments.config).stem)}"
+            )
+        return config, dataset_for(config, named, arguments.encoding)
+    if len(arguments.data) != 1:
+        raise ConfigError("Name a data set with --data, or a configuration with --config, or both.")
+    dataset = open_dataset(arguments.data[0], arguments.encoding)
+    try:
+        bundle = read_bundle(default_model())
+    except BundleError:
+        bundle = None
+    if bundle is not None and not bundle.has_weights:
+        bundle = None
+    preset = preset_for(dataset, safe_name(Path(arguments.data[0]).resolve().name), bundle)
+    progress_line(preset.about, done=True)
+    return preset.config.with_settings(arguments.set), dataset
 
 
 def _command(arguments: argparse.Namespace) -> str:
     # The command goes into the model card, which should not reveal private paths.
-    config = Path(arguments.config)
-    written = f"{config.parent.name}/{config.name}" if config.is_absolute() else arguments.config
-    words = ["python", "-m", "captioning", "train", "--config", written]
+    words = ["python", "-m", "captioning", "train"]
+    if arguments.config:
+        config = Path(arguments.config)
+        absolute = config.is_absolute()
+        words += ["--config", f"{config.parent.name}/{config.name}" if absolute else str(config)]
     for folder in arguments.data:
         words += ["--data", Path(folder).name]
     for setting in arguments.set:
@@ -121,7 +160,9 @@ def show_event(event: dict[str, Any]) -> None:
             text = f"{event['done']:,} of {event['total']:,} photos encoded"
             progress_line(f"{text}, {event['rate']:.1f}/s, {left} left", done=done)
         case "step":
-            progress_line(f"{where}, step {event['step']}, loss {event['loss']:.3f}")
+            left = event["seconds_left"]
+            left = f", {clock(left)} left" if left is not None else ""
+            progress_line(f"{where}, step {event['step']}, loss {event['loss']:.3f}{left}")
         case "epoch":
             figures = f"loss {event['loss']:.3f}, dev {event['dev_loss']:.3f}"
             where = f"epoch {event['epoch']} of {event['epochs']}"

@@ -14,7 +14,17 @@ from captioning.errors import ConfigError, DatasetError
 from captioning.storage import data_folder
 from captioning.training.distillation.settings import DistillationConfig
 
-__all__ = ["dataset_for", "further_datasets"]
+__all__ = ["dataset_for", "further_datasets", "open_dataset"]
+
+
+def open_dataset(name: str, encoding: str | None = None) -> CaptionDataset:
+    """Load the data set in a folder, or the one of this name if there is no such folder.
+
+    Raises:
+        DatasetError: there is neither, or it cannot be read.
+    """
+    known = any(dataset.name == name for dataset in available_datasets())
+    return load_named(name) if known and not Path(name).exists() else load(name, encoding)
 
 
 def dataset_for(
@@ -24,7 +34,7 @@ def dataset_for(
 
     Args:
         config: the settings of the run.
-        folder: the data set's folder; None to find it by `config.data`.
+        folder: the data set's folder or name; None to find it by `config.data`.
         encoding: of the caption files in `folder`; None to detect it.
 
     Raises:
@@ -32,7 +42,7 @@ def dataset_for(
         DatasetError: the folder is not a data set.
     """
     if folder:
-        return load(folder, encoding)
+        return open_dataset(folder, encoding)
     if config.data == "shapes":
         place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
         try:

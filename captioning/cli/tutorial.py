@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from captioning.cli.terminal import add_encoding, quietly
+from captioning.config import EncoderConfig
 from captioning.datasets import load
-from captioning.tutorial_files import read_class_files, take_over
+from captioning.tutorial_files import ClassFiles, read_class_files, take_over
 
 __all__ = ["add_to"]
+
+TUTORIAL_ENCODER = EncoderConfig(name="xception", layer="avg_pool")
+"""The encoder of `configs/tutorial-merge.json`."""
 
 
 def add_to(subparsers: Any) -> None:
@@ -77,6 +81,19 @@ def run_read(arguments: argparse.Namespace) -> int:
         print(f"{dataset.summary()}")
         print(
             "Train on it: python -m captioning train --config configs/tutorial-merge.json "
-            f"--data {dataset.root}"
+            f"--data {dataset.root} {_settings(files)}".strip()
         )
     return 0
+
+
+def _settings(files: ClassFiles) -> str:
+    """Return the options that name the encoder of a class's features."""
+    values = {} if files.encoder is None else files.encoder.to_dict()
+    options = [
+        f"--set encoder.{name}={value}"
+        for name, value in values.items()
+        if value is not None and value != getattr(TUTORIAL_ENCODER, name)
+    ]
+    return " ".join(
+        options + [f"--set encoder_from={files.encoder_from}"] * bool(files.encoder_from)
+    )

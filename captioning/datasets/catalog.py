@@ -28,7 +28,9 @@ __all__ = [
 ]
 
 # Other folders of the program in the data folder.
-WORKING_FOLDERS = frozenset({"downloads", "explore", "features", "models", "runs", "studies"})
+WORKING_FOLDERS = frozenset(
+    {"checkpoints", "downloads", "explore", "features", "models", "runs", "studies"}
+)
 
 _MEMORY = "datasets.json"
 _FORMAT_VERSION = 1

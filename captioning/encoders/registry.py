@@ -154,6 +154,7 @@ ENCODERS: dict[str, EncoderSpec] = {
         reference="Tan and Le 2019, https://arxiv.org/abs/1905.11946; Lite2, 2020",
         build="captioning.encoders.lite2_network:build_encoder",
         photos_per_second=30.0,
+        tutorial_template="lite2",
     ),
     "xception": EncoderSpec(
         application="Xception",

@@ -20,7 +20,7 @@ from captioning.runs.curves import (
 from captioning.runs.estimate import DataSizes, Estimate, data_sizes, estimate_run
 from captioning.runs.execution import Execution, execute
 from captioning.runs.exports import epochs_csv, html_report, tensorboard_events
-from captioning.runs.presets import Preset, fine_tuning, presets
+from captioning.runs.presets import Preset, fine_tuning, preset_for, presets
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "fine_tuning",
     "free_name",
     "html_report",
+    "preset_for",
     "presets",
     "published_model",
     "read_curves",

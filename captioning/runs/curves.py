@@ -32,6 +32,7 @@ _SCORES = ("loss", "dev_loss", "bleu_4", "cider", "seconds")
 _NEEDED: dict[str, Mapping[str, Any]] = {
     "step": {**_PLACE, "loss": _NUMBER, "learning_rate": _NUMBER, "rate": _NUMBER},
     "epoch": {"epoch": int, **dict.fromkeys(_SCORES, _NUMBER)},
+    "data": {"sentences": list},
     "filmstrip": {"epoch": int, "photos": list, "captions": list},
     "resume": _PLACE,
     "damaged": {"checkpoint": str},
@@ -55,6 +56,7 @@ class Curves:
         filmstrip: their captions, by epoch.
         resumed: where the run was resumed, in epochs as a fraction.
         damaged: names of checkpoints that were damaged.
+        data: sentences about the data set.
         given_up: why the run ended before its last epoch; empty if it did not.
     """
 
@@ -64,6 +66,7 @@ class Curves:
     filmstrip: dict[int, list[str]] = field(default_factory=dict)
     resumed: list[float] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    data: list[str] = field(default_factory=list)
     given_up: str = ""
 
 
@@ -90,6 +93,8 @@ def read_curves(run: Run) -> Curves:
                 curves.resumed.append(done)
             case "damaged":
                 curves.damaged.append(event["checkpoint"])
+            case "data":
+                curves.data = [str(sentence) for sentence in event["sentences"]]
             case "given up":
                 curves.given_up = event["reason"]
     curves.steps = [steps[key] for key in sorted(steps)]

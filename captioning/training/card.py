@@ -9,6 +9,7 @@ from captioning.bundle import SCORES_BEGIN, SCORES_END
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
 from captioning.metrics import format_headline
+from captioning.training.baselines import verdict
 from captioning.training.checkpoints import Progress
 
 __all__ = ["training_card"]
@@ -85,6 +86,8 @@ The encoder {encoder.name} ({encoder.layer}, {encoder.input_size} pixels) reads 
 ## Results
 
 On dev, which was used to choose the epoch: {format_headline(best)} ({decoding}).
+{_plain(verdict(facts["baselines"], best["cider"]))}
+
 Measured afterwards by `python -m captioning evaluate --save`:
 
 {SCORES_BEGIN}
@@ -110,8 +113,12 @@ def _sentences(config: TrainingConfig) -> str:
 
 def _summary(facts: Mapping[str, Any]) -> str:
     sentences = facts.get("data_summary", ())
-    # File names come from users: none may become a link or HTML.
-    return "".join(f"- {_MARKUP.sub(_ESCAPED, text)}\n" for text in sentences)
+    return "".join(f"- {_plain(text)}\n" for text in sentences)
+
+
+def _plain(text: str) -> str:
+    """Escape Markdown: names of files and captions are anybody's words, never a link or HTML."""
+    return _MARKUP.sub(_ESCAPED, text)
 
 
 def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:

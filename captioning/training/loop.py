@@ -15,6 +15,7 @@ from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.inference.keras_decoder import KerasDecoder
+from captioning.metrics import CaptionScores
 from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
 from captioning.settings import flattened
@@ -156,6 +157,13 @@ class Trainer:
             variable.assign(value)
         self._emit("end", best_epoch=self.progress.best_epoch, seconds=self.progress.seconds)
         return True
+
+    def start_scores(self) -> CaptionScores | None:
+        """Score dev before the first step; None if the run is asked to stop meanwhile."""
+        try:
+            return self.dev.score(self.dev.captions())[0]
+        except _Stopped:
+            return None
 
     def prepare(self) -> None:
         """Compile the model with its optimizer; `run` calls this itself."""

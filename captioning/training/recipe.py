@@ -15,6 +15,8 @@ from captioning.datasets import CaptionDataset
 from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
+from captioning.metrics import CaptionScores
+from captioning.training.baselines import dev_baselines
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.data_report import check_vocabulary, data_report
@@ -78,8 +80,11 @@ def train(
         should_stop=should_stop,
     )
 
+    # The decoder still has the weights of `start_from`, also where a checkpoint is continued.
+    start = prepared.trainer.start_scores() if prepared.origin is not None else None
+
     def write() -> Bundle:
-        return prepared.write(Path(bundle_folder), command=command)
+        return prepared.write(Path(bundle_folder), command=command, start=start)
 
     if keep_best:
         prepared.trainer.on_best = write
@@ -225,15 +230,22 @@ class Prepared:
     extra: Sequence[CaptionDataset] = ()
     report: Sequence[str] = ()
 
-    def write(self, folder: Path, *, command: str = "") -> Bundle:
+    def write(
+        self, folder: Path, *, command: str = "", start: CaptionScores | None = None
+    ) -> Bundle:
         """Write the current weights as a bundle.
+
+        Args:
+            folder: where to.
+            command: how the run was started.
+            start: scores on dev of the model it started from.
 
         Raises:
             BundleError: it cannot be written.
         """
         config, trainer = self.config, self.trainer
         network, progress, kept = trainer.encoder, trainer.progress, self.inputs.kept_arrays
-        facts = self._facts(command)
+        facts = self._facts(command, start)
         return write_bundle(
             folder,
             encoder=config.encoder,
@@ -263,15 +275,22 @@ class Prepared:
             for name, value in arrays.items()
         }
 
-    def _facts(self, command: str) -> dict[str, Any]:
+    def _facts(self, command: str, start: CaptionScores | None) -> dict[str, Any]:
         """Return the training facts for `metrics.json`, including the model's origin."""
-        progress = self.trainer.progress
+        progress, dev = self.trainer.progress, self.inputs.dev.captions
+        best = progress.history[progress.best_epoch]
         facts = {
             "data": self.dataset.name,
             "photos": len(self.inputs.train_photos),
             "data_summary": list(self.report),
             **({"extra_data": [d.name for d in self.extra]} if self.extra else {}),
-            "best_epoch": progress.history[progress.best_epoch]["epoch"],
+            "best_epoch": best["epoch"],
+            "baselines": dev_baselines(
+                self.inputs.train.captions,
+                dev[: best["n"]],
+                start=self.config.start_from,
+                start_cider=start.cider if start is not None else None,
+            ),
             "seconds": round(progress.seconds, 1),
             "configuration": _without_folders(self.config).to_dict(),
             "command": command,

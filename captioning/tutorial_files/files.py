@@ -22,19 +22,28 @@ from typing import Any
 
 import numpy as np
 
+from captioning.bundle import lent_encoder
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, load
 from captioning.datasets.catalog import safe_name
 from captioning.datasets.descriptions import FILE, NO_PHOTOS
-from captioning.errors import FeaturesError
+from captioning.encoders.registry import feature_shape, resolve
+from captioning.errors import ConfigError, FeaturesError, StorageError
 from captioning.features import write_store
 from captioning.image_formats import has_photo_ending
-from captioning.storage import data_folder, read_regular_file, replacing_folder, write_text
+from captioning.storage import (
+    data_folder,
+    read_json,
+    read_regular_file,
+    replacing_folder,
+    write_text,
+)
 from captioning.text import tokenize
 from captioning.tutorial_files import array_reader
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
+    "ENCODER_FILE",
     "ClassFiles",
     "read_class_files",
     "read_descriptions",
@@ -46,6 +55,9 @@ __all__ = [
 ]
 
 _ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
+
+ENCODER_FILE = "encoder.json"
+"""Written beside `features.p`: which encoder gave the features."""
 
 MAX_FEATURE_BYTES = 600_000_000
 MAX_TEXT_BYTES = 200_000_000
@@ -214,7 +226,9 @@ class ClassFiles:
         features: of the same photos, float32 `(D,)` or `(R, D)`.
         without_features: photos that have only captions.
         without_captions: photos that have only features.
-        encoder: the usual encoder for features of this shape; None if unknown.
+        encoder: the one that `encoder.json` next to the features names, else the usual encoder for
+            features of this shape; None if unknown.
+        encoder_from: the model that has the encoder's weights, if they are not ImageNet weights.
     """
 
     captions: Mapping[str, tuple[str, ...]]
@@ -222,6 +236,7 @@ class ClassFiles:
     without_features: tuple[str, ...]
     without_captions: tuple[str, ...]
     encoder: EncoderConfig | None
+    encoder_from: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -268,7 +283,7 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
             f"found {', '.join(map(str, shapes[:3]))}."
         )
     known = {_stem(name) for name in described}
-    name_layer = _ENCODERS.get(shapes[0])
+    encoder, encoder_from = _encoder_of(features.parent / ENCODER_FILE, shapes[0])
     return ClassFiles(
         captions={
             name: tuple(_MARKS.sub("", c.strip()) for c in described[name]) for name in found
@@ -276,8 +291,27 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
         features=found,
         without_features=tuple(name for name in described if name not in found),
         without_captions=tuple(name for name in arrays if _stem(name) not in known),
-        encoder=EncoderConfig(name=name_layer[0], layer=name_layer[1]) if name_layer else None,
+        encoder=encoder,
+        encoder_from=encoder_from,
     )
+
+
+def _encoder_of(path: Path, shape: tuple[int, ...]) -> tuple[EncoderConfig | None, str | None]:
+    """Return the encoder that gave features of a shape, and the model that has its weights.
+
+    A file that is damaged or describes features of another shape is ignored.
+    """
+    try:
+        content = read_json(path, dict)
+        encoder = resolve(EncoderConfig.from_dict(content["encoder"]))[0]
+        model = content["model"]
+        known_model = model is None or (isinstance(model, str) and Path(model).parts == (model,))
+        if feature_shape(encoder) == shape and known_model:
+            return encoder, model
+    except (StorageError, KeyError, ConfigError):
+        pass
+    found = _ENCODERS.get(shape)
+    return (EncoderConfig(name=found[0], layer=found[1]) if found else None), None
 
 
 def take_over(files: ClassFiles, name: str) -> CaptionDataset:
@@ -292,13 +326,16 @@ def take_over(files: ClassFiles, name: str) -> CaptionDataset:
     Raises:
         FeaturesError: the encoder of the features is unknown, the name is taken, or the files
             cannot be written.
+        BundleError: the model that has the encoder's weights is not here.
     """
     if files.encoder is None:
         shapes = ", ".join(map(str, _ENCODERS))
         raise FeaturesError(
             f"Features of shape {files.shape} are not those of a known encoder (known shapes: "
-            f"{shapes}), so a model trained on them could not caption photos."
+            f"{shapes}), and there is no {ENCODER_FILE} next to them, so a model trained on them "
+            "could not caption photos."
         )
+    arrays = lent_encoder(files.encoder_from)[0] if files.encoder_from else None
     folder = data_folder() / safe_name(name)
     if folder.exists():
         raise FeaturesError(
@@ -313,7 +350,7 @@ def take_over(files: ClassFiles, name: str) -> CaptionDataset:
         raise FeaturesError(f"The data set cannot be written to {folder}: {error}.") from error
     dataset = load(folder)
     rows = np.stack([files.features[photo.name] for photo in dataset.photos])
-    write_store(files.encoder, dataset, rows)
+    write_store(files.encoder, dataset, rows, arrays=arrays)
     return dataset
 
 

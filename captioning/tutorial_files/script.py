@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import astuple
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 
 from captioning.bundle import Bundle
+from captioning.encoders.efficientnetlite2 import HEAD, STEM, blocks
 from captioning.encoders.registry import resolve
 from captioning.errors import BundleError, ConfigError
 from captioning.images import COPY_QUALITY
@@ -34,7 +36,7 @@ def write_script(bundle: Bundle, path: Path) -> None:
     """Write a script that captions a photo with this model, without this program.
 
     Raises:
-        ConfigError: the script has no code for the model's encoder or cell.
+        ConfigError: the script has no code for the model's encoder.
         OSError: it cannot be written.
     """
     encoder, spec = resolve(bundle.encoder)
@@ -45,14 +47,9 @@ def write_script(bundle: Bundle, path: Path) -> None:
             f"The tutorials' script cannot rebuild the encoder {encoder.name}. Choose a model with "
             "another encoder."
         )
-    if bundle.decoder.cell != "lstm":
-        raise ConfigError(
-            "The tutorials' script has an LSTM, but this model has a "
-            f"{bundle.decoder.cell.upper()}. Choose a model with an LSTM."
-        )
-    own = spec.tutorial_template == "compact"
+    brings_weights = spec.application is None
     values = {
-        "FILES": "tokenizer.p, model.weights.h5" + " and encoder.weights.h5" * own,
+        "FILES": "tokenizer.p, model.weights.h5" + " and encoder.weights.h5" * brings_weights,
         "PHOTO_SIZE": encoder.input_size,
         "COPY": _copy(encoder.photo_size or 0),
         "FEATURES": tuple(shape),
@@ -68,9 +65,18 @@ def write_script(bundle: Bundle, path: Path) -> None:
         "POOLED": "layers.GlobalAveragePooling1D()(photo)" if regions else "photo",
         "WIDTH": encoder.width,
         "BLOCKS": _BLOCKS,
-        **({} if own else _application(bundle)),
+        "LITE_BLOCKS": "".join(f"    {astuple(block)},\n" for block in blocks()),
+        "HEAD": HEAD,
+        "STEM": STEM,
+        "CELL_LOWER": decoder.cell,
+        "CELL": decoder.cell.upper(),
+        **({} if brings_weights else _application(bundle)),
     }
-    parts = ("head", decoder.kind, spec.tutorial_template, "tail")
+    parts = ["head", decoder.kind, spec.tutorial_template, "tail"]
+    if decoder.kind != "merge":
+        parts.insert(2, f"state_{decoder.cell}")
+    if brings_weights:
+        parts.insert(-1, "own_weights")
     text = "".join(_template(part) for part in parts)
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
@@ -150,6 +156,8 @@ def fill_decoder(model: keras.Model, kind: str, arrays: Mapping[str, np.ndarray]
     mean = np.asarray(values.pop("scaling/mean"), np.float64)
     deviation = np.asarray(values.pop("scaling/deviation"), np.float64)
     for layer in _READS_PHOTO.get(kind, _ATTENDS):
+        if f"{layer}/kernel" not in values:  # a GRU has no cell state
+            continue
         kernel = np.asarray(values[f"{layer}/kernel"], np.float64) / deviation[:, None]
         values[f"{layer}/bias"] = values[f"{layer}/bias"] - mean @ kernel
         values[f"{layer}/kernel"] = kernel
@@ -157,7 +165,7 @@ def fill_decoder(model: keras.Model, kind: str, arrays: Mapping[str, np.ndarray]
 
 
 def fill_encoder(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Set the weights of a tutorial's encoder from a compact encoder of this program.
+    """Set the weights of a tutorial's encoder from an encoder of this program.
 
     Raises:
         BundleError: the weights do not fit.

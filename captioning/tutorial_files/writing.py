@@ -5,17 +5,25 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from captioning.bundle import Bundle
 from captioning.captioner import Captioner
 from captioning.datasets import CaptionDataset, Photo
+from captioning.encoders.efficientnetlite2 import lite2_arrays
 from captioning.errors import BundleError, FeaturesError
 from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
+from captioning.storage import write_json
 from captioning.tutorial_files.drawing import draw_model
-from captioning.tutorial_files.files import write_descriptions, write_features, write_tokenizer
+from captioning.tutorial_files.files import (
+    ENCODER_FILE,
+    write_descriptions,
+    write_features,
+    write_tokenizer,
+)
 from captioning.tutorial_files.script import (
     SCRIPT,
     fill_decoder,
@@ -46,8 +54,9 @@ def write_tutorial_files(
     """Write the files that a tutorial ends with.
 
     `testing_caption_generator.py` with `tokenizer.p`, `model.weights.h5` and, for an encoder that
-    is not ImageNet's, `encoder.weights.h5` caption a photo without this program; `model.png` shows
-    the network.  `descriptions.txt` and `features.p` are those of a data set.
+    Keras does not have, `encoder.weights.h5` caption a photo without this program; `model.png`
+    shows the network.  `descriptions.txt` and `features.p` are those of a data set, and
+    `encoder.json` says which encoder gave the features.
 
     Args:
         captioner: the model.
@@ -79,7 +88,8 @@ def write_tutorial_files(
             write_descriptions(dataset, folder / "descriptions.txt", split=split, photos=photos)
             rows = _features(captioner, dataset, chosen)
             write_features([photo.name for photo in chosen], rows, folder / "features.p")
-            written += ["descriptions.txt", "features.p"]
+            write_json(folder / ENCODER_FILE, _encoder_facts(bundle))
+            written += ["descriptions.txt", "features.p", ENCODER_FILE]
     except OSError as error:
         raise BundleError(f"The tutorial's files cannot be written: {error}.") from error
     return [folder / name for name in written]
@@ -119,9 +129,19 @@ def caption_model(captioner: Captioner, script: Path) -> "keras.Model":
     return model
 
 
+def _encoder_facts(bundle: Bundle) -> dict[str, Any]:
+    """Return what a reader must know of the encoder; `model` is the one that has its weights."""
+    own = bundle.encoder_file() is not None
+    lender = (bundle.encoder_from or bundle.name) if own else None
+    return {"encoder": bundle.encoder.to_dict(), "model": lender}
+
+
 def _write_encoder(captioner: Captioner, folder: Path) -> bool:
-    """Write the weights of an encoder that the bundle stores; return whether it stores one."""
-    arrays = captioner.bundle.encoder_arrays()
+    """Write the weights of an encoder that Keras does not have; return whether it is one."""
+    bundle = captioner.bundle
+    arrays = bundle.encoder_arrays()
+    if bundle.encoder.name == "efficientnetlite2":
+        arrays = lite2_arrays()
     if arrays is None:
         return False
     encoder = load_script(folder / SCRIPT).define_encoder()

@@ -20,6 +20,7 @@ __all__ = [
     "show_alarms",
     "show_controls",
     "show_curves",
+    "show_data",
     "show_filmstrip",
     "show_note",
     "show_queue",
@@ -62,6 +63,7 @@ def show_run(page: str, name: str, *, was_live: bool) -> None:
     show_alarms(run, curves)
     show_curves(page, curves)
     show_filmstrip(page, run, curves)
+    show_data(curves)
     show_queue(page, runs)
     if is_teacher():  # it names folders
         with st.expander("Log", icon=":material/terminal:"):
@@ -168,6 +170,14 @@ def show_alarms(run: Run, curves: Curves) -> None:
             f"The checkpoint {plain(name)} was damaged; the run continued from the previous one.",
             icon=":material/warning:",
         )
+
+
+def show_data(curves: Curves) -> None:
+    """Show what the run has told about its data set."""
+    if curves.data:
+        with st.expander("Data set", icon=":material/photo_library:"):
+            for sentence in curves.data:
+                st.markdown(plain(sentence))
 
 
 def show_curves(page: str, curves: Curves) -> None:

@@ -285,6 +285,44 @@ def test_train_leaves_a_bundle_and_ends_with_one_object(command, data_home, eage
     assert command("caption", photo)[0] == 0
 
 
+def test_train_chooses_settings_by_the_data_and_compares_with_baselines(
+    command, models, shapes, tmp_path, eagerly
+):
+    (tmp_path / "mine").mkdir()
+    colours = ("red", "blue", "green")
+    rows = [
+        f"{p.name},a {colours[n % 3]} circle above the {colours[n % 2]} square,{p.split}"
+        for n, p in enumerate(shapes.photos)
+    ]
+    (tmp_path / "mine" / "captions.csv").write_text("\n".join(["image,caption,split", *rows]))
+    for shown in shapes.photos:
+        shutil.copy(shapes.path(shown), tmp_path / "mine")
+    settings = ["--set", "epochs=1", "--set", "score_images=3"]
+    status, out, err = command("train", "--data", tmp_path / "mine", "--json", *settings)
+    assert status == 0, err
+    assert "32 training photos; tiny knows" in err
+    found = objects(out)[-1]
+    assert set(found["baselines"]) == {"photos", "commonest_cider", "start", "start_cider"}
+    assert found["baselines"]["photos"] == 3
+    assert "tiny without training on these photos" in found["verdict"]
+    bundle = read_bundle("mine tiny")
+    assert found["verdict"] in bundle.card
+    assert "train --data mine --set epochs=1" in bundle.card
+
+
+def test_train_takes_the_name_of_a_data_set(command, data_home, shapes, monkeypatch):
+    shutil.copytree(shapes.root, data_home / "drawings")
+    seen = []
+    monkeypatch.setattr(
+        "captioning.training.train", lambda config, dataset, **_: seen.append(dataset)
+    )
+    command("train", "--data", "drawings")
+    assert [dataset.root for dataset in seen] == [data_home / "drawings"]
+    status, _, err = command("train", "--data", "paintings")
+    assert status == 1
+    assert "'paintings' does not exist" in err
+
+
 def test_training_never_begins_where_its_bundle_could_not_be_written(
     command, tmp_path, monkeypatch
 ):
@@ -314,6 +352,7 @@ def test_features_are_stored_and_skipped_photos_named(command, shapes, tmp_path,
     assert "39 photos, (1, 512)" in out
     assert f"Skipped: The photo '{copy.photos[3].name}'" in out
     assert "40 of 40 photos" in err
+    assert "shapes: 40 photos with 200 captions" in err
 
 
 # data and models
@@ -372,6 +411,8 @@ WRONG = [
     ("evaluate --model tiny --data SHAPES --against nonesuch", "no model called 'nonesuch'"),
     ("evaluate --model tiny --data SHAPES --length-penalty 3", "length_penalty.*3"),
     ("evaluate --model tiny --data SHAPES --length-penalty nan", "length_penalty.*nan"),
+    ("train", "--data"),
+    ("train --data SHAPES --data SHAPES", "--config"),
     ("train --config nowhere.json", "nowhere.json cannot be read"),
     ("train --config EMPTY", "cannot be read"),
     ("train --config FLICKR", "name its folder with --data"),

@@ -203,10 +203,12 @@ def test_the_command_leaves_an_encoder_that_a_run_can_name(tmp_path, monkeypatch
 
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "data"))
     config = ROOT / "configs" / "distill" / "shapes.json"
-    asked = {"config": config, "set": [], "data": None, "encoding": None}
+    asked = {"config": config, "set": [], "data": None, "encoding": None, "allow_missing": False}
     arguments = argparse.Namespace(**asked, out=str(tmp_path / "out"))
     assert run_command(arguments) == 0
-    assert str(tmp_path / "out") in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert str(tmp_path / "out") in told.out
+    assert "shapes: 60 photos with 300 captions" in told.err
     arrays, lent = lent_encoder(tmp_path / "out")
     assert not lent
     load_encoder(read_distillation_config(config).student, arrays=arrays)

@@ -11,7 +11,8 @@ from captioning.bundle import read_bundle
 
 pytestmark = pytest.mark.slow
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("flickr8k-*.json"))
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted([*FOLDER.glob("flickr8k-*.json"), *FOLDER.glob("everyday*.json")])
 SMALL = (
     "epochs=1 images_per_batch=8 limit_images=8 score_images=2 min_count=1 samples=2 "
     "encoder.name=compact encoder.layer=map encoder.input_size=32 encoder.width=4 "
@@ -48,13 +49,18 @@ def test_the_stages_of_every_model_follow_one_another(
     monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: tmp_path / "none")
     (tmp_path / "distilled").mkdir()
     shutil.copy(tiny_bundle.folder / "encoder.safetensors", tmp_path / "distilled")
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("a red circle is above a blue square\n" * 30)
     names = []
     for path, settings in in_order():
         changes = [*SMALL]
         if settings.get("encoder_from") in GIVEN:
             changes.append(f"encoder_from={tmp_path / 'distilled'}")
+        if settings.get("sentences"):
+            changes.append(f"sentences={sentences}")
         sets = [part for change in changes for part in ("--set", change)]
-        status = main(["train", "--config", str(path), "--data", str(shapes.root), *sets])
+        data = ["--data", str(shapes.root)] * (1 + len(settings.get("extra_data", [])))
+        status = main(["train", "--config", str(path), *data, *sets])
         assert status == 0, (path.name, capsys.readouterr().err)
         bundle = read_bundle(settings["name"])
         assert len(bundle.history()) == 1
@@ -63,4 +69,4 @@ def test_the_stages_of_every_model_follow_one_another(
         assert f"configs/{path.name}" in bundle.card
         names.append(bundle.name)
     assert {"flickr8k-compact", "flickr8k-merge", "flickr8k-inject"} <= set(names)
-    assert {"flickr8k-xception", "flickr8k-efficientnet"} <= set(names)
+    assert {"flickr8k-xception", "flickr8k-efficientnet", "everyday"} <= set(names)

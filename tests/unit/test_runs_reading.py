@@ -59,6 +59,11 @@ def test_steps_taken_again_after_a_kill_are_there_once(runs: Runs) -> None:
     assert curves.resumed == [0.5]
 
 
+def test_what_a_run_told_about_its_data_set_is_kept(runs: Runs) -> None:
+    told = ["try: 10 photos with 50 captions.", "2 photos cannot be read."]
+    assert read_curves(make(runs, [{"event": "data", "sentences": told}])).data == told
+
+
 def test_only_overfitting_is_reported_with_its_figures() -> None:
     worse = [epoch(1, 3.0, 3.0), epoch(2, 2.5, 2.7), epoch(3, 2.0, 2.8), epoch(4, 1.5, 2.95)]
     (alarm,) = alarms_of(worse)

@@ -1,7 +1,9 @@
 """A class's own files: matched, and made a data set that a run learns from."""
 
+import json
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +13,12 @@ from captioning.datasets import available_datasets, load
 from captioning.errors import CaptioningError, FeaturesError
 from captioning.features import FeatureStore, store_folder
 from captioning.runs import data_sizes
-from captioning.tutorial_files import read_class_files, read_descriptions, take_over
+from captioning.tutorial_files import (
+    read_class_files,
+    read_descriptions,
+    take_over,
+    write_tutorial_files,
+)
 
 XCEPTION = EncoderConfig(name="xception", layer="avg_pool")
 
@@ -113,6 +120,36 @@ def test_features_of_an_unknown_shape_can_be_looked_at_but_not_trained_on(brough
     assert files.encoder is None
     with pytest.raises(FeaturesError, match="known encoder"):
         take_over(files, "ours")
+
+
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({"name": "efficientnetlite2", "photo_size": 224}, "efficientnetlite2"),
+        ({"name": "efficientnetv2b0"}, "efficientnetv2b0"),
+        ({"name": "vgg16"}, None),  # its features have another shape
+        ({"name": "alexnet"}, None),
+    ],
+)
+def test_the_encoder_is_read_from_the_file_beside_the_features(brought, facts, name):
+    features = {f"{1000 + n}_ab.jpg": np.ones((49, 1280), np.float32) for n in range(40)}
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    (brought / "encoder.json").write_text(json.dumps({"encoder": facts, "model": None}))
+    found = files_of(brought).encoder
+    assert (found.name if found else None) == name
+
+
+def test_what_was_written_of_a_model_with_its_own_encoder_is_read(
+    tiny_bundle, tiny_captioner, shapes, tmp_path, data_home
+):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "tiny")
+    write_tutorial_files(tiny_captioner, tmp_path / "out", dataset=shapes, split="train")
+    files = files_of(tmp_path / "out")
+    assert (files.encoder, files.encoder_from) == (tiny_bundle.encoder, "tiny")
+    dataset = take_over(files, "ours")
+    arrays = tiny_bundle.encoder_arrays()
+    store = FeatureStore(store_folder(tiny_bundle.encoder, dataset, arrays=arrays))
+    assert store.shape == tiny_bundle.feature_shape
 
 
 def test_a_pickle_that_would_run_something_is_refused_and_named(brought, tmp_path):

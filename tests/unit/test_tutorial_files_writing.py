@@ -31,7 +31,13 @@ from captioning.tutorial_files import (
     write_tutorial_files,
     zip_tutorial_files,
 )
-from captioning.tutorial_files.script import SCRIPT, fill_decoder, load_script, write_script
+from captioning.tutorial_files.script import (
+    SCRIPT,
+    fill_decoder,
+    fill_encoder,
+    load_script,
+    write_script,
+)
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -109,13 +115,14 @@ def test_the_picture_shows_the_network(written):
         assert len(picture.convert("RGB").getcolors(1_000_000)) > 20
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("shape", [(12,), (9, 12)])
 @pytest.mark.parametrize("kind", ["merge", "inject", "attention"])
-def test_every_kind_of_decoder_gives_the_same_probabilities(tmp_path, kind, shape):
+def test_every_kind_of_decoder_gives_the_same_probabilities(tmp_path, kind, shape, cell):
     if kind == "attention" and len(shape) == 1:
         pytest.skip("attention has nothing to look at")
     keras.utils.set_random_seed(4)
-    config = DecoderConfig(kind=kind, embedding_size=6, units=8, heads=2, max_length=7)
+    config = DecoderConfig(kind=kind, cell=cell, embedding_size=6, units=8, heads=2, max_length=7)
     decoder = build_decoder(config, vocabulary_size=len(WORDS), feature_shape=shape)
     random = np.random.default_rng(2)
     for variable in decoder.trainable_variables:
@@ -168,6 +175,23 @@ def test_every_encoder_s_script_is_whole(tmp_path, tiny_bundle, name, layer, mon
     encoder = load_script(tmp_path / SCRIPT).load_encoder()
     ours = load_encoder(config, random_weights=True)
     assert tuple(encoder.output.shape[1:]) == ours.feature_shape
+
+
+def test_the_script_rebuilds_efficientnet_lite2(tmp_path, tiny_bundle):
+    from dataclasses import replace
+
+    config = EncoderConfig(name="efficientnetlite2", input_size=32)
+    write_script(replace(tiny_bundle, encoder=config), tmp_path / SCRIPT)
+    assert "@" not in (tmp_path / SCRIPT).read_text()
+    encoder = load_script(tmp_path / SCRIPT).define_encoder()
+    ours = load_encoder(config, random_weights=True).network
+    fill_encoder(encoder, weights_of(ours))
+    pixels = np.random.default_rng(3).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(encoder(pixels)),
+        keras.ops.convert_to_numpy(ours(pixels)),
+        atol=1e-4,
+    )
 
 
 def test_a_zip_holds_the_files(tiny_captioner, shapes):

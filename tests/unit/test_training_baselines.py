@@ -1,0 +1,37 @@
+"""What a new model is compared with at the end of its training."""
+
+import pytest
+
+from captioning.training.baselines import dev_baselines, verdict
+
+TRAIN = [["A dog runs.", "a dog runs"], ["a cat sits on a mat"]]
+DEV = [["a dog runs"], ["a bird flies over the sea"], ["two men talk"]]
+
+
+def test_the_commonest_caption_is_scored_on_dev():
+    found = dev_baselines(TRAIN, DEV)
+    assert set(found) == {"photos", "commonest_cider"}
+    assert found["photos"] == 3
+    assert found["commonest_cider"] > dev_baselines([["a cat sits"]], DEV)["commonest_cider"]
+
+
+def test_the_model_at_the_start_is_named():
+    found = dev_baselines(TRAIN, DEV, start="everyday", start_cider=40.0)
+    assert (found["start"], found["start_cider"]) == ("everyday", 40.0)
+
+
+@pytest.mark.parametrize(
+    ("cider", "told"),
+    [
+        (50.0, "The model beats both."),
+        (30.0, "not better than everyday without training."),
+        (5.0, "not better than the commonest caption or everyday without training."),
+    ],
+)
+def test_the_verdict_says_what_is_not_beaten(cider, told):
+    baselines = {"photos": 9, "commonest_cider": 10.0, "start": "everyday", "start_cider": 40.0}
+    assert told in verdict(baselines, cider)
+
+
+def test_one_photo_gives_no_verdict():
+    assert "always 0" in verdict({"photos": 1, "commonest_cider": 0.0}, 0.0)
