@@ -181,8 +181,8 @@ def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300) -> Preset:
     )
     about = (
         f"For your own photos: starts from {bundle.name} and its vocabulary instead of fresh "
-        "weights. A few hundred photos are enough. The captions become similar to yours; words that "
-        "the model does not know are not learned."
+        "weights. A few hundred photos are enough. The captions become similar to yours; words "
+        "that the model does not know are not learned."
     )
     return Preset(Path(f"fine-tune-{data}"), f"Your photos: {data}", about, config)
 
