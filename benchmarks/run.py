@@ -12,7 +12,7 @@ import platform
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from benchmarks import epoch, extraction, photo_to_caption, word_loop
 from benchmarks.measuring import Result
-from benchmarks.sizes import FULL, QUICK, Sizes
+from benchmarks.networks import FULL, QUICK
+from benchmarks.ratios import COMPARISONS
 
-BENCHMARKS: dict[str, Callable[[Sizes], Result]] = {
-    module.COMPARISON.key: module.compare
-    for module in (photo_to_caption, word_loop, epoch, extraction)
-}
 PACKAGES = ("keras", "tensorflow", "numpy", "pillow")
 WIDTH = 100
 
@@ -40,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     print(f"{facts['cores']} cores, {versions}, load {_load():.1f}")
     results = []
-    for name in [options.only] if options.only else BENCHMARKS:
-        result = BENCHMARKS[name](QUICK if options.quick else FULL)
+    for name in [options.only] if options.only else COMPARISONS:
+        result = COMPARISONS[name](QUICK if options.quick else FULL)
         print(f"\n{described(result, judged=not options.quick)}", flush=True)
         results.append(result)
     facts["seconds"] = round(time.monotonic() - begun, 1)
     print(f"\n{facts['seconds']:.0f} seconds in all, load {_load():.1f}")
     if options.quick:
-        print("These are toy sizes that only show that everything runs: leave --quick out.")
+        print("These are toy sizes that only check that everything runs: omit --quick.")
     if options.json:
         print(json.dumps(as_json(results, facts)))
 
@@ -59,10 +55,10 @@ def described(result: Result, *, judged: bool) -> str:
     lines = [f"{comparison.title}: {result.ratio:.2f} ({comparison.bound}{verdict})"]
     compared = [comparison.over, comparison.under]
     for name in compared + [name for name in times if name not in compared]:
-        beside = "" if name in compared else "for comparison: "
+        prefix = "" if name in compared else "for comparison: "
         lines.append(
-            f"  {1000 * times[name]['median']:9.2f} ms a {comparison.unit} "
-            f"(least {1000 * times[name]['least']:.2f})  {beside}{times[name]['label']}"
+            f"  {1000 * times[name]['median']:9.2f} ms per {comparison.unit} "
+            f"(least {1000 * times[name]['least']:.2f})  {prefix}{times[name]['label']}"
         )
     rounds = len(result.seconds[comparison.over])
     medians = f"Medians of {rounds} rounds" if rounds > 1 else "One round"
@@ -80,7 +76,7 @@ def as_json(results: Sequence[Result], facts: dict[str, Any]) -> dict[str, Any]:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the library's speed as ratios.")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--only", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--only", choices=COMPARISONS, metavar="NAME", help=", ".join(COMPARISONS))
     parser.add_argument("--quick", action="store_true", help="toy sizes, to check that it runs")
     return parser.parse_args(arguments)
 
