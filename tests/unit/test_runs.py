@@ -113,7 +113,7 @@ def test_stop_keeps_a_checkpoint_and_resume_goes_on_exactly(runs: Runs) -> None:
     until(lambda: read_curves(runs.get(run.id)).steps)
     runs.stop(run.id)
     run = wait_for(runs, run, "stopped")
-    assert "Resume goes on" in run.status.message
+    assert "Resume continues" in run.status.message
     assert len(losses(run)) < 3
     runs.note(run.id, "fast")
     run = wait_for(runs, runs.start(run.id), "finished")
