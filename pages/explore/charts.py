@@ -22,6 +22,9 @@ __all__ = [
     "zipf_chart",
 ]
 
+# Where the rows decide the height, only the width can be fitted; Vega warns otherwise.
+_FIT_WIDTH = alt.AutoSizeParams(type="fit-x", contains="padding")
+
 _SELECTION = "bar"
 
 
@@ -75,7 +78,7 @@ def bar_chart(bars: Sequence[Bar], x: str) -> alt.Chart:
                 alt.Tooltip("label:N", title="Text"),
                 alt.Tooltip("count:Q", title=x, format=","),
             ],
-        ).properties(height=alt.Step(22))
+        ).properties(height=alt.Step(22), autosize=_FIT_WIDTH)
     )
 
 
@@ -123,7 +126,7 @@ def coverage_chart(points: Sequence[CoveragePoint]) -> alt.Chart:
 
 
 def split_chart(rows: Sequence[SplitWords]) -> alt.Chart:
-    """Draw the different words of each split, those that training never shows apart."""
+    """Draw the different words of each split; those that are not in training are separate."""
     table = pd.DataFrame(
         [
             {"split": r.split, "kind": kind, "count": n, "query": query}
@@ -141,7 +144,7 @@ def split_chart(rows: Sequence[SplitWords]) -> alt.Chart:
             y=alt.Y("split:N", sort=["train", "dev", "test"], title=None),
             color=alt.Color("kind:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["split:N", "kind:N", alt.Tooltip("count:Q", format=",")],
-        ).properties(height=alt.Step(44))
+        ).properties(height=alt.Step(44), autosize=_FIT_WIDTH)
     )
 
 

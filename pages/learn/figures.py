@@ -94,6 +94,9 @@ def show_image(data: bytes, *, alt: str, width: int | None = None) -> None:
 def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
     """Set the font size of an Altair chart from `look`; Streamlit sets its colours."""
     size = 18 if look.large else 13
+    if isinstance(getattr(chart, "height", None), alt.Step):
+        # The rows decide the height, so only the width can be fitted; Vega warns otherwise.
+        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     return (
         chart.configure_axis(labelFontSize=size, titleFontSize=size, labelLimit=400)
         .configure_legend(labelFontSize=size, titleFontSize=size)

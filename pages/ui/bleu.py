@@ -71,7 +71,9 @@ def bleu_bars(bleu: Sequence[float]) -> alt.LayerChart:
     )
     track = base.mark_bar(opacity=0.12, cornerRadius=3).encode(x=x["full"])
     bar = base.mark_bar(cornerRadius=3).encode(x=x["value"])
-    chart = alt.layer(track, bar).properties(height=alt.Step(28))
+    # The rows decide the height, so only the width can be fitted; Vega warns otherwise.
+    fitted = alt.AutoSizeParams(type="fit-x", contains="padding")
+    chart = alt.layer(track, bar).properties(height=alt.Step(28), autosize=fitted)
     return chart.configure_view(strokeWidth=0)
 
 

@@ -196,7 +196,7 @@ def _drawing(
     st.markdown(f":small[{LEGEND}]")
     for number, reference in enumerate(now.references):
         nearest = ", nearest in length" * (number == now.nearest)
-        st.markdown(f"{number + 1}. {colored(reference)} :gray[{len(reference)} words{nearest}]")
+        st.markdown(f"{number + 1}. {colored(reference)} :gray[({len(reference)} words{nearest})]")
     page.table(_both(was, now))
     st.markdown(f"**{order}-grams after the change**")
     show_ngrams(now, order)
