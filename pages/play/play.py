@@ -15,12 +15,13 @@ try:
     if name is None:
         prose("play")
         teacher.begin()
-    elif key is not None:
-        teacher.lead(Rounds().get(name), key)
     else:
-        player.play(Rounds().get(name))
+        round_ = Rounds().get(name)
+        if key is None:
+            player.play(round_)
+        else:
+            teacher.lead(round_, key)
+        if round_.state().phase == "results":
+            show_source("captioning.play.results", "rate")
 except CaptioningError as error:
     problem(error)
-
-if key is not None or name is None:
-    show_source("captioning.play.results", "rate")

@@ -140,7 +140,7 @@ def test_every_map_and_every_word_can_be_looked_at(page):
     pills = app.pills[0]
     for place in (0, len(words) - 1):
         pills.set_value(place).run()
-        app.segmented_control(key="caption.map").set_value("What matters (occlusion)").run()
+        app.segmented_control(key="caption.map").set_value("Occlusion").run()
         assert not app.exception
         assert len(app.image) == 2  # the photo, and the photo lit by the map
         pills = app.pills[0]

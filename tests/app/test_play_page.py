@@ -55,8 +55,10 @@ def test_a_round_from_the_first_caption_to_the_table(open_page, round_, photo):
     assert "You have finished" in shown(app)
 
     lead.run()
+    assert not lead.expander  # nothing was rated yet
     lead.button(key="play.next").click().run()
     app.run()
+    assert "The code that just ran: rate" in [each.label for each in lead.expander]
     for page in (app, lead):
         assert not page.exception
         assert page.metric[-1].value == "0%"  # the model was taken for a machine

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["evidence_chart", "explain_words"]
 
 END = "(end)"
-ATTENTION, OCCLUSION = "Where the model looked (attention)", "What matters (occlusion)"
+ATTENTION, OCCLUSION = "Attention", "Occlusion"
 
 
 def explain_words(page: str, picture: Picture, bundle: Bundle, caption: "Caption") -> None:
