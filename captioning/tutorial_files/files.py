@@ -57,7 +57,7 @@ __all__ = [
 _ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
 
 ENCODER_FILE = "encoder.json"
-"""Written beside `features.p`: which encoder gave the features."""
+"""Written next to `features.p`: which encoder gave the features."""
 
 MAX_FEATURE_BYTES = 600_000_000
 MAX_TEXT_BYTES = 200_000_000

@@ -173,7 +173,7 @@ def show_alarms(run: Run, curves: Curves) -> None:
 
 
 def show_data(curves: Curves) -> None:
-    """Show what the run has told about its data set."""
+    """Show what the run reports about its data set."""
     if curves.data:
         with st.expander("Data set", icon=":material/photo_library:"):
             for sentence in curves.data:
