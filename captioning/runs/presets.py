@@ -118,7 +118,7 @@ def _warning(dataset: CaptionDataset) -> str:
 
 
 def _pace(photos: int, *, steps: int, epochs: int) -> tuple[int, int]:
-    """Return batch size and epochs that make about this many steps and at least this many epochs."""
+    """Return batch size and epochs for about `steps` steps and at least `epochs` epochs."""
     size = 8 if photos < 200 else 16 if photos < 1000 else 24
     wanted = round(steps / -(-photos // size))
     return size, min(40, max(epochs, wanted))
