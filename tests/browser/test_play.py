@@ -30,7 +30,7 @@ def phone(browser):
 def test_a_class_plays_a_round_and_survives_a_reload(tab, phone, warm_server, round_):
     address = f"{warm_server}/play?play.round={round_.name}"
     tab.goto(f"{address}&play.teacher={round_.teacher}")
-    tab.get_by_text("Nobody yet.").wait_for()
+    tab.get_by_text("No players yet.").wait_for()
 
     phone.goto(address)
     phone.get_by_label("Your name, or a nickname").fill("Ada")

@@ -435,7 +435,7 @@ WRONG = [
     ("data shapes --count 0 OUT", "out of range"),
     ("data shapes --count -5 OUT", "out of range"),
     ("data shapes --seed -1 OUT", "out of range"),
-    ("data shapes ROOT", "holds other files"),
+    ("data shapes ROOT", "contains other files"),
 ]
 
 
