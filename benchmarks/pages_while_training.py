@@ -1,4 +1,4 @@
-"""How much slower the web server answers while a run trains: pages drawn beside a live run.
+"""Measure how much a running training slows the web server down: pages drawn during a run.
 
     python benchmarks/pages_while_training.py
 
@@ -24,14 +24,14 @@ ROUNDS, DRAWS = 8, 6
 
 
 def main() -> int:
-    """Measure in a data folder of its own."""
+    """Measure in a new data folder."""
     with own_data() as folder:
         print(json.dumps(measure(folder), indent=1))
     return 0
 
 
 def measure(data: Path) -> dict[str, float]:
-    """Draw pages beside a run that trains and one that is paused, in turn."""
+    """Draw pages during a run, alternately while it trains and while it is paused."""
     from captioning.runs import Runs, presets, read_curves
 
     runs = Runs(data)

@@ -1,4 +1,4 @@
-"""Fit and score the model that tells photos from screenshots, documents, charts and drawings.
+"""Fit and score the model that separates photos from screenshots, documents, charts and drawings.
 
     python -m benchmarks.picture_kinds score --flickr8k DIR --everyday DIR
     python -m benchmarks.picture_kinds fit --flickr8k DIR --everyday DIR --originals DIR

@@ -47,7 +47,7 @@ def is_visited() -> bool:
 
 
 def offers_api() -> bool:
-    """Tell whether the app answers HTTP requests with captions; for a class only with `--api`."""
+    """Return whether the app answers HTTP requests with captions; for a class only with `--api`."""
     return not is_visited() or os.environ.get(API_VARIABLE) == "1"
 
 

@@ -200,8 +200,8 @@ def _write_rows(
         rate = number / max(time.monotonic() - begun, 1e-9)
         left = clock((total - before - number) / rate)
         progress_line(f"{before + number}/{total} photos, {rate:.1f}/s, {left} left")
-    told = f"{total - failed} of {total} photos have a caption in {out}"
-    progress_line(told + (f"; {before} had one before" if before else ""), done=True)
+    summary = f"{total - failed} of {total} photos have a caption in {out}"
+    progress_line(summary + (f"; {before} had one before" if before else ""), done=True)
     return int(failed > 0)
 
 

@@ -169,7 +169,7 @@ class _Work:
                 self._caption(captioner, decoding, names)
 
     def _is_done(self, result: str, row: "Row") -> bool:
-        """Tell whether a photo of an earlier run need not be tried again."""
+        """Return whether a photo of an earlier run needs no retry."""
         if result == "unsure":
             return row.by == self.model and not (self.least is None or self.least.allows(row))
         return result == "left" or (result == "written" and row.by == self.model)

@@ -85,13 +85,13 @@ def _study_config(arguments: argparse.Namespace) -> StudyConfig:
 
 def _follow(studies: Studies, study: Study) -> Study:
     """Print each trial when it ends and show the current one, until the search ends."""
-    told = study.done
+    reported = study.done
     while True:
         studies.reconcile()
         study = studies.get(study.id)
-        for trial in [trial for trial in study.trials if trial.ended][told:]:
+        for trial in [trial for trial in study.trials if trial.ended][reported:]:
             progress_line(_line(study, trial), done=True)
-            told += 1
+            reported += 1
         if study.status.state != "running":
             return study
         _show_present(studies.runs, study)

@@ -166,10 +166,10 @@ def _read_text_files(
 
 
 def _text_of(photo: Path) -> Path | None:
-    beside = [photo.with_suffix(ending) for ending in _TEXT_ENDINGS]
-    beside += [photo.with_name(photo.name + ending) for ending in _TEXT_ENDINGS]
-    beside += [photo.parent.parent / folder / f"{photo.stem}.txt" for folder in _TEXT_FOLDERS]
-    return next((path for path in beside if path.is_file()), None)
+    candidates = [photo.with_suffix(ending) for ending in _TEXT_ENDINGS]
+    candidates += [photo.with_name(photo.name + ending) for ending in _TEXT_ENDINGS]
+    candidates += [photo.parent.parent / folder / f"{photo.stem}.txt" for folder in _TEXT_FOLDERS]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _read_texts(root: Path, encoding: str | None = None) -> CaptionDataset:

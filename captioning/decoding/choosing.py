@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.vocabulary import EOS
 
-__all__ = ["Choice", "Choose", "Moment", "choose_best", "draw_among", "draw_from_all"]
+__all__ = ["Selection", "Choose", "Candidates", "choose_best", "draw_among", "draw_from_all"]
 
 
 @dataclass(frozen=True)
-class Moment:
+class Candidates:
     """The candidates of one step.
 
     Attributes:
@@ -25,11 +25,11 @@ class Moment:
         scores: float32 `(B, K)`, summed log-probabilities of the beams.
         log_probs: float32 `(B, K, n)`, the model's log-probabilities of the next word.
         words: int64 `(B, K, n)`, ids of these words; None for all V in order.
-        block: `(B, K, V)` or fewer axes, 0 for allowed words and `DEAD` for others; None if all
+        block: `(B, K, V)` or fewer axes, 0 for allowed words and `NEG_INF` for others; None if all
             words are allowed.
-        room: int64 `(B,)`, number of sentences that may still end.
+        slots_left: int64 `(B,)`, number of sentences that may still end.
         steps_left: steps after this one.
-        met: bool `(B, K, C)`, the required words that a beam contains.
+        satisfied: bool `(B, K, C)`, the required words that a beam contains.
         required: int64 `(C,)`.
     """
 
@@ -38,19 +38,19 @@ class Moment:
     log_probs: np.ndarray
     words: np.ndarray | None
     block: np.ndarray | None
-    room: np.ndarray
+    slots_left: np.ndarray
     steps_left: int
-    met: np.ndarray
+    satisfied: np.ndarray
     required: np.ndarray
 
     @property
     def allowed(self) -> np.ndarray:
-        """The log-probabilities, with `DEAD` for forbidden words."""
+        """The log-probabilities, with `NEG_INF` for forbidden words."""
         return self.log_probs if self.block is None else self.log_probs + self.block
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The next beams, each `(B, K)`, and for a beam search the most likely words `(B, 2K)`."""
 
     scores: np.ndarray
@@ -59,54 +59,58 @@ class Choice:
     near: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
-Choose = Callable[[Moment], Choice]
+Choose = Callable[[Candidates], Selection]
 
 
-def choose_best(moment: Moment, width: int) -> Choice:
+def choose_best(candidates: Candidates, width: int) -> Selection:
     """Keep the `width` best continuations in each bank.
 
     Reference:
         Hokamp and Liu, "Lexically Constrained Decoding for Sequence Generation Using Grid Beam
         Search", ACL 2017, https://arxiv.org/abs/1704.07138
     """
-    totals = moment.scores[:, :, None] + moment.allowed
-    wanted = len(moment.required)
+    totals = candidates.scores[:, :, None] + candidates.allowed
+    wanted = len(candidates.required)
     if not wanted:
-        return _best_of_bank(totals, moment.words, moment.room, width)
-    said = _required_said(moment)
+        return _best_of_bank(totals, candidates.words, candidates.slots_left, width)
+    used = _count_required(candidates)
     banks = []
     for number in range(wanted + 1):
         # Drop a beam that cannot fit all required words into the remaining steps.
-        belongs = (said == number) & (wanted - number <= moment.steps_left)
+        belongs = (used == number) & (wanted - number <= candidates.steps_left)
         if number < wanted:
             belongs[:, :, EOS] = False  # may not end yet
-        room = moment.room if number == wanted else np.full_like(moment.room, width)
-        totals_of_bank = np.where(belongs, totals, np.float32(2 * DEAD))
-        banks.append(_best_of_bank(totals_of_bank, None, room, width))
+        slots_left = (
+            candidates.slots_left
+            if number == wanted
+            else np.full_like(candidates.slots_left, width)
+        )
+        totals_of_bank = np.where(belongs, totals, np.float32(2 * NEG_INF))
+        banks.append(_best_of_bank(totals_of_bank, None, slots_left, width))
     return _side_by_side(banks)
 
 
 def draw_among(
-    moment: Moment, draws: np.ndarray, temperature: float, top_k: int, top_p: float
-) -> Choice:
+    candidates: Candidates, draws: np.ndarray, temperature: float, top_k: int, top_p: float
+) -> Selection:
     """Sample from the most likely words; `draws` `(T, 1, K)` are random numbers in [0, 1)."""
-    heated = _softmax(moment.allowed / np.float32(temperature))
+    heated = _softmax(candidates.allowed / np.float32(temperature))
     order = np.argsort(-heated, axis=-1, kind="stable")
     shares = np.take_along_axis(heated, order, axis=-1)
     before = np.cumsum(shares, axis=-1) - shares
     kept = (before < top_p) & (np.arange(heated.shape[-1]) < top_k) & (shares > 0.0)
     sums = np.cumsum(np.where(kept, shares, np.float32(0.0)), axis=-1)
-    place = (sums <= draws[moment.t][:, :, None] * sums[:, :, -1:]).sum(axis=-1)
+    place = (sums <= draws[candidates.t][:, :, None] * sums[:, :, -1:]).sum(axis=-1)
     place = np.minimum(place, kept.sum(axis=-1) - 1)
-    return _extended(moment, np.take_along_axis(order, place[:, :, None], axis=-1))
+    return _extended(candidates, np.take_along_axis(order, place[:, :, None], axis=-1))
 
 
-def draw_from_all(moment: Moment, draws: np.ndarray) -> Choice:
+def draw_from_all(candidates: Candidates, draws: np.ndarray) -> Selection:
     """Sample from all words, which needs no sorting; `draws` `(T, B, K)` are in [0, 1)."""
-    sums = np.cumsum(np.exp(moment.log_probs), axis=-1)
-    point = draws[moment.t][:, :, None] * sums[:, :, -1:]
+    sums = np.cumsum(np.exp(candidates.log_probs), axis=-1)
+    point = draws[candidates.t][:, :, None] * sums[:, :, -1:]
     tokens = (sums <= point).sum(axis=-1, keepdims=True)
-    return _extended(moment, np.minimum(tokens, sums.shape[-1] - 1))
+    return _extended(candidates, np.minimum(tokens, sums.shape[-1] - 1))
 
 
 def _softmax(values: np.ndarray) -> np.ndarray:
@@ -115,23 +119,23 @@ def _softmax(values: np.ndarray) -> np.ndarray:
     return heated
 
 
-def _required_said(moment: Moment) -> np.ndarray:
+def _count_required(candidates: Candidates) -> np.ndarray:
     """Count the required words that each beam contains after each next word, `(B, K, V)`."""
-    said = np.zeros(moment.log_probs.shape, np.int64)
-    said[:, :, moment.required] = ~moment.met
-    said += moment.met.sum(axis=-1)[:, :, None]
-    return said
+    used = np.zeros(candidates.log_probs.shape, np.int64)
+    used[:, :, candidates.required] = ~candidates.satisfied
+    used += candidates.satisfied.sum(axis=-1)[:, :, None]
+    return used
 
 
 def _best_of_bank(
-    totals: np.ndarray, words: np.ndarray | None, room: np.ndarray, width: int
-) -> Choice:
+    totals: np.ndarray, words: np.ndarray | None, slots_left: np.ndarray, width: int
+) -> Selection:
     """Keep the best of `totals` `(B, K, n)`, up to the number of free slots."""
     photos, beams, count = totals.shape
     flat = totals.reshape(photos, beams * count)
     if flat.shape[1] < 2 * width:  # fewer words than slots
         missing = ((0, 0), (0, 2 * width - flat.shape[1]))
-        flat = np.pad(flat, missing, constant_values=2 * DEAD)
+        flat = np.pad(flat, missing, constant_values=2 * NEG_INF)
     places = _highest(flat, 2 * width)
     best = np.take_along_axis(flat, places, axis=1)
     places = np.minimum(places, beams * count - 1)
@@ -139,9 +143,9 @@ def _best_of_bank(
     if words is not None:
         tokens = np.take_along_axis(words.reshape(photos, -1), places, axis=1)
     # A finished sentence keeps its slot, so the others share the remaining slots.
-    kept = np.arange(2 * width) < room[:, None]
-    dead = np.float32(DEAD)
-    return Choice(
+    kept = np.arange(2 * width) < slots_left[:, None]
+    dead = np.float32(NEG_INF)
+    return Selection(
         scores=np.where(kept, best, dead)[:, :width],
         parents=parents[:, :width],
         tokens=tokens[:, :width],
@@ -159,9 +163,9 @@ def _highest(values: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(np.broadcast_to(places, values.shape), order, axis=1)
 
 
-def _side_by_side(banks: list[Choice]) -> Choice:
+def _side_by_side(banks: list[Selection]) -> Selection:
     near = zip(*[bank.near for bank in banks if bank.near], strict=True)
-    return Choice(
+    return Selection(
         scores=np.concatenate([bank.scores for bank in banks], axis=1),
         parents=np.concatenate([bank.parents for bank in banks], axis=1),
         tokens=np.concatenate([bank.tokens for bank in banks], axis=1),
@@ -169,10 +173,12 @@ def _side_by_side(banks: list[Choice]) -> Choice:
     )
 
 
-def _extended(moment: Moment, tokens: np.ndarray) -> Choice:
+def _extended(candidates: Candidates, tokens: np.ndarray) -> Selection:
     """Extend each sentence by its sampled token; `tokens` `(B, K, 1)`."""
-    gained = np.take_along_axis(moment.log_probs, tokens, axis=-1)[:, :, 0]
-    scores = np.where(moment.scores > DEAD / 2, moment.scores + gained, np.float32(DEAD))
+    gained = np.take_along_axis(candidates.log_probs, tokens, axis=-1)[:, :, 0]
+    scores = np.where(
+        candidates.scores > NEG_INF / 2, candidates.scores + gained, np.float32(NEG_INF)
+    )
     beams = tokens.shape[1]
     parents = np.broadcast_to(np.arange(beams), tokens.shape[:2])
-    return Choice(scores=scores, parents=parents, tokens=tokens[:, :, 0])
+    return Selection(scores=scores, parents=parents, tokens=tokens[:, :, 0])

@@ -6,9 +6,9 @@ import numpy as np
 
 from captioning.vocabulary import EOS
 
-__all__ = ["DEAD", "Hypothesis", "Trace", "ends", "follow_back", "read_hypotheses"]
+__all__ = ["NEG_INF", "Hypothesis", "Trace", "ends", "follow_back", "read_hypotheses"]
 
-DEAD = -1e9
+NEG_INF = -1e9
 """Score of an unused beam: finite, so that sums never become NaN."""
 
 
@@ -51,10 +51,10 @@ class Trace:
     Attributes:
         tokens: int32 `(T, B, K)`, the word of beam k at step t.
         parents: int32 `(T, B, K)`, the beam of the previous step that it continued.
-        scores: float32 `(T, B, K)`, summed log-probability; at most `DEAD / 2` where unused.
+        scores: float32 `(T, B, K)`, summed log-probability; at most `NEG_INF / 2` where unused.
         near_tokens: int32 `(T, B, 2K)`, the most likely words, kept or not (beam search only).
         near_parents: int32 `(T, B, 2K)`, the beam of the previous step of each of them.
-        near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `DEAD / 2` for
+        near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `NEG_INF / 2` for
             the others.
         strangeness: float32 `(B,)`, out-of-distribution score of each photo, if known.
     """
@@ -89,7 +89,7 @@ def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothe
 
 def ends(trace: Trace, photo: int) -> list[tuple[int, int]]:
     """Return step and beam of the last word of each finished sentence."""
-    alive = trace.scores[:, photo] > DEAD / 2
+    alive = trace.scores[:, photo] > NEG_INF / 2
     ended = alive & (trace.tokens[:, photo] == EOS)
     ended[-1] |= alive[-1]  # cut at the maximum length
     return [(int(step), int(beam)) for step, beam in np.argwhere(ended)]

@@ -12,14 +12,14 @@ import numpy as np
 
 from captioning.config import DecodingConfig
 from captioning.decoding.choosing import (
-    Choice,
+    Candidates,
     Choose,
-    Moment,
+    Selection,
     choose_best,
     draw_among,
     draw_from_all,
 )
-from captioning.decoding.hypotheses import DEAD, Hypothesis, Trace, read_hypotheses
+from captioning.decoding.hypotheses import NEG_INF, Hypothesis, Trace, read_hypotheses
 from captioning.decoding.steering import NO_STEERING, Steering, WordMask, read_steering
 from captioning.decoding.step import StepModel
 from captioning.errors import ConfigError
@@ -116,27 +116,27 @@ class CaptionSearch:
         tokens = np.full((photos, 1), BOS, np.int64)
         for t in range(steps):
             step = model.step(beginning.memory, state, rows, tokens, top=top)
-            choice = choose(
-                Moment(
+            selection = choose(
+                Candidates(
                     t=t,
                     scores=beams.scores,
                     log_probs=_for_each(step.log_probs, beams.scores),
                     words=None if step.words is None else _for_each(step.words, beams.scores),
-                    block=mask.at(t, beams.said),
-                    room=beams.room,
+                    block=mask.at(t, beams.words_so_far),
+                    slots_left=beams.slots_left,
                     steps_left=steps - 1 - t,
-                    met=beams.met,
+                    satisfied=beams.satisfied,
                     required=required,
                 )
             )
-            record.write(t, choice)
-            beams = beams.after(choice, required)
-            if not (beams.scores > DEAD / 2).any():
+            record.write(t, selection)
+            beams = beams.after(selection, required)
+            if not (beams.scores > NEG_INF / 2).any():
                 break
             copies = tokens.shape[1]
-            parents = np.minimum(choice.parents, copies - 1)
+            parents = np.minimum(selection.parents, copies - 1)
             rows = (np.arange(photos)[:, None] * copies + parents).ravel()
-            state, tokens = step.state, choice.tokens
+            state, tokens = step.state, selection.tokens
         return record.trace()
 
 
@@ -145,16 +145,16 @@ class _Beams:
     """The state of the beams between two steps.
 
     Attributes:
-        scores: float32 `(B, K)`, `DEAD` for unused beams.
-        room: int64 `(B,)`, number of sentences that may still end.
-        met: bool `(B, K, C)`, the required words used so far.
-        said: int64 `(B, K, t)`, all words so far.
+        scores: float32 `(B, K)`, `NEG_INF` for unused beams.
+        slots_left: int64 `(B,)`, number of sentences that may still end.
+        satisfied: bool `(B, K, C)`, the required words used so far.
+        words_so_far: int64 `(B, K, t)`, all words so far.
     """
 
     scores: np.ndarray
-    room: np.ndarray
-    met: np.ndarray
-    said: np.ndarray
+    slots_left: np.ndarray
+    satisfied: np.ndarray
+    words_so_far: np.ndarray
 
     @classmethod
     def at_start(cls, photos: int, width: int, wanted: int, *, all_begin: bool) -> "_Beams":
@@ -162,28 +162,28 @@ class _Beams:
         beams = width * (wanted + 1)
         scores = np.zeros((photos, beams), np.float32)
         if not all_begin:
-            scores[:, 1:] = DEAD
+            scores[:, 1:] = NEG_INF
         return cls(
             scores=scores,
-            room=np.full(photos, width),
-            met=np.zeros((photos, beams, wanted), bool),
-            said=np.zeros((photos, beams, 0), np.int64),
+            slots_left=np.full(photos, width),
+            satisfied=np.zeros((photos, beams, wanted), bool),
+            words_so_far=np.zeros((photos, beams, 0), np.int64),
         )
 
-    def after(self, choice: Choice, required: np.ndarray) -> "_Beams":
-        """Return the beams after a choice, without finished ones."""
-        alive = choice.scores > DEAD / 2
-        ended = alive & (choice.tokens == EOS)
-        room = self.room - ended.sum(axis=1)
-        done = ended | ~alive | (room <= 0)[:, None]
-        parents, tokens = choice.parents[:, :, None], choice.tokens[:, :, None]
-        said = np.take_along_axis(self.said, parents, axis=1)
-        met = np.take_along_axis(self.met, parents, axis=1)
+    def after(self, selection: Selection, required: np.ndarray) -> "_Beams":
+        """Return the beams after a selection, without finished ones."""
+        alive = selection.scores > NEG_INF / 2
+        ended = alive & (selection.tokens == EOS)
+        slots_left = self.slots_left - ended.sum(axis=1)
+        done = ended | ~alive | (slots_left <= 0)[:, None]
+        parents, tokens = selection.parents[:, :, None], selection.tokens[:, :, None]
+        words_so_far = np.take_along_axis(self.words_so_far, parents, axis=1)
+        satisfied = np.take_along_axis(self.satisfied, parents, axis=1)
         return _Beams(
-            scores=np.where(done, np.float32(DEAD), choice.scores),
-            room=room,
-            met=met | (tokens == required),
-            said=np.concatenate([said, tokens], axis=2),
+            scores=np.where(done, np.float32(NEG_INF), selection.scores),
+            slots_left=slots_left,
+            satisfied=satisfied | (tokens == required),
+            words_so_far=np.concatenate([words_so_far, tokens], axis=2),
         )
 
 
@@ -195,11 +195,11 @@ class _Record:
         for places in (beams, 2 * beams) if near else (beams,):
             shape = (steps, photos, places)
             self._kept += [np.zeros(shape, np.int32), np.zeros(shape, np.int32)]
-            self._kept += [np.full(shape, DEAD, np.float32)]
+            self._kept += [np.full(shape, NEG_INF, np.float32)]
 
-    def write(self, step: int, choice: Choice) -> None:
-        """Record the choice of one step."""
-        chosen = (choice.tokens, choice.parents, choice.scores, *(choice.near or ()))
+    def write(self, step: int, selection: Selection) -> None:
+        """Record the selection of one step."""
+        chosen = (selection.tokens, selection.parents, selection.scores, *(selection.near or ()))
         for kept, values in zip(self._kept, chosen, strict=True):
             kept[step] = values
 

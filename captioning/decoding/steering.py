@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioning.config import DecodingConfig
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.errors import ConfigError
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, PAD, SPECIAL, UNK, Vocabulary
@@ -50,14 +50,14 @@ class WordMask:
     def __init__(self, steering: Steering, vocabulary_size: int) -> None:
         self._steering = steering
         self._free = np.zeros(vocabulary_size, np.float32)
-        self._free[[PAD, UNK, BOS, *steering.banned]] = DEAD
+        self._free[[PAD, UNK, BOS, *steering.banned]] = NEG_INF
 
-    def at(self, step: int, said: np.ndarray) -> np.ndarray | None:
-        """Return the term added to each word's score: 0 if it is allowed, `DEAD` if not.
+    def at(self, step: int, words_so_far: np.ndarray) -> np.ndarray | None:
+        """Return the term added to each word's score: 0 if it is allowed, `NEG_INF` if not.
 
         Args:
             step: index of the next word, from 0.
-            said: int64 `(B, K, step)`, the words before it.
+            words_so_far: int64 `(B, K, step)`, the words before it.
 
         Returns:
             float32 `(V,)` or `(B, K, V)`; None without constraints.
@@ -65,22 +65,22 @@ class WordMask:
         if self._steering == NO_STEERING:
             return None
         if step < len(self._steering.prefix):
-            forced = np.full_like(self._free, DEAD)
+            forced = np.full_like(self._free, NEG_INF)
             forced[self._steering.prefix[step]] = 0.0
             return forced
         if not self._steering.no_repeat:
             return self._free
-        return self._without_repetition(said, self._steering.no_repeat - 1)
+        return self._without_repetition(words_so_far, self._steering.no_repeat - 1)
 
-    def _without_repetition(self, said: np.ndarray, before: int) -> np.ndarray:
+    def _without_repetition(self, words_so_far: np.ndarray, before: int) -> np.ndarray:
         """Forbid every word that would repeat an n-gram, given the last `before` words."""
-        photos, beams, steps = said.shape
+        photos, beams, steps = words_so_far.shape
         mask = np.broadcast_to(self._free, (photos, beams, len(self._free))).copy()
-        last = said[:, :, steps - before :]
+        last = words_so_far[:, :, steps - before :]
         for place in range(steps - before):
-            same = (said[:, :, place : place + before] == last).all(axis=-1)
+            same = (words_so_far[:, :, place : place + before] == last).all(axis=-1)
             photo, beam = np.nonzero(same)
-            mask[photo, beam, said[photo, beam, place + before]] = DEAD
+            mask[photo, beam, words_so_far[photo, beam, place + before]] = NEG_INF
         return mask
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.vocabulary import BOS, PAD, UNK
 
 __all__ = ["Beginning", "Step", "StepModel", "unsayable"]
@@ -70,5 +70,5 @@ class StepModel(Protocol):
 def unsayable(vocabulary_size: int) -> np.ndarray:
     """Return the term added to the logits `(V,)` to exclude PAD, BOS and UNK."""
     mask = np.zeros(vocabulary_size, np.float32)
-    mask[[PAD, UNK, BOS]] = DEAD
+    mask[[PAD, UNK, BOS]] = NEG_INF
     return mask

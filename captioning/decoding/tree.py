@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.decoding.hypotheses import DEAD, Trace, ends, follow_back, read_hypotheses
+from captioning.decoding.hypotheses import NEG_INF, Trace, ends, follow_back, read_hypotheses
 from captioning.vocabulary import EOS
 
 __all__ = ["BEST", "CUT", "ENDED", "KEPT", "Node", "read_tree"]
@@ -51,7 +51,7 @@ def read_tree(trace: Trace, *, length_penalty: float, photo: int = 0, cut: int =
     nodes: list[Node] = []
     places: dict[int, int] = {}  # node of each beam of the previous step
     for step in range(len(trace.tokens)):
-        alive = np.flatnonzero(trace.scores[step, photo] > DEAD / 2)
+        alive = np.flatnonzero(trace.scores[step, photo] > NEG_INF / 2)
         if not len(alive):
             break
         order = alive[np.argsort(-trace.scores[step, photo, alive], kind="stable")]
@@ -86,7 +86,7 @@ def _not_kept(
     if trace.near_scores is None or trace.near_tokens is None or trace.near_parents is None:
         return []
     scores = trace.near_scores[step, photo]
-    missed = [int(i) for i in np.argsort(-scores, kind="stable")[:cut] if scores[i] > DEAD / 2]
+    missed = [int(i) for i in np.argsort(-scores, kind="stable")[:cut] if scores[i] > NEG_INF / 2]
     tokens, parents = trace.near_tokens[step, photo], trace.near_parents[step, photo]
     return [_node(nodes, places, step, int(tokens[i]), parents[i], scores[i], CUT) for i in missed]
 

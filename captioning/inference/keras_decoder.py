@@ -46,10 +46,10 @@ class KerasDecoder:
         state, log_probs, *rest = read(
             memory, state, np.asarray(rows, np.int32), np.asarray(tokens, np.int32)
         )
-        told = to_numpy(log_probs)
+        values = to_numpy(log_probs)
         if top is not None:
-            return Step(told, to_numpy(rest[0]).astype(np.int64), state)
-        return Step(told, None, state, to_numpy(rest[0]) if rest else None)
+            return Step(values, to_numpy(rest[0]).astype(np.int64), state)
+        return Step(values, None, state, to_numpy(rest[0]) if rest else None)
 
     def _first(self, features: Any) -> tuple[Any, Any]:
         memory = self.network.remember(features)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioning.decoding import Hypothesis, Trace, read_hypotheses
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.errors import ConfigError
 from captioning.lessons.latex import numeral
 from captioning.lessons.numpy_decoder import Memory, PlainDecoder, Written, softmax, write_greedily
@@ -43,11 +43,11 @@ def beam_search(decoder: PlainDecoder, memory: Memory, width: int) -> Trace:
         Every beam kept, and the likeliest ones that were not, of a batch of one photo.
     """
     state, tokens = decoder.begin(memory, width), np.full(width, BOS)
-    scores = np.where(np.arange(width) == 0, 0.0, DEAD)  # all beams are the same sentence so far
+    scores = np.where(np.arange(width) == 0, 0.0, NEG_INF)  # all beams are the same sentence so far
     room = width
     records = []
     for _ in range(decoder.config.max_length):
-        if (scores < DEAD / 2).all():
+        if (scores < NEG_INF / 2).all():
             break
         step = decoder.step(tokens, state, memory)
         totals = (scores[:, None] + step.log_probs).ravel()
@@ -55,13 +55,13 @@ def beam_search(decoder: PlainDecoder, memory: Memory, width: int) -> Trace:
         parents, words = np.divmod(order, step.log_probs.shape[1])
         # A sentence that has ended keeps its place, so the others share what is left.
         kept = np.arange(2 * width) < room
-        best = np.where(kept, totals[order], DEAD)[:width]
-        missed = np.where(kept, DEAD, totals[order])
+        best = np.where(kept, totals[order], NEG_INF)[:width]
+        missed = np.where(kept, NEG_INF, totals[order])
         records.append((words[:width], parents[:width], best, words, parents, missed))
         tokens, before = words[:width], parents[:width]
-        ended = (tokens == EOS) & (best > DEAD / 2)
+        ended = (tokens == EOS) & (best > NEG_INF / 2)
         room -= int(ended.sum())
-        scores = np.where(ended | (best < DEAD / 2) | (room <= 0), DEAD, best)
+        scores = np.where(ended | (best < NEG_INF / 2) | (room <= 0), NEG_INF, best)
         state = step.state[0][before], step.state[1][before]
     return _as_trace(records, decoder.config.max_length)
 
@@ -144,7 +144,7 @@ def _as_trace(records: Sequence[tuple[np.ndarray, ...]], steps: int) -> Trace:
     fields = []
     for number, rows in enumerate(zip(*records, strict=True)):
         score = number % 3 == 2
-        filled = np.full((steps, 1, len(rows[0])), DEAD if score else 0.0)
+        filled = np.full((steps, 1, len(rows[0])), NEG_INF if score else 0.0)
         filled[: len(rows), 0] = rows
         fields.append(filled.astype(np.float32 if score else np.int32))
     return Trace(*fields)

@@ -80,9 +80,9 @@ class TeacherForcing(keras.Model):
     ) -> Any:
         """Return the weighted sum of the cross-entropy in nats; weights sum to 1 over a batch."""
         log_probs = ops.log_softmax(y_pred, axis=-1)
-        said = ops.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
+        log_prob = ops.take_along_axis(log_probs, y[:, None], axis=-1)[:, 0]
         smoothing = self.label_smoothing if training else 0.0
-        target = (1.0 - smoothing) * said + smoothing * ops.mean(log_probs, axis=-1)
+        target = (1.0 - smoothing) * log_prob + smoothing * ops.mean(log_probs, axis=-1)
         if training and "expected" in x:
             taught = ops.sum(x["expected"] * log_probs, axis=-1)
             target = (1.0 - self.teacher_share) * target + self.teacher_share * taught

@@ -163,10 +163,10 @@ class SeedStudy:
 
     def _scored(self, seed: int, losses: list[float], held_out: list[float]) -> SeedRun:
         found = self._search.search(self._features[self._split :], GREEDY)
-        said = [self.vocabulary.decode(hypotheses[0].ids) for hypotheses in found]
-        scores = score_captions(said, self._captions[self._split :])
+        captions = [self.vocabulary.decode(hypotheses[0].ids) for hypotheses in found]
+        scores = score_captions(captions, self._captions[self._split :])
         return SeedRun(
-            seed, tuple(losses), tuple(held_out), scores.bleu_4, scores.cider, tuple(said)
+            seed, tuple(losses), tuple(held_out), scores.bleu_4, scores.cider, tuple(captions)
         )
 
 

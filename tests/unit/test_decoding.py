@@ -8,7 +8,7 @@ from captioning.backend import to_numpy
 from captioning.config import DecoderConfig, DecodingConfig
 from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch, read_hypotheses
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
@@ -338,7 +338,7 @@ def test_a_search_stops_when_all_beams_have_ended(width, features, monkeypatch):
     trace, steps = steps_taken(eager, features, config, monkeypatch)
     # Once the end is all but certain every further beam must still say one word first.
     assert steps == (1 if width == 1 else 2)
-    assert (trace.scores > DEAD / 2).any(axis=(1, 2)).sum() == steps
+    assert (trace.scores > NEG_INF / 2).any(axis=(1, 2)).sum() == steps
     silent = make(bias={EOS: -60.0}, length=20)
     trace, steps = steps_taken(silent, features, config, monkeypatch)
     assert steps == 20

@@ -11,7 +11,7 @@ from captioning.backend import to_numpy
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
 from captioning.decoding import read_hypotheses, read_tree
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.decoding.tree import BEST, CUT, ENDED
 from captioning.errors import QueryError
 from captioning.explain import (
@@ -228,7 +228,7 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, 
     trace = captioner.trace(features, decoding)
     nodes = read_tree(trace, length_penalty=penalty, cut=2)
     kept = [node for node in nodes if node.fate != CUT]
-    assert len(kept) == int((trace.scores > DEAD / 2).sum())
+    assert len(kept) == int((trace.scores > NEG_INF / 2).sum())
     for place, node in enumerate(nodes):
         before = nodes[node.parent] if node.parent is not None else None
         assert (before is None) == (node.step == 0)

@@ -8,7 +8,7 @@ from lesson_decoders import KINDS, LENGTH, make, photos, plain
 
 from captioning.config import DecodingConfig
 from captioning.decoding import CaptionSearch, read_hypotheses, read_tree
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.errors import ConfigError
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.lessons.decoding import (
@@ -55,8 +55,8 @@ def test_the_plain_search_finds_what_the_compiled_one_finds(search, ours, featur
     for photo in features:
         mine = beam_search(ours, ours.remember(photo[None]), width)
         theirs = search.trace(photo[None], DecodingConfig(beam_width=width))
-        alive = theirs.scores > DEAD / 2
-        np.testing.assert_array_equal(mine.scores > DEAD / 2, alive)
+        alive = theirs.scores > NEG_INF / 2
+        np.testing.assert_array_equal(mine.scores > NEG_INF / 2, alive)
         np.testing.assert_array_equal(mine.tokens[alive], theirs.tokens[alive])
         np.testing.assert_array_equal(mine.parents[alive], theirs.parents[alive])
         np.testing.assert_allclose(mine.scores[alive], theirs.scores[alive], atol=1e-3)

@@ -9,7 +9,7 @@ from captioning.backend import to_numpy
 from captioning.config import DecoderConfig, DecodingConfig
 from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch, read_hypotheses
-from captioning.decoding.hypotheses import DEAD
+from captioning.decoding.hypotheses import NEG_INF
 from captioning.decoding.steering import read_steering
 from captioning.errors import ConfigError
 from captioning.inference.keras_decoder import KerasDecoder
@@ -233,7 +233,7 @@ def test_the_trace_keeps_what_was_nearly_kept(decoder, search, features):
     logits[[PAD, UNK, BOS]] = -np.inf
     best = np.sort(logits - np.log(np.exp(logits).sum()))[::-1][: 2 * width]
     np.testing.assert_allclose(kept_scores, best[:width], atol=1e-4)
-    np.testing.assert_allclose(near[near > DEAD / 2], best[width:], atol=1e-4)
+    np.testing.assert_allclose(near[near > NEG_INF / 2], best[width:], atol=1e-4)
     assert read_hypotheses(trace, length_penalty=0.7) == search.search(features[:1], BEAM)
 
 

@@ -78,7 +78,7 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
         meter, done = RateMeter(), 0
         for member in wanted:
             done += _write(opened, member, into / member.filename, hooks)
-            hooks.tell(Progress("unpacking", done, total, meter.rate(done)))
+            hooks.report(Progress("unpacking", done, total, meter.rate(done)))
     return len(wanted)
 
 

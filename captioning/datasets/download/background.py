@@ -134,10 +134,10 @@ def run_download(
         recorder = _Recorder(on_progress)
         try:
             if archive is None:
-                done = fetch_flickr8k(on_progress=recorder.tell, should_stop=_stop_file().exists)
+                done = fetch_flickr8k(on_progress=recorder.report, should_stop=_stop_file().exists)
             else:
                 done = install_zip(
-                    archive, on_progress=recorder.tell, should_stop=_stop_file().exists
+                    archive, on_progress=recorder.report, should_stop=_stop_file().exists
                 )
         except BaseException as error:
             recorder.end("stopped" if _was_stopped(error) else "failed", _message(error))
@@ -156,7 +156,7 @@ class _Recorder:
         self._state = DownloadState("running", progress=Progress("connecting"))
         self._written = 0.0
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """Record the progress and pass it on."""
         another = self._state.progress is None or self._state.progress.stage != progress.stage
         self._state = replace(self._state, progress=progress)

@@ -179,31 +179,31 @@ def _install(
 ) -> Installed:
     folder = writable_folder(data_folder())
     _clear_leftovers(folder)
-    beside = folder / f"{_UNPACKING}{os.getpid()}-{time.time_ns()}"
+    unpacked = folder / f"{_UNPACKING}{os.getpid()}-{time.time_ns()}"
     try:
-        beside.mkdir()
-        unpack(archive, beside, hooks, limits)
-        hooks.tell(Progress("checking"))
-        dataset = _checked(archive, beside, flickr8k_only)
+        unpacked.mkdir()
+        unpack(archive, unpacked, hooks, limits)
+        hooks.report(Progress("checking"))
+        dataset = _checked(archive, unpacked, flickr8k_only)
         well_known = dataset.name != dataset.root.name
-        own_name = archive.stem if dataset.root == beside else dataset.root.name
+        own_name = archive.stem if dataset.root == unpacked else dataset.root.name
         target = folder / (dataset.name if well_known else safe_name(own_name))
         remarks = _move_into_place(dataset.root, target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(unpacked, ignore_errors=True)
     return Installed(load(target), tuple(remarks))
 
 
-def _checked(archive: Path, beside: Path, flickr8k_only: bool) -> CaptionDataset:
+def _checked(archive: Path, unpacked: Path, flickr8k_only: bool) -> CaptionDataset:
     """Load the unpacked data set.
 
     Raises:
         DatasetError: It is not a data set, or an incomplete copy of Flickr8k.
     """
     try:
-        dataset = load(beside)
+        dataset = load(unpacked)
     except DatasetError as error:
-        found = str(error).replace(str(beside), archive.name)
+        found = str(error).replace(str(unpacked), archive.name)
         raise DatasetError(f"'{archive.name}' cannot be used. {found}") from error
     missing = _shortcomings(dataset)
     if flickr8k_only and dataset.name != "flickr8k":

@@ -71,7 +71,7 @@ class Hooks:
     on_progress: Callable[[Progress], object] = lambda progress: None
     should_stop: Callable[[], bool] = lambda: False
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """Report the progress, and stop if requested.
 
         Raises:

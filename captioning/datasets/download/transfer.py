@@ -117,7 +117,7 @@ class _Transfer:
         self.patience = patience
         self.meter = RateMeter()
         self.answered = False
-        self.told = 0.0
+        self.reported = 0.0
 
     def run(self) -> None:
         """Send requests until the file is complete, then move it into place."""
@@ -127,7 +127,7 @@ class _Transfer:
             total = None if identity is None else identity.total
             if have == total:
                 break
-            self.hooks.tell(Progress("connecting", have, total))
+            self.hooks.report(Progress("connecting", have, total))
             try:
                 self._ask(have, identity)
                 break
@@ -204,9 +204,9 @@ class _Transfer:
 
     def _tell(self, done: int, total: int | None) -> None:
         """Report the progress at most ten times per second."""
-        if done == total or time.monotonic() - self.told > 0.1:
-            self.told = time.monotonic()
-            self.hooks.tell(Progress("downloading", done, total, self.meter.rate(done)))
+        if done == total or time.monotonic() - self.reported > 0.1:
+            self.reported = time.monotonic()
+            self.hooks.report(Progress("downloading", done, total, self.meter.rate(done)))
         else:
             self.hooks.check()
 

@@ -197,6 +197,8 @@ class _Learner:
 
     def _distance(self, numbers: np.ndarray) -> np.ndarray:
         pixels, targets = self._read(numbers)
-        said = to_numpy(self.model(pixels.astype(np.float32), training=False))
-        distance: np.ndarray = np.square(said - targets.reshape(said.shape)).mean(axis=(1, 2))
+        predicted = to_numpy(self.model(pixels.astype(np.float32), training=False))
+        distance: np.ndarray = np.square(predicted - targets.reshape(predicted.shape)).mean(
+            axis=(1, 2)
+        )
         return distance
