@@ -472,7 +472,6 @@ def test_what_goes_wrong_is_told_on_stderr_with_status_1(
         "caption a.png --beam-width three",
         "evaluate --model tiny",
         "evaluate --model tiny --data x --split validation",
-        "train",
         "features --encoder vgg16",
         "data",
         "data shapes --count many out",
