@@ -12,7 +12,7 @@ import numpy as np
 
 from captioning.errors import TrainingError
 
-__all__ = ["compiled", "gradients_of", "to_numpy"]
+__all__ = ["StepsOnDevice", "compiled", "device_memory", "gradients_of", "to_numpy"]
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
@@ -70,6 +70,66 @@ def gradients_of(loss_of: Callable[[], Any], variables: list[Any]) -> tuple[Any,
 def to_numpy(value: Any) -> np.ndarray:
     """Convert a tensor of any backend to NumPy."""
     return np.asarray(keras.ops.convert_to_numpy(value))
+
+
+def device_memory() -> int:
+    """Return how many bytes of memory the accelerator has that Keras uses; 0 if it uses none."""
+    if keras.config.backend() != "jax":
+        return 0
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        return 0
+    return int((device.memory_stats() or {}).get("bytes_limit", 0))
+
+
+class StepsOnDevice:
+    """Optimiser steps by JAX whose state stays on the device from one step to the next.
+
+    Keras' own `train_on_batch` waits for each step's loss and writes every variable back.
+
+    Args:
+        model: compiled before the first step, with its layers and its optimizer built.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._step: Callable[..., Any] | None = None
+        self._state: tuple[list[Any], ...] | None = None
+
+    def step(self, data: Any) -> Any:
+        """Take a step on inputs, targets and weights; returns the loss, an array on the device."""
+        if self._step is None:
+            import jax
+
+            self._model.built = True  # Keras asks; all layers have their variables
+            self._step = jax.jit(self._pure)
+        if self._state is None:
+            self._state = tuple([v.value for v in group] for group in self._variables())
+        loss, self._state = self._step(self._state, data)
+        return loss
+
+    def sync(self) -> None:
+        """Write the state to the model's variables; the next step begins with what they hold."""
+        if self._state is not None:
+            for group, values in zip(self._variables(), self._state, strict=True):
+                for variable, value in zip(group, values, strict=True):
+                    variable.assign(value)
+            self._state = None
+
+    def _variables(self) -> tuple[list[Any], ...]:
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+        )
+
+    def _pure(self, state: tuple[list[Any], ...], data: Any) -> Any:
+        none_yet = [keras.ops.zeros_like(v.value) for v in self._model.metrics_variables]
+        logs, (*after, _) = self._model.train_step((*state, none_yet), data)
+        return logs["loss"], tuple(after)
 
 
 def _compiled_by_jax(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:

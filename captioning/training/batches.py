@@ -1,22 +1,32 @@
 """Batches: photos with all their captions, as the arrays of one training step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from captioning.vocabulary import PAD, Vocabulary
 
-__all__ = ["Batch", "CaptionRows", "PhotoSource", "SplitData", "make_batch", "teacher_forcing"]
+__all__ = [
+    "Batch",
+    "BatchShape",
+    "CaptionRows",
+    "PhotoSource",
+    "SplitData",
+    "make_batch",
+    "padded_indices",
+    "shape_for",
+    "teacher_forcing",
+]
 
 PhotoSource = Callable[[np.ndarray], np.ndarray]
 """Returns photos by index, as features `(B, R, D)` or `(B, D)`, or as pixels `(B, S, S, 3)`."""
 
 PLACES_MULTIPLE = 256
-"""The number of words in a batch is padded to a multiple of this, to limit recompilation."""
+"""Without a given shape, the number of words in a batch is padded to a multiple of this."""
 
 STEPS_MULTIPLE = 4
-"""The length of a batch is its longest caption, rounded up to this, for the same reason."""
+"""Without a given shape, the length of a batch is its longest caption, rounded up to this."""
 
 
 def teacher_forcing(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -144,33 +154,79 @@ class Batch:
     sentences: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class BatchShape:
+    """A shape that the batches of a run share, because each new shape is compiled again.
+
+    Attributes:
+        steps: T, at least the length of every caption with its end mark.
+        words: M is padded to a multiple of this.
+    """
+
+    steps: int
+    words: int
+
+
+def shape_for(rows: np.ndarray, groups: Iterable[np.ndarray]) -> BatchShape:
+    """Return the smallest shape that fits several batches.
+
+    Args:
+        rows: ids, `(photos, N, T + 1)`.
+        groups: the photos of each batch.
+    """
+    lengths = (rows[..., 1:] != PAD).sum(axis=-1)
+    per_photo = lengths.sum(axis=-1)
+    most = max((int(per_photo[group].sum()) for group in groups), default=1)
+    return BatchShape(steps=max(int(lengths.max(initial=1)), 1), words=max(most, 1))
+
+
+def padded_indices(indices: np.ndarray, count: int) -> np.ndarray:
+    """Repeat the last index until there are `count` of them.
+
+    >>> padded_indices(np.array([4, 7]), 4).tolist()
+    [4, 7, 7, 7]
+    """
+    return np.pad(indices, (0, max(count - len(indices), 0)), mode="edge")
+
+
 def make_batch(
-    photos: np.ndarray, rows: np.ndarray, *, caption_weights: np.ndarray | None = None
+    photos: np.ndarray,
+    rows: np.ndarray,
+    *,
+    caption_weights: np.ndarray | None = None,
+    shape: BatchShape | None = None,
 ) -> Batch:
     """Make a batch in which only real words reach the vocabulary layer.
 
     Half of a padded batch is padding, and the vocabulary layer is the most expensive one.
 
     Args:
-        photos: features or pixels, first axis B.
+        photos: features or pixels, first axis B.  Photos without rows are padding: they get no
+            words and do not change the loss.
         rows: ids `BOS ... EOS PAD...`, int32 `(B, N, T + 1)`.
         caption_weights: weight of each caption's words, `(B, N)`; 1 by default.
+        shape: of the arrays; by default what this batch needs.
     """
     inputs, targets, real = teacher_forcing(rows)
     longest = int(real.sum(axis=-1).max())
-    steps = min(-(-longest // STEPS_MULTIPLE) * STEPS_MULTIPLE, inputs.shape[-1])
-    inputs, targets, real = (part[..., :steps] for part in (inputs, targets, real))
+    steps = shape.steps if shape else -(-longest // STEPS_MULTIPLE) * STEPS_MULTIPLE
+    padding = max(len(photos) - len(rows), 0)
+    inputs, targets, real = (
+        np.pad(part[..., :steps], ((0, padding), (0, 0), (0, 0)))
+        for part in (inputs, targets, real)
+    )
     places = np.flatnonzero(real)
-    filled = -(-len(places) // PLACES_MULTIPLE) * PLACES_MULTIPLE
-    weights = np.zeros(filled, np.float32)
+    multiple = shape.words if shape else PLACES_MULTIPLE
+    count = -(-len(places) // multiple) * multiple
+    weights = np.zeros(count, np.float32)
     if caption_weights is not None:
-        real = real * caption_weights[..., None]
+        real[: len(rows)] *= caption_weights[..., None]
     weights[: len(places)] = real.reshape(-1)[places] / max(len(places), 1)
-    padded = np.zeros(filled, np.int32)
+    padded = np.zeros(count, np.int32)
     padded[: len(places)] = places
     return Batch(
         photos=photos,
-        tokens=np.ascontiguousarray(inputs),
+        tokens=inputs,
         places=padded,
         targets=targets.reshape(-1)[padded],
         weights=weights,

@@ -1,13 +1,20 @@
 """Scores on the dev split after each epoch: the loss, captions, and words under teacher forcing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from captioning.config import TrainingConfig
 from captioning.decoding import CaptionSearch
 from captioning.metrics import CaptionScores, score_captions
-from captioning.training.batches import CaptionRows, SplitData, make_batch
+from captioning.training.batches import (
+    Batch,
+    CaptionRows,
+    SplitData,
+    make_batch,
+    padded_indices,
+    shape_for,
+)
 from captioning.training.model import TeacherForcing
 from captioning.vocabulary import PAD, Vocabulary
 
@@ -48,25 +55,30 @@ class DevScores:
 
     def loss(self) -> float:
         """Return the cross-entropy in nats per word, under teacher forcing."""
-        size = self._config.images_per_batch
         total = words = 0.0
-        for start in range(0, len(self._rows), size):
-            self._check()
-            indices = np.arange(start, min(start + size, len(self._rows)))
-            batch = make_batch(self._data.photos(indices), self._rows[indices])
+        for batch in self._batches(self._rows):
             total += self._model.loss_of(batch) * batch.words
             words += batch.words
         return total / max(words, 1)
 
+    def _batches(self, rows: np.ndarray) -> Iterator[Batch]:
+        """Yield batches of one shape: the first photos, with these captions."""
+        groups = _split(len(rows), self._config.images_per_batch)
+        shape = shape_for(rows, groups)
+        for indices in groups:
+            self._check()
+            photos = self._data.photos(padded_indices(indices, len(groups[0])))
+            yield make_batch(photos, rows[indices], shape=shape)
+
     def captions(self) -> list[str]:
         """Write a caption for each of the first `count` photos."""
         hypotheses: list[str] = []
-        for start in range(0, self.count, BATCH):
+        for indices in _split(self.count, BATCH):
             self._check()
-            photos = self._data.photos(np.arange(start, min(start + BATCH, self.count)))
+            photos = self._data.photos(padded_indices(indices, min(BATCH, self.count)))
             found = self._search.search(self._encode(photos), self._config.decoding)
             hypotheses += [self._vocabulary.decode(beam[0].ids) for beam in found]
-        return hypotheses
+        return hypotheses[: self.count]
 
     def score(self, hypotheses: Sequence[str]) -> tuple[CaptionScores, dict[str, CaptionScores]]:
         """Score captions of the first photos, all together and per data set.
@@ -90,13 +102,14 @@ class DevScores:
         The model reads each photo's first caption.  The difference from the scores of `captions`
         shows how much it loses by continuing from its own words.
         """
-        size = self._config.images_per_batch
         hypotheses: list[str] = []
-        for start in range(0, self.count, size):
-            self._check()
-            indices = np.arange(start, min(start + size, self.count))
-            batch = make_batch(self._data.photos(indices), self._rows[indices, :1])
+        for batch in self._batches(self._rows[: self.count, :1]):
             ids = np.full(batch.tokens.size, PAD, np.int64)
             ids[batch.places[: batch.words]] = self._model.likeliest(batch)[: batch.words]
-            hypotheses += [self._vocabulary.decode(row) for row in ids.reshape(len(indices), -1)]
-        return score_captions(hypotheses, self._data.captions[: self.count])
+            rows = ids.reshape(len(batch.tokens), -1)
+            hypotheses += [self._vocabulary.decode(row) for row in rows]
+        return score_captions(hypotheses[: self.count], self._data.captions[: self.count])
+
+
+def _split(count: int, size: int) -> list[np.ndarray]:
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

@@ -19,7 +19,13 @@ from captioning.metrics import CaptionScores
 from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
 from captioning.settings import flattened
-from captioning.training.batches import Batch, CaptionRows, SplitData
+from captioning.training.batches import (
+    Batch,
+    CaptionRows,
+    SplitData,
+    padded_indices,
+    shape_for,
+)
 from captioning.training.checkpoints import Checkpoints, Progress, check_settings
 from captioning.training.dev_scores import DevScores
 from captioning.training.eta import Pace
@@ -36,6 +42,8 @@ TrainingEvent = dict[str, Any]
 
 CHECKPOINT_SECONDS = 120.0
 STEP_EVENT_SECONDS = 1.0
+LOSSES_AT_ONCE = 20
+"""Steps whose losses are read together, because reading one waits for the device."""
 FILMSTRIP = 8
 """Number of dev photos whose captions are reported after each epoch."""
 
@@ -129,6 +137,7 @@ class Trainer:
         self.progress = Progress()
         self.pace = Pace()
         self._best: list[np.ndarray] = []
+        self._unread: list[Any] = []
 
     def run(self) -> bool:
         """Train to the last epoch, resuming from the last checkpoint, or until asked to stop.
@@ -191,7 +200,8 @@ class Trainer:
         self.callbacks.on_epoch_begin(epoch)
         coming = self.groups(epoch)[self.progress.step :]
         reported = saved = time.monotonic()
-        for indices, inputs in zip(coming, ahead(self.train_data.photos, coming), strict=True):
+        batches = ahead(self.train_data.photos, [self._padded(indices) for indices in coming])
+        for indices, inputs in zip(coming, batches, strict=True):
             self.callbacks.on_train_batch_begin(self.progress.step)
             loss = self._step(indices, inputs)
             self.callbacks.on_train_batch_end(self.progress.step - 1, {"loss": loss})
@@ -215,22 +225,41 @@ class Trainer:
         self._save()
         return True
 
-    def _step(self, indices: np.ndarray, inputs: np.ndarray) -> float:
+    def _padded(self, indices: np.ndarray) -> np.ndarray:
+        """Repeat a photo until the last batch of an epoch has the size of the others.
+
+        Repeated photos would change the batch statistics of an encoder in training.
+        """
+        count = min(self.config.images_per_batch, self.train_data.shown)
+        return indices if self.encoder is not None else padded_indices(indices, count)
+
+    def _step(self, indices: np.ndarray, inputs: np.ndarray) -> Any:
         progress = self.progress
         loss = self.model.learn(self.batch(indices, inputs))
-        if not np.isfinite(loss):
-            before = f"{progress.loss_sum / progress.step:.3f}" if progress.step else "unknown"
-            raise TrainingError(
-                f"The loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}; "
-                f"its mean before that was {before}. A lower learning rate than "
-                f"{self.config.learning_rate:g} usually helps."
-            )
+        if self.callbacks.callbacks:
+            self.model.sync()
         progress.step += 1
-        progress.loss_sum += loss
         progress.reward_sum += self.objective.reward
+        self._unread.append(loss)
+        if isinstance(loss, float) or len(self._unread) >= LOSSES_AT_ONCE:
+            self._read_losses()
         self.pace.stepped()
         progress.seconds = self.pace.seconds
         return loss
+
+    def _read_losses(self) -> None:
+        progress = self.progress
+        losses, self._unread = self._unread, []
+        for step, loss in enumerate(map(float, losses), start=progress.step - len(losses)):
+            if not np.isfinite(loss):
+                progress.step = step
+                before = f"{progress.loss_sum / step:.3f}" if step else "unknown"
+                raise TrainingError(
+                    f"The loss became {loss} in epoch {progress.epoch + 1}, step {step + 1}; "
+                    f"its mean before that was {before}. A lower learning rate than "
+                    f"{self.config.learning_rate:g} usually helps."
+                )
+            progress.loss_sum += loss
 
     def _should_stop(self) -> bool:
         with self.pace.halted():
@@ -238,6 +267,7 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         progress = self.progress
+        self._read_losses()
         self._emit("scoring")
         with averaged_weights(self.model), self.pace.scoring():
             dev_loss = self.dev.loss()
@@ -281,7 +311,10 @@ class Trainer:
             return SelfCritical(
                 self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
-        return CrossEntropy(self.train_rows, self.taught, self.sentences)
+        photos = len(self.train_data.captions)
+        epochs = (self.groups(epoch) for epoch in range(config.epochs))
+        shape = shape_for(self.train_rows.rows, (group % photos for e in epochs for group in e))
+        return CrossEntropy(self.train_rows, self.taught, self.sentences, shape)
 
     def features(self, photos: np.ndarray) -> np.ndarray:
         """Return the input of the decoder: the photos unchanged, or encoded by the encoder."""
@@ -289,6 +322,7 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         """Return every variable that the next step depends on, in a stable order."""
+        self.model.sync()
         variables = [*self.model.variables, *self.model.optimizer.variables]
         return {f"{place:04d}:{v.path}": v for place, v in enumerate(variables)}
 
@@ -307,6 +341,7 @@ class Trainer:
     def _save(self) -> None:
         if self.checkpoints is None:
             return
+        self._read_losses()
         arrays = {name: to_numpy(variable) for name, variable in self._state().items()}
         arrays |= {f"best:{place:04d}": value for place, value in enumerate(self._best)}
         self.progress.settings = self._settings()
@@ -337,9 +372,11 @@ class Trainer:
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
+        self.model.sync()
         return float(to_numpy(self.model.optimizer.learning_rate))
 
-    def _emit_step(self, loss: float) -> None:
+    def _emit_step(self, loss: Any) -> None:
+        self._read_losses()
         done = self.progress.epoch * self.steps + self.progress.step
         left = self.pace.left(
             steps=self.steps * self.config.epochs - done,
@@ -347,7 +384,7 @@ class Trainer:
         )
         self._emit(
             "step",
-            loss=loss,
+            loss=float(loss),
             steps=self.steps,
             rate=self.pace.rate,
             seconds_left=left,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from captioning.backend import StepsOnDevice
 from captioning.config import TrainingConfig
 from captioning.decoders import Decoder
 from captioning.decoding import unsayable
@@ -51,6 +52,7 @@ class TeacherForcing(keras.Model):
         self.decoder = decoder
         self.encoder = encoder
         self.label_smoothing = label_smoothing
+        self._steps = StepsOnDevice(self) if keras.config.backend() == "jax" else None
 
     def call(self, x: dict[str, Any], training: bool = False) -> Any:
         """Return logits `(M, V)` for the real words of a batch."""
@@ -88,18 +90,31 @@ class TeacherForcing(keras.Model):
             target = (1.0 - self.teacher_share) * target + self.teacher_share * taught
         return -ops.sum(sample_weight * target)
 
-    def learn(self, batch: Batch) -> float:
-        """Take one optimizer step; return the batch's loss, including label smoothing."""
+    def learn(self, batch: Batch) -> Any:
+        """Take one optimizer step; return the batch's loss, including label smoothing.
+
+        The loss is a float, but on JAX an array on the device, so that nothing waits for the step.
+        There, `sync` updates the variables.
+        """
+        if self._steps is not None:
+            return self._steps.step(as_keras_reads(batch))
         self.reset_metrics()
         return float(self.train_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
 
+    def sync(self) -> None:
+        """Update the variables with the steps taken."""
+        if self._steps is not None:
+            self._steps.sync()
+
     def loss_of(self, batch: Batch) -> float:
         """Return the batch's cross-entropy in nats per word, without dropout or smoothing."""
+        self.sync()
         self.reset_metrics()
         return float(self.test_on_batch(*as_keras_reads(batch), return_dict=True)["loss"])
 
     def likeliest(self, batch: Batch) -> np.ndarray:
         """Return the most probable word at each position of a batch, int64 `(M,)`."""
+        self.sync()
         inputs, _, _ = as_keras_reads(batch)
         return np.asarray(self.predict_on_batch(inputs).argmax(axis=-1))
 
@@ -161,6 +176,7 @@ def compile_for_training(model: TeacherForcing, config: TrainingConfig, *, steps
 @contextmanager
 def averaged_weights(model: TeacherForcing) -> Iterator[None]:
     """Within the block, use the moving average of the weights, if there is one."""
+    model.sync()
     if not model.optimizer.use_ema:
         yield
         return

@@ -1,5 +1,6 @@
 """Training objectives: cross-entropy on true captions, or rewards for sampled captions."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -8,11 +9,14 @@ import numpy as np
 from captioning.decoding import CaptionSearch
 from captioning.metrics import CiderD
 from captioning.text import tokenize
-from captioning.training.batches import Batch, CaptionRows, make_batch
+from captioning.training.batches import Batch, BatchShape, CaptionRows, make_batch
 from captioning.training.sentences import Sentences
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 
 __all__ = ["CrossEntropy", "Objective", "SelfCritical", "advantages"]
+
+USUAL_SHARE = 0.6
+"""Sampled captions rarely fill more of the longest captions possible; if they do, M doubles."""
 
 
 class Objective(Protocol):
@@ -26,8 +30,8 @@ class Objective(Protocol):
 
         Args:
             indices: of the photos, int64 `(B,)`.
-            photos: input of the model, features or pixels.
-            features: input of the decoder.
+            photos: input of the model, features or pixels; those after the first B are padding.
+            features: input of the decoder, padded like `photos`.
         """
 
 
@@ -38,6 +42,7 @@ class CrossEntropy:
         rows: the captions.
         taught: adds the predictions of teachers to a batch, if there are any.
         sentences: also read with a blank photo, if there are any.
+        shape: of all batches.
     """
 
     def __init__(
@@ -45,15 +50,17 @@ class CrossEntropy:
         rows: CaptionRows,
         taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
         sentences: Sentences | None = None,
+        shape: BatchShape | None = None,
     ) -> None:
         self.rows = rows.rows
+        self._shape = shape
         self._sentences = sentences
         self.reward = 0.0
         self._taught = taught
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
         """Return the photos with all their captions."""
-        batch = self._taught(indices, make_batch(photos, self.rows[indices]))
+        batch = self._taught(indices, make_batch(photos, self.rows[indices], shape=self._shape))
         return batch if self._sentences is None else self._sentences.add_to(batch, indices)
 
 
@@ -101,13 +108,16 @@ class SelfCritical:
         # Seeded by the photos: the samples do not depend on what ran before a restart.
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
         draws = random.random((steps, len(indices), samples), np.float32)
-        trace = self.search.draw(features, draws)
-        ids = np.moveaxis(trace.tokens, 0, -1)
+        padding = len(features) - len(indices)
+        trace = self.search.draw(features, np.pad(draws, ((0, 0), (0, padding), (0, 0))))
+        ids = np.moveaxis(trace.tokens, 0, -1)[: len(indices)]
         rows = _rows(ids)
         rewards = self._rewards(ids.reshape(-1, steps), np.repeat(indices, samples))
         self.reward = float(rewards.mean())
         weights = advantages(rewards.reshape(len(indices), samples))
-        return make_batch(photos, rows, caption_weights=weights)
+        words = math.ceil(USUAL_SHARE * len(features) * samples * steps)
+        shape = BatchShape(steps, words)
+        return make_batch(photos, rows, caption_weights=weights, shape=shape)
 
     def _rewards(self, ids: np.ndarray, photos: np.ndarray) -> np.ndarray:
         sentences = [

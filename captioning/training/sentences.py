@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import DatasetError
-from captioning.training.batches import Batch, make_batch
-from captioning.vocabulary import UNK, Vocabulary
+from captioning.training.batches import Batch, BatchShape, make_batch
+from captioning.vocabulary import PAD, UNK, Vocabulary
 
 __all__ = ["Sentences", "read_sentences"]
 
@@ -71,6 +71,8 @@ class Sentences:
         lengths = (rows != 0).sum(axis=1)
         self._groups = np.array_split(rows[np.argsort(lengths, kind="stable")], LENGTHS)
         self._groups = [group for group in self._groups if len(group)]
+        longest = [int((group[:, 1:] != PAD).sum(axis=1).max()) for group in self._groups]
+        self._shapes = [BatchShape(steps, per_step * steps) for steps in longest]
         self._per_step, self._weight, self._seed = per_step, weight, seed
 
     def add_to(self, batch: Batch, indices: np.ndarray) -> Batch:
@@ -81,9 +83,10 @@ class Sentences:
             indices: of the photos, int64 `(B,)`; they also seed the selection.
         """
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
-        group = self._groups[random.integers(len(self._groups))]
+        number = random.integers(len(self._groups))
+        group = self._groups[number]
         rows = group[random.integers(len(group), size=self._per_step)]
-        drawn = make_batch(np.empty(0), rows[None])
+        drawn = make_batch(np.empty(0), rows[None], shape=self._shapes[number])
         return replace(
             batch,
             sentences=drawn.tokens,

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from captioning.augmentation import WHOLE, View, can_flip, views
+from captioning.backend import device_memory
 from captioning.bundle import Bundle, lent_encoder
 from captioning.config import EncoderConfig, TrainingConfig
 from captioning.datasets import CaptionDataset, Photo
@@ -168,6 +170,20 @@ def stored_rows(
     return read
 
 
+def _on_device(read: PhotoSource, count: int) -> PhotoSource:
+    """Copy photos to the accelerator, if there is one and they fill at most a third of it.
+
+    Args:
+        read: gives their features.
+        count: how many, views included.
+    """
+    if not count or count * read(np.zeros(1, np.int64)).nbytes > device_memory() // 3:
+        return read
+    parts = [read(np.arange(start, min(start + 500, count))) for start in range(0, count, 500)]
+    table = ops.concatenate([ops.convert_to_tensor(part) for part in parts])
+    return lambda indices: ops.take(table, indices, axis=0)
+
+
 def _joined(
     datasets: Sequence[str],
     stores: Sequence[Sequence[FeatureStore]],
@@ -176,7 +192,7 @@ def _joined(
     """Concatenate the photos of several data sets."""
     names = [[photo.name for photo in part] for part in photos]
     return SplitData(
-        stored_rows(stores, names),
+        _on_device(stored_rows(stores, names), len(stores) * sum(map(len, names))),
         captions=[photo.captions for part in photos for photo in part],
         names=[name for part in names for name in part],
         sources=_sources(datasets, photos),

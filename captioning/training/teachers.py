@@ -19,7 +19,7 @@ from captioning.bundle import Bundle, read_bundle
 from captioning.decoders import Decoder
 from captioning.features import fitted
 from captioning.networks import keras_decoder_of
-from captioning.training.batches import Batch, PhotoSource
+from captioning.training.batches import Batch, PhotoSource, padded_indices
 from captioning.training.sources import StoredFeatures, stored_rows
 from captioning.vocabulary import UNK, Vocabulary
 
@@ -47,7 +47,7 @@ class Teacher:
 
         The probability of words that the student does not know goes to UNK.
         """
-        features = self.photos(indices)
+        features = self.photos(padded_indices(indices, len(batch.tokens)))
         own = to_numpy(self.expect(features, self.reads[batch.tokens], batch.places))
         found = own[:, self.reads] * self.knows
         found[:, UNK] = 0.0

@@ -9,6 +9,7 @@ import pytest
 from page_files import page_files
 
 import app as frame
+from captioning.datasets import generate_shapes
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(Path(file) for file in page_files())
@@ -18,6 +19,31 @@ import sys
 from streamlit.testing.v1 import AppTest
 
 app = AppTest.from_file({app!r}, default_timeout=30)
+for page in {pages!r}:
+    app.switch_page(page).run()
+    assert not app.exception, app.exception
+print(*(name for name in ("keras", "tensorflow") if name in sys.modules))
+"""
+
+USE = """
+import sys
+from streamlit.testing.v1 import AppTest
+from pages.library import find_by
+
+photo = open({photo!r}, "rb").read()
+app = AppTest.from_file({app!r}, default_timeout=60)
+app.query_params["many.model"] = app.query_params["find.model"] = "tiny"
+app.switch_page("pages/caption/caption.py").run()
+app.file_uploader(key="caption.upload").upload("photo.png", photo).run()
+assert not app.exception, app.exception
+app.switch_page("pages/library/many.py").run()
+app.file_uploader(key="many.upload").upload("photo.png", photo).run()
+app.button(key="many.start").click().run()
+assert app.dataframe[0].value["caption"][0]
+for way in (find_by.MODEL, find_by.MACHINE):
+    app.query_params.update({{"find.sentence": "red", "find.by": way, "find.split": "test"}})
+    app.switch_page("pages/library/find.py").run()
+    assert not app.exception, app.exception
 for page in {pages!r}:
     app.switch_page(page).run()
     assert not app.exception, app.exception
@@ -42,6 +68,23 @@ def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     waiting = [Path("pages", frame.START), *(page for page in PAGES if page.parts[1] == "learn")]
     reading = [str(page) for page in PAGES if page not in waiting]
     script = RENDER.format(app=str(ROOT / "app.py"), pages=reading)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "CAPTIONING_DATA": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+def test_captioning_finding_and_exploring_import_no_keras(home, write_tiny_bundle, photo, tmp_path):
+    write_tiny_bundle(home / "models" / "tiny")
+    generate_shapes(home / "shapes", count=20, seed=3)
+    photo.save(tmp_path / "photo.png")
+    explore = [str(page) for page in PAGES if page.parts[1] == "explore"]
+    script = USE.format(app=str(ROOT / "app.py"), photo=str(tmp_path / "photo.png"), pages=explore)
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,

@@ -55,7 +55,7 @@ def train_and_search(kind):
     model = TeacherForcing(decoder, None, label_smoothing=config.label_smoothing)
     compile_for_training(model, config, steps=10)
     batch = make_batch(features, rows)
-    losses = [model.learn(batch) for _ in range(3)]
+    losses = [float(model.learn(batch)) for _ in range(3)]
     with averaged_weights(model):
         losses.append(model.loss_of(batch))
     search, found = CaptionSearch(KerasDecoder(decoder)), {}

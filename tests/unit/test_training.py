@@ -18,10 +18,18 @@ from captioning.decoders import build_decoder
 from captioning.encoders import load_encoder
 from captioning.errors import ConfigError, TrainingError
 from captioning.images import read_image
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training import Trainer, teacher_forcing, train
-from captioning.training.batches import CaptionRows, SplitData, make_batch
+from captioning.training.batches import (
+    Batch,
+    CaptionRows,
+    SplitData,
+    make_batch,
+    padded_indices,
+    shape_for,
+)
 from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.model import (
     TeacherForcing,
@@ -31,6 +39,7 @@ from captioning.training.model import (
 )
 from captioning.training.objectives import SelfCritical
 from captioning.training.recipe import prepare
+from captioning.training.sentences import Sentences
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, Vocabulary
 
 R, D, U, LENGTH = 4, 6, 16, 6
@@ -157,15 +166,58 @@ def test_a_batch_points_at_exactly_the_real_words(photos):
     assert batch.tokens.shape[:2] == rows.shape[:2]
 
 
-def test_few_shapes_are_ever_compiled():
-    random = np.random.default_rng(0)
-    shapes = set()
-    for _ in range(50):
-        captions = [sentences(random, 5, longest=22) for _ in range(16)]
-        rows = CaptionRows(captions, VOCABULARY, max_length=22).rows
-        batch = make_batch(np.zeros((16, 2), np.float32), rows)
-        shapes.add((batch.tokens.shape, batch.places.shape))
-    assert len(shapes) <= 6
+@pytest.fixture
+def shapes_given(monkeypatch):
+    """The shapes of all that the compiled functions are given; each new one is compiled."""
+    given = set()
+
+    def spied(owner, name):
+        original = getattr(owner, name)
+
+        def call(self, *arguments, **options):
+            read = [as_keras_reads(a) if isinstance(a, Batch) else a for a in arguments]
+            shapes = [tuple(np.shape(leaf)) for leaf in keras.tree.flatten(read)]
+            given.add((name, options.get("top"), *shapes))
+            return original(self, *arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    for name in ("learn", "loss_of", "likeliest"):
+        spied(TeacherForcing, name)
+    for name in ("begin", "step"):
+        spied(KerasDecoder, name)
+    return given
+
+
+def test_all_steps_of_a_run_have_one_shape(shapes_given):
+    make_trainer(CONFIG.replace(epochs=3), dev=split_of(6, seed=1)).run()
+    names = sorted(name for name, *_ in shapes_given)
+    # The search reads one caption a photo, then what each beam goes on from.
+    assert names == ["begin", "learn", "likeliest", "loss_of", "step", "step", "step"]
+
+
+@pytest.mark.parametrize("objective", ["cross_entropy", "self_critical"])
+def test_a_run_compiles_few_shapes(objective, shapes_given):
+    more = {}
+    if objective == "cross_entropy":
+        lines = [" ".join(["dog"] * length) for length in range(1, LENGTH)]
+        sizes = {"max_length": LENGTH, "per_step": 3, "weight": 0.1, "seed": 0}
+        more = {"sentences": Sentences(lines, VOCABULARY, **sizes)}
+    config = CONFIG.replace(objective=objective, epochs=6)
+    make_trainer(config, dev=split_of(6, seed=1), **more).run()
+    assert len(shapes_given) <= 12
+
+
+def test_padding_to_the_size_of_a_run_does_not_change_the_loss(plain_model, rows):
+    own, indices = make_batch(TRAIN.photos(np.arange(3)), rows[:3]), padded_indices(np.arange(3), 5)
+    weights = np.full(rows[:3].shape[:2], 2.0)
+    shape = shape_for(rows, [np.arange(5)])
+    padded = make_batch(TRAIN.photos(indices), rows[:3], caption_weights=weights, shape=shape)
+    assert padded.tokens.shape == (5, 3, LENGTH)
+    assert padded.places.shape == (shape.words,)
+    assert padded.words == own.words
+    expected = plain_model.loss_of(own)
+    assert plain_model.loss_of(padded) == pytest.approx(2.0 * expected, rel=1e-5)
 
 
 # What a step minimises
@@ -596,6 +648,20 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(scripted):
         trainer.model.learn = lambda batch, loss=loss: loss
         with pytest.raises(TrainingError, match=f"{loss}.*epoch 1, step 1.*learning rate"):
             trainer.run()
+
+
+def test_losses_that_stay_on_the_device_are_read_some_steps_later(monkeypatch):
+    expected = make_trainer()
+    assert expected.run()
+    learn = TeacherForcing.learn
+    monkeypatch.setattr(TeacherForcing, "learn", lambda self, batch: np.float32(learn(self, batch)))
+    trainer = make_trainer()
+    assert trainer.run()
+    for ours, theirs in zip(trainer.progress.history, expected.progress.history, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
+    monkeypatch.setattr(TeacherForcing, "learn", lambda self, batch: np.float32("nan"))
+    with pytest.raises(TrainingError, match="became nan in epoch 1, step 1;"):
+        make_trainer().run()
 
 
 def test_callbacks_of_keras_see_steps_and_epochs_and_may_end_the_run():
