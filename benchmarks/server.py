@@ -2,8 +2,8 @@
 
     CAPTIONING_WEIGHTS=DIR python benchmarks/server.py [--photos 200] [--model NAME] [--json]
 
-A real server is started cold and opened in chromium.  The photos are synthetic, 2 megapixels of
-blurred noise each; each is uploaded and captioned on the Caption page.
+A real server is started cold and opened in chromium.  The photos have 2 megapixels, each another
+part of one sample; each is uploaded and captioned on the Caption page.
 """
 
 import argparse
@@ -88,10 +88,12 @@ def _caption(tab: Any, number: int) -> float:
 
 
 def _photo(number: int) -> bytes:
-    """Return a JPEG of 1600 x 1200 pixels that is like no other."""
-    noise = np.random.default_rng(number).integers(0, 256, (150, 200, 3), np.uint8)
+    """Return a JPEG of 1600 x 1200 pixels that is like no other: a sample, cut out elsewhere."""
+    sample = Image.open(ROOT / "assets" / "photos" / "dogs.jpg").convert("RGB")
+    left, top = np.random.default_rng(number).integers(0, 100, 2).tolist()
+    part = sample.crop((left, top, sample.width - 100 + left, sample.height - 100 + top))
     stream = io.BytesIO()
-    Image.fromarray(noise).resize((1600, 1200)).save(stream, "JPEG", quality=90)
+    part.resize((1600, 1200)).save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 
