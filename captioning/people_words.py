@@ -14,12 +14,16 @@ from captioning.vocabulary import Vocabulary
 
 __all__ = ["GENDERED", "certainties", "neutral_words"]
 
-_FEMALE = {"woman": "person", "lady": "person", "female": "person", "girl": "child"}
-_FEMALES = {"women": "people", "ladies": "people", "females": "people", "girls": "children"}
-_MALE = {"man": "person", "guy": "person", "male": "person", "boy": "child"}
-_MALES = {"men": "people", "guys": "people", "males": "people", "boys": "children"}
+_FEMALE = {
+    **{"woman": "person", "lady": "person", "female": "person", "girl": "child"},
+    **{"women": "people", "ladies": "people", "females": "people", "girls": "children"},
+}
+_MALE = {
+    **{"man": "person", "guy": "person", "male": "person", "boy": "child"},
+    **{"men": "people", "guys": "people", "males": "people", "boys": "children"},
+}
 
-GENDERED: Mapping[str, str] = _FEMALE | _FEMALES | _MALE | _MALES
+GENDERED: Mapping[str, str] = _FEMALE | _MALE
 """Each word that names a person's gender, and the word that does not."""
 
 _PRONOUNS = {
@@ -48,11 +52,11 @@ def certainties(
         vocabulary: the V words.
 
     Returns:
-        For each word, the share of its gender among all gendered words at that place, from 0 to 1;
+        For each word, the share of its gender among all gendered words at its position, 0 to 1;
         None for a word that names no gender.
     """
-    female = [vocabulary.id(w) for w in (*_FEMALE, *_FEMALES) if w in vocabulary]
-    male = [vocabulary.id(w) for w in (*_MALE, *_MALES) if w in vocabulary]
+    female = [vocabulary.id(w) for w in _FEMALE if w in vocabulary]
+    male = [vocabulary.id(w) for w in _MALE if w in vocabulary]
     found: list[float | None] = []
     for word, row in zip(words, log_probs, strict=False):
         if word not in GENDERED:
@@ -60,7 +64,7 @@ def certainties(
             continue
         likely = np.exp(row)
         women, men = float(likely[female].sum()), float(likely[male].sum())
-        own = women if word in _FEMALE or word in _FEMALES else men
+        own = women if word in _FEMALE else men
         found.append(own / (women + men) if women + men else 0.0)
     return found
 

@@ -128,12 +128,17 @@ def caption(bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig) -
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
-    found, spent = trace(bundle, photo, name, decoding)
-    model = captioner(bundle)
-    best, *_ = model.with_neutral_words(
-        model.rank(found, decoding, seconds=spent), features(bundle, photo, name)
-    )
-    return replace(best, model=bundle.name)  # a run's model lies in a folder called "bundle"
+    key = (*_key(bundle, photo), decoding)
+    known = _captions().get(key)
+    if known is None:
+        found, spent = trace(bundle, photo, name, decoding)
+        model = captioner(bundle)
+        best, *_ = model.with_neutral_words(
+            model.rank(found, decoding, seconds=spent), features(bundle, photo, name)
+        )
+        known = replace(best, model=bundle.name)  # a run's model lies in a folder called "bundle"
+        _captions().put(key, known)
+    return known
 
 
 def features(bundle: Bundle, photo: bytes, name: str) -> "np.ndarray":
@@ -300,6 +305,11 @@ def _seen() -> "Memory[tuple[np.ndarray, float]]":
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _traces() -> "Memory[tuple[Trace, float]]":
+    return Memory(512)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _captions() -> "Memory[Caption]":
     return Memory(512)
 
 

@@ -9,7 +9,7 @@ __all__ = ["begin_with", "choose_decoding", "forget_beginning", "how_chosen"]
 
 BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
 WIDEST_BEAM = 10
-_GENDER_CERTAINTY = 0.9
+_GENDER_CERTAINTY = DecodingConfig().gender_certainty
 
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:

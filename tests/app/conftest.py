@@ -112,7 +112,7 @@ def captioner(monkeypatch):
 
 @pytest.fixture
 def model(home, captioner, write_tiny_bundle):
-    """One model at hand."""
+    """One model, `tiny`."""
     return write_tiny_bundle(home / "models" / "tiny", metrics={"evaluations": [_SCORE]})
 
 

@@ -188,7 +188,7 @@ def test_a_model_whose_encoder_is_nowhere_still_reads_features(
     from captioning import networks as module
 
     def nowhere(*arguments, **options):
-        raise WeightsError("nowhere to be had")
+        raise WeightsError("not found")
 
     monkeypatch.setattr(module, "open_encoder", nowhere)
     with pytest.raises(WeightsError):

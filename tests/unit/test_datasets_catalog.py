@@ -1,4 +1,4 @@
-"""Which data sets are at hand: in the data folder, and elsewhere where one was named."""
+"""Which data sets are available: those in the data folder, and folders that were named."""
 
 import json
 import shutil

@@ -406,7 +406,7 @@ def test_a_file_of_the_right_hash_in_keras_place_is_loaded(keras_home, monkeypat
     np.testing.assert_allclose(load_encoder(VGG).encode(pixels), vgg.encode(pixels), rtol=1e-4)
 
 
-@pytest.mark.skipif(not (SHARED / "weights").is_dir(), reason="the real weights are not at hand")
+@pytest.mark.skipif(not (SHARED / "weights").is_dir(), reason="needs the ImageNet weights")
 @pytest.mark.parametrize(
     ("name", "shape"), [("xception", (100, 1024)), ("efficientnetv2b0", (49, 1280))]
 )
