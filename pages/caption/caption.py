@@ -46,7 +46,13 @@ with answer:
         state.remember_captioned(pictures[0], name_in_link("caption"), bundle.name)
         show_details("caption", pictures[0], models, bundle, written[0])
 if written:
-    show_source("captioning.captioner", "Captioner.encode", "Captioner.trace", "Captioner.rank")
+    show_source(
+        "captioning.captioner",
+        "Captioner.encode",
+        "Captioner.trace",
+        "Captioner.rank",
+        "Captioner.with_neutral_words",
+    )
 if not pictures:
     show_ways()
     cache.get_ready(bundle)
