@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from captioning.cells import CELLS
 from captioning.errors import ConfigError
 from captioning.settings import Config, read_settings, setting
 
@@ -22,9 +23,6 @@ __all__ = [
 
 DECODER_KINDS = ["merge", "inject", "attention"]
 """`captioning.decoders.register_decoder` adds to them."""
-
-STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
-"""What each recurrent cell carries from word to word."""
 
 MOST_REQUIRED_WORDS = 4
 """The search keeps a beam for each number of required words already used."""
@@ -61,7 +59,7 @@ class DecoderConfig(Config):
         "or by attention for every word",
         choices=DECODER_KINDS,
     )
-    cell: str = setting("lstm", "the recurrent cell that reads the words", choices=tuple(STATES))
+    cell: str = setting("lstm", "the recurrent cell that reads the words", choices=tuple(CELLS))
     embedding_size: int = setting(256, "size of a word embedding", at_least=4, at_most=2048)
     units: int = setting(384, "size of the recurrent state", at_least=4, at_most=2048)
     heads: int = setting(4, "attention heads (attention only)", at_least=1, at_most=16)
@@ -83,12 +81,12 @@ class DecoderConfig(Config):
     @property
     def cell_name(self) -> str:
         """The cell with its article, such as "an LSTM"."""
-        return f"an {self.cell.upper()}" if self.cell == "lstm" else f"a {self.cell.upper()}"
+        return CELLS[self.cell].with_article
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """What the cell carries from word to word: "hidden" and, for an LSTM, "cell"."""
-        return STATES[self.cell]
+        return CELLS[self.cell].state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 There are three kinds with one interface (`Decoder`): `merge` adds the photo after the recurrent
 cell, `inject` makes it the cell's initial state, and `attention` attends to the photo's regions for
-every word.  The cell is an LSTM or a GRU.
+every word.  `captioning.cells` lists the cells.
 
 Reading the registry is cheap; Keras is imported when a decoder is first used.
 """

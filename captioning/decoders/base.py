@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from captioning.cells import CELLS
 from captioning.config import DecoderConfig
 
 __all__ = ["Decoder", "FeatureScaling", "FeatureShape", "Memory", "State"]
@@ -19,10 +20,7 @@ FeatureShape = tuple[int, ...]
 Memory = dict[str, Any]
 """A decoder's representation of photos; the first axis of each tensor is B."""
 State = tuple[Any, ...]
-"""The state of the cell, each tensor float32 `(B, N, U)`: hidden and cell state of an LSTM, hidden
-state of a GRU."""
-
-_CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+"""The state of the cell, each tensor float32 `(B, N, U)`, in the order of `CellSpec.state`."""
 
 
 class FeatureScaling(keras.layers.Layer):
@@ -71,7 +69,7 @@ class Decoder(keras.Model):
         self.embedding = keras.layers.Embedding(
             vocabulary_size, config.embedding_size, name="embedding"
         )
-        self.recurrent = _CELLS[config.cell](
+        self.recurrent = getattr(keras.layers, CELLS[config.cell].name)(
             config.units, return_sequences=True, return_state=True, name=config.cell
         )
         self.word_dropout = keras.layers.Dropout(config.dropout, name="word_dropout")

@@ -1,5 +1,6 @@
 """The names and shapes of the networks' arrays, as in Keras, computed without Keras."""
 
+from captioning.cells import CELLS
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.encoders import COMPACT_BLOCKS
 
@@ -24,13 +25,13 @@ def decoder_shapes(
         shapes |= _dense("regions", channels, units) | _dense("mix", 2 * units, units)
         shapes |= _first_state(config, units) | _dense("value", units, units)
         shapes |= {"query/kernel": (units, units), "key/kernel": (units, units)}
-    cell, gates = f"{config.cell}/{config.cell}_cell", (3 if config.cell == "gru" else 4) * units
+    cell, spec = f"{config.cell}/{config.cell}_cell", CELLS[config.cell]
+    gates = len(spec.gates) * units
     shapes |= {
         "embedding/embeddings": (vocabulary_size, words),
         f"{cell}/kernel": (reads, gates),
         f"{cell}/recurrent_kernel": (units, gates),
-        # Keras' GRU has separate biases for its input and its state.
-        f"{cell}/bias": (2, gates) if config.cell == "gru" else (gates,),
+        f"{cell}/bias": (gates,) if spec.bias_rows == 1 else (spec.bias_rows, gates),
     }
     shapes |= _dense("vocabulary", units, vocabulary_size)
     return {f"decoder/{path}": shape for path, shape in shapes.items()}

@@ -15,14 +15,7 @@ import numpy as np
 from captioning.bundle import Bundle
 from captioning.config import DecoderConfig
 from captioning.errors import BundleError
-from captioning.lessons.numpy_lstm import (
-    FREE_GATES,
-    CellStep,
-    CellWeights,
-    Switches,
-    gru_cell,
-    lstm_cell,
-)
+from captioning.lessons.numpy_lstm import FREE_GATES, CellStep, CellWeights, Switches, cell_step
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
 __all__ = [
@@ -40,7 +33,7 @@ __all__ = [
 ]
 
 State = tuple[np.ndarray, np.ndarray]
-"""Hidden and cell state, each float64 `(N, U)`; a GRU has one state, which stands for both."""
+"""Hidden and cell state, each float64 `(N, U)`; of a cell with one state, that state twice."""
 
 NEVER = -1e9
 """Added to the logits of marks that are no words: low enough for a probability of 0."""
@@ -184,9 +177,7 @@ class PlainDecoder:
         if memory.mean is not None:
             mean = np.broadcast_to(memory.mean, (len(inputs), self.config.units))
             inputs = np.concatenate([inputs, mean], axis=-1)
-        if self.config.cell == "gru":
-            return inputs, gru_cell(inputs, state[0], self.weights)
-        return inputs, lstm_cell(inputs, *state, self.weights, switches)
+        return inputs, cell_step(self.config.cell, inputs, state, self.weights, switches)
 
     def step(
         self,
@@ -257,7 +248,9 @@ class PlainDecoder:
 
     def _first_state(self, photo: np.ndarray) -> State:
         hidden = np.tanh(self._dense("photo_hidden", photo))
-        return hidden, hidden if self.config.cell == "gru" else self._dense("photo_cell", photo)
+        return hidden, self._dense(
+            "photo_cell", photo
+        ) if "cell" in self.config.state_names else hidden
 
     def _heads(self, values: np.ndarray) -> np.ndarray:
         """Cut the last axis into heads."""

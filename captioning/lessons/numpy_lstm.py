@@ -8,27 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from captioning.cells import CELLS
 from captioning.errors import ConfigError
 from captioning.lessons.latex import numeral, signed, total
 
 __all__ = [
     "FREE_GATES",
     "GATES",
-    "GRU_GATES",
     "CellFormula",
     "CellStep",
     "CellWeights",
     "Switches",
     "cell_formulas",
-    "gru_cell",
+    "cell_step",
     "lstm_cell",
 ]
 
-GATES = ("input", "forget", "candidate", "output")
+GATES = CELLS["lstm"].gates
 """The four dense layers of an LSTM cell, in the order of its weights."""
-
-GRU_GATES = ("update", "reset", "candidate")
-"""The three dense layers of a GRU cell, in the order of its weights."""
 
 
 @dataclass(frozen=True)
@@ -152,30 +149,61 @@ def lstm_cell(
     return CellStep(read, remembered, biases, values, hidden, cell, new_hidden, new_cell, switches)
 
 
-def gru_cell(inputs: np.ndarray, hidden: np.ndarray, weights: CellWeights) -> CellStep:
+def gru_cell(
+    inputs: np.ndarray,
+    hidden: np.ndarray,
+    cell: np.ndarray,
+    weights: CellWeights,
+    switches: Switches = FREE_GATES,
+) -> CellStep:
     """Read one input; a GRU has no cell state, so its hidden state stands for both.
 
     Args:
         inputs: `(N, I)`.
         hidden: `(N, U)`.
+        cell: not used.
         weights: kernel `(I, 3U)`, recurrent `(U, 3U)`, and biases `(2, 3U)`: the first for the
             input, the second for the hidden state.
+        switches: not used; only the gates of an LSTM can be held.
 
     Reference:
         Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP 2014,
         https://arxiv.org/abs/1406.1078; the reset after the product, as Keras computes it.
     """
+    gates = CELLS["gru"].gates
     for_input, for_hidden = weights.bias
     parts = (
-        np.split(values, len(GRU_GATES), axis=-1)
+        np.split(values, len(gates), axis=-1)
         for values in (inputs @ weights.kernel + for_input, hidden @ weights.recurrent + for_hidden)
     )
-    read, remembered = (dict(zip(GRU_GATES, part, strict=True)) for part in parts)
+    read, remembered = (dict(zip(gates, part, strict=True)) for part in parts)
     values = {gate: sigmoid(read[gate] + remembered[gate]) for gate in ("update", "reset")}
     values["candidate"] = np.tanh(read["candidate"] + values["reset"] * remembered["candidate"])
     new = values["update"] * hidden + (1 - values["update"]) * values["candidate"]
-    biases = dict(zip(GRU_GATES, np.split(for_input + for_hidden, len(GRU_GATES)), strict=True))
+    biases = dict(zip(gates, np.split(for_input + for_hidden, len(gates)), strict=True))
     return CellStep(read, remembered, biases, values, hidden, hidden, new, new)
+
+
+_STEPS = {"lstm": lstm_cell, "gru": gru_cell}
+
+
+def cell_step(
+    name: str,
+    inputs: np.ndarray,
+    state: tuple[np.ndarray, np.ndarray],
+    weights: CellWeights,
+    switches: Switches = FREE_GATES,
+) -> CellStep:
+    """Read one input with the cell that a setting names.
+
+    Args:
+        name: a key of `captioning.cells.CELLS`.
+        inputs: `(N, I)`.
+        state: hidden and cell state, each `(N, U)`.
+        weights: of the cell.
+        switches: gates of an LSTM to hold.
+    """
+    return _STEPS[name](inputs, *state, weights, switches)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ _SAYS = {
     "LSTM state": (
         "numbers",
         "lstm",
-        "What the cell says and keeps; an LSTM has two of these, a GRU one.",
+        "The output of the cell, which it also reads at the next step.",
     ),
     "attention weights": (
         "regions",

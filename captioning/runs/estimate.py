@@ -14,6 +14,7 @@ from typing import Any
 
 from captioning.augmentation import views
 from captioning.bundle import lent_encoder
+from captioning.cells import CELLS
 from captioning.config import TrainingConfig
 from captioning.datasets import load_folder, load_named
 from captioning.encoders.registry import feature_shape, resolve
@@ -248,7 +249,7 @@ def _parameters(config: TrainingConfig, words: int) -> int:
     decoder, (_, channels) = config.decoder, _shape(config)
     units, embedding = decoder.units, decoder.embedding_size
     inputs = embedding + (units if decoder.kind == "attention" else 0)
-    gates = 3 if decoder.cell == "gru" else 4
+    gates = len(CELLS[decoder.cell].gates)
     count = words * (embedding + units) + gates * units * (inputs + units) + 2 * channels * units
     if decoder.kind == "attention":
         count += channels * units + 5 * units * units

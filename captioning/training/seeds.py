@@ -177,7 +177,7 @@ def _fresh(variable: keras.Variable, random: np.random.Generator) -> np.ndarray:
     the same process.
     """
     shape = tuple(variable.shape)
-    if len(shape) < 2 or variable.path.endswith("/bias"):  # a GRU's bias has two rows
+    if len(shape) < 2 or variable.path.endswith("/bias"):  # also a bias of two rows
         begin = np.zeros(shape, np.float32)
         if "lstm" in variable.path:  # the forget gate starts open (Jozefowicz et al. 2015)
             begin[shape[0] // 4 : shape[0] // 2] = 1.0

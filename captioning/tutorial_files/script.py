@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from captioning.bundle import Bundle
+from captioning.cells import CELLS
 from captioning.encoders.efficientnetlite2 import HEAD, STEM, blocks
 from captioning.encoders.registry import resolve
 from captioning.errors import BundleError, ConfigError
@@ -69,12 +70,12 @@ def write_script(bundle: Bundle, path: Path) -> None:
         "HEAD": HEAD,
         "STEM": STEM,
         "CELL_LOWER": decoder.cell,
-        "CELL": decoder.cell.upper(),
+        "CELL": CELLS[decoder.cell].name,
         **({} if brings_weights else _application(bundle)),
     }
     parts = ["head", decoder.kind, spec.tutorial_template, "tail"]
     if decoder.kind != "merge":
-        parts.insert(2, f"state_{decoder.cell}")
+        parts.insert(2, "state_" + "_".join(decoder.state_names))
     if brings_weights:
         parts.insert(-1, "own_weights")
     text = "".join(_template(part) for part in parts)
@@ -156,7 +157,7 @@ def fill_decoder(model: keras.Model, kind: str, arrays: Mapping[str, np.ndarray]
     mean = np.asarray(values.pop("scaling/mean"), np.float64)
     deviation = np.asarray(values.pop("scaling/deviation"), np.float64)
     for layer in _READS_PHOTO.get(kind, _ATTENDS):
-        if f"{layer}/kernel" not in values:  # a GRU has no cell state
+        if f"{layer}/kernel" not in values:  # not every cell has a cell state
             continue
         kernel = np.asarray(values[f"{layer}/kernel"], np.float64) / deviation[:, None]
         values[f"{layer}/bias"] = values[f"{layer}/bias"] - mean @ kernel

@@ -37,8 +37,11 @@ def show() -> None:
     """Show the lesson."""
     page = open_lesson("lstm", IDEA)
     try:
-        if page.subject.bundle.decoder.cell == "gru":
-            st.info("This model has a GRU. Choose a model with an LSTM to open its cell.")
+        decoder = page.subject.bundle.decoder
+        if decoder.cell != "lstm":
+            st.info(
+                f"This model has {decoder.cell_name}. Choose a model with an LSTM to open its cell."
+            )
         elif page.subject.words:
             _show_parts(page)
         else:
