@@ -4,7 +4,8 @@ import hashlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +18,7 @@ from captioning.storage import (
     lock,
     read_json,
     read_json_lines,
+    replacing_folder,
     write_json,
 )
 from captioning.text import clean
@@ -106,8 +108,7 @@ class Rounds:
             references: other captions of the photo by people.
 
         Raises:
-            PlayError: a caption is empty or too long.
-            OSError: the round cannot be written.
+            PlayError: a caption is empty or too long, or the round cannot be written.
         """
         name = secrets.token_hex(4)
         found = Round(self.folder / name)
@@ -119,9 +120,9 @@ class Rounds:
                 for kind, author, text in entries
             ],
         }
-        found.folder.mkdir(parents=True)
-        (found.folder / "photo").write_bytes(photo)
-        write_json(found.folder / "round.json", content)
+        with _files(found.folder), replacing_folder(found.folder, durable=True) as part:
+            (part / "photo").write_bytes(photo)
+            write_json(part / "round.json", content)
         return found
 
     def get(self, name: str) -> "Round":
@@ -155,12 +156,14 @@ class Round:
     @property
     def photo(self) -> bytes:
         """The content of the photo's file."""
-        return (self.folder / "photo").read_bytes()
+        with _files(self.folder):
+            return (self.folder / "photo").read_bytes()
 
     @property
     def teacher(self) -> str:
         """The key of the teacher, who leads the round."""
-        return str(self._content()["teacher"])
+        teacher: str = self._content()["teacher"]
+        return teacher
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -171,7 +174,8 @@ class Round:
         """Read the state of the round."""
         state = State()
         for row in self._content()["entries"]:
-            state.entries[row["id"]] = Entry(**row)
+            entry = Entry(**{key: row[key] for key in _ENTRY})
+            state.entries[entry.id] = entry
         for event in read_json_lines(self.folder / "events.jsonl"):
             _apply(state, event)
         return state
@@ -185,7 +189,7 @@ class Round:
         author, text = " ".join(author.split()), _caption(text)
         if not 1 <= len(author) <= LONGEST_NAME:
             raise PlayError(f"Write a name of at most {LONGEST_NAME} letters.")
-        with lock(self.folder / ".lock"):
+        with self._locked():
             state = self._in_phase("write")
             own = state.entry_of(player)
             others = [e for e in state.entries.values() if e is not own]
@@ -203,7 +207,7 @@ class Round:
         Raises:
             PlayError: voting is over or has not begun, or one of the captions is the player's own.
         """
-        with lock(self.folder / ".lock"):
+        with self._locked():
             state = self._in_phase("vote")
             for entry in (winner, loser):
                 if entry not in state.entries or state.entries[entry].player == player:
@@ -219,7 +223,7 @@ class Round:
         Raises:
             PlayError: voting is over or has not begun, or there is no such caption.
         """
-        with lock(self.folder / ".lock"):
+        with self._locked():
             if entry not in self._in_phase("vote").entries:
                 raise PlayError("There is no such caption in this round.")
             self._append("guess", player=player, entry=entry, machine=machine)
@@ -233,7 +237,7 @@ class Round:
         self.check(key)
         if phase not in PHASES:
             raise PlayError(f"A round has the phases {', '.join(PHASES)}.")
-        with lock(self.folder / ".lock"):
+        with self._locked():
             if len(self.state().entries) < 2:
                 raise PlayError("Wait for captions: there must be at least two to compare.")
             self._append("phase", phase=phase)
@@ -295,7 +299,18 @@ class Round:
         return Pair(one, two) if _random_order(player, one.id, two.id) < "8" else Pair(two, one)
 
     def _content(self) -> dict[str, Any]:
-        return read_json(self.folder / "round.json", dict)
+        path = self.folder / "round.json"
+        content = read_json(path, dict)
+        texts, entries = content.get("references"), content.get("entries")
+        if not (
+            isinstance(content.get("teacher"), str)
+            and isinstance(texts, list)
+            and all(isinstance(text, str) for text in texts)
+            and isinstance(entries, list)
+            and all(_is_entry(row) for row in entries)
+        ):
+            raise PlayError(f"{path} is damaged. Open a new round.")
+        return content
 
     def _in_phase(self, phase: str) -> State:
         state = self.state()
@@ -306,16 +321,35 @@ class Round:
     def _append(self, event: str, **content: Any) -> None:
         append_json_line(self.folder / "events.jsonl", {"event": event, **content})
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with _files(self.folder), lock(self.folder / ".lock"):
+            yield
+
+
+@contextmanager
+def _files(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PlayError(
+            f"The round {folder} cannot be read or written: {error.strerror}."
+        ) from error
+
 
 _ENTRY = ("id", "kind", "author", "text", "player")
 
 
+def _is_entry(row: Any) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in _ENTRY)
+
+
 def _apply(state: State, event: dict[str, Any]) -> None:
     match event:
-        case {"event": "phase", "phase": str(phase)}:
+        case {"event": "phase", "phase": str(phase)} if phase in PHASES:
             state.phase = phase
-        case {"event": "entry"}:
-            entry = Entry(**{key: str(event.get(key, "")) for key in _ENTRY})
+        case {"event": "entry"} if _is_entry(event):
+            entry = Entry(**{key: event[key] for key in _ENTRY})
             state.entries[entry.id] = entry
         case {"event": "vote", "player": str(player), "winner": str(won), "loser": str(lost)}:
             state.votes.append((player, won, lost))

@@ -502,3 +502,25 @@ def test_a_listing_holds_photos_and_links_alone(folder):
     assert len(names) == 12
     assert {"link.jpg", "sub/00.jpg"} <= set(names)
     assert not [name for name in names if name.startswith((".hidden", "loop", "pipe"))]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"claim": ["00.jpg"]},
+        {"claim": "00.jpg", "worker": "1"},
+        {"done": [["00.jpg", "unsure", 0.5]], "by": "m"},
+        {"done": [["00.jpg", "written"]], "by": 3},
+        {"done": {"00.jpg": "written"}},
+        {"table": [0, "a"]},
+        {"changes": [["00.jpg", "12"]]},
+    ],
+)
+def test_a_damaged_line_of_the_log_is_left_out(folder, line):
+    caption(folder, "txt")
+    before, log = log_of(folder, "txt"), log_folder(folder, "txt", None)
+    with (log / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    after = log_of(folder, "txt")
+    assert (after.results, after.table) == (before.results, None)
+    assert after.changes() == before.changes()

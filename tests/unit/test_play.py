@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import threading
 
 import numpy as np
@@ -176,3 +177,39 @@ def test_captions_are_scored_against_what_the_class_wrote():
 
 def test_the_phases_follow_one_another():
     assert PHASES == ("write", "vote", "results")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"teacher": 3},
+        {"references": "two dogs"},
+        {"entries": None},
+        {"entries": [{"id": "1", "kind": "model"}]},
+        {"entries": ["a dog"]},
+    ],
+)
+def test_a_damaged_round_is_an_error_with_a_sentence(round_, damage):
+    path = round_.folder / "round.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    with pytest.raises(PlayError, match="is damaged"):
+        round_.state()
+
+
+def test_damaged_events_are_left_out(round_):
+    before = round_.state()
+    with (round_.folder / "events.jsonl").open("w") as file:
+        file.write('{"event": "entry"}\n{"event": "phase", "phase": "lunch"}\n')
+    assert round_.state() == before
+
+
+def test_a_round_that_cannot_be_written_is_an_error_with_a_sentence(tmp_path, round_):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(PlayError, match="cannot be read or written"):
+        Rounds(tmp_path / "file").create(b"photo", GIVEN)
+    (round_.folder / "photo").unlink()
+    with pytest.raises(PlayError, match="cannot be read or written"):
+        _ = round_.photo
+    (round_.folder / "events.jsonl").mkdir()
+    with pytest.raises(PlayError, match="cannot be read or written"):
+        round_.write("me", "Ada", "two dogs")

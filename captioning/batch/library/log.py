@@ -346,9 +346,35 @@ def _facts(row: Row, result: Result) -> list[Any]:
     return [row.photo, result, *sure]
 
 
+_CHANGE = (str, str, str, int, int, int, int)
+_SURE = (str, str, float | int | None, str, str)
+
+
 def _parsed(line: bytes) -> dict[str, Any]:
+    """Return the content of a line; nothing if it is damaged, such as cut short by a kill."""
     try:
         content = json.loads(line)
-    except ValueError:  # cut short by a kill
+    except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if isinstance(content, dict) and _is_intact(content) else {}
+
+
+def _is_intact(content: dict[str, Any]) -> bool:
+    claim, done, changes = (content.get(name, []) for name in ("claim", "done", "changes"))
+    return (
+        all(isinstance(rows, list) for rows in (claim, done, changes))
+        and all(isinstance(name, str) for name in claim)
+        and isinstance(content.get("worker", None if claim else ""), str)
+        and isinstance(content.get("by", ""), str)
+        and all(_are(row, (str, str)) or _are(row, _SURE) for row in done)
+        and all(_are(change, _CHANGE) for change in changes)
+        and ("table" not in content or _are(content["table"], (int, str, int)))
+    )
+
+
+def _are(values: Any, kinds: tuple[Any, ...]) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == len(kinds)
+        and all(map(isinstance, values, kinds))
+    )
