@@ -157,9 +157,10 @@ class TrainingConfig(Config):
     name: str = setting("captioner", "name of the model")
     data: str = setting("flickr8k", "the data set: flickr8k, shapes, or a folder", choices=None)
     extra_data: tuple[str, ...] = setting((), "further data sets to train on: names or folders")
-    extra_repeats: int = setting(
-        1,
-        "how often each photo of the further data sets is used per epoch",
+    extra_repeats: tuple[int, ...] = setting(
+        (1,),
+        "how often each photo of the further data sets is used per epoch: one number, or one for "
+        "each of them",
         at_least=1,
         at_most=100,
     )

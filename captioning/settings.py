@@ -165,10 +165,8 @@ def _without_tuples(value: Any) -> Any:
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:
     """Convert `value` to the declared type, allowing for the types of JSON and forms."""
-    if typing.get_origin(hint) is tuple:  # only `tuple[str, ...]` is used
-        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-            raise ConfigError(f"{name} must be a list of words, got {value!r}.")
-        return tuple(value)
+    if typing.get_origin(hint) is tuple:
+        return _coerce_list(name, value, typing.get_args(hint)[0])
     if isinstance(hint, types.UnionType):  # only `T | None` is used
         if value is None:
             return None
@@ -187,10 +185,24 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
     return value
 
 
+def _coerce_list(name: str, value: Any, hint: Any) -> tuple[Any, ...]:
+    """Convert a list of words, or one or more whole numbers."""
+    if hint is int:
+        numbers = value if isinstance(value, (list, tuple)) and value else [value]
+        return tuple(_coerce(name, number, int) for number in numbers)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+        raise ConfigError(f"{name} must be a list of words, got {value!r}.")
+    return tuple(value)
+
+
 def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
     low, high = field.metadata.get("at_least"), field.metadata.get("at_most")
     choices = field.metadata.get("choices")
     if value is None:
+        return
+    if isinstance(value, tuple):
+        for part in value:
+            _check_range(field, part)
         return
     # Every comparison with NaN is false, so these conditions refuse it.
     if low is not None and not value >= low:

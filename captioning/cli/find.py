@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from captioning.cli.terminal import print_json, progress_line, quietly
@@ -10,11 +11,13 @@ from captioning.errors import ImageError, QueryError
 from captioning.text import tokenize
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from captioning.batch import AlbumPhoto
     from captioning.captioner import Captioner
     from captioning.retrieval import EncodedPhotos
 
-__all__ = ["add_to", "encode_album"]
+__all__ = ["add_to", "encode_album", "encoded_batches"]
 
 _BATCH = 16
 
@@ -65,16 +68,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def encode_album(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedPhotos":
-    """Encode the readable photos and report the others."""
+def encoded_batches(
+    captioner: "Captioner", album: "Sequence[AlbumPhoto]"
+) -> "Iterator[tuple[list[str], np.ndarray]]":
+    """Yield names and features of the readable photos, a batch at a time; report the others."""
     import numpy as np
 
     from captioning.images import read_image
-    from captioning.retrieval import EncodedPhotos
 
-    names, parts = [], []
     for start in range(0, len(album), _BATCH):
-        squares = []
+        names, squares = [], []
         for photo in album[start : start + _BATCH]:
             try:
                 squares.append(captioner.encoder.pixels(read_image(photo.read(), name=photo.name)))
@@ -82,8 +85,21 @@ def encode_album(captioner: "Captioner", album: "list[AlbumPhoto]") -> "EncodedP
                 print(error, file=sys.stderr)
             else:
                 names.append(photo.name)
-        if squares:
-            parts.append(captioner.encode_squares(np.stack(squares)))
+        if names:
+            yield names, captioner.encode_squares(np.stack(squares))
         done = min(start + _BATCH, len(album))
         progress_line(f"{done:,} of {len(album):,} photos read", done=done == len(album))
+
+
+def encode_album(captioner: "Captioner", album: "Sequence[AlbumPhoto]") -> "EncodedPhotos":
+    """Encode the readable photos and report the others."""
+    import numpy as np
+
+    from captioning.retrieval import EncodedPhotos
+
+    names: list[str] = []
+    parts = []
+    for some, features in encoded_batches(captioner, album):
+        names.extend(some)
+        parts.append(features)
     return EncodedPhotos.in_memory(names, np.concatenate(parts) if parts else np.zeros((0, 1)))

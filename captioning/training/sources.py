@@ -90,11 +90,13 @@ class StoredFeatures:
             )
 
 
-def _chosen(config: TrainingConfig, dataset: CaptionDataset) -> tuple[list[Photo], list[Photo]]:
+def _chosen(
+    config: TrainingConfig, dataset: CaptionDataset, *, needs_dev: bool = True
+) -> tuple[list[Photo], list[Photo]]:
     """Return the training photos, limited by the settings, and the dev photos."""
     train = [photo for photo in dataset.split("train") if photo.captions]
     dev = [photo for photo in dataset.split("dev") if photo.captions]
-    if not train or not dev:
+    if not train or (needs_dev and not dev):
         raise TrainingError(
             f"{dataset.name} has {len(train)} training and {len(dev)} dev photos with captions; "
             "training needs both."
@@ -112,14 +114,15 @@ def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
     dev: list[list[Photo]] = []
     unreadable: dict[str, str] = {}
     for dataset, store in zip(get.datasets, stores[0], strict=True):
-        for kept, photos in zip((train, dev), _chosen(config, dataset), strict=True):
+        chosen = _chosen(config, dataset, needs_dev=dataset is get.datasets[0])
+        for kept, photos in zip((train, dev), chosen, strict=True):
             kept.append([photo for photo in photos if photo.name in store])
             left_out = (photo.name for photo in photos if photo.name in store.skipped)
             unreadable |= {name: store.skipped[name] for name in left_out}
     _check_readable(train, dev, unreadable)
     names = [dataset.name for dataset in get.datasets]
     joined = _joined(names, stores, train)
-    repeats = [1, *[config.extra_repeats] * (len(train) - 1)]
+    repeats = [1, *_extra_repeats(config, len(train) - 1)]
     return Inputs(
         train_photos=[photo for part in train for photo in part],
         train=replace(
@@ -133,6 +136,21 @@ def from_features(config: TrainingConfig, get: StoredFeatures) -> Inputs:
         figures=_channel_figures(stores[0], train),
         unreadable=unreadable,
     )
+
+
+def _extra_repeats(config: TrainingConfig, count: int) -> Sequence[int]:
+    """Return how often an epoch shows the photos of each further data set.
+
+    Raises:
+        ConfigError: there are neither one nor `count` numbers.
+    """
+    repeats = config.extra_repeats
+    if len(repeats) not in (1, count) and count:
+        raise ConfigError(
+            f"extra_repeats has {len(repeats)} numbers for {count} further data sets; give one "
+            "number, or one for each."
+        )
+    return repeats * count if len(repeats) == 1 else repeats
 
 
 def _check_readable(
@@ -202,7 +220,7 @@ def _joined(
 def _sources(datasets: Sequence[str], photos: Sequence[Sequence[Photo]]) -> list[tuple[str, int]]:
     if len(datasets) < 2:
         return []
-    return [(name, len(part)) for name, part in zip(datasets, photos, strict=True)]
+    return [(name, len(part)) for name, part in zip(datasets, photos, strict=True) if part]
 
 
 def _channel_figures(

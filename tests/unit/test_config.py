@@ -38,7 +38,8 @@ def test_the_ends_of_a_range_are_in_it_and_what_lies_beyond_is_not(case):
     step = 1 if whole else 1e-3 * max(abs(high), 1e-9)
     for value in (low, high):
         if field.name != "heads":  # heads must divide units, which is another rule
-            assert getattr(cls(**{field.name: value}, **extra), field.name) == value
+            found = getattr(cls(**{field.name: value}, **extra), field.name)
+            assert found in (value, (value,))
     for value in (low - step, high + step):
         with pytest.raises(ConfigError, match=field.name) as caught:
             cls(**{field.name: value}, **extra)
@@ -59,6 +60,14 @@ def test_every_setting_says_what_it_is(cls):
     for field in dataclasses.fields(cls):
         if field.name not in ("encoder", "decoder", "decoding"):
             assert field.metadata["about"], field.name
+
+
+def test_numbers_for_several_data_sets_are_one_or_a_list():
+    assert TrainingConfig(extra_repeats=3).extra_repeats == (3,)
+    assert TrainingConfig(extra_repeats=[3, 1]).extra_repeats == (3, 1)
+    for wrong in ([3, 0], [2.5], ["3"], [True]):
+        with pytest.raises(ConfigError, match="extra_repeats"):
+            TrainingConfig(extra_repeats=wrong)
 
 
 def test_a_value_outside_the_choices_is_refused_with_the_choices():

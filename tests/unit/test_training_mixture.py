@@ -9,8 +9,8 @@ import pytest
 
 from captioning.__main__ import main
 from captioning.bundle import read_bundle
-from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
-from captioning.datasets import generate_shapes
+from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
+from captioning.datasets import generate_shapes, load
 from captioning.decoders import build_decoder
 from captioning.errors import ConfigError, DatasetError
 from captioning.training import Trainer
@@ -18,7 +18,7 @@ from captioning.training.batches import SplitData, make_batch
 from captioning.training.model import TeacherForcing
 from captioning.training.recipe import prepare
 from captioning.training.sentences import Sentences, read_sentences
-from captioning.training.sources import stored_rows
+from captioning.training.sources import StoredFeatures, from_features, stored_rows
 from captioning.vocabulary import SPECIAL, UNK, Vocabulary
 
 WORDS = "a red blue green dog cat bird runs sits flies here there".split()
@@ -185,3 +185,25 @@ def test_sentences_need_true_captions(shapes, changes):
     config = TrainingConfig(sentences="s.txt", **changes)
     with pytest.raises(ConfigError, match="Sentences without photos"):
         prepare(config, shapes)
+
+
+def test_further_data_sets_have_their_own_repeats_and_need_no_dev_split(shapes, tmp_path):
+    further = generate_shapes(tmp_path / "more", count=30, seed=2)
+    labelled = tmp_path / "labelled"
+    labelled.mkdir()
+    rows = ["image,caption,split"]
+    for photo in shapes.split("train")[:3]:
+        (labelled / photo.name).write_bytes(shapes.path(photo).read_bytes())
+        rows.append(f"{photo.name},a red circle,train")
+    (labelled / "captions.csv").write_text("\n".join(rows))
+    encoder = EncoderConfig(name="efficientnetlite2", input_size=64)
+    config = TrainingConfig(encoder=encoder, extra_repeats=(3, 2), limit_images=6)
+    sets = (shapes, further, load(labelled))
+    inputs = from_features(config, StoredFeatures(sets, lambda event: None, lambda: False))
+    assert inputs.train.repeats.tolist() == [1] * 6 + [3] * 6 + [2] * 3
+    assert [name for name, _ in inputs.dev.sources] == [shapes.name, further.name]
+    with pytest.raises(ConfigError, match="extra_repeats has 3 numbers for 2"):
+        from_features(
+            config.replace(extra_repeats=(1, 2, 3)),
+            StoredFeatures(sets, lambda event: None, lambda: False),
+        )
