@@ -17,6 +17,7 @@ from captioning.metrics import METRICS, Metric
 from captioning.storage import read_regular_file, replacing
 
 __all__ = [
+    "EVALUATIONS",
     "SCORES_BEGIN",
     "SCORES_END",
     "read_arrays",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 _MAX_JSON = 50_000_000
+
+EVALUATIONS = {False: "evaluations", True: "evaluations_with_neutral_words"}
+"""The keys of `metrics.json` for scores of the model's own words, and of neutral words."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -117,7 +121,12 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     metrics = read_json(path)
-    evaluations = metrics.get("evaluations", [])
+    for key in EVALUATIONS.values():
+        _check_evaluations(path, metrics.get(key, []))
+    return metrics
+
+
+def _check_evaluations(path: Path, evaluations: Any) -> None:
     if not isinstance(evaluations, list):
         raise BundleError(f"{path}: expected a list of evaluations, found {evaluations!r}.")
     for evaluation in evaluations:
@@ -133,7 +142,6 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
                 f"{path}: the {wrong[0]} of an evaluation is missing or wrong: "
                 f"found {found.get(wrong[0])!r}."
             )
-    return metrics
 
 
 def score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:

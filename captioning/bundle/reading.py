@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from captioning.bundle.files import read_arrays, read_json, read_metrics, read_text
+from captioning.bundle.files import EVALUATIONS, read_arrays, read_json, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.weight_files import has_weights
@@ -185,9 +185,13 @@ class Bundle:
             return None
         return Calibration.from_parts(read_json(facts), read_arrays(arrays), source=str(facts))
 
-    def scores(self) -> list[dict[str, Any]]:
-        """Return the stored evaluations of the model, each with its protocol."""
-        return list((self.metrics or {}).get("evaluations", []))
+    def scores(self, *, neutral_words: bool = False) -> list[dict[str, Any]]:
+        """Return the stored evaluations of the model, each with its protocol.
+
+        Args:
+            neutral_words: those of captions with neutral words for people.
+        """
+        return list((self.metrics or {}).get(EVALUATIONS[neutral_words], []))
 
     def history(self) -> list[dict[str, Any]]:
         """Read the history, one record per epoch; empty if the bundle has none.

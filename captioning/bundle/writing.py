@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from captioning.bundle.files import SCORES_BEGIN, SCORES_END, score_table, write_arrays
+from captioning.bundle.files import (
+    EVALUATIONS,
+    SCORES_BEGIN,
+    SCORES_END,
+    score_table,
+    write_arrays,
+)
 from captioning.bundle.reading import (
     FORMAT_VERSION,
     PUBLICATION,
@@ -143,21 +149,35 @@ def write_encoder(folder: Path, config: EncoderConfig, arrays: Mapping[str, np.n
         raise BundleError(f"The encoder {folder} could not be written: {error}.") from error
 
 
-def add_scores(bundle: Bundle, evaluation: Mapping[str, Any]) -> None:
+def add_scores(
+    bundle: Bundle, evaluation: Mapping[str, Any], *, neutral_words: bool = False
+) -> None:
     """Store an evaluation with its model, in `metrics.json` and in the card.
 
     An earlier one of the same data, split and decoding is replaced.
+
+    Args:
+        bundle: the model.
+        evaluation: its protocol and scores.
+        neutral_words: whether captions with neutral words for people were scored; such scores are
+            stored apart and are not in the card.
 
     Raises:
         BundleError: the folder cannot be read or written.
     """
     bundle = read_bundle(bundle.folder)  # its scores may have changed since it was loaded
     same = ("data", "split", "beam_width", "length_penalty")
-    others = [kept for kept in bundle.scores() if any(kept[k] != evaluation[k] for k in same)]
+    others = [
+        kept
+        for kept in bundle.scores(neutral_words=neutral_words)
+        if any(kept[k] != evaluation[k] for k in same)
+    ]
     kept = sorted([*others, dict(evaluation)], key=lambda e: [str(e[k]) for k in same])
     try:
-        metrics = {**(bundle.metrics or {}), "evaluations": kept}
+        metrics = {**(bundle.metrics or {}), EVALUATIONS[neutral_words]: kept}
         write_json(bundle.folder / "metrics.json", metrics, durable=True)
+        if neutral_words:
+            return
         before, begin, rest = bundle.card.partition(SCORES_BEGIN)
         _, end, after = rest.partition(SCORES_END)
         if begin and end:

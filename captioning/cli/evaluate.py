@@ -63,8 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
     from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
-    if arguments.neutral_words and arguments.save:
-        raise ConfigError("Stored scores are of the model's own words; omit --neutral-words.")
     read_bundle(arguments.model)  # report errors before importing Keras
     dataset = load(arguments.data, arguments.encoding)
     if not arguments.allow_missing:
@@ -84,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.save:
         kept = ("intervals", "intervals_protocol")
         add_scores(
-            captioner.bundle, {**evaluation.to_dict(), **{name: report[name] for name in kept}}
+            captioner.bundle,
+            {**evaluation.to_dict(), **{name: report[name] for name in kept}},
+            neutral_words=arguments.neutral_words,
         )
     if arguments.json:
         print_json(report)

@@ -3,7 +3,10 @@
 import pytest
 from lesson_app import LessonApp, formulas, shown
 
+from captioning import people_words
+from captioning.bundle import add_scores, read_bundle
 from captioning.lessons.limits import ODD_PICTURES
+from pages.learn.limits.people import cost_rows
 
 
 @pytest.fixture
@@ -50,6 +53,23 @@ def test_loaded_words_are_counted_in_the_model_s_captions(lesson):
     assert "Things that are not there" in shown(app)
 
 
+def test_a_sentence_without_genders_says_so(lesson):
+    assert "names no gender" in shown(lesson.open())
+
+
+def test_gendered_words_are_replaced_below_the_chosen_certainty(lesson, monkeypatch):
+    for words, of in ((people_words._MALE, "circle square"), (people_words._FEMALE, "triangle")):
+        for word in of.split():
+            monkeypatch.setitem(words, word, "person")
+            monkeypatch.setitem(people_words.GENDERED, word, "person")
+    own = shown(lesson.open(**{"limits.certainty": "off"})).splitlines()
+    neutral = shown(lesson.open(**{"limits.certainty": "99%"})).splitlines()
+    certain = lesson.tables()
+    assert "certainty of the gender" in certain
+    changed = [line for line in neutral if line.startswith("####") and line not in own]
+    assert changed and all("person" in line for line in changed)
+
+
 def test_the_questions_are_answered_by_the_model(lesson):
     app = lesson.open()
     for number in (1, 2, 3):
@@ -57,3 +77,16 @@ def test_the_questions_are_answered_by_the_model(lesson):
     assert "an evenly grey picture gives it" in shown(app)
     assert "for 4 pictures" in shown(app)
     assert "Words lost, of" in shown(app)
+
+
+def test_the_cost_of_neutral_words_pairs_scores_of_one_protocol(write_tiny_bundle, tmp_path):
+    score = {"data": "d", "split": "dev", "images": 9, "beam_width": 3, "length_penalty": 0.7}
+    bundle = write_tiny_bundle(tmp_path / "m", metrics={"evaluations": [{**score, "cider": 50.0}]})
+    assert cost_rows(bundle) == []
+    add_scores(bundle, {**score, "cider": 48.5}, neutral_words=True)
+    add_scores(bundle, {**score, "split": "test", "cider": 40.0}, neutral_words=True)
+    bundle = read_bundle(bundle.folder)
+    assert cost_rows(bundle) == [
+        {"data": "d dev", "CIDEr, own words": "50.0", "CIDEr, neutral words": "48.5"}
+    ]
+    assert "48.5" not in bundle.card

@@ -16,6 +16,7 @@ from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.limits import data
 from pages.learn.limits.bias import show_bias, show_changes
+from pages.learn.limits.people import show_people
 from pages.ui import cache
 from pages.ui.components import problem, prose
 from pages.ui.theme import Look
@@ -61,7 +62,7 @@ _PAPERS = (
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("limits", IDEA)
-    for part in (_photo_or_habit, _odd_pictures, show_changes, show_bias):
+    for part in (_photo_or_habit, _odd_pictures, show_changes, show_bias, show_people):
         try:
             part(page)
         except CaptioningError as error:
