@@ -10,6 +10,7 @@ from captioning.analysis.search import find
 from captioning.analysis.statistics import Bar, CoveragePoint, SplitWords, ZipfCurve
 from pages.ui.datasets import Explored
 from pages.ui.photo_grid import photo_grid
+from pages.ui.theme import FIT_WIDTH
 from pages.ui.wording import plain
 
 __all__ = [
@@ -21,9 +22,6 @@ __all__ = [
     "split_chart",
     "zipf_chart",
 ]
-
-# Where the rows decide the height, only the width can be fitted; Vega warns otherwise.
-_FIT_WIDTH = alt.AutoSizeParams(type="fit-x", contains="padding")
 
 _SELECTION = "bar"
 
@@ -78,7 +76,7 @@ def bar_chart(bars: Sequence[Bar], x: str) -> alt.Chart:
                 alt.Tooltip("label:N", title="Text"),
                 alt.Tooltip("count:Q", title=x, format=","),
             ],
-        ).properties(height=alt.Step(22), autosize=_FIT_WIDTH)
+        ).properties(height=alt.Step(22), autosize=FIT_WIDTH)
     )
 
 
@@ -144,7 +142,7 @@ def split_chart(rows: Sequence[SplitWords]) -> alt.Chart:
             y=alt.Y("split:N", sort=["train", "dev", "test"], title=None),
             color=alt.Color("kind:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["split:N", "kind:N", alt.Tooltip("count:Q", format=",")],
-        ).properties(height=alt.Step(44), autosize=_FIT_WIDTH)
+        ).properties(height=alt.Step(44), autosize=FIT_WIDTH)
     )
 
 

@@ -39,9 +39,9 @@ def show_agreement(page: str, explored: Explored, split: str) -> None:
             st.metric(name, f"{value:.1f}", border=True)
     st.caption(
         f"{len(agreement.cider):,} captions of {len(agreement.names):,} {split} photos of "
-        f"{plain(dataset.name)}, each scored against the others of its photo; x100. This is what "
-        f"{explored.authors} reach. A model is scored against one more reference, which makes its "
-        "scores a little higher."
+        f"{plain(dataset.name)}, each scored against the others of its photo; x100. Captions by "
+        f"{explored.authors} reach these scores. A model is scored against one more reference, "
+        "which makes its scores a little higher."
     )
     st.subheader("Photos described most differently", anchor=False)
     places = agreement.most_disputed(24)

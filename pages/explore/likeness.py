@@ -4,7 +4,7 @@ import streamlit as st
 
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
 from pages.ui import cache
-from pages.ui.datasets import Explored, with_progress
+from pages.ui.datasets import Explored, fitting_models, with_progress
 from pages.ui.progress import features_of
 
 __all__ = ["likeness_of", "offer_encoder"]
@@ -32,7 +32,7 @@ def likeness_of(page: str, explored: Explored) -> Likeness | None:
 
 
 def offer_encoder(page: str, explored: Explored) -> None:
-    """Offer to encode all photos with the default model, and compare the features.
+    """Offer to encode all photos with the model that fits them, and compare the features.
 
     Raises:
         CaptioningError: the model cannot be loaded, or features cannot be written.
@@ -41,10 +41,10 @@ def offer_encoder(page: str, explored: Explored) -> None:
     if not models or not st.toggle(
         "Compare what the photos show, not their colours",
         key=f"{page}.by_encoder",
-        help="The encoder of the default model reads each photo once; the result is kept.",
+        help="The encoder of a model reads each photo once; the result is kept.",
     ):
         return
-    bundle = next(iter(models.values()))
+    bundle = next(iter(fitting_models(models, explored).values()))
     if features_of(page, explored.dataset, bundle) is None:
         return
     explored.likeness = with_progress(

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pages.ui.theme import PAPER, Look
+from pages.ui.theme import FIT_WIDTH, PAPER, Look
 
 __all__ = [
     "DOTS_PER_INCH",
@@ -95,8 +95,7 @@ def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
     """Set the font size of an Altair chart from `look`; Streamlit sets its colours."""
     size = 18 if look.large else 13
     if isinstance(getattr(chart, "height", None), alt.Step):
-        # The rows decide the height, so only the width can be fitted; Vega warns otherwise.
-        chart = chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        chart = chart.properties(autosize=FIT_WIDTH)
     return (
         chart.configure_axis(labelFontSize=size, titleFontSize=size, labelLimit=400)
         .configure_legend(labelFontSize=size, titleFontSize=size)

@@ -19,6 +19,6 @@ with st.grid(3, min_column_width=220):
     for lesson in LESSONS:
         card(lesson, f"{lesson.number}. {lesson.title}")
 st.subheader("More to try", anchor=False)
-with st.grid(4, min_column_width=200):
+with st.grid(3, min_column_width=220):
     for tool in TOOLS:
         card(tool, tool.title)

@@ -15,13 +15,13 @@ from PIL import Image
 from captioning.bundle import Bundle
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
-from captioning.image_formats import ENDINGS
 from captioning.images import read_image
 from captioning.vocabulary import Vocabulary
 from pages.learn.lesson_state import forget, recall, remember, remembered
 from pages.ui import cache, state
 from pages.ui.components import problem, prose
 from pages.ui.datasets import DATA, Explored, explored_data
+from pages.ui.photos import PHOTO_TYPES
 from pages.ui.pictures import Picture
 from pages.ui.samples import SAMPLES, best_sample, sample
 from pages.ui.wording import plain
@@ -218,7 +218,7 @@ def _take_upload() -> None:
     with st.popover("Your own photo", icon=":material/add_photo_alternate:"):
         st.file_uploader(
             "A photo from this device",
-            type=ENDINGS,
+            type=PHOTO_TYPES,
             key="learn.file",
             on_change=_keep_upload,
             help="It stays in this server's memory until you leave.",

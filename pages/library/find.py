@@ -31,7 +31,7 @@ def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> No
     if way == EXAMPLE:
         by_example("find", place, bundle)
         return
-    sentence = ask()
+    sentence = ask(drawn=place.explored is not None and place.explored.generated)
     if not sentence.strip():
         prose("find-help")
     elif way == HUMAN:
@@ -42,11 +42,11 @@ def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> No
         by_model("find", place, bundle, sentence)
 
 
-def ask() -> str:
-    """Ask for the sentence."""
+def ask(*, drawn: bool) -> str:
+    """Ask for the sentence, with an example about drawn shapes or about photos."""
     return st.text_input(
         "A sentence about the photos",
-        placeholder="a dog runs through the snow",
+        placeholder="a red star and a blue circle" if drawn else "a dog runs through the snow",
         key="find.sentence",
         bind="query-params",
     )

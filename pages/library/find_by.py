@@ -10,7 +10,6 @@ from captioning.analysis.ranking import Hit, PhotoRanking
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import Photo
-from captioning.image_formats import ENDINGS
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, read_sentence
 from captioning.text import tokenize
@@ -20,6 +19,7 @@ from pages.ui import cache, state
 from pages.ui.components import show_source
 from pages.ui.datasets import Explored
 from pages.ui.model_captions import written_about
+from pages.ui.photos import PHOTO_TYPES
 from pages.ui.pictures import Picture, as_jpeg
 from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
@@ -118,7 +118,7 @@ def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:
 
 def by_example(page: str, place: Place, bundle: Bundle) -> None:
     """Find photos like an example, by the features of the model's encoder."""
-    file = st.file_uploader("An example photo", type=ENDINGS, key=f"{page}.example_file")
+    file = st.file_uploader("An example photo", type=PHOTO_TYPES, key=f"{page}.example_file")
     name = st.session_state.get(f"{page}.example")
     own = {photo.name: photo for photo in place.photos}
     brought = _brought(file) if file is not None or name not in own else None

@@ -6,13 +6,10 @@ import streamlit as st
 
 from captioning.batch import AlbumPhoto, open_album, told_apart
 from captioning.errors import CaptioningError
-from captioning.image_formats import ENDINGS
 from pages.ui.components import problem
+from pages.ui.photos import PHOTO_TYPES
 
 __all__ = ["bring_album"]
-
-_ENDINGS = (*ENDINGS, ".zip")
-
 
 FILES, FOLDER = "Files or zips", "A folder"
 
@@ -30,7 +27,7 @@ def bring_album(page: str) -> list[AlbumPhoto]:
     folder = way == FOLDER
     files = st.file_uploader(
         "A folder of photos, with the folders in it" if folder else "Photos, or a zip of photos",
-        type=_ENDINGS,
+        type=(*PHOTO_TYPES, ".zip"),
         accept_multiple_files="directory" if folder else True,
         key=f"{page}.folder" if folder else f"{page}.upload",
         help="They stay in this server's memory until you leave; the captions stay longer.",

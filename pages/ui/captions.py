@@ -12,16 +12,18 @@ import pandas as pd
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.caption import DOUBTED
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
 from captioning.metrics import format_headline
-from captioning.text import STOP_WORDS, clean, sentence
+from captioning.text import clean, sentence
 from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
 from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
 from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
+from pages.ui.theme import FIT_WIDTH
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
@@ -39,8 +41,6 @@ __all__ = [
 ]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_DOUBT = 0.25
-"""A word of a smaller probability is marked."""
 _DETAILS = "How sure the model is, and what else it considered"
 
 
@@ -143,7 +143,8 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
     track = bars("full", "word", "left").mark_bar(cornerRadius=3, opacity=0.12)
     share = bars("share", "text", "right").mark_bar(cornerRadius=3)
     chart = alt.layer(track, share).resolve_axis(y="independent")
-    return chart.properties(height=alt.Step(26)).configure_view(strokeWidth=0)
+    fitted = chart.properties(height=alt.Step(26), autosize=FIT_WIDTH)
+    return fitted.configure_view(strokeWidth=0)
 
 
 def _card(
@@ -167,7 +168,7 @@ def _card(
         if doubted:
             st.caption(
                 f"The model doubts the words in italics: {', '.join(map(plain, doubted))}. Each of "
-                f"them has a probability below {_DOUBT:.0%}, so check them first."
+                f"them has a probability below {DOUBTED:.0%}, so check them first."
             )
     with right, st.container() if alone else st.expander(_DETAILS):
         _words(caption)
@@ -179,8 +180,6 @@ def _card(
 def mark_doubted(caption: "Caption") -> tuple[str, list[str]]:
     """Mark the words of a caption that the model doubts.
 
-    Stop words are never marked: several of them often fit, so a low probability says little.
-
     Returns:
         The sentence as Markdown with these words marked, and the words.
     """
@@ -189,8 +188,7 @@ def mark_doubted(caption: "Caption") -> tuple[str, list[str]]:
         return plain(caption.sentence), []
     parts, doubted = [], []
     for text, word in zip(shown, caption.words, strict=True):
-        unsure = word.log_prob < math.log(_DOUBT) and word.word not in STOP_WORDS
-        if unsure and clean(text) == word.word:
+        if word.is_doubted and clean(text) == word.word:
             doubted.append(word.word)
             text = f":orange[*{plain(text)}*]"
         else:

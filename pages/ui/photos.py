@@ -8,7 +8,6 @@ import streamlit as st
 
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
-from captioning.image_formats import ENDINGS
 from pages.ui import cache, state
 from pages.ui.components import problem
 from pages.ui.pictures import Picture
@@ -17,6 +16,7 @@ from pages.ui.wording import plain
 
 __all__ = [
     "MOST_AT_ONCE",
+    "PHOTO_TYPES",
     "SOURCES",
     "bring_photos",
     "brought_photos",
@@ -29,6 +29,8 @@ __all__ = [
 PHOTO, SAMPLE = "photo", "sample"  # names of the choice in the link
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24
+PHOTO_TYPES = ("image/*", ".heic", ".heif", ".hif", ".avif", ".mpo")
+"""Files to offer for upload; some systems do not know that the named ones are pictures."""
 _PER_PAGE = 12
 
 # Passes a pasted picture to the uploader, as if its file had been chosen there.
@@ -107,7 +109,7 @@ def offer_samples(page: str, source: str) -> None:
         return
     st.caption("No photo here? Try one of these.")
     # Three in a row on a phone too.
-    with st.container(width=560), st.grid(3, min_column_width=100):
+    with st.container(width=560), st.grid(3, min_column_width=100, vertical_alignment="bottom"):
         _offer_last(page)
         for name in PHOTO_SAMPLES:
             _offer(page, name, cache.thumbnail(sample_file(name)), SAMPLE)
@@ -119,7 +121,7 @@ def _drop(page: str) -> None:
     key = f"{page}.upload.{number}" if number else f"{page}.upload"
     st.file_uploader(
         "Drop a photo, paste one, or take one",
-        type=ENDINGS,
+        type=PHOTO_TYPES,
         accept_multiple_files=True,
         key=key,
         help="It stays in this server's memory until you add another photo or leave.",
@@ -175,7 +177,7 @@ def _thumbnails(page: str, dataset: CaptionDataset) -> None:
         -(-len(photos) // _PER_PAGE), key=f"{page}.gallery_page", bind="query-params"
     )
     first = (number - 1) * _PER_PAGE
-    with place, st.grid(6, min_column_width=130):
+    with place, st.grid(6, min_column_width=130, vertical_alignment="bottom"):
         for photo in photos[first : first + _PER_PAGE]:
             _offer(page, photo.name, cache.thumbnail(dataset.path(photo)), PHOTO)
 

@@ -5,9 +5,13 @@ Colours of the page's theme, for what Streamlit does not colour by itself.
 
 from dataclasses import dataclass, replace
 
+import altair as alt
 import streamlit as st
 
-__all__ = ["PAPER", "Look", "look"]
+__all__ = ["FIT_WIDTH", "PAPER", "Look", "look"]
+
+FIT_WIDTH = alt.AutoSizeParams(type="fit-x", contains="padding")
+"""For charts whose rows decide the height: only the width can be fitted; Vega warns otherwise."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,11 @@ import captioning.captioner
 from captioning.caption import Caption, Word
 from captioning.config import DecodingConfig
 from captioning.errors import ImageError
+from captioning.evaluation import MISTAKES, Interval, MistakenScore
+from captioning.explain import Evidence
+from pages.caption.details.words import evidence_chart
+from pages.evaluate.mistakes import mistake_chart
+from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording
 from pages.ui.captions import mark_doubted, word_chart
 from pages.ui.components import source_of
@@ -98,6 +103,21 @@ def test_the_chart_tells_equal_words_apart():
     assert [row["word"] for row in rows] == ["a", "dog", "a"]
     assert [row["place"] for row in rows] == [0, 1, 2]
     assert [row["share"] for row in rows] == pytest.approx([math.exp(w.log_prob) for w in words])
+
+
+def charts_of_rows():
+    rows = [Evidence("a", math.log(0.2), math.log(0.1)), Evidence("dog", math.log(0.5), -3.0)]
+    yield word_chart([Word("a", math.log(0.9))])
+    yield evidence_chart(rows)
+    yield interval_chart(["m"], {"m": 2.0}, {"m": Interval(1.0, 3.0)}, "m")
+    yield mistake_chart([MistakenScore(MISTAKES[0], (1.0,) * 4, (0.0,) * 4)], 4)
+
+
+@pytest.mark.parametrize("chart", list(charts_of_rows()))
+def test_a_chart_whose_rows_decide_the_height_fits_only_the_width(chart):
+    written = chart.to_dict()
+    assert "step" in written["height"]
+    assert written["autosize"]["type"] == "fit-x"  # Vega warns about "fit"
 
 
 def test_doubted_words_are_marked_in_the_sentence_but_never_stop_words():

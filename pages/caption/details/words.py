@@ -11,6 +11,7 @@ from captioning.bundle import Bundle
 from pages.ui import explanations
 from pages.ui.decoding_settings import begin_with, forget_beginning
 from pages.ui.pictures import Picture
+from pages.ui.theme import FIT_WIDTH
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
                 alt.Tooltip("blank:N", title="with a grey photo"),
             ],
         )
-        .properties(height=alt.Step(24))
+        .properties(height=alt.Step(24), autosize=FIT_WIDTH)
     )
 
 
