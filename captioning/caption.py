@@ -1,14 +1,18 @@
 """A caption: its sentence, the probabilities of its words, and how confident the model is."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from captioning.calibration import Level
 from captioning.calibration.picture_kind import Kind
 from captioning.config import DecodingConfig
-from captioning.text import sentence
+from captioning.text import STOP_WORDS, sentence
 
-__all__ = ["Alternative", "Caption", "Word"]
+__all__ = ["DOUBTED", "Alternative", "Caption", "Word"]
+
+DOUBTED = 0.25
+"""The model doubts a content word of a smaller probability."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,14 @@ class Word:
 
     word: str
     log_prob: float
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the model doubts it.
+
+        Stop words never count: several of them often fit, so a low probability says little.
+        """
+        return self.log_prob < math.log(DOUBTED) and self.word not in STOP_WORDS
 
 
 @dataclass(frozen=True)

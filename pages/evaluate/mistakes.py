@@ -18,7 +18,7 @@ from pages.evaluate.baselines import baselines_of
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 __all__ = ["show_mistakes", "export_scores"]
@@ -100,8 +100,7 @@ def mistake_chart(done: list[MistakenScore], order: int) -> alt.LayerChart:
     )
     # Grey is visible on a light and on a dark page; the theme has no colour for rules.
     line = alt.Chart(table.head(1)).mark_rule(strokeDash=[5, 4], color="gray").encode(x="right:Q")
-    chart = alt.layer(bars, line).properties(height=alt.Step(26), autosize=FIT_WIDTH)
-    return chart.configure_view(strokeWidth=0)
+    return in_rows(alt.layer(bars, line), len(done), 26).configure_view(strokeWidth=0)
 
 
 def export_scores(page: str, task: Task, judged: Judged) -> None:

@@ -10,7 +10,7 @@ from captioning.evaluation import Interval
 from captioning.metrics import METRICS
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.decoding_settings import how_chosen
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 __all__ = ["choose_measure", "interval_chart", "show_scores"]
@@ -86,8 +86,7 @@ def interval_chart(
         x=alt.X("low:Q", title=None, scale=alt.Scale(zero=True)), x2="high:Q"
     )
     point = base.mark_circle(size=110, opacity=1).encode(x=alt.X("score:Q", title=None))
-    chart = alt.layer(line, point).properties(height=alt.Step(34), autosize=FIT_WIDTH)
-    return chart.configure_view(strokeWidth=0)
+    return in_rows(alt.layer(line, point), len(names), 34).configure_view(strokeWidth=0)
 
 
 def _show_variety(judged: Judged) -> None:

@@ -10,7 +10,7 @@ from captioning.analysis.search import find
 from captioning.analysis.statistics import Bar, CoveragePoint, SplitWords, ZipfCurve
 from pages.ui.datasets import Explored
 from pages.ui.photo_grid import photo_grid
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 __all__ = [
@@ -68,16 +68,15 @@ def bar_chart(bars: Sequence[Bar], x: str) -> alt.Chart:
     """Draw counts of names, one row each, in the order given."""
     names = [bar.label for bar in bars]
     chart = alt.Chart(_table(bars)).mark_bar(cursor="pointer")
-    return _clickable(
-        chart.encode(
-            x=alt.X("count:Q", title=x),
-            y=alt.Y("label:N", sort=names, title=None, axis=alt.Axis(labelLimit=260)),
-            tooltip=[
-                alt.Tooltip("label:N", title="Text"),
-                alt.Tooltip("count:Q", title=x, format=","),
-            ],
-        ).properties(height=alt.Step(22), autosize=FIT_WIDTH)
+    drawn = chart.encode(
+        x=alt.X("count:Q", title=x),
+        y=alt.Y("label:N", sort=names, title=None, axis=alt.Axis(labelLimit=260)),
+        tooltip=[
+            alt.Tooltip("label:N", title="Text"),
+            alt.Tooltip("count:Q", title=x, format=","),
+        ],
     )
+    return _clickable(in_rows(drawn, len(names), 22))
 
 
 def zipf_chart(curve: ZipfCurve) -> alt.LayerChart:
@@ -136,14 +135,13 @@ def split_chart(rows: Sequence[SplitWords]) -> alt.Chart:
         ]
     )
     chart = alt.Chart(table).mark_bar(cursor="pointer")
-    return _clickable(
-        chart.encode(
-            x=alt.X("count:Q", title="Different words"),
-            y=alt.Y("split:N", sort=["train", "dev", "test"], title=None),
-            color=alt.Color("kind:N", title=None, legend=alt.Legend(orient="top")),
-            tooltip=["split:N", "kind:N", alt.Tooltip("count:Q", format=",")],
-        ).properties(height=alt.Step(44), autosize=FIT_WIDTH)
+    drawn = chart.encode(
+        x=alt.X("count:Q", title="Different words"),
+        y=alt.Y("split:N", sort=["train", "dev", "test"], title=None),
+        color=alt.Color("kind:N", title=None, legend=alt.Legend(orient="top")),
+        tooltip=["split:N", "kind:N", alt.Tooltip("count:Q", format=",")],
     )
+    return _clickable(in_rows(drawn, len(rows), 44))
 
 
 def _table(bars: Sequence[Bar]) -> pd.DataFrame:

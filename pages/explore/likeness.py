@@ -21,7 +21,7 @@ def likeness_of(page: str, explored: Explored) -> Likeness | None:
         return explored.likeness
     place = st.empty()
     with place.container():
-        st.caption(f"{len(dataset):,} photos have to be read once to compare them.")
+        st.caption(f"{len(dataset):,} photos have to be compared once.")
         if len(dataset) > _FEW and not st.button("Compare the photos", key=f"{page}.compare"):
             return None
         explored.likeness = with_progress(

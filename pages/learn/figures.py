@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pages.ui.theme import FIT_WIDTH, PAPER, Look
+from pages.ui.theme import PAPER, Look, in_rows
 
 __all__ = [
     "DOTS_PER_INCH",
@@ -94,8 +94,6 @@ def show_image(data: bytes, *, alt: str, width: int | None = None) -> None:
 def themed(chart: alt.TopLevelMixin, look: Look) -> alt.TopLevelMixin:
     """Set the font size of an Altair chart from `look`; Streamlit sets its colours."""
     size = 18 if look.large else 13
-    if isinstance(getattr(chart, "height", None), alt.Step):
-        chart = chart.properties(autosize=FIT_WIDTH)
     return (
         chart.configure_axis(labelFontSize=size, titleFontSize=size, labelLimit=400)
         .configure_legend(labelFontSize=size, titleFontSize=size)
@@ -177,7 +175,7 @@ def paired_bars(
         step: height of a bar, in pixels.
     """
     kinds = list(colours)
-    return (
+    chart = (
         alt.Chart(table)
         .mark_bar(cornerRadius=2)
         .encode(
@@ -191,5 +189,5 @@ def paired_bars(
             ),
             tooltip=["word:N", f"{who}:N", alt.Tooltip("share:Q", format=".2%")],
         )
-        .properties(height=alt.Step(step))
     )
+    return in_rows(chart, len(set(words)), round(len(kinds) * step * 1.25))

@@ -9,6 +9,7 @@ from captioning.metrics import DocumentFrequencies
 from captioning.play import Round, Standing, State, results_csv, standings, turing_rate
 from captioning.text import tokenize
 from pages.ui import cache
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 __all__ = ["show_results"]
@@ -102,15 +103,17 @@ def _chart(found: list[Standing]) -> alt.LayerChart:
         }
         for one in found
     )
+    legend = alt.Legend(orient="top")
     shared = alt.Chart(rows).encode(
         y=alt.Y("author:N", sort=None, title=None),
-        color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top")),
+        color=alt.Color("who:N", title=None, legend=legend),
     )
     axis = alt.X("low:Q", title="Elo", scale=alt.Scale(zero=False))
-    points = shared.mark_point(filled=True, size=90).encode(x="Elo:Q", shape="who:N")
-    return alt.layer(
-        shared.mark_rule(strokeWidth=3, opacity=0.5).encode(x=axis, x2="high:Q"), points
+    points = shared.mark_point(filled=True, size=90).encode(
+        x="Elo:Q", shape=alt.Shape("who:N", title=None, legend=legend)
     )
+    lines = shared.mark_rule(strokeWidth=3, opacity=0.5).encode(x=axis, x2="high:Q")
+    return in_rows(alt.layer(lines, points), len(found), 24)
 
 
 @st.cache_resource(max_entries=1, ttl=3600, show_spinner="Counting people's words…")

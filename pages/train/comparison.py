@@ -47,7 +47,7 @@ def show_table(found: Comparison) -> None:
         plain(run.id): [plain(values[place]) for values in rows.values()]
         for place, run in enumerate(found.runs)
     }
-    st.table({"": list(rows), **columns}, hide_index=True, border="horizontal")
+    st.table({"Run": list(rows), **columns}, hide_index=True, border="horizontal")
 
 
 def show_chart(page: str, found: Comparison) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from captioning.analysis.bleu import BleuDrawing, MarkedWord, NgramUse
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 __all__ = [
@@ -72,8 +72,7 @@ def bleu_bars(bleu: Sequence[float]) -> alt.LayerChart:
     )
     track = base.mark_bar(opacity=0.12, cornerRadius=3).encode(x=x["full"])
     bar = base.mark_bar(cornerRadius=3).encode(x=x["value"])
-    chart = alt.layer(track, bar).properties(height=alt.Step(28), autosize=FIT_WIDTH)
-    return chart.configure_view(strokeWidth=0)
+    return in_rows(alt.layer(track, bar), len(bleu), 28).configure_view(strokeWidth=0)
 
 
 def _tinted(order: int, text: str) -> str:

@@ -23,7 +23,7 @@ from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
 from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
     track = bars("full", "word", "left").mark_bar(cornerRadius=3, opacity=0.12)
     share = bars("share", "text", "right").mark_bar(cornerRadius=3)
     chart = alt.layer(track, share).resolve_axis(y="independent")
-    fitted = chart.properties(height=alt.Step(26), autosize=FIT_WIDTH)
-    return fitted.configure_view(strokeWidth=0)
+    return in_rows(chart, len(words), 26).configure_view(strokeWidth=0)
 
 
 def _card(

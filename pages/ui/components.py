@@ -73,17 +73,24 @@ def source_of(module: str, name: str) -> str:
     Raises:
         LookupError: there is no such module or name.
     """
+    lines, tree = _parsed(module)
+    first, *rest = name.split(".")
+    node = _child(tree, first)
+    for part in rest:
+        node = _child(node, part)
+    return "".join(lines[node.lineno - 1 : node.end_lineno])
+
+
+@cache
+def _parsed(module: str) -> tuple[list[str], ast.Module]:
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise LookupError(f"There is no module {module}.")
     text = Path(spec.origin).read_text(encoding="utf-8")
-    node: ast.AST = ast.parse(text)
-    for part in name.split("."):
-        node = _child(node, part)
-    return ast.get_source_segment(text, node, padded=True) or ""
+    return text.splitlines(keepends=True), ast.parse(text)
 
 
-def _child(node: ast.AST, name: str) -> ast.AST:
+def _child(node: ast.AST, name: str) -> ast.FunctionDef | ast.ClassDef:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.ClassDef) and child.name == name:
             return child

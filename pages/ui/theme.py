@@ -4,14 +4,14 @@ Colours of the page's theme, for what Streamlit does not colour by itself.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import altair as alt
 import streamlit as st
 
-__all__ = ["FIT_WIDTH", "PAPER", "Look", "look"]
+__all__ = ["PAPER", "Look", "in_rows", "look"]
 
-FIT_WIDTH = alt.AutoSizeParams(type="fit-x", contains="padding")
-"""For charts whose rows decide the height: only the width can be fitted; Vega warns otherwise."""
+Rows = TypeVar("Rows", alt.Chart, alt.LayerChart)
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,18 @@ def look(*, large: bool = False) -> Look:
         return found
     extreme = "#ffffff" if found.dark else "#000000"
     return replace(found, large=True, text=extreme, muted=found.text, font_size=14.0)
+
+
+def in_rows(chart: Rows, count: int, height: int) -> Rows:
+    """Return a chart whose rows have a fixed height, and which is as wide as its place.
+
+    Vega warns about `alt.Step` in a chart that is fitted to its place, as Streamlit's are.
+
+    Args:
+        chart: with one row for each value of `y`.
+        count: number of rows.
+        height: of a row, in pixels.
+    """
+    fitted = alt.AutoSizeParams(type="fit-x", contains="padding")
+    made: Rows = chart.properties(height=count * height, autosize=fitted)
+    return made

@@ -4,8 +4,6 @@ import re
 import shutil
 from pathlib import Path
 
-import altair as alt
-import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -16,13 +14,12 @@ from captioning.datasets import generate_shapes
 from captioning.errors import WeightsError
 from captioning.lessons.lexicon import thing_of
 from pages.learn import guessing
-from pages.learn.figures import roomy, themed
+from pages.learn.figures import roomy
 from pages.learn.guessing import Answer
 from pages.learn.lessons import LESSONS, TOOLS, lesson
 from pages.learn.training.curves import seconds_left
 from pages.ui.pictures import Picture
 from pages.ui.state import Captioned
-from pages.ui.theme import PAPER
 
 ROOT = Path(__file__).parents[2]
 MINE = ("overview", "encoder", "words")
@@ -212,13 +209,6 @@ def test_tall_parts_of_a_formula_get_room_but_not_what_is_inside_them():
     assert roomy(r"a = \frac{1}{\frac{2}{3}}").count(r"\rule") == 1
     assert roomy(rf"{inside}^{{1/4}} = \frac{{1}}{{2}}").count(r"\rule") == 2
     assert roomy(inside).endswith(inside)
-
-
-@pytest.mark.parametrize(("height", "fitted"), [(alt.Step(20), True), (200, False)])
-def test_a_chart_with_a_height_by_rows_fits_only_the_width(height, fitted):
-    chart = alt.Chart(pd.DataFrame({"x": [1]})).mark_bar().encode(x="x:Q").properties(height=height)
-    autosize = themed(chart, PAPER).to_dict().get("autosize", {})
-    assert autosize.get("type") == ("fit-x" if fitted else None)
 
 
 def test_the_time_left_is_that_of_the_runs_so_far():

@@ -156,3 +156,9 @@ def test_the_code_that_a_page_shows_exists(path):
         ] or [None]
         if isinstance(module, str) and module.startswith("captioning."):
             assert all(source_of(module, name) for name in names if name is not None)
+
+
+def test_no_chart_has_a_height_in_steps():
+    # Vega warns about it in the browser's console; `pages.ui.theme.in_rows` gives rows a height.
+    source = {path: path.read_text(encoding="utf-8") for path in (ROOT / "pages").rglob("*.py")}
+    assert not [str(path) for path, text in source.items() if "alt.Step(" in text]

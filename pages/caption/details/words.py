@@ -11,7 +11,7 @@ from captioning.bundle import Bundle
 from pages.ui import explanations
 from pages.ui.decoding_settings import begin_with, forget_beginning
 from pages.ui.pictures import Picture
-from pages.ui.theme import FIT_WIDTH
+from pages.ui.theme import in_rows
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
             "blank": [percent(e.blank) for e in found],
         }
     )
-    return (
+    chart = (
         alt.Chart(table)
         .mark_bar(cornerRadius=3)
         .encode(
@@ -67,8 +67,8 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
                 alt.Tooltip("blank:N", title="with a grey photo"),
             ],
         )
-        .properties(height=alt.Step(24), autosize=FIT_WIDTH)
     )
+    return in_rows(chart, len(found), 24)
 
 
 def _map(page: str, picture: Picture, bundle: Bundle, sentence: str, place: int, word: str) -> None:

@@ -147,7 +147,7 @@ def _by_hand(page: LessonPage, opened: Opened) -> None:
     after = f"After {layer.activation.__name__}: {product.value:.5f}. " if layer.use_bias else ""
     page.text(
         f"{after}Keras gives {keras:.5f} at this place; the two differ by "
-        f"{abs(keras - product.value):.1e}."
+        f"{abs(keras - product.value):.7f}."
     )
 
 
@@ -230,7 +230,7 @@ def _two_steps(page: LessonPage, opened: Opened) -> None:
     page.text(
         f"This is the middle of the map; its {pair.channels} channels are mixed into filter "
         f"{kernel}. Keras gives {steps.keras:.5f}, the two differ by "
-        f"{abs(steps.keras - steps.pointwise.total):.1e}."
+        f"{abs(steps.keras - steps.pointwise.total):.7f}."
     )
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from captioning.lessons.numpy_lstm import CellFormula, CellStep, cell_formulas
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
-from pages.ui.theme import Look
+from pages.ui.theme import Look, in_rows
 from pages.ui.wording import plain
 
 __all__ = ["show_cell", "show_photo", "show_through_sentence"]
@@ -146,7 +146,7 @@ def _values(step: CellStep) -> dict[str, np.ndarray]:
 def _as_table(step: CellStep, shown: list[int]) -> dict[str, list[str]]:
     rows = _values(step)
     columns = {f"unit {u}": [f"{row[u]:.2f}" for row in rows.values()] for u in shown}
-    return {"": list(_ROWS.values())} | columns
+    return {"part": list(_ROWS.values())} | columns
 
 
 def _spoken(step: CellStep, shown: list[int]) -> str:
@@ -192,12 +192,12 @@ def _cell_chart(step: CellStep, shown: list[int], chosen: int, look: Look) -> al
         .mark_rect(filled=False, strokeWidth=1.5)
         .encode(stroke=alt.value(look.text))
     )
-    return alt.layer(cells, frame, numbers).properties(height=alt.Step(34 if look.large else 28))
+    return in_rows(alt.layer(cells, frame, numbers), len(_ROWS), 34 if look.large else 28)
 
 
 def _bars(names: list[str], changes: list[float], place: int, look: Look) -> alt.Chart:
     table = pd.DataFrame({"word": names, "change": changes, "here": np.arange(len(names)) == place})
-    return (
+    chart = (
         alt.Chart(table)
         .mark_bar(cornerRadius=3)
         .encode(
@@ -206,8 +206,8 @@ def _bars(names: list[str], changes: list[float], place: int, look: Look) -> alt
             color=alt.condition("datum.here", alt.value(look.accent), alt.value(look.border)),
             tooltip=["word:N", alt.Tooltip("change:Q", format=".3f")],
         )
-        .properties(height=alt.Step(24))
     )
+    return in_rows(chart, len(names), 24)
 
 
 def _lines(names: list[str], values: dict[str, list[float]], look: Look) -> alt.Chart:
@@ -217,6 +217,7 @@ def _lines(names: list[str], values: dict[str, list[float]], look: Look) -> alt.
         for name, value in zip(names, row, strict=True)
     )
     kinds = list(values)
+    legend = alt.Legend(title=None, orient="top")
     return (
         alt.Chart(table)
         .mark_line(point=True)
@@ -225,11 +226,11 @@ def _lines(names: list[str], values: dict[str, list[float]], look: Look) -> alt.
             y=alt.Y("value:Q", title="value"),
             color=alt.Color(
                 "what:N",
-                sort=kinds,
                 scale=alt.Scale(domain=kinds, range=list(look.series[:3])),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=legend,
             ),
-            strokeDash=alt.StrokeDash("what:N", sort=kinds, legend=None),
+            # The same legend as the colour's: Vega warns if the two disagree about it.
+            strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=kinds), legend=legend),
             tooltip=["word:N", "what:N", alt.Tooltip("value:Q", format=".3f")],
         )
         .properties(height=360 if look.large else 260)

@@ -344,7 +344,9 @@ def _fading_chart(found: Fading, words: list[str], look: Look) -> alt.Chart:
         for kind, values in kinds.items()
         for word, value in zip(words, values, strict=True)
     )
+    names = alt.Scale(domain=list(kinds))
     colors = alt.Scale(domain=list(kinds), range=[look.series[0], look.series[3]])
+    legend = alt.Legend(title=None, orient="top")
     return (
         alt.Chart(table)
         .mark_line(point=alt.OverlayMarkDef(size=60))
@@ -358,9 +360,10 @@ def _fading_chart(found: Fading, words: list[str], look: Look) -> alt.Chart:
                 scale=alt.Scale(type="log"),
                 axis=alt.Axis(values=_powers_of_ten(table["influence"]), format="~g"),
             ),
-            color=alt.Color("network:N", scale=colors, legend=alt.Legend(title=None, orient="top")),
-            shape=alt.Shape("network:N", sort=list(kinds), legend=None),
-            strokeDash=alt.StrokeDash("network:N", sort=list(kinds), legend=None),
+            # One legend for all three: Vega warns if the channels disagree about it.
+            color=alt.Color("network:N", scale=colors, legend=legend),
+            shape=alt.Shape("network:N", scale=names, legend=legend),
+            strokeDash=alt.StrokeDash("network:N", scale=names, legend=legend),
             tooltip=["word:N", "network:N", alt.Tooltip("influence:Q", format=".3e")],
         )
         .properties(height=420 if look.large else 300)

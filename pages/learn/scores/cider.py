@@ -15,6 +15,7 @@ from captioning.lessons.cider import (
 )
 from pages.learn.frame import LessonPage
 from pages.learn.scores.data import Crowd
+from pages.ui.theme import in_rows
 
 __all__ = ["show_cider"]
 
@@ -92,8 +93,8 @@ def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> 
                 "found:N",
             ],
         )
-        .properties(height=alt.Step(30 if page.large else 24))
     )
+    chart = in_rows(chart, len(names), 30 if page.large else 24)
     pairs = zip(names, rows["weight"], rows["found"], strict=True)
     spoken = ", ".join(f"{name} {weight} ({found})" for name, weight, found in pairs)
     page.chart(chart, alt=f"Weights of {order}-grams: {spoken}.", table=rows)

@@ -217,7 +217,7 @@ def _both(was: BleuDrawing, now: BleuDrawing) -> dict[str, list[str]]:
         return [f"{100 * bleu:.1f}  ({p.clipped} of {p.total})" for p, bleu in shares]
 
     return {
-        "": [f"BLEU-{n} (counted of all)" for n in range(1, 5)],
+        "score": [f"BLEU-{n} (counted of all)" for n in range(1, 5)],
         "before": cells(was),
         "after": cells(now),
     }

@@ -314,7 +314,7 @@ def _compare(page: LessonPage, sentence: str, found: "list[ForcedWord]") -> None
             "it would write": [word.predicted or END for word in found],
             "true word": [word.true or END for word in found],
             "probability of the true word": [percent(word.true_log_prob) for word in found],
-            "": ["right" if word.right else "" for word in found],
+            "right?": ["yes" if word.right else "no" for word in found],
         }
     )
     own = " ".join(data.own_words(page.subject))
@@ -322,7 +322,7 @@ def _compare(page: LessonPage, sentence: str, found: "list[ForcedWord]") -> None
     references = (sentence,)
     page.table(
         {
-            "": ["after true words", "after its own words"],
+            "it reads": ["true words", "its own words"],
             "sentence": [forced, own],
             "BLEU-1 against the true one": [
                 f"{sentence_scores(text, references)[0]:.1f}" for text in (forced, own)
@@ -358,7 +358,7 @@ def show_push(page: LessonPage) -> None:
     changed += abs(len(own) - len(changed_words))
     page.table(
         {
-            "": ["alone", "with the other word"],
+            "it writes": ["alone", "with the other word"],
             "sentence": [" ".join(own), " ".join(changed_words)],
         },
         caption=f"Later words that changed: {changed}.",
