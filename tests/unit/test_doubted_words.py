@@ -1,0 +1,29 @@
+"""How the benchmark of doubted words judges a word, and when a word counts as doubted."""
+
+import math
+
+import pytest
+
+from benchmarks.doubted_words import Judged, judge, report
+from captioning.caption import Word
+
+
+def test_a_content_word_is_wrong_if_no_reference_has_a_form_of_it():
+    words = [Word("two", -0.1), Word("dogs", -0.2), Word("on", -0.1), Word("grass", -3.0)]
+    judged = judge(words, ["A dog plays.", "Two animals in a garden."])
+    assert [word.wrong for word in judged] == [False, False, True]
+    assert judged[2].probability == pytest.approx(math.exp(-3.0))
+
+
+def test_the_report_compares_words_below_the_limit_with_the_others():
+    words = [Judged(0.1, True), Judged(0.2, False), Judged(0.6, True), Judged(0.9, False)]
+    words += [Judged(0.9, False)] * 4
+    line = report(words, 0.25)
+    assert "25% of 8 words, 50% of them wrong; others: 17% wrong; 50% of the wrong" in line
+
+
+@pytest.mark.parametrize(
+    ("word", "share", "doubted"), [("kite", 0.24, True), ("kite", 0.26, False), ("on", 0.1, False)]
+)
+def test_only_content_words_of_a_small_probability_are_doubted(word, share, doubted):
+    assert Word(word, math.log(share)).is_doubted is doubted
