@@ -11,7 +11,12 @@ from pathlib import Path, PurePosixPath
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import SPLITS, Photo
 from captioning.datasets.photo_files import PhotoFiles
-from captioning.datasets.splitting import draw_splits, known_split, splits_of_folders
+from captioning.datasets.splitting import (
+    draw_dev,
+    draw_splits,
+    known_split,
+    splits_of_folders,
+)
 from captioning.errors import DatasetError
 
 __all__ = ["Row", "assemble", "assemble_rows"]
@@ -70,6 +75,8 @@ def assemble_rows(
     else:
         captioned = [name for name in files.names if name in named]
         split_of = splits_of_folders(captioned, oddities) or draw_splits(captioned, oddities)
+    if not lists:
+        draw_dev(split_of, [name for name in files.names if name in named], oddities)
     captions = []
     for row in rows:
         name = located[row.name]

@@ -27,6 +27,7 @@ __all__ = [
     "has_tokens",
     "read_table",
     "read_token_file",
+    "rows_of_table",
 ]
 
 # Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
@@ -108,14 +109,33 @@ def read_table(
     Raises:
         DatasetError: The file cannot be read, is not text, or has no such columns or no rows.
     """
-    lines = read_lines(path, encoding, oddities.decisions)
+    return rows_of_table(read_lines(path, encoding, oddities.decisions), path, oddities, mend)
+
+
+def rows_of_table(
+    lines: Sequence[str],
+    source: Path | str,
+    oddities: Oddities,
+    mend: Callable[[list[str]], list[str]] | None = None,
+) -> list[Row]:
+    """Read the lines of a table of captions; see `read_table`.
+
+    Args:
+        lines: Of the table.
+        source: Its name in error messages.
+        oddities: As for `read_table`.
+        mend: As for `read_table`.
+
+    Raises:
+        DatasetError: There are no such columns or no rows.
+    """
     skipped, lines = _without_delimiter(lines)
     columns = _columns(lines)
     if columns is None:
         raise DatasetError(
-            f"'{path}' does not start with the names of its columns, such as 'image,caption', but "
-            f"with '{lines[0][:80] if lines else ''}'. It may be the caption file of another data "
-            "set."
+            f"'{source}' does not start with the names of its columns, such as 'image,caption', "
+            f"but with '{lines[0][:80] if lines else ''}'. It may be the caption file of another "
+            "data set."
         )
     rows: list[Row] = []
     for number, cells in _records(lines, columns.delimiter):
@@ -133,11 +153,11 @@ def read_table(
         name = cells[columns.image].strip()
         rows += [Row(name, cells[place], split or None) for place in columns.captions]
     if not rows:
-        raise DatasetError(f"'{path}' contains no captions: {_no_row(oddities)}")
+        raise DatasetError(f"'{source}' contains no captions: {_no_row(oddities)}")
     return _with_lists(rows)
 
 
-def _without_delimiter(lines: list[str]) -> tuple[int, list[str]]:
+def _without_delimiter(lines: Sequence[str]) -> tuple[int, Sequence[str]]:
     """Return the lines from the column names on, and the number of lines before them."""
     skipped = 0
     while skipped < len(lines) and (

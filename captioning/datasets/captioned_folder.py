@@ -1,6 +1,6 @@
 """Users' own photos: a folder of photos with a caption file, or with one text file per photo.
 
-A caption file has one of four forms, each with an adapter.  There may be one file per split, or one
+A caption file has one of five forms, each with an adapter.  There may be one file per split, or one
 folder per split with photos and captions, as in Hugging Face's image folders.  In the layout of
 tools that fine-tune image generators, `1.jpg` is described by `1.txt`, `1.caption`, `1.jpg.txt`, or
 by `1.txt` in a folder `captions` next to the photo folder; each line is a caption.
@@ -20,6 +20,7 @@ from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.json_records import has_records, read_records
 from captioning.datasets.photo_files import holds_photos, photo_files, photos_below
 from captioning.datasets.splitting import known_split, official_splits, split_in_name
+from captioning.datasets.spreadsheet import has_workbook, read_workbook
 from captioning.datasets.text_files import read_lines, read_start
 from captioning.errors import DatasetError
 
@@ -56,7 +57,8 @@ _TABLE = Form((*_TABLES, ".txt", ".tab"), has_table, read_table, flickr8k=False)
 _TOKENS = Form((".txt", ".token", ".tsv", ".csv", ".caption"), has_tokens, read_token_file)
 _COCO = Form((".json",), has_coco_form, read_coco_form)
 _RECORDS = Form((".json", ".jsonl", ".ndjson"), has_records, read_records)
-FORMS = (_TABLE, _TOKENS, _COCO, _RECORDS)
+_WORKBOOK = Form((".xlsx",), has_workbook, read_workbook)
+FORMS = (_TABLE, _TOKENS, _COCO, _RECORDS, _WORKBOOK)
 
 
 def caption_files(root: Path, form: Form) -> list[Path]:
@@ -287,12 +289,24 @@ ADAPTERS = (
     Adapter(
         name="JSON records",
         looked_for="photos with a JSON or JSON Lines file of records ('image' and 'caption')",
-        captions="`metadata.jsonl`, a list of records as in LAVIS and BLIP, or captions by photo",
+        captions="`metadata.jsonl`, a list of records as in LAVIS and BLIP, conversations as in "
+        "LLaVA (the first answer), or captions by photo",
         photos="below it",
         splits="a key, else the files' or folders' names, else drawn",
         inner_folders=frozenset(),
         fits=partial(_fits, _RECORDS),
         read=partial(_read, _RECORDS),
+    ),
+    Adapter(
+        name="Excel workbook",
+        looked_for="photos with an Excel workbook (.xlsx) that has the columns 'image' and "
+        "'caption'",
+        captions="any `.xlsx`; it needs openpyxl (`pip install openpyxl`)",
+        photos="below it",
+        splits="a column, else the files' or folders' names, else drawn",
+        inner_folders=frozenset(),
+        fits=partial(_fits, _WORKBOOK),
+        read=partial(_read, _WORKBOOK),
     ),
     _SPLIT_FOLDERS,
     _TEXTS,

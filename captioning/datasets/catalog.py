@@ -29,7 +29,7 @@ __all__ = [
 
 # Other folders of the program in the data folder.
 WORKING_FOLDERS = frozenset(
-    {"checkpoints", "downloads", "explore", "features", "models", "runs", "studies"}
+    {"checkpoints", "downloads", "explore", "features", "models", "runs", "studies", "unpacked"}
 )
 
 _MEMORY = "datasets.json"

@@ -25,6 +25,9 @@ __all__ = ["has_records", "read_records"]
 # Captions by photo name without its extension, such as {"0001": "a dog"}
 _CAPTION_BY_NUMBER = re.compile(r'\{\s*"[^"]*\d"\s*:\s*(\[\s*"|"|\{\s*"captions?"\s*:)')
 
+_CONVERSATION_KEYS = ("conversations", "conversation", "messages")
+_ANSWERERS = ("gpt", "assistant", "model")
+
 
 def has_records(start: str) -> bool:
     """Return whether a file with this beginning contains JSON records of photos and captions."""
@@ -35,7 +38,8 @@ def has_records(start: str) -> bool:
     columns = [column_key(key) for key in keys]
     if any(is_photo(key) for key in keys[:1]) or _CAPTION_BY_NUMBER.match(start):
         return True
-    return not set(columns).isdisjoint(IMAGE_KEYS) and any(map(is_caption_key, columns))
+    has_text = any(is_caption_key(key) or key in _CONVERSATION_KEYS for key in columns)
+    return has_text and not set(columns).isdisjoint(IMAGE_KEYS)
 
 
 def read_records(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
@@ -52,11 +56,17 @@ def read_records(path: Path, oddities: Oddities, encoding: str | None = None) ->
         DatasetError: The file cannot be read, is not JSON, or has no such record.
     """
     rows: list[Row] = []
+    longer = 0
     for place, record in _json_records(path, oddities, encoding):
-        found = _rows_of_record(record) if isinstance(record, dict) else []
+        found = _rows_of(record)
         if not found:
             oddities.add_unreadable(place)
+        longer += isinstance(record, dict) and len(_answers(record)) > 1
         rows += found
+    if longer:
+        oddities.decisions.append(
+            f"{longer:,} conversations have several answers; the first is read as the caption."
+        )
     if not rows:
         raise DatasetError(
             f"'{path}' contains no captions: no record has a photo ('image', 'file_name', "
@@ -116,7 +126,23 @@ def _rows_of_record(record: Mapping[str, Any]) -> list[Row]:
     captions = next(filter(None, (numbered(columns, name) for name in CAPTION_KEYS)), ())
     split = next((values[key] for key in SPLIT_KEYS if isinstance(values.get(key), str)), None)
     texts = [text for place in captions for text in _texts(values[columns[place]])]
+    texts = texts or _texts(_answers(record)[:1])
     return [Row(str(name), text, split or None) for text in texts]
+
+
+def _answers(record: Mapping[str, Any]) -> list[Any]:
+    """Return the answers of a conversation, as in LLaVA's files.
+
+    >>> turns = [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "a dog"}]
+    >>> _answers({"image": "1.jpg", "conversations": turns})
+    ['a dog']
+    """
+    turns = next((record[key] for key in _CONVERSATION_KEYS if key in record), None)
+    return [
+        turn.get("value", turn.get("content"))
+        for turn in (turns if isinstance(turns, list) else ())
+        if isinstance(turn, dict) and turn.get("from", turn.get("role")) in _ANSWERERS
+    ]
 
 
 def _is_name(value: object) -> bool:

@@ -11,6 +11,7 @@ from captioning.datasets import (
     flickr8k,
     flickr30k,
     karpathy,
+    parquet,
     shapes,
 )
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
@@ -28,6 +29,7 @@ _ADAPTERS: tuple[Adapter, ...] = (
     coco.ADAPTER,
     descriptions.ADAPTER,
     *captioned_folder.ADAPTERS,
+    parquet.ADAPTER,
 )
 
 

@@ -11,6 +11,7 @@ from captioning.datasets.dataset import SPLITS
 from captioning.datasets.text_files import read_lines
 
 __all__ = [
+    "draw_dev",
     "draw_splits",
     "known_split",
     "official_splits",
@@ -80,6 +81,25 @@ def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
         + ". A column 'split' in the table would define them."
     )
     return drawn
+
+
+def draw_dev(split_of: dict[str, str], names: Sequence[str], oddities: Oddities) -> None:
+    """Move a tenth of the training photos to dev, if a data set has no dev photos of its own.
+
+    Args:
+        split_of: The split of each photo; changed in place.
+        names: The photos with captions.
+        oddities: Records this.
+    """
+    train = sorted((n for n in names if split_of.get(n) == "train"), key=_number)
+    if len(train) < 2 or any(split_of.get(name) == "dev" for name in names):
+        return
+    moved = train[: max(1, len(train) // 10)]
+    split_of.update(dict.fromkeys(moved, "dev"))
+    oddities.decisions.append(
+        f"No photo is marked as dev, so {len(moved):,} of the {len(train):,} training photos are "
+        "dev, drawn by photo name, the same every time."
+    )
 
 
 def splits_of_folders(names: Sequence[str], oddities: Oddities) -> dict[str, str]:

@@ -89,6 +89,35 @@ ONE_FILE = {
         {f"/x/{n[:3]}": {"captions": t} for n, t in CAPTIONS.items()},
     ),
     "COCO results": ("results.json", [{"image_id": int(n[:3]), "caption": t} for n, t, _ in ROWS]),
+    "LLaVA": (
+        "llava.json",
+        [
+            {
+                "id": n[:3],
+                "image": n,
+                "conversations": [
+                    {"from": "human", "value": "<image>\nWhat is this?"},
+                    {"from": "gpt", "value": t},
+                    {"from": "human", "value": "Is it red?"},
+                    {"from": "gpt", "value": "Yes."},
+                ],
+            }
+            for n, t, _ in ROWS
+        ],
+    ),
+    "chat messages": (
+        "chat.jsonl",
+        lines(
+            {
+                "image": n,
+                "messages": [
+                    {"role": "user", "content": "Describe."},
+                    {"role": "assistant", "content": [{"type": "text", "text": t}]},
+                ],
+            }
+            for n, t, _ in ROWS
+        ),
+    ),
     "COCO form": ("annotations/captions.json", coco(ROWS)),
     "COCO form, ids as text": ("my.json", coco(ROWS, str)),
     "token file": (
@@ -141,6 +170,13 @@ def test_texts_beside_photos_hold_a_caption_a_line(tmp_path, endings):
             write(tmp_path / folder / (name[:3] + endings), "\n".join(CAPTIONS[name]) + "\n")
     dataset = load(tmp_path)
     assert [photo.captions for photo in dataset.photos] == [CAPTIONS[n] for n in NAMES[:3]] * 2
+
+
+def test_further_answers_of_a_conversation_are_reported(tmp_path):
+    root = tmp_path / "mine"
+    write_photos(root)
+    write(root / "llava.json", ONE_FILE["LLaVA"][1])
+    assert "20 conversations have several answers" in load(root).summary()
 
 
 def test_texts_may_lie_in_a_folder_next_to_that_of_the_photos(tmp_path):

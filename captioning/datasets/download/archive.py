@@ -24,6 +24,7 @@ __all__ = ["LIMITS", "Limits", "unpack"]
 
 _TEXT_SUFFIXES = (
     *(".txt", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".token", ".caption"),
+    *(".xlsx", ".parquet"),
 )
 _CHUNK = 1 << 20
 _MARGIN = 100_000_000

@@ -1,0 +1,152 @@
+"""Excel workbooks, and Parquet files with the photos inside."""
+
+import io
+import sys
+
+import pytest
+from PIL import Image
+
+from captioning.datasets import load
+from captioning.datasets.loading import kind_of
+from captioning.errors import DatasetError
+
+NAMES = tuple(f"{number:02}.png" for number in range(10))
+ROWS = [(name, f"a dog runs {name}", f"two kids, one ball {name}") for name in NAMES]
+CAPTIONS = {name: texts for name, *texts in ROWS}
+
+
+def png(number):
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(out, "PNG")
+    return out.getvalue()
+
+
+def captions_by_file(dataset):
+    return {photo.name: list(photo.captions) for photo in dataset.photos}
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    """A function that writes photos and a workbook of these sheets next to them."""
+    openpyxl = pytest.importorskip("openpyxl")
+
+    def write(sheets):
+        for number, name in enumerate(NAMES):
+            (tmp_path / name).write_bytes(png(number))
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(row)
+        book.save(tmp_path / "captions.xlsx")
+        return tmp_path
+
+    return write
+
+
+def test_a_workbook_is_read_like_a_csv_file(workbook):
+    rows = [(f"{name}", text) for name, *texts in ROWS for text in texts]
+    root = workbook({"Notes": [("to do", 1)], "Captions": [("Photo", "Caption"), *rows]})
+    assert kind_of(root) == "Excel workbook"
+    assert captions_by_file(load(root)) == CAPTIONS
+
+
+def test_numbers_and_lines_in_cells_are_read(workbook):
+    rows = [(number, "a dog\nruns", "train" if number < 8 else "val") for number in range(10)]
+    dataset = load(workbook({"1": [("image", "caption", "split"), *rows, (None, None, None)]}))
+    assert set(map(tuple, captions_by_file(dataset).values())) == {("a dog runs",)}
+    assert [len(dataset.split(s)) for s in ("train", "dev", "test")] == [8, 2, 0]
+
+
+def test_a_workbook_that_cannot_be_read_says_why(workbook, monkeypatch):
+    root = workbook({"1": [("image", "caption")]})
+    with pytest.raises(DatasetError, match="sheet 1.*no rows below its first line"):
+        load(root)
+    path = root / "captions.xlsx"
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(DatasetError, match="cannot be read as an Excel workbook"):
+        load(root)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DatasetError, match="pip install openpyxl"):
+        load(root)
+
+
+@pytest.fixture
+def parquet(tmp_path, data_home):
+    """A function that writes columns into Parquet files by name, and returns their folder."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def write(**files):
+        for name, columns in files.items():
+            path = tmp_path / "hub" / "data" / f"{name}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parquet.write_table(pyarrow.table(columns), path)
+        return tmp_path / "hub"
+
+    return write
+
+
+def images(numbers, paths=True):
+    return [{"bytes": png(n), "path": NAMES[n] if paths else None} for n in numbers]
+
+
+def test_photos_in_parquet_files_are_unpacked_once(parquet, data_home):
+    texts = list(CAPTIONS.values())
+    root = parquet(
+        **{
+            "train-00000-of-00001": {"image": images(range(7)), "caption": texts[:7]},
+            "validation-00000-of-00001": {"image": images(range(7, 10)), "caption": texts[7:]},
+        }
+    )
+    assert kind_of(root) == "Parquet"
+    dataset = load(root)
+    assert dataset.name == "hub"
+    assert captions_by_file(dataset) == CAPTIONS
+    assert [len(dataset.split(s)) for s in ("train", "dev", "test")] == [7, 3, 0]
+    assert dataset.path(dataset.photos[3]).read_bytes() == png(3)
+    written = {path: path.stat().st_mtime_ns for path in data_home.rglob("*")}
+    assert captions_by_file(load(root)) == CAPTIONS
+    assert {path: path.stat().st_mtime_ns for path in data_home.rglob("*")} == written
+
+
+def test_rows_of_one_photo_are_one_photo_and_a_lone_split_is_divided(parquet):
+    photos = images([n for n in range(10) for _ in range(2)], paths=False)
+    texts = [text for pair in CAPTIONS.values() for text in pair]
+    dataset = load(parquet(train={"image": photos, "text": texts, "id": list(range(20))}))
+    assert [len(photo.captions) for photo in dataset.photos] == [2] * 10
+    assert min(len(dataset.split(s)) for s in ("train", "dev", "test")) > 0
+
+
+def test_a_split_column_and_numbered_captions_are_read(parquet):
+    columns = {f"caption_{i}": [pair[i] for pair in CAPTIONS.values()] for i in range(2)}
+    splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+    raw = [png(n) for n in range(10)]
+    dataset = load(parquet(TEST={"img": raw, **columns, "split": splits, "filename": NAMES}))
+    assert captions_by_file(dataset) == CAPTIONS
+    assert [len(dataset.split(s)) for s in ("train", "dev", "test")] == [6, 2, 2]
+
+
+def test_rows_without_a_photo_are_reported(parquet):
+    photos = [*images(range(9)), None]
+    dataset = load(parquet(train={"image": photos, "caption": ["a dog"] * 10}))
+    assert "1 caption is left out because the photo is not in the folder" in dataset.summary()
+
+
+@pytest.mark.parametrize("path", ["../../../evil.png", "/etc/evil.png", "a\nb.png", "con?.png"])
+def test_names_in_a_parquet_file_cannot_point_outside(parquet, data_home, path):
+    photos = [{"bytes": png(1), "path": path}, *images(range(2, 5))]
+    dataset = load(parquet(train={"image": photos, "caption": ["a dog"] * 4}))
+    assert len(dataset) == 4
+    assert all(file.is_relative_to(data_home) for file in map(dataset.path, dataset.photos))
+    assert len(list((data_home / "unpacked").rglob("*.png"))) == 4
+
+
+def test_a_parquet_file_without_photos_or_damaged_says_so(parquet):
+    root = parquet(train={"url": ["http://x"], "caption": ["a dog"]})
+    with pytest.raises(DatasetError, match="no column of photos.*but url, caption"):
+        load(root)
+    (root / "data" / "train.parquet").write_bytes(b"PAR1" + b"\0" * 50)
+    with pytest.raises(DatasetError, match="is not a Parquet file"):
+        load(root)
