@@ -193,6 +193,9 @@ class TrainingConfig(Config):
     start_from: str | None = setting(
         None, "a model whose decoder and vocabulary the run starts from"
     )
+    grow_vocabulary: bool = setting(
+        False, "add the words of the training captions that start_from does not know"
+    )
     start_temperature: float = setting(
         1.0,
         "divide the logits of start_from by this; below 1 makes it more confident",

@@ -97,7 +97,9 @@ def _fits(root: Path) -> bool:
 def has_coco_form(start: str) -> bool:
     """Return whether a file with this beginning has COCO's form, unlike Karpathy's files."""
     is_karpathys = '"sentences"' in start
-    return start.lstrip().startswith("{") and bool(_LISTS.search(start)) and not is_karpathys
+    by_id = '"images"' in start or '"image_id"' in start
+    lists = start.lstrip().startswith("{") and bool(_LISTS.search(start))
+    return lists and by_id and not is_karpathys
 
 
 def read_coco_form(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:

@@ -14,7 +14,7 @@ IMAGE_KEYS = (
 CAPTION_KEYS = (
     *("caption", "captions", "text", "comment", "comments", "sentence", "description", "raw"),
     *("sentences", "descriptions", "texts", "alttext", "title"),
-    *("captionstr", "referencestrs", "sent", "sents", "alt"),
+    *("captionstr", "referencestrs", "sent", "sents", "alt", "prompt", "suffix"),
 )
 SPLIT_KEYS = ("split", "set", "subset", "partition")
 

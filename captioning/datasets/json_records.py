@@ -39,7 +39,7 @@ def has_records(start: str) -> bool:
     if any(is_photo(key) for key in keys[:1]) or _CAPTION_BY_NUMBER.match(start):
         return True
     has_text = any(is_caption_key(key) or key in _CONVERSATION_KEYS for key in columns)
-    return has_text and not set(columns).isdisjoint(IMAGE_KEYS)
+    return has_text and not set(columns).isdisjoint((*IMAGE_KEYS, "images"))
 
 
 def read_records(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
@@ -120,6 +120,9 @@ def _rows_of(record: Any) -> list[Row]:
 def _rows_of_record(record: Mapping[str, Any]) -> list[Row]:
     values = {column_key(key): value for key, value in record.items()}
     name = next((values[key] for key in IMAGE_KEYS if _is_name(values.get(key))), None)
+    several = values.get("images")
+    if name is None and isinstance(several, list) and len(several) == 1 and _is_name(several[0]):
+        name = several[0]
     if name is None:
         return []
     columns = list(values)

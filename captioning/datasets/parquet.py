@@ -1,7 +1,7 @@
-"""Parquet files with photos inside, as downloaded from Hugging Face; read with pyarrow.
+"""Parquet files, with photos inside or next to them, as from Hugging Face; read with pyarrow.
 
-Photos are read one by one and often, so they are unpacked once into the data folder, next to a
-table of their captions; after that the unpacked folder is the data set.
+Photos inside are read one by one and often, so they are unpacked once into the data folder, next to
+a table of their captions; after that the unpacked folder is the data set.
 """
 
 import csv
@@ -14,7 +14,13 @@ from typing import Any, TextIO
 
 from captioning.datasets.assembly import assemble_rows
 from captioning.datasets.caption_files import read_table
-from captioning.datasets.column_names import CAPTION_KEYS, SPLIT_KEYS, column_key, numbered
+from captioning.datasets.column_names import (
+    CAPTION_KEYS,
+    IMAGE_KEYS,
+    SPLIT_KEYS,
+    column_key,
+    numbered,
+)
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import is_photo, photo_files
@@ -79,11 +85,13 @@ def _read(root: Path, encoding: str | None = None) -> CaptionDataset:
         _unpack(root, files, unpacked)
     oddities = Oddities()
     rows = read_table(unpacked / "captions.csv", oddities)
-    photos = photo_files(unpacked)
+    inside = any((unpacked / "photos").iterdir())
+    photos = photo_files(unpacked if inside else root)
     official = not official_splits().keys().isdisjoint(photos.names)
     lists = official_splits() if official and not any(row.split for row in rows) else None
     found = assemble_rows(rows, photos, root, oddities, lists=lists)
-    oddities.decisions.append(f"The photos in its Parquet files are unpacked in '{unpacked}'.")
+    if inside:
+        oddities.decisions.append(f"The photos in its Parquet files are unpacked in '{unpacked}'.")
     return CaptionDataset(root.name, root, found, photos.folder, oddities)
 
 
@@ -168,8 +176,10 @@ class _Columns:
     def record(self, row: dict[str, Any]) -> tuple[bytes, str, list[str], str | None]:
         """Return a row's photo (empty if it has none), name, captions and split."""
         image = row[self.image]
-        data = image if isinstance(image, bytes) else (image or {}).get("bytes")
-        name = (image.get("path") if isinstance(image, dict) else None) or ""
+        data = image if isinstance(image, bytes) else None
+        name = image if isinstance(image, str) else ""
+        if isinstance(image, dict):
+            data, name = image.get("bytes"), image.get("path") or ""
         if self.name is not None:
             name = name or row[self.name] or ""
         texts = [text for column in self.captions for text in _texts(row[column])]
@@ -195,6 +205,8 @@ def _columns(schema: Any, path: Path) -> _Columns:
 
     keys = [column_key(name) for name in schema.names]
     image = next((field.name for field in schema if holds_bytes(field.type)), None)
+    if image is None:
+        image = next((schema.names[keys.index(key)] for key in IMAGE_KEYS if key in keys), None)
     captions = next(filter(None, (numbered(keys, key) for key in CAPTION_KEYS)), ())
     if image is None or not captions:
         raise DatasetError(
@@ -208,10 +220,11 @@ def _columns(schema: Any, path: Path) -> _Columns:
 
 ADAPTER = Adapter(
     name="Parquet",
-    looked_for="Parquet files with the photos inside, as from Hugging Face",
+    looked_for="Parquet files with captions and photos, as from Hugging Face",
     captions="`train-00000-of-00001.parquet`, ... with columns such as `image` and `caption`; it "
     "needs pyarrow, which comes with the app",
-    photos="inside the files; unpacked once into `unpacked/` in the data folder",
+    photos="inside the files, and then unpacked once into `unpacked/` in the data folder; or below "
+    "the folder",
     splits="a column, else the files' names, else Flickr8k's official ones for its photos, else "
     "drawn",
     inner_folders=frozenset(),

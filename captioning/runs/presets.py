@@ -85,7 +85,7 @@ def preset_for(dataset: CaptionDataset, data: str, bundle: Bundle | None) -> Pre
         return next(p for p in presets() if p.config.data == "shapes")
     known = _known_share(captions, bundle)
     if bundle is not None and len(photos) < MANY_PHOTOS and known >= KNOWN_WORDS:
-        preset = fine_tuning(bundle, data, photos=len(photos))
+        preset = fine_tuning(bundle, data, photos=len(photos), captions=len(captions))
         reason = f"{bundle.name} knows {known:.0%} of the words in their captions"
     else:
         preset = _new_decoder(data, photos=len(photos), captions=len(captions))
@@ -135,7 +135,7 @@ def _new_decoder(data: str, *, photos: int, captions: int) -> Preset:
         decoder=DecoderConfig(
             embedding_size=128 if small else 256, units=256 if small else 384, heads=4
         ),
-        min_count=1 if captions < 500 else 2 if captions < 5000 else 3,
+        min_count=_rarest(captions),
         epochs=epochs,
         images_per_batch=size,
         horizontal_flip=True,
@@ -151,16 +151,22 @@ def _new_decoder(data: str, *, photos: int, captions: int) -> Preset:
     return Preset(Path(f"train-{data}"), f"Your photos: {data}", about, config)
 
 
-def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300) -> Preset:
+def _rarest(captions: int) -> int:
+    """Return how often a word must occur to be learned, by the number of captions."""
+    return 1 if captions < 500 else 2 if captions < 5000 else 3
+
+
+def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300, captions: int = 1500) -> Preset:
     """Return a preset that trains a model further on a user's data set.
 
-    A fresh decoder learns little from few photos, so the run starts with the vocabulary and weights
-    of the model, takes small steps, and does not change the encoder.
+    A fresh decoder learns little from few photos, so the run starts with the weights of the model,
+    adds the words that it does not know, takes small steps, and does not change the encoder.
 
     Args:
         bundle: the model to start from.
         data: name of the data set.
         photos: how many training photos it has.
+        captions: how many captions these have.
     """
     size, epochs = _pace(photos, steps=200, epochs=4)
     config = TrainingConfig(
@@ -170,6 +176,8 @@ def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300) -> Preset:
         encoder_from=_lender(bundle),
         decoder=bundle.decoder,
         start_from=bundle.name,
+        grow_vocabulary=True,
+        min_count=_rarest(captions),
         decoding=bundle.decoding,
         epochs=epochs,
         images_per_batch=size,
@@ -180,9 +188,9 @@ def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300) -> Preset:
         score_images=300,
     )
     about = (
-        f"For your own photos: starts from {bundle.name} and its vocabulary instead of fresh "
-        "weights. A few hundred photos are enough. The captions become similar to yours; words "
-        "that the model does not know are not learned."
+        f"For your own photos: starts from {bundle.name} instead of fresh weights, and learns "
+        "the words that it does not know. A few hundred photos are enough. The captions become "
+        "similar to yours."
     )
     return Preset(Path(f"fine-tune-{data}"), f"Your photos: {data}", about, config)
 

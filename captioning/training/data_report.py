@@ -8,7 +8,7 @@ from captioning.errors import TrainingError
 from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["check_vocabulary", "data_report", "unreadable_photos"]
+__all__ = ["check_vocabulary", "data_report", "new_words", "unreadable_photos"]
 
 _EXAMPLES = 3
 # Every data set has rare words that stay unknown: 2 to 3 % of the words of Flickr8k.
@@ -50,6 +50,14 @@ def data_report(
             "'min_count', or add photos."
         )
     return report
+
+
+def new_words(words: Sequence[str], model: str) -> str:
+    """List the words that are added to a model's vocabulary, the first few by name."""
+    shown = ", ".join(words[:_EXAMPLES]) + (", ..." if len(words) > _EXAMPLES else "")
+    if len(words) == 1:
+        return f"1 word is new to {model} and is added to its vocabulary: {shown}."
+    return f"{len(words):,} words are new to {model} and are added to its vocabulary: {shown}."
 
 
 def unreadable_photos(unreadable: Mapping[str, str]) -> str:

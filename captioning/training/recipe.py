@@ -19,7 +19,8 @@ from captioning.metrics import CaptionScores
 from captioning.training.baselines import dev_baselines
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
-from captioning.training.data_report import check_vocabulary, data_report
+from captioning.training.data_report import check_vocabulary, data_report, new_words
+from captioning.training.growth import Growth, grow
 from captioning.training.loop import Trainer, TrainingEvent
 from captioning.training.sentences import Sentences, read_sentences
 from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
@@ -116,9 +117,9 @@ def prepare(
     else:
         inputs = from_features(config, get)
     if origin is not None:
-        config, vocabulary = config.replace(decoder=origin.decoder), origin.vocabulary
-    else:
-        vocabulary = _vocabulary(config, inputs, sentences)
+        config = config.replace(decoder=origin.decoder)
+    growth = _vocabulary(config, inputs, sentences, origin)
+    vocabulary = growth.vocabulary
     report = data_report(
         (dataset, *extra),
         inputs.unreadable,
@@ -126,8 +127,10 @@ def prepare(
         vocabulary,
         config.decoder.max_length,
     )
+    if origin is not None and len(growth.like):
+        report.append(new_words(vocabulary.words[-len(growth.like) :], origin.name))
     on_event({"event": "data", "sentences": report})
-    decoder = _decoder(config, inputs, vocabulary, origin)
+    decoder = _decoder(config, inputs, growth, origin)
     teachers = load_teachers(config.teachers, vocabulary, inputs.train.names_by_source(), get)
     trainer = Trainer(
         config,
@@ -143,7 +146,7 @@ def prepare(
         sentences=_sentences(config, sentences, vocabulary) if sentences else None,
         callbacks=callbacks,
     )
-    return Prepared(config, dataset, inputs, trainer, origin, extra, report)
+    return Prepared(config, dataset, inputs, trainer, growth, origin, extra, report)
 
 
 def _check_combination(config: TrainingConfig, extra: Sequence[CaptionDataset]) -> None:
@@ -167,8 +170,13 @@ def _check_combination(config: TrainingConfig, extra: Sequence[CaptionDataset]) 
         raise ConfigError("train_encoder works with one data set; remove extra_data.")
 
 
-def _vocabulary(config: TrainingConfig, inputs: Inputs, sentences: Sequence[str]) -> Vocabulary:
-    captions = (caption for photo in inputs.train_photos for caption in photo.captions)
+def _vocabulary(
+    config: TrainingConfig, inputs: Inputs, sentences: Sequence[str], origin: Bundle | None
+) -> Growth:
+    captions = [caption for photo in inputs.train_photos for caption in photo.captions]
+    if origin is not None:
+        grown = captions if config.grow_vocabulary else []
+        return grow(origin.vocabulary, grown, min_count=config.min_count)
     vocabulary = Vocabulary.build(
         captions,
         min_count=config.min_count,
@@ -176,19 +184,21 @@ def _vocabulary(config: TrainingConfig, inputs: Inputs, sentences: Sequence[str]
         sentence_min_count=config.sentence_min_count,
     )
     check_vocabulary(vocabulary, config.min_count)
-    return vocabulary
+    return grow(vocabulary, [], min_count=1)
 
 
 def _decoder(
-    config: TrainingConfig, inputs: Inputs, vocabulary: Vocabulary, origin: Bundle | None
+    config: TrainingConfig, inputs: Inputs, growth: Growth, origin: Bundle | None
 ) -> Decoder:
     """Build the decoder, with fresh weights or with those of the bundle it starts from."""
     decoder = build_decoder(
-        config.decoder, vocabulary_size=len(vocabulary), feature_shape=inputs.feature_shape
+        config.decoder,
+        vocabulary_size=len(growth.vocabulary),
+        feature_shape=inputs.feature_shape,
     )
     if origin is not None:
         source = str(origin.folder / "decoder.safetensors")
-        assign_weights(decoder, origin.decoder_arrays(), source=source)
+        assign_weights(decoder, growth.weights(origin.decoder_arrays()), source=source)
         decoder.heat(config.start_temperature)
     elif inputs.figures is not None:
         decoder.scaling.adapt(*inputs.figures)
@@ -217,6 +227,7 @@ class Prepared:
         dataset: the training data.
         inputs: its photos.
         trainer: the trainer.
+        growth: its vocabulary, and the words in it that are new to `origin`.
         origin: the model whose decoder it starts from, if any.
         extra: further data sets.
         report: sentences about the data, for the model card.
@@ -226,6 +237,7 @@ class Prepared:
     dataset: CaptionDataset
     inputs: Inputs
     trainer: Trainer
+    growth: Growth
     origin: Bundle | None = None
     extra: Sequence[CaptionDataset] = ()
     report: Sequence[str] = ()
@@ -269,7 +281,7 @@ class Prepared:
         arrays, share = weights_of(self.trainer.decoder), self.config.start_share
         if self.origin is None or share == 0.0:
             return arrays
-        before = self.origin.decoder_arrays()
+        before = self.growth.weights(self.origin.decoder_arrays())
         return {
             name: (1.0 - share) * value + share * before[name].astype(value.dtype)
             for name, value in arrays.items()

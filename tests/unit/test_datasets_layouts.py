@@ -118,6 +118,19 @@ ONE_FILE = {
             for n, t, _ in ROWS
         ),
     ),
+    "images in a list": (
+        "chat.json",
+        [
+            {"images": [n], "messages": [{"role": "assistant", "content": t}]}
+            for n, ts in CAPTIONS.items()
+            for t in ts
+        ],
+    ),
+    "annotations with names": (
+        "captions.json",
+        {"annotations": [{"image": n, "caption": t} for n, t, _ in ROWS]},
+    ),
+    "prompts": ("metadata.jsonl", lines({"file_name": n, "prompt": t} for n, t, _ in ROWS)),
     "COCO form": ("annotations/captions.json", coco(ROWS)),
     "COCO form, ids as text": ("my.json", coco(ROWS, str)),
     "token file": (
@@ -344,6 +357,7 @@ COLLECTED = {
     "c01-coco-string-ids": 10,
     "c03-coco-own-name": 10,
     "d04-split-column-ignored": 10,
+    "d04b-control": 10,
     "d07-hf-flickr30k-csv": 30,
     "d09-flickr8k-cn": 20,
     "d10-kohya-folder": 10,
@@ -363,3 +377,10 @@ COLLECTED = {
 def test_collected_cases_of_layouts(tmp_path, case):
     dataset = load(shutil.copytree(CASES / case, tmp_path / case))
     assert sum(len(photo.captions) for photo in dataset.photos) == COLLECTED[case]
+    assert min(sizes(dataset)[:2]) > 0 or len(dataset) < 3
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the collected cases")
+@pytest.mark.parametrize("case", ["d04-split-column-ignored", "d04b-control"])
+def test_collected_cases_of_a_split_column(case):
+    assert sizes(load(CASES / case)) == [6, 2, 2]

@@ -119,6 +119,15 @@ def test_rows_of_one_photo_are_one_photo_and_a_lone_split_is_divided(parquet):
     assert min(len(dataset.split(s)) for s in ("train", "dev", "test")) > 0
 
 
+def test_parquet_files_may_name_photos_next_to_them(parquet):
+    root = parquet(metadata={"file_name": NAMES, "text": list(CAPTIONS.values())})
+    for number, name in enumerate(NAMES):
+        (root / "data" / name).write_bytes(png(number))
+    dataset = load(root)
+    assert captions_by_file(dataset) == CAPTIONS
+    assert dataset.folder == root / "data"
+
+
 def test_a_split_column_and_numbered_captions_are_read(parquet):
     columns = {f"caption_{i}": [pair[i] for pair in CAPTIONS.values()] for i in range(2)}
     splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 2

@@ -35,6 +35,7 @@ def test_few_photos_fine_tune_the_model(own, tiny_bundle):
     assert config.start_from == tiny_bundle.name
     assert (config.encoder, config.decoding) == (tiny_bundle.encoder, tiny_bundle.decoding)
     assert config.name == "mine tiny"
+    assert (config.grow_vocabulary, config.min_count) == (True, 1)
     assert f"{tiny_bundle.name} knows 100% of the words" in preset.about
 
 

@@ -575,6 +575,30 @@ def test_the_finished_decoder_may_be_a_mean_with_the_one_it_started_from(
         prepare(TOGETHER.replace(start_share=0.5), shapes)
 
 
+def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(
+        start_from="lender",
+        encoder_from="lender",
+        train_encoder=False,
+        grow_vocabulary=True,
+        min_count=1,
+        start_share=0.25,
+        epochs=1,
+    )
+    told = []
+    bundle = train(config, shapes, bundle_folder=data_home / "grown", on_event=told.append)
+    known = len(tiny_bundle.vocabulary)
+    assert "star" not in tiny_bundle.vocabulary
+    assert "star" in bundle.vocabulary.words[known:]
+    assert bundle.vocabulary.words[:known] == tiny_bundle.vocabulary.words
+    sentences = next(event for event in told if event["event"] == "data")["sentences"]
+    assert "words are new to lender and are added to its vocabulary" in sentences[-1]
+    assert len(bundle.decoder_arrays()["decoder/vocabulary/bias"]) == len(bundle.vocabulary)
+    kept = prepare(config.replace(grow_vocabulary=False), shapes).trainer.vocabulary
+    assert kept.words == tiny_bundle.vocabulary.words
+
+
 def test_a_model_tells_what_it_began_with(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     first = TOGETHER.replace(encoder_from="lender", train_encoder=False, epochs=1, name="first")
