@@ -84,7 +84,9 @@ def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
 
 
 def draw_dev(split_of: dict[str, str], names: Sequence[str], oddities: Oddities) -> None:
-    """Move a tenth of the training photos to dev, if a data set has no dev photos of its own.
+    """Move a tenth of the training photos to dev, if a data set has only train and test.
+
+    A data set that is marked as train alone stays so: it may be an addition to another.
 
     Args:
         split_of: The split of each photo; changed in place.
@@ -92,7 +94,7 @@ def draw_dev(split_of: dict[str, str], names: Sequence[str], oddities: Oddities)
         oddities: Records this.
     """
     train = sorted((n for n in names if split_of.get(n) == "train"), key=_number)
-    if len(train) < 2 or any(split_of.get(name) == "dev" for name in names):
+    if len(train) < 2 or {split_of.get(name) for name in names} - {None} != {"train", "test"}:
         return
     moved = train[: max(1, len(train) // 10)]
     split_of.update(dict.fromkeys(moved, "dev"))
