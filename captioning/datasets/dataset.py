@@ -149,6 +149,10 @@ class CaptionDataset:
 
     def summary(self) -> str:
         """Describe the contents and the problems of the data set in a few sentences."""
+        return " ".join(self.sentences())
+
+    def sentences(self) -> list[str]:
+        """Return the sentences of `summary`: the contents, then one per decision and problem."""
         captions = sum(len(photo.captions) for photo in self.photos)
         parts = [f"{len(self._by_split[split]):,} {split}" for split in SPLITS]
         unlisted = len(self) - sum(len(self._by_split[split]) for split in SPLITS)
@@ -158,7 +162,7 @@ class CaptionDataset:
             f"{self.name}: {len(self):,} photo{'s' * (len(self) != 1)} with {captions:,} "
             f"caption{'s' * (captions != 1)} ({', '.join(parts)})."
         )
-        return " ".join([first, *self.oddities.sentences()])
+        return [first, *self.oddities.sentences()]
 
     @cached_property
     def _by_name(self) -> dict[str, Photo]:

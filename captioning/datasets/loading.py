@@ -59,7 +59,8 @@ def load(folder: str | os.PathLike[str], encoding: str | None = None) -> Caption
         found = ", ".join(f"'{path.name}'" for path, _ in inside)
         raise DatasetError(f"'{folder}' contains several data sets ({found}). Choose one of them.")
     raise DatasetError(
-        f"'{folder}' is not a data set: {_held(root)}. Looked for: "
+        f"'{folder}' is not a data set: {_held(root)}. The simplest form is a table "
+        "'captions.csv' with the columns 'image' and 'caption', next to the photos. Looked for: "
         f"{'; '.join(dict.fromkeys(adapter.looked_for for adapter in _ADAPTERS))}."
     )
 

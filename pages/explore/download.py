@@ -110,7 +110,7 @@ def folder_form(page: str) -> None:
 def report_on(page: str, explored: Explored) -> None:
     """Describe a data set and its problems, and offer to open every photo."""
     st.markdown(f"**{describe(explored.dataset)}**")
-    st.markdown(plain(explored.dataset.summary()))
+    st.markdown(_lines(explored.dataset.sentences()))
     if st.button("Open every photo", icon=":material/fact_check:", key=f"{page}.verify"):
         checked = with_progress(
             "Opening every photo…", lambda report: verify(explored.dataset, report)

@@ -498,6 +498,7 @@ def test_a_folder_of_photos_alone_or_of_tables_alone_is_no_data_set(tmp_path):
     (tmp_path / "tables" / "captions.csv").write_text("image,caption\none.jpg,A .\n")
     assert kind_of(tmp_path / "tables") is None
     assert "Looked for" in refusal(tmp_path / "tables")
+    assert "The simplest form is a table 'captions.csv'" in refusal(tmp_path / "tables")
 
 
 def test_a_folder_that_fits_two_kinds_inside_another_is_one_data_set(tmp_path):
