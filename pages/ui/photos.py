@@ -108,8 +108,8 @@ def offer_samples(page: str, source: str) -> None:
         _start_over(page, "Remove the photo")
         return
     st.caption("No photo here? Try one of these.")
-    # Three in a row on a phone too.
-    with st.container(width=560), st.grid(3, min_column_width=100, vertical_alignment="bottom"):
+    # Three in a row on a phone.
+    with st.container(width=720), st.grid(4, min_column_width=100, vertical_alignment="bottom"):
         _offer_last(page)
         for name in PHOTO_SAMPLES:
             _offer(page, name, cache.thumbnail(sample_file(name)), SAMPLE)

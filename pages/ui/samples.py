@@ -27,18 +27,25 @@ _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "photos"
 _SHAPES = {"shapes 1": 11, "shapes 2": 12, "shapes 3": 13}
 _PHOTOS = {
     "dogs": (
-        "Two brown dogs look out of a house.",
-        "Two dogs with long ears stand in front of a white wall.",
-        "Two brown dogs lean over a wooden fence.",
-        "A brown dog sticks out its tongue and another dog looks down.",
-        "Two curly dogs watch the street from a window.",
+        "Two black and white dogs run over the grass.",
+        "Two dogs play on a green lawn.",
+        "Two dogs are running in the grass near a fence.",
+        "A tall dog and a small dog run across a field.",
+        "Two dogs chase each other in the sun.",
     ),
-    "coffee": (
-        "A small cup of coffee stands on a brown saucer.",
-        "A silver spoon lies on the saucer of a coffee cup.",
-        "A brown and white cup of espresso on a wooden table.",
-        "An espresso with foam in a cup with a thick handle.",
-        "A close up of a cup of coffee with a spoon on a table.",
+    "cat": (
+        "A grey cat is lying on a brown couch.",
+        "A cat with yellow eyes rests on a leather sofa.",
+        "A grey cat lies on a couch and looks at the camera.",
+        "A cat is relaxing on a sofa.",
+        "A fat grey cat on an orange couch.",
+    ),
+    "hotdog": (
+        "A hot dog with ketchup in a paper wrapper.",
+        "A hot dog in a bun lies on brown paper.",
+        "A close up of a hot dog with red sauce.",
+        "A sausage in a bread roll with ketchup.",
+        "Someone serves a hot dog in a paper tray.",
     ),
     "camera": (
         "A man in a black coat looks through a camera on a tripod.",
