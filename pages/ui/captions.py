@@ -1,14 +1,11 @@
 """Show a caption: the sentence, how sure the model is, and its other candidates."""
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from captioning.bundle import Bundle
@@ -23,11 +20,10 @@ from pages.ui.components import problem
 from pages.ui.decoding_settings import choose_decoding, how_chosen
 from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
-from pages.ui.theme import in_rows
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
-    from captioning.caption import Caption, Word
+    from captioning.caption import Caption
 
 __all__ = [
     "check_link",
@@ -37,7 +33,6 @@ __all__ = [
     "show_captions",
     "show_model",
     "show_sureness",
-    "word_chart",
 ]
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -113,37 +108,6 @@ def show_captions(
             problem(error)
             break
     return written
-
-
-def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
-    """Draw the probability of each word, in the order of the sentence, as bars from 0 to 100%."""
-    table = pd.DataFrame(
-        {
-            "place": range(len(words)),
-            "word": [word.word for word in words],
-            "share": [math.exp(word.log_prob) for word in words],
-            "text": [percent(word.log_prob) for word in words],
-            "full": 1.0,
-        }
-    )
-
-    def bars(length: str, labels: str, side: Literal["left", "right"]) -> alt.Chart:
-        # A word may occur twice, so rows are keyed by place and labelled with words.
-        names = alt.Axis(
-            labelExpr=f"{json.dumps(list(table[labels]))}[datum.value]",
-            **{"orient": side, "title": None, "domain": False, "ticks": False},
-            **{"labelPadding": 8, "labelFontSize": 14},
-        )
-        return alt.Chart(table).encode(
-            x=alt.X(f"{length}:Q", scale=alt.Scale(domain=[0, 1]), axis=None),
-            y=alt.Y("place:O", scale=alt.Scale(paddingInner=0.45), axis=names),
-            tooltip=[alt.Tooltip("word:N"), alt.Tooltip("text:N", title="probability")],
-        )
-
-    track = bars("full", "word", "left").mark_bar(cornerRadius=3, opacity=0.12)
-    share = bars("share", "text", "right").mark_bar(cornerRadius=3)
-    chart = alt.layer(track, share).resolve_axis(y="independent")
-    return in_rows(chart, len(words), 26).configure_view(strokeWidth=0)
 
 
 def _card(
@@ -243,6 +207,8 @@ def show_sureness(caption: "Caption") -> None:
 def _words(caption: "Caption") -> None:
     st.subheader("How sure the model is of each word", anchor=False)
     spoken = ", ".join(f"{w.word} {percent(w.log_prob)}" for w in caption.words)
+    from pages.ui.word_chart import word_chart  # imports altair: a second, after the sentence
+
     st.altair_chart(word_chart(caption.words), alt=f"Probability of each word: {spoken}.")
 
 

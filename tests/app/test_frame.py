@@ -1,5 +1,6 @@
 """The frame: every page opens from nothing, and none waits for Keras before it has to."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -60,6 +61,19 @@ def test_every_page_is_in_a_section():
 def test_a_page_opens_with_no_data_and_no_model(page, open_page):
     app = open_page().switch_page(str(page)).run()
     assert not app.exception
+
+
+def test_the_first_page_does_not_wait_for_the_libraries_of_charts():
+    """Altair and pandas take longer to import than everything else of that page together."""
+    page = ast.parse((ROOT / "pages" / frame.START).read_text())
+    modules = [part.module for part in page.body if isinstance(part, ast.ImportFrom)]
+    script = f"import sys, app, {', '.join(modules)}\n"
+    script += "print(*({'altair', 'pandas'} & set(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == []
 
 
 def test_pages_open_without_importing_keras(home, write_tiny_bundle):

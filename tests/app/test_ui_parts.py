@@ -21,8 +21,9 @@ from pages.caption.details.words import evidence_chart
 from pages.evaluate.mistakes import mistake_chart
 from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording
-from pages.ui.captions import mark_doubted, word_chart
+from pages.ui.captions import mark_doubted
 from pages.ui.components import source_of
+from pages.ui.word_chart import word_chart
 
 
 def encode(image, kind="JPEG", **options):

@@ -8,7 +8,6 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.errors import CaptioningError
 from pages.caption.details.export import export
-from pages.caption.details.words import explain_words
 from pages.ui.beam_tree import show_tree
 from pages.ui.components import problem
 from pages.ui.model_comparison import compare_models
@@ -36,6 +35,8 @@ def show_details(
     )
     try:
         if part == WHY and caption.words:
+            from pages.caption.details.words import explain_words  # imports altair: a second
+
             explain_words(page, picture, bundle, caption)
         elif part == TREE:
             show_tree(picture, bundle, caption.decoding)
