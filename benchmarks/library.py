@@ -47,7 +47,7 @@ def main() -> None:
     parts = [options.only] if options.only else PARTS
     with tempfile.TemporaryDirectory() as place:
         os.environ["CAPTIONING_DATA"] = str(Path(place) / "data")
-        _command(_linked(Path(place) / "one", [SAMPLES / "dogs.jpg"]), options.model)  # the graphs
+        _command(linked(Path(place) / "one", [SAMPLES / "dogs.jpg"]), options.model)  # the graphs
         if "resume" in parts:
             _resume(Path(place), options.photos, options.model)
         if "memory" in parts:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _resume(place: Path, count: int, model: str) -> None:
-    folder = _linked(place / "resume", [SAMPLES / "dogs.jpg"] * count)
+    folder = linked(place / "resume", [SAMPLES / "dogs.jpg"] * count)
     names = photo_names(folder)
     for share in (1.0, 0.5):
         log_file = log_folder(folder, "sidecar") / "log.jsonl"
@@ -88,7 +88,7 @@ def _finish(folder: Path, names: list[str], model: str) -> None:
 
 
 def _memory(place: Path, count: int) -> None:
-    folder = _linked(place / "memory", [SAMPLES / "dogs.jpg"] * count, small=True)
+    folder = linked(place / "memory", [SAMPLES / "dogs.jpg"] * count, small=True)
     names = photo_names(folder)
     log = LibraryLog(log_folder(folder, "sidecar"), lambda result, row: True)
     form = form_of("sidecar", (folder / name for name in names), log.wrote)
@@ -103,8 +103,8 @@ def _memory(place: Path, count: int) -> None:
 
 
 def _rate(place: Path, photos: list[Path], model: str) -> None:
-    one = _command(_linked(place / "first", photos[:1]), model)
-    all_ = _command(_linked(place / "rate", photos), model)
+    one = _command(linked(place / "first", photos[:1]), model)
+    all_ = _command(linked(place / "rate", photos), model)
     wall, cpu = (all_[i] - one[i] for i in (0, 1))
     count = len(photos) - 1
     print(
@@ -113,7 +113,7 @@ def _rate(place: Path, photos: list[Path], model: str) -> None:
     )
 
 
-def _linked(folder: Path, photos: list[Path], *, small: bool = False) -> Path:
+def linked(folder: Path, photos: list[Path], *, small: bool = False) -> Path:
     """Make a folder of links to photos, 1,000 in each folder inside it."""
     if small:
         from PIL import Image

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli import caption_library
+from captioning.cli import caption_library, cluster
 from captioning.cli.terminal import clock, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
@@ -34,10 +34,12 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument(
         "--out",
         metavar="CSV",
-        help="write one row per photo; a repeated command adds only the missing rows",
+        help="write one row per photo; a repeated command adds only the missing rows; "
+        "with --engine ray, the folder for the results",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
     caption_library.add_options(parser)
+    cluster.add_options(parser)
     steering = parser.add_argument_group("decoding")
     steering.add_argument("--beam-width", type=int, metavar="K", help="1 means greedy search")
     steering.add_argument(
@@ -79,6 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Caption the photos one by one; a bad photo does not stop the others."""
     _take_photos_from_words(arguments)
     caption_library.check_options(arguments)
+    cluster.check_options(arguments, arguments.photos)
+    if arguments.engine == "ray":
+        return cluster.caption(arguments, _decoding_of(arguments))
     if arguments.write:
         return caption_library.run(arguments, lambda: _load(arguments))
     album = _album(arguments.photos)
@@ -99,13 +104,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _load(arguments: argparse.Namespace) -> "tuple[Captioner, DecodingConfig]":
     """Load the model; what is wrong with the options is reported before that."""
-    from captioning.bundle import default_model, read_bundle
+    from captioning.bundle import default_model
 
-    model = arguments.model or default_model()
-    decoding = _decoding(arguments, read_bundle(model).decoding)
+    decoding = _decoding_of(arguments)
     with quietly():
         from captioning.captioner import Captioner
-    return Captioner.load(model), decoding
+    return Captioner.load(arguments.model or default_model()), decoding
+
+
+def _decoding_of(arguments: argparse.Namespace) -> DecodingConfig:
+    from captioning.bundle import default_model, read_bundle
+
+    return _decoding(arguments, read_bundle(arguments.model or default_model()).decoding)
 
 
 def _take_photos_from_words(arguments: argparse.Namespace) -> None:

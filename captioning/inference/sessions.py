@@ -7,7 +7,14 @@ import onnxruntime
 
 __all__ = ["open_session"]
 
-THREADS = min(4, os.cpu_count() or 1)
+
+def _threads() -> int:
+    """Return the threads of an encoder; Ray sets `OMP_NUM_THREADS` to a worker's share."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(4, int(asked) if asked.isdecimal() else os.cpu_count() or 1))
+
+
+THREADS = _threads()
 
 
 def open_session(graph: Path | bytes, *, threads: int = 1) -> onnxruntime.InferenceSession:
