@@ -12,7 +12,14 @@ import numpy as np
 
 from captioning.errors import TrainingError
 
-__all__ = ["StepsOnDevice", "compiled", "device_memory", "gradients_of", "to_numpy"]
+__all__ = [
+    "StepsOnDevice",
+    "compiled",
+    "device_memory",
+    "gradients_of",
+    "to_numpy",
+    "use_devices",
+]
 
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
@@ -84,6 +91,36 @@ def device_memory() -> int:
     return int((device.memory_stats() or {}).get("bytes_limit", 0))
 
 
+class _DataParallel(keras.distribution.DataParallel):
+    """Splits arrays along their first axis; one that cannot be split evenly goes to all devices."""
+
+    def get_data_layout(self, data_shape: tuple[int, ...]) -> Any:
+        if data_shape[0] % self.device_mesh.devices.size == 0:
+            return super().get_data_layout(data_shape)
+        return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
+
+
+def use_devices(count: int | None = None) -> int:
+    """Let models that are built from now on train on several devices; returns their number.
+
+    Each device takes its share of the photos of a batch and has a copy of the weights.
+
+    Args:
+        count: number of devices; by default all.
+
+    Raises:
+        TrainingError: the backend is not JAX, or there are fewer devices.
+    """
+    if keras.config.backend() != "jax":
+        raise TrainingError("Training on several devices needs JAX: set KERAS_BACKEND=jax.")
+    devices = keras.distribution.list_devices()
+    if count is not None and count > len(devices):
+        raise TrainingError(f"JAX finds {len(devices)} devices, fewer than {count}.")
+    devices = devices[:count]
+    keras.distribution.set_distribution(_DataParallel(devices=devices, auto_shard_dataset=False))
+    return len(devices)
+
+
 class StepsOnDevice:
     """Optimiser steps by JAX whose state stays on the device from one step to the next.
 
@@ -107,7 +144,7 @@ class StepsOnDevice:
             self._step = jax.jit(self._pure)
         if self._state is None:
             self._state = tuple([v.value for v in group] for group in self._variables())
-        loss, self._state = self._step(self._state, data)
+        loss, self._state = self._step(self._state, _spread(data))
         return loss
 
     def sync(self) -> None:
@@ -130,6 +167,19 @@ class StepsOnDevice:
         none_yet = [keras.ops.zeros_like(v.value) for v in self._model.metrics_variables]
         logs, (*after, _) = self._model.train_step((*state, none_yet), data)
         return logs["loss"], tuple(after)
+
+
+def _spread(data: Any) -> Any:
+    """Copy each device's share of the arrays to it, if there are several."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return data
+    import jax
+
+    def put(array: Any) -> Any:
+        return jax.device_put(array, distribution.get_data_layout(array.shape).backend_layout)
+
+    return keras.tree.map_structure(put, data)
 
 
 def _compiled_by_jax(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:

@@ -62,6 +62,11 @@ def add_to(subparsers: Any) -> None:
         metavar="DIR",
         help="folder for checkpoints; an unfinished run there is resumed",
     )
+    parser.add_argument(
+        "--devices",
+        metavar="N",
+        help="spread each step over N devices, or over all; needs KERAS_BACKEND=jax",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run)
 
@@ -77,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     extra = extra or further_datasets(config)
     with quietly():
         from captioning.training import train
+    if arguments.devices:
+        _use_devices(arguments.devices, config)
     bundle = train(
         config,
         dataset,
@@ -130,6 +137,19 @@ def _settings_and_data(arguments: argparse.Namespace) -> tuple[TrainingConfig, C
     preset = preset_for(dataset, safe_name(Path(arguments.data[0]).resolve().name), bundle)
     progress_line(preset.about, done=True)
     return preset.config.with_settings(arguments.set), dataset
+
+
+def _use_devices(asked: str, config: TrainingConfig) -> None:
+    if asked != "all" and not (asked.isdecimal() and int(asked)):
+        raise ConfigError(f"--devices takes a number above 0 or all, not {asked!r}.")
+    from captioning.backend import use_devices
+
+    count = use_devices(None if asked == "all" else int(asked))
+    if config.images_per_batch % count:
+        raise ConfigError(
+            f"images_per_batch is {config.images_per_batch}, which {count} devices cannot share "
+            "evenly. Set it to a multiple: --set images_per_batch=..."
+        )
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -25,6 +25,9 @@ PhotoSource = Callable[[np.ndarray], np.ndarray]
 PLACES_MULTIPLE = 256
 """Without a given shape, the number of words in a batch is padded to a multiple of this."""
 
+WORDS_MULTIPLE = 8
+"""The number of words in the batches of a run is a multiple of this, to split it over devices."""
+
 STEPS_MULTIPLE = 4
 """Without a given shape, the length of a batch is its longest caption, rounded up to this."""
 
@@ -168,7 +171,7 @@ class BatchShape:
 
 
 def shape_for(rows: np.ndarray, groups: Iterable[np.ndarray]) -> BatchShape:
-    """Return the smallest shape that fits several batches.
+    """Return the smallest shape that fits several batches, up to `WORDS_MULTIPLE`.
 
     Args:
         rows: ids, `(photos, N, T + 1)`.
@@ -177,7 +180,8 @@ def shape_for(rows: np.ndarray, groups: Iterable[np.ndarray]) -> BatchShape:
     lengths = (rows[..., 1:] != PAD).sum(axis=-1)
     per_photo = lengths.sum(axis=-1)
     most = max((int(per_photo[group].sum()) for group in groups), default=1)
-    return BatchShape(steps=max(int(lengths.max(initial=1)), 1), words=max(most, 1))
+    words = -(-max(most, 1) // WORDS_MULTIPLE) * WORDS_MULTIPLE
+    return BatchShape(steps=max(int(lengths.max(initial=1)), 1), words=words)
 
 
 def padded_indices(indices: np.ndarray, count: int) -> np.ndarray:

@@ -18,16 +18,16 @@ KINDS = ("merge", "inject", "attention")
 R, D, LENGTH, V = 4, 6, 6, 16
 
 
-def train_and_search(kind):
-    """Train three steps with EMA from given weights, then search; nothing is random but the data.
+def train(kind):
+    """Train three steps with EMA from given weights; nothing is random but the data.
 
     Dropout is off: every backend draws its own numbers.
+
+    Returns:
+        The decoder, the features, and the losses.
     """
-    from captioning.backend import to_numpy
-    from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
+    from captioning.config import DecoderConfig, TrainingConfig
     from captioning.decoders import build_decoder
-    from captioning.decoding import CaptionSearch
-    from captioning.inference.keras_decoder import KerasDecoder
     from captioning.training.batches import make_batch
     from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
     from captioning.vocabulary import BOS, EOS, PAD
@@ -58,6 +58,18 @@ def train_and_search(kind):
     losses = [float(model.learn(batch)) for _ in range(3)]
     with averaged_weights(model):
         losses.append(model.loss_of(batch))
+    return decoder, features, losses
+
+
+def train_and_search(kind):
+    """Train, then search."""
+    from captioning.backend import to_numpy
+    from captioning.config import DecodingConfig
+    from captioning.decoding import CaptionSearch
+    from captioning.inference.keras_decoder import KerasDecoder
+    from captioning.vocabulary import EOS
+
+    decoder, features, losses = train(kind)
     search, found = CaptionSearch(KerasDecoder(decoder)), {}
     for name, decoding in {
         "beam": DecodingConfig(beam_width=3),
