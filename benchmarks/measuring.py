@@ -37,6 +37,7 @@ class Comparison:
         at_most: the ratio's upper bound; None if it has a lower one.
         at_least: the ratio's lower bound; None if it has an upper one.
         notes: remarks for interpreting the figures.
+        clock: returns seconds; their difference is a time.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Comparison:
     at_most: float | None = None
     at_least: float | None = None
     notes: str = ""
+    clock: Callable[[], float] = time.perf_counter
 
     @property
     def bound(self) -> str:
@@ -113,7 +115,7 @@ def measure(comparison: Comparison, works: Mapping[str, Work], *, rounds: int) -
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            begun = time.perf_counter()
+            begun = comparison.clock()
             work.run()
-            seconds[name].append((time.perf_counter() - begun) / work.units)
+            seconds[name].append((comparison.clock() - begun) / work.units)
     return Result(comparison, {name: work.label for name, work in works.items()}, seconds)

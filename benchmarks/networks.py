@@ -13,7 +13,12 @@ from captioning.bundle import write_bundle
 from captioning.captioner import Captioner
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.decoders import build_decoder
-from captioning.encoders import Encoder, load_encoder
+from captioning.encoders import Encoder, PhotoEncoder, load_encoder, resolve
+from captioning.encoders.encoder import load_application
+from captioning.inference.keras_graphs import application_graph
+from captioning.inference.loading import HeldWeights, open_encoder
+from captioning.inference.onnx_encoder import OnnxEncoder
+from captioning.inference.sessions import THREADS, open_session
 from captioning.vocabulary import EOS
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "endless_captioner",
     "name_of",
     "random_encoder",
+    "random_graph",
 ]
 
 
@@ -52,6 +58,9 @@ class Sizes:
         large_step: photos in a step of the tutorial's variant with larger steps.
         extraction_rounds: rounds of extraction.
         extraction_batches: batches of photos extracted in a round.
+        cold_rounds: rounds of whole processes.
+        folder_rounds: rounds of captioning a folder.
+        folder_photos: photos in that folder.
     """
 
     encoder: EncoderConfig = EncoderConfig(name="xception", layer="block13", input_size=299)
@@ -73,6 +82,9 @@ class Sizes:
     large_step: int = 8
     extraction_rounds: int = 8
     extraction_batches: int = 3
+    cold_rounds: int = 5
+    folder_rounds: int = 3
+    folder_photos: int = 200
 
 
 FULL = Sizes()
@@ -97,6 +109,9 @@ QUICK = Sizes(
     large_step=2,
     extraction_rounds=1,
     extraction_batches=2,
+    cold_rounds=1,
+    folder_rounds=1,
+    folder_photos=4,
 )
 
 
@@ -107,6 +122,17 @@ NEVER = -1e4
 def random_encoder(sizes: Sizes) -> Encoder:
     """Build the encoder; the values of its weights do not change its speed."""
     return load_encoder(sizes.encoder, random_weights=True)
+
+
+def random_graph(sizes: Sizes) -> PhotoEncoder:
+    """Build the same encoder as a graph, as captioning runs it."""
+    spec = resolve(sizes.encoder)[1]
+    if spec.application is None:
+        arrays = weights_of(random_encoder(sizes).network)
+        return open_encoder(sizes.encoder, HeldWeights(arrays))
+    network = load_application(sizes.encoder, random_weights=True)
+    graph = application_graph(network, spec.module)
+    return OnnxEncoder(sizes.encoder, open_session(graph, threads=THREADS))
 
 
 def name_of(encoder: Encoder) -> str:

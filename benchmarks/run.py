@@ -1,6 +1,6 @@
 """Measure the library's speed, as ratios of two tasks timed in the same run.
 
-    python benchmarks/run.py [--json] [--only NAME] [--quick]
+    python benchmarks/run.py [--json] [--only NAME] [--quick] [--app]
 
 Weights are random and of real size, photos and captions are synthetic, so no data are needed.
 """
@@ -20,9 +20,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from benchmarks import engines, ratios, server
 from benchmarks.measuring import Result
 from benchmarks.networks import FULL, QUICK
-from benchmarks.ratios import COMPARISONS
+
+COMPARISONS = {**engines.COMPARISONS, **ratios.COMPARISONS}
 
 PACKAGES = ("keras", "tensorflow", "numpy", "pillow")
 WIDTH = 100
@@ -40,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = COMPARISONS[name](QUICK if options.quick else FULL)
         print(f"\n{described(result, judged=not options.quick)}", flush=True)
         results.append(result)
+    if options.app:
+        print("\nThe app in a browser:")
+        facts["app"] = server.report(photos=0)
     facts["seconds"] = round(time.monotonic() - begun, 1)
     print(f"\n{facts['seconds']:.0f} seconds in all, load {_load():.1f}")
     if options.quick:
@@ -77,6 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the library's speed as ratios.")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--only", choices=COMPARISONS, metavar="NAME", help=", ".join(COMPARISONS))
+    parser.add_argument("--app", action="store_true", help="also measure the app; needs chromium")
     parser.add_argument("--quick", action="store_true", help="toy sizes, to check that it runs")
     return parser.parse_args(arguments)
 
