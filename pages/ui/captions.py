@@ -1,6 +1,5 @@
 """Show a caption: the sentence, how sure the model is, and its other candidates."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

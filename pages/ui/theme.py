@@ -4,14 +4,16 @@ Colours of the page's theme, for what Streamlit does not colour by itself.
 """
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import altair as alt
 import streamlit as st
+
+if TYPE_CHECKING:  # altair takes long to import, and every page has a look
+    import altair as alt
 
 __all__ = ["PAPER", "Look", "in_rows", "look"]
 
-Rows = TypeVar("Rows", alt.Chart, alt.LayerChart)
+Rows = TypeVar("Rows", "alt.Chart", "alt.LayerChart")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def in_rows(chart: Rows, count: int, height: int) -> Rows:
         count: number of rows.
         height: of a row, in pixels.
     """
+    import altair as alt
+
     fitted = alt.AutoSizeParams(type="fit-x", contains="padding")
     made: Rows = chart.properties(height=count * height, autosize=fitted)
     return made
