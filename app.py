@@ -17,10 +17,12 @@ from starlette.routing import BaseRoute
 from streamlit.runtime.pages_manager import PagesManager
 
 from captioning.api import app_routes, create_app
-from captioning.bundle import Bundle
+from captioning.bundle import Bundle, restore_models
 from captioning.classroom import is_visited, offers_api
+from captioning.errors import CaptioningError
 from pages.learn.lesson_state import fills_the_screen
 from pages.learn.lessons import LESSONS, TOOLS
+from pages.ui.components import problem
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact
 from pages.ui.rights import ask_for_key
@@ -219,7 +221,10 @@ def main() -> None:
     if not large:
         ask_for_key()
         show_tabs(page)
-    page.run()
+    try:
+        page.run()
+    except (CaptioningError, OSError) as error:  # such as a full disk, where no page expects it
+        problem(error)
 
 
 def api_routes() -> list[BaseRoute]:
@@ -243,6 +248,7 @@ else:
     # scheme is switched off before the first request.
     PagesManager.uses_pages_directory = False
     keep_compact()
+    restore_models()
     # A hostile page could reach the app through another host name for this machine.
     hosts = st.get_option("server.allowedHosts") or ["*"]
     app = st.App(

@@ -38,6 +38,7 @@ __all__ = [
     "read_regular_file",
     "replacing",
     "replacing_folder",
+    "restore_replaced",
     "shipped_configs",
     "shipped_models",
     "write_json",
@@ -130,8 +131,9 @@ def replacing_folder(folder: Path, *, durable: bool = False) -> Iterator[Path]:
         OSError: the folder cannot be written.
     """
     part = folder.with_name(f".{folder.name}.part")
-    old = folder.with_name(f".{folder.name}.old")
+    old = _old(folder)
     try:
+        restore_replaced(folder)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         yield part
@@ -153,6 +155,23 @@ def replacing_folder(folder: Path, *, durable: bool = False) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_replaced(folder: Path) -> None:
+    """Put back a folder that a kill has left moved away, in the middle of `replacing_folder`.
+
+    Two moves replace a folder, and between them there is none.  Call it only when no process is
+    writing the folder.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    if not folder.exists() and _old(folder).is_dir():
+        _move(_old(folder), folder)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:

@@ -11,6 +11,8 @@ from captioning.analysis.disk_cache import put, shelf
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset
+from captioning.errors import StorageError
+from captioning.storage import read_json
 
 __all__ = ["Written", "keep_written", "kept_written"]
 
@@ -35,9 +37,9 @@ def kept_written(
 ) -> Written | None:
     """Return what the model wrote, if it was kept; None for a changed model or data set."""
     try:
-        content = json.loads(_path(dataset, bundle, split, decoding).read_text(encoding="utf-8"))
+        content = read_json(_path(dataset, bundle, split, decoding), dict)
         captions, scores = content["captions"], content["scores"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StorageError, KeyError):
         return None
     names = {photo.name for photo in dataset.split(split)}
     if not isinstance(captions, dict) or set(captions) != names or not isinstance(scores, dict):

@@ -42,6 +42,7 @@ MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 """More than any encoder has; a damaged size must not allocate terabytes."""
 
 MAX_HISTORY_BYTES = 50_000_000
+MAX_WEIGHTS_BYTES = 4_000_000_000
 
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 _KNOWN: dict[Path, tuple[Fingerprint, "Bundle"]] = {}
@@ -316,9 +317,17 @@ def read_bundle(name: str | Path) -> Bundle:
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{folder / 'config.json'}: {what}") from error
-    if not (folder / "decoder.safetensors").is_file():
+    if not (folder / "decoder.safetensors").exists():
         raise BundleError(f"{folder}: decoder.safetensors is missing; copy the whole folder again.")
+    for name in ("decoder.safetensors", "encoder.safetensors"):
+        _check_weights(folder / name)
     return bundle
+
+
+def _check_weights(path: Path) -> None:
+    """Check that a file of weights, if there is one, is a regular file of a possible size."""
+    if path.exists() and not (path.is_file() and path.stat().st_size <= MAX_WEIGHTS_BYTES):
+        raise BundleError(f"{path} is not a file of weights; copy the whole folder again.")
 
 
 def _read_publication(path: Path) -> Publication | None:

@@ -7,7 +7,7 @@ published it, when, and from which run.  The names of the shipped models are res
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -34,7 +34,14 @@ from captioning.bundle.reading import (
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
 from captioning.errors import BundleError
-from captioning.storage import data_folder, replacing_folder, shipped_models, write_json, write_text
+from captioning.storage import (
+    data_folder,
+    replacing_folder,
+    restore_replaced,
+    shipped_models,
+    write_json,
+    write_text,
+)
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -44,6 +51,7 @@ __all__ = [
     "keep_calibration",
     "publish_bundle",
     "rename_bundle",
+    "restore_models",
     "unpublish_bundle",
     "write_bundle",
     "write_encoder",
@@ -207,11 +215,13 @@ def publish_bundle(
         models: the folder to copy it to; by default the models of the data folder.
 
     Raises:
-        BundleError: the name is taken or reserved, or the copy cannot be written.
+        BundleError: the name is taken or reserved, the bundle is damaged, or the copy cannot be
+            written.
         ConfigError: the name is not valid for a model.
     """
     models = models or data_folder() / "models"
     _check_name(name)
+    read_bundle(source)
     target = models / name
     if target.exists():
         if not replace:
@@ -235,6 +245,13 @@ def unpublish_bundle(name: str) -> None:
     with _writing(folder):
         folder.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
+
+
+def restore_models() -> None:
+    """Put back published models that a kill has left moved away; call it when a server starts."""
+    for old in (data_folder() / "models").glob(".*.old"):
+        with suppress(OSError):
+            restore_replaced(old.with_name(old.name[1:].removesuffix(".old")))
 
 
 def rename_bundle(name: str, new_name: str) -> Bundle:

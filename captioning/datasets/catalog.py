@@ -3,7 +3,6 @@
 `datasets.json` in the data folder lists the added folders; their files are not copied.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,8 @@ from pathlib import Path
 from captioning.datasets import descriptions
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.loading import kind_of, load
-from captioning.errors import DatasetError
-from captioning.storage import data_folder, write_json
+from captioning.errors import DatasetError, StorageError
+from captioning.storage import data_folder, read_json, write_json
 
 __all__ = [
     "Available",
@@ -193,9 +192,9 @@ def _memory() -> Path:
 def _remembered() -> tuple[list[str], dict[str, str]]:
     """Return the added folders, and the encodings that were given."""
     try:
-        content = json.loads(_memory().read_text(encoding="utf-8"))
+        content = read_json(_memory(), dict)
         folders, encodings = content["folders"], content.get("encodings", {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (StorageError, KeyError):
         return [], {}
     texts = isinstance(folders, list) and isinstance(encodings, dict)
     if not texts or not all(isinstance(t, str) for t in (*folders, *encodings.values())):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ from captioning.processes import start_detached
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
 from captioning.runs.slot import Slot
 from captioning.runs.store import FolderStore
-from captioning.storage import flush_to_disk, read_json, write_json, write_text
+from captioning.storage import (
+    flush_to_disk,
+    read_json,
+    restore_replaced,
+    write_json,
+    write_text,
+)
 
 __all__ = ["Runs", "free_name", "published_model"]
 
@@ -128,8 +135,13 @@ class Runs(FolderStore[Run]):
             self._ask(self.get(name), "")
 
     def note(self, name: str, text: str) -> None:
-        """Replace the note of a run."""
-        write_text(self.get(name).folder / "note.txt", text)
+        """Replace the note of a run.
+
+        Raises:
+            RunError: there is no such run, or the note cannot be written.
+        """
+        with self._lock():
+            write_text(self.get(name).folder / "note.txt", text)
 
     def queue(self) -> list[Run]:
         """Return the waiting runs, the next one first."""
@@ -220,23 +232,27 @@ class Runs(FolderStore[Run]):
         holder = Slot.holder(self.slot_path)
         for run in self.all():
             if run.status.state in LIVE and run.id != holder:
+                restore_replaced(run.bundle_folder)
                 run.write_status(
                     run.status.replace(state="died", message=_death_message(run), pid=None)
                 )
 
     def _advance(self) -> None:
-        """Start the next run if none has a process.  Needs the lock."""
-        waiting = self.queue()
-        if not waiting or Slot.holder(self.slot_path) is not None:
-            return
-        run = waiting[0]
+        """Start the next run that can be started if none has a process.  Needs the lock."""
+        for run in self.queue():
+            if Slot.holder(self.slot_path) is not None:
+                return
+            try:
+                self._begin(run)
+            except OSError as error:
+                message = f"It cannot be started: {error}."
+                with suppress(OSError):
+                    run.write_status(run.status.replace(state="failed", message=message))
+
+    def _begin(self, run: Run) -> None:
         (run.folder / "request.json").unlink(missing_ok=True)
         run.write_status(run.status.replace(state="starting", begun=time.time()))
-        try:
-            process = _launch(run, self.data)
-        except OSError as error:
-            run.write_status(run.status.replace(state="failed", message=f"No process: {error}."))
-            return
+        process = _launch(run, self.data)
         _CHILDREN.append(process)
         Slot.reserve(self.slot_path, run.id, process.pid)
 

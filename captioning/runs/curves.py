@@ -1,11 +1,12 @@
 """The curves of a run, warnings about them, its best captions, and a comparison of runs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from captioning.config import TrainingConfig
-from captioning.metrics import headline_metrics, rouge_l
+from captioning.metrics import METRICS, headline_metrics, rouge_l
 from captioning.metrics.exact import is_exact
 from captioning.runs.record import Run, fits
 from captioning.settings import flattened
@@ -39,6 +40,9 @@ _NEEDED: dict[str, Mapping[str, Any]] = {
     "given up": {"reason": str},
 }
 """The fields that each kind of event must have."""
+
+_OPTIONAL = (*METRICS, "forced_bleu_4", "learning_rate", "n", "time")
+_LARGEST = 1e30
 
 
 @dataclass
@@ -79,6 +83,8 @@ def read_curves(run: Run) -> Curves:
         kind = event.get("event")
         if not isinstance(kind, str) or not fits(event, _NEEDED.get(kind, {})):
             continue
+        if not _in_range(event):
+            continue
         match kind:
             case "step":
                 done = event["epoch"] - 1 + event["step"] / max(event["steps"], 1)
@@ -102,6 +108,16 @@ def read_curves(run: Run) -> Curves:
     count = len(curves.photos)
     curves.filmstrip = {n: row for n, row in curves.filmstrip.items() if len(row) == count}
     return curves
+
+
+def _in_range(event: Row) -> bool:
+    """Return whether scores are numbers, counts are not negative, and all fit into float32."""
+    numbers = [value for value in event.values() if isinstance(value, _NUMBER)]
+    return (
+        all(isinstance(event.get(name, 0), _NUMBER) for name in _OPTIONAL)
+        and all(event.get(name, 0) >= 0 for name in _PLACE)
+        and not any(_LARGEST < abs(number) < math.inf for number in numbers)
+    )
 
 
 PATIENCE = 2

@@ -5,12 +5,10 @@ before there are any, on one core of a 2020s laptop.  They count multiplications
 long as an earlier step of its kind, times the ratio of their multiplications.
 """
 
-import json
 import shutil
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from captioning.augmentation import views
 from captioning.bundle import lent_encoder
@@ -18,9 +16,10 @@ from captioning.cells import CELLS
 from captioning.config import TrainingConfig
 from captioning.datasets import load_folder, load_named
 from captioning.encoders.registry import feature_shape, resolve
+from captioning.errors import StorageError
 from captioning.features import fitted, store_progress
 from captioning.runs.record import Run
-from captioning.storage import read_json_lines, write_json
+from captioning.storage import read_json, read_json_lines, write_json
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -304,9 +303,9 @@ def _photo_bytes(config: TrainingConfig, photos: int, words: int) -> int:
 
 def _read_rates(data: Path) -> dict[str, float]:
     try:
-        content: Any = json.loads(_rates_path(data).read_text(encoding="utf-8"))
-        return {str(key): float(value) for key, value in content.items() if float(value) > 0}
-    except (OSError, ValueError, AttributeError, TypeError):
+        content = read_json(_rates_path(data), dict)
+        return {key: float(value) for key, value in content.items() if float(value) > 0}
+    except (StorageError, ValueError, TypeError, OverflowError):
         return {}
 
 

@@ -40,7 +40,7 @@ def epochs_csv(curves: Curves) -> str:
 
 def tensorboard_events(curves: Curves) -> bytes:
     """Return the bytes of an `events.out.tfevents...` file: one point an epoch for each curve."""
-    begun = curves.epochs[0]["time"] if curves.epochs else 0.0
+    begun: float = curves.epochs[0].get("time", 0.0) if curves.epochs else 0.0
     tags = {
         "loss/train": "loss",
         "loss/dev": "dev_loss",
@@ -51,7 +51,7 @@ def tensorboard_events(curves: Curves) -> bytes:
     records = [_double(1, begun) + _bytes(3, b"brain.Event:2")]
     for row in curves.epochs:
         values = [_value(tag, row[key]) for tag, key in tags.items() if key in row]
-        head = _double(1, row["time"]) + _integer(2, row["epoch"])
+        head = _double(1, row.get("time", begun)) + _integer(2, row["epoch"])
         records.append(head + _bytes(5, b"".join(values)))
     return b"".join(_framed(record) for record in records)
 
@@ -181,7 +181,7 @@ def _sentence(run: Run, curves: Curves) -> str:
     best = max(curves.epochs, key=lambda row: row["cider"])
     return (
         f"{text} Epoch {best['epoch']} of {len(curves.epochs)} was the best: "
-        f"{format_headline(best)} on {best['n']:,} dev photos, beam "
+        f"{format_headline(best)} on {best.get('n', 0):,} dev photos, beam "
         f"{run.config.decoding.beam_width}, after {curves.epochs[-1]['seconds'] / 60:.1f} minutes "
         "in all."
     )

@@ -12,7 +12,7 @@ from typing import Any
 from captioning.config import TrainingConfig, read_training_config
 from captioning.errors import ConfigError, StorageError
 from captioning.runs.store import Record
-from captioning.storage import read_json, write_json
+from captioning.storage import read_json, read_regular_file, write_json
 
 __all__ = [
     "LATEST",
@@ -31,6 +31,8 @@ STARTABLE = ("ready", "stopped", "failed", "died")
 """States from which a run can be started or resumed."""
 
 STATES = (*LIVE, *STARTABLE, "queued", "finished")
+
+MOST_NOTE_BYTES, MOST = 1_000_000, 1e15
 
 LATEST = 1e11
 """Seconds since 1970; a later time is damaged data, and cannot be formatted as a date."""
@@ -86,7 +88,13 @@ class Status:
             raise ValueError("a value is of the wrong kind")
         status = cls(**known)
         times = (status.created, status.begun, status.heartbeat)
-        if status.state not in STATES or not all(0 <= time <= LATEST for time in times):
+        counts = (status.epoch, status.epochs, status.step, status.steps, status.pid or 0)
+        speeds = (status.rate, status.seconds_left or 0.0)
+        if (
+            status.state not in STATES
+            or not all(0 <= time <= LATEST for time in times)
+            or not all(0 <= number <= MOST for number in (*counts, *speeds))
+        ):
             raise ValueError("a value is out of range")
         return status
 
@@ -212,6 +220,6 @@ def _made(folder: Path) -> float:
 
 def _read(path: Path) -> str:
     try:
-        return _a_file(path).read_text(encoding="utf-8", errors="replace")
+        return read_regular_file(path, MOST_NOTE_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""

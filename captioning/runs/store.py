@@ -149,19 +149,27 @@ class FolderStore(ABC, Generic[R]):
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or kind
         stem = f"{slug}{suffix}-{time.strftime('%d%b-%H%M').lower()}"
         names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
-        try:
-            with self._lock():
-                folder = next(self.folder / n for n in names if not (self.folder / n).exists())
-                with replacing_folder(folder, durable=True) as part:
-                    for name, content in files.items():
-                        write = write_text if isinstance(content, str) else write_json
-                        write(part / name, content)
-        except OSError as error:
-            raise RunError(f"The {kind} cannot be written to {self.folder}: {error}.") from error
+        with self._lock():
+            folder = next(self.folder / n for n in names if not (self.folder / n).exists())
+            with replacing_folder(folder, durable=True) as part:
+                for name, content in files.items():
+                    write = write_text if isinstance(content, str) else write_json
+                    write(part / name, content)
         return self.record.read(folder)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with lock(self.folder / ".lock"):
-            yield
+        """Hold the lock of the store.
+
+        Raises:
+            RunError: a file cannot be written, here or in the block.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with lock(self.folder / ".lock"):
+                yield
+        except OSError as error:
+            raise RunError(
+                f"A file in {self.folder} cannot be read or written: {error.strerror}. Free some "
+                "disk space if it is full."
+            ) from error

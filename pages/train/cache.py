@@ -25,7 +25,7 @@ from captioning.runs import (
     presets,
 )
 from captioning.storage import data_folder
-from pages.ui.components import main_button, prose
+from pages.ui.components import main_button, problem, prose
 from pages.ui.rights import is_teacher, origin, require_quota
 from pages.ui.wording import plain
 
@@ -192,7 +192,10 @@ def choose_runs(page: str, runs: Runs) -> list[Run]:
 def all_runs() -> Runs:
     """Return the runs of this data folder, with dead ones marked; show damaged ones by name."""
     runs = Runs()
-    runs.reconcile()
+    try:
+        runs.reconcile()
+    except CaptioningError as error:  # they can be read from a disk that is full or read-only
+        problem(error)
     for name, reason in runs.damaged().items():
         st.warning(f"The run {plain(name)} is left out: {plain(reason)}")
     return runs

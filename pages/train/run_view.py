@@ -76,11 +76,18 @@ def show_note(page: str, runs: Runs, name: str) -> None:
         st.caption(plain(runs.get(name).note))
         return
     key = f"{page}.note.{name}"
+
+    def keep() -> None:
+        try:
+            runs.note(name, st.session_state[key])
+        except CaptioningError as error:
+            problem(error)
+
     st.text_area(
         "Notes",
         runs.get(name).note,
         key=key,
-        on_change=lambda: runs.note(name, st.session_state[key]),
+        on_change=keep,
         placeholder="Why this run, and what was the result?",
     )
 

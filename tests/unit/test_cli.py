@@ -1,5 +1,6 @@
 """The command line: what it prints, where, and with which exit status."""
 
+import errno
 import json
 import os
 import re
@@ -507,3 +508,13 @@ def test_what_needs_keras_says_how_to_install_it(monkeypatch, capsys):
     monkeypatch.setattr("captioning.cli.features.run", run)
     assert main(["features", "--encoder", "xception", "--data", "x"]) == 1
     assert "captioning[train]" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_in_a_sentence(command, monkeypatch):
+    def full(arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "a.json")
+
+    monkeypatch.setattr("captioning.cli.models.run", full)
+    status, out, err = command("models")
+    assert (status, out) == (1, "")
+    assert "cannot be read or written" in err and "No space left" in err

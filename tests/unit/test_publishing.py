@@ -11,6 +11,7 @@ from captioning.bundle import (
     publish_bundle,
     read_bundle,
     rename_bundle,
+    restore_models,
     unpublish_bundle,
 )
 from captioning.errors import BundleError, ConfigError
@@ -98,3 +99,17 @@ def test_a_damaged_note_of_publication_is_an_error_or_empty(published, content):
     else:
         with pytest.raises(BundleError, match=r"published\.json"):
             read_bundle("mine")
+
+
+def test_a_model_that_a_kill_left_moved_away_is_put_back(published):
+    published.folder.rename(published.folder.with_name(".mine.old"))
+    assert "mine" not in [bundle.name for bundle in find_bundles()]
+    restore_models()
+    assert read_bundle("mine").published.by == "Ada"
+
+
+def test_a_damaged_model_is_not_published(left, data_home):
+    (left / "vocabulary.json").write_text("{")
+    with pytest.raises(BundleError, match=r"vocabulary\.json"):
+        publish_bundle(left, "mine", run="try")
+    assert not (data_home / "models" / "mine").exists()

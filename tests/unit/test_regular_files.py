@@ -8,11 +8,14 @@ import pytest
 
 from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
+from captioning.datasets.catalog import remembered_folders
+from captioning.datasets.download import download_state
 from captioning.datasets.text_files import read_text
 from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
-from captioning.runs import Runs
+from captioning.runs import Run, Runs
+from captioning.runs.estimate import _read_rates
 from captioning.runs.slot import Slot
-from captioning.storage import read_regular_file
+from captioning.storage import data_folder, read_regular_file
 from captioning.tutorial_files import read_descriptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
@@ -49,7 +52,11 @@ def test_what_is_no_ordinary_file_is_refused_at_once(odd, read, error):
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "vocabulary.json", "metrics.json", "history.jsonl"]
+    "name",
+    [
+        *("config.json", "vocabulary.json", "metrics.json", "history.jsonl"),
+        *("decoder.safetensors", "encoder.safetensors"),
+    ],
 )
 def test_a_bundle_of_such_files_is_refused_at_once(odd, name, write_tiny_bundle, tmp_path):
     folder = write_tiny_bundle(tmp_path / "model").folder
@@ -57,6 +64,23 @@ def test_a_bundle_of_such_files_is_refused_at_once(odd, name, write_tiny_bundle,
     shutil.move(odd, folder / name)
     with pytest.raises(BundleError):
         read_bundle(folder).history()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("datasets.json", remembered_folders),
+        ("downloads/flickr8k.json", lambda: download_state().message),
+        ("runs/rates.json", lambda: _read_rates(data_folder())),
+        ("runs/queue.json", lambda: Runs().queue()),
+        ("runs/try/note.txt", lambda: Run._read(data_folder() / "runs" / "try").note),
+    ],
+)
+def test_such_a_file_of_the_program_counts_as_none(odd, name, read, data_home):
+    path = data_home / name
+    path.parent.mkdir(parents=True)
+    shutil.move(odd, path)
+    assert not read()
 
 
 def test_an_ordinary_file_is_read_whole(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from captioning.config import TrainingConfig, read_training_config
-from captioning.errors import ConfigError, DatasetError
+from captioning.errors import ConfigError, DatasetError, RunError
 from captioning.runs import (
     DataSizes,
     Run,
@@ -182,3 +182,13 @@ def test_data_is_counted_as_training_will_read_it(runs: Runs, shapes) -> None:
     assert data_sizes(config.replace(limit_images=7), runs.data).train == 7
     with pytest.raises(DatasetError):
         data_sizes(config.replace(data="nowhere"), runs.data)
+
+
+def test_a_disk_that_cannot_be_written_is_an_error_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    runs = Runs(tmp_path / "file")
+    config = TrainingConfig(name="try", data="shapes")
+    for change in (lambda: runs.create(config), runs.reconcile):
+        with pytest.raises(RunError, match="cannot be read or written"):
+            change()
+    assert runs.all() == []

@@ -51,6 +51,17 @@ def test_threads_that_write_one_file_leave_a_whole_one(tmp_path: Path) -> None:
     assert names(tmp_path) == ["numbers.json"]
 
 
+def test_a_folder_that_a_kill_left_moved_away_is_put_back(tmp_path: Path) -> None:
+    folder, old = tmp_path / "bundle", tmp_path / ".bundle.old"
+    old.mkdir()
+    (old / "file").write_text("old")
+    with pytest.raises(OSError, match="full"), storage.replacing_folder(folder):
+        raise OSError("full")
+    assert names(folder) == ["file"]
+    storage.restore_replaced(folder)  # there is nothing to do
+    assert names(tmp_path) == ["bundle"]
+
+
 @pytest.mark.parametrize("durable", [False, True])
 def test_a_folder_is_replaced_as_one(tmp_path: Path, durable: bool) -> None:
     folder = tmp_path / "model"

@@ -25,6 +25,8 @@ from captioning.tuning import Studies, StudyConfig
 CONFIG = TrainingConfig(name="try", data="shapes")
 FILES = "config.json status.json events.jsonl queue.json origin.json note.txt log.txt".split()
 DEEP = "[" * 100_000
+EPOCH = {"event": "epoch", "epoch": 1, "loss": 3.0, "dev_loss": 3.1, "cider": 9.0, "bleu_4": 8.0}
+EPOCH |= {"seconds": 4.0, "learning_rate": 0.001, "time": 1e9, "forced_bleu_4": 5.0, "n": 4}
 CONTENTS = {
     "nothing": "",
     "half of it": '{"state": "run',
@@ -35,6 +37,12 @@ CONTENTS = {
     "null": "null",
     "wrong types": '{"state": ["x"], "created": "today", "epoch": {}, "name": 3}',
     "strange times": '{"state": "ready", "created": 1e300, "begun": NaN}',
+    "numbers out of range": '{"state": "running", "pid": -1, "seconds_left": NaN}\n'
+    + "".join(
+        json.dumps({**EPOCH, name: value}) + "\n"
+        for name in EPOCH
+        for value in (-1, 10**400, -1e300, float("nan"), True, "x")
+    ),
     "events without fields": '{"event": "step"}\n{"event": "epoch", "epoch": "1"}\n{"event": []}\n'
     '{"event": "filmstrip", "epoch": 1, "photos": [1, 2], "captions": [null]}\n'
     '{"event": "resume"}\n{"event": "damaged"}\n{"event": "given up"}\n{"trial": 1}\n'

@@ -4,7 +4,6 @@ The process writes its progress to `downloads/flickr8k.json` in the data folder,
 read it; it holds a lock file while it runs, and stops when a file `flickr8k.stop` appears.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -18,9 +17,9 @@ from captioning.datasets.download.disk import writable_folder
 from captioning.datasets.download.installing import Installed, fetch_flickr8k, install_zip
 from captioning.datasets.download.progress import Progress
 from captioning.datasets.download.source import downloads_folder
-from captioning.errors import CaptioningError, DownloadError, DownloadStopped
+from captioning.errors import CaptioningError, DownloadError, DownloadStopped, StorageError
 from captioning.processes import start_detached
-from captioning.storage import data_folder, hold, is_held, write_json
+from captioning.storage import data_folder, hold, is_held, read_json, write_json
 
 __all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
 
@@ -196,12 +195,12 @@ def _write(state: DownloadState) -> None:
 
 def _read() -> DownloadState:
     try:
-        content = json.loads(_state_file().read_text(encoding="utf-8"))
+        content = read_json(_state_file(), dict)
         progress = Progress(**content.pop("progress")) if content["progress"] else None
         folder = Path(content.pop("folder")) if content["folder"] else None
         content = {k: v for k, v in content.items() if k in ("status", "message", "updated")}
         return DownloadState(progress=progress, folder=folder, **content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (StorageError, ValueError, KeyError, TypeError, AttributeError):
         return DownloadState()
 
 
