@@ -6,6 +6,7 @@ which the key was entered can choose folders, import, publish, delete, and stop 
 """
 
 import hmac
+import io
 import os
 import secrets
 import socket
@@ -16,6 +17,7 @@ from captioning.runs import LIVE, Estimate, Run, Runs
 from captioning.storage import data_folder
 
 __all__ = [
+    "ADDRESS_VARIABLE",
     "API_VARIABLE",
     "KEY_VARIABLE",
     "ROOTS_VARIABLE",
@@ -26,12 +28,15 @@ __all__ = [
     "local_address",
     "new_key",
     "offers_api",
+    "qr_code",
     "visitor_of",
+    "visitors_address",
     "without_paths",
 ]
 
 KEY_VARIABLE = "CAPTIONING_TEACHER_KEY"
 ROOTS_VARIABLE = "CAPTIONING_ROOTS"
+ADDRESS_VARIABLE = "CAPTIONING_ADDRESS"
 API_VARIABLE = "CAPTIONING_API"
 
 MOST_SECONDS = 15 * 60
@@ -70,6 +75,20 @@ def local_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
+
+
+def visitors_address() -> str | None:
+    """Return the address that visitors open; None if no class server was started."""
+    return os.environ.get(ADDRESS_VARIABLE) if is_visited() else None
+
+
+def qr_code(address: str) -> bytes:
+    """Return the QR code of an address as a PNG, large enough to project."""
+    import segno  # imported here so that other pages and commands start without it
+
+    drawn = io.BytesIO()
+    segno.make(address, micro=False).save(drawn, kind="png", scale=12, border=2)
+    return drawn.getvalue()
 
 
 def allowed_folder(text: str) -> Path:

@@ -51,16 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
     for root in arguments.root:
         if not Path(root).is_dir():
             raise DatasetError(f"There is no folder {root}.")
-    address = classroom.local_address()
+    local = classroom.local_address()
     key = arguments.key or classroom.new_key()
-    print(invitation(f"http://{arguments.host[0] if arguments.host else address}:{arguments.port}"))
+    address = f"http://{arguments.host[0] if arguments.host else local}:{arguments.port}"
+    print(invitation(address))
     print(f"Teacher's key, for the sidebar of your own browser: {key}", flush=True)
     environment = os.environ | {
+        classroom.ADDRESS_VARIABLE: address,
         classroom.API_VARIABLE: "1" if arguments.api else "0",
         classroom.KEY_VARIABLE: key,
         classroom.ROOTS_VARIABLE: os.pathsep.join(str(Path(r).resolve()) for r in arguments.root),
     }
-    command = server_command(arguments.port, ["localhost", "127.0.0.1", address, *arguments.host])
+    command = server_command(arguments.port, ["localhost", "127.0.0.1", local, *arguments.host])
     return subprocess.run(command, cwd=app_file().parent, env=environment).returncode  # noqa: S603
 
 

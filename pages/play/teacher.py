@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.classroom import qr_code
 from captioning.errors import CaptioningError
 from captioning.play import PHASES, Round, Rounds, State
 from pages.play.table import show_results
@@ -72,7 +73,9 @@ def lead(round_: Round, key: str) -> None:
     if state.phase != "results":
         st.markdown("**The link for the class.** Players open it on their own devices:")
         address = (st.context.url or "").split("?")[0]
-        st.code(f"{address}?play.round={round_.name}", language=None, wrap_lines=True)
+        link = f"{address}?play.round={round_.name}"
+        st.code(link, language=None, wrap_lines=True)
+        st.image(qr_code(link), width=240, alt="QR code of the link")
         if "//127.0.0.1" in address or "//localhost" in address:
             st.warning(
                 "This link works on this computer only. Start the app with `make class` and open "

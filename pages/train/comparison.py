@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from captioning.bundle import Bundle, find_bundles, is_reserved, unpublish_bundle
+from captioning.bundle import is_reserved
 from captioning.errors import CaptioningError
 from captioning.metrics import headline_metrics
 from captioning.runs import (
@@ -125,22 +125,6 @@ def _publish(page: str, runs: Runs, run: Run) -> None:
             problem(error)
         else:
             st.success(f"All pages offer {plain(bundle.name)} within five seconds.")
-    for bundle in find_bundles():
-        if bundle.published is not None and bundle.published.run == run.id:
-            _offer_to_unpublish(page, bundle)
-
-
-def _offer_to_unpublish(page: str, bundle: Bundle) -> None:
-    who = f"by {plain(bundle.published.by)} " if bundle.published and bundle.published.by else ""
-    when = bundle.published.at[:16].replace("T", " ") if bundle.published else ""
-    st.caption(f"{plain(bundle.name)} was published {who}on {plain(when)} (UTC).")
-    if st.button(f"Unpublish {plain(bundle.name)}", key=f"{page}.unpublish.{bundle.name}"):
-        try:
-            unpublish_bundle(bundle.name)
-        except CaptioningError as error:
-            problem(error)
-        else:
-            st.success(f"{plain(bundle.name)} is no longer offered; the run keeps its model.")
 
 
 def _setting(value: object) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "choose_settings",
     "mark_doubted",
     "say_needs",
+    "say_publication",
     "show_captions",
     "show_model",
     "show_sureness",
@@ -74,6 +75,7 @@ def show_model(bundle: Bundle) -> None:
         f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and uses no others. "
         "It always writes a sentence, so it is often partly wrong: check what matters."
     )
+    say_publication(bundle)
     for score in bundle.scores():
         st.caption(_score(score))
     st.caption(
@@ -84,6 +86,15 @@ def show_model(bundle: Bundle) -> None:
     if card.strip():
         with st.expander("Model card: data, training, results, limits"):
             st.markdown(card)
+
+
+def say_publication(bundle: Bundle) -> None:
+    """Say who published a model, when, and from which run, if somebody did."""
+    if bundle.published is not None:
+        who = f" by {plain(bundle.published.by)}" if bundle.published.by else ""
+        when = bundle.published.at[:16].replace("T", " ")
+        run = plain(bundle.published.run)
+        st.caption(f"Published{who} on {plain(when)} (UTC) from the run {run}.")
 
 
 def show_captions(

@@ -26,11 +26,23 @@ def ask_for_key() -> None:
     with st.sidebar:
         if is_teacher():
             st.caption(":material/verified_user: You have the teacher's rights.")
+            address = classroom.visitors_address()
+            if address and st.button(
+                "Address for the class", icon=":material/qr_code:", key="rights.address"
+            ):
+                _show_address(address)
             return
         with st.popover("Teacher", icon=":material/key:"), st.form("rights.form", border=False):
             key = st.text_input("The teacher's key", type="password", key="rights.key")
             if st.form_submit_button("Enter", key="rights.enter"):
                 _enter(key)
+
+
+@st.dialog("Address for the class", width="large")
+def _show_address(address: str) -> None:
+    """Show the address that visitors open, and its QR code, to project."""
+    st.title(address, anchor=False)
+    st.image(classroom.qr_code(address), width=480, alt=f"QR code of {address}")
 
 
 def may_change(run: Run) -> bool:

@@ -1,6 +1,8 @@
 """What a browser without the teacher's key sees and can do."""
 
 import asyncio
+import errno
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +10,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
+from captioning.config import TrainingConfig
+from captioning.runs import Runs
 from pages.ui import guard
 
 PAGE = """
@@ -42,6 +46,16 @@ def test_only_the_key_makes_a_teacher(page):
     page = enter(page, "a-key")
     assert page.markdown[-1].value == "teacher"
     assert not page.error
+
+
+def test_the_teacher_can_show_the_address_of_the_class(page, monkeypatch):
+    monkeypatch.setenv("CAPTIONING_ADDRESS", "http://10.0.0.9:8501")
+    page.run()
+    assert "rights.address" not in {button.key for button in page.button}
+    page = enter(page, "a-key")
+    page.button(key="rights.address").click().run()
+    assert not page.exception
+    assert page.title[0].value == "http://10.0.0.9:8501"
 
 
 def test_whoever_runs_the_app_alone_is_asked_for_no_key(monkeypatch):
@@ -119,3 +133,33 @@ def test_uploads_end_at_a_visitor_s_share(monkeypatch, session, length, status):
     place = f"/_stcore/upload_file/{session}/a-file"
     assert status_of("PUT", place, **{"content-length": length}) == status
     assert status_of("DELETE", place) == 200
+
+
+RUNS = """
+from pages.train.cache import all_runs
+import streamlit as st
+st.write(f"{len(all_runs().all())} runs")
+"""
+
+
+def test_runs_are_shown_from_a_disk_that_cannot_be_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path))
+    Runs().create(TrainingConfig(name="try", data="shapes"))
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("captioning.runs.store.lock", full)
+    page = AppTest.from_string(RUNS, default_timeout=120).run()
+    assert "No space left on device" in page.error[0].value
+    assert page.markdown[-1].value == "1 runs"
+
+
+def test_a_page_that_meets_a_full_disk_says_so(monkeypatch):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pages.ui.cache.models", full)
+    page = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=120).run()
+    assert not page.exception
+    assert "No space left on device" in page.error[0].value

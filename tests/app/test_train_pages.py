@@ -243,8 +243,11 @@ def test_runs_are_compared_exported_and_published(train, home, finished):
     assert "by Ada" in visible(app)
     assert re.search("kept", app.success[0].value)
     assert (home / "models" / "kept" / "config.json").is_file()
-    app.button(key="compare.unpublish.kept").click().run()
-    assert not (home / "models" / "kept").exists()
+    app.text_input(key="compare.new_name.kept").set_value("renamed").run()
+    app.button(key="compare.rename.kept").click().run()
+    assert (home / "models" / "renamed" / "config.json").is_file()
+    app.button(key="compare.unpublish.renamed").click().run()
+    assert not (home / "models" / "renamed").exists()
 
 
 def test_a_step_is_laid_open(train, monkeypatch):

@@ -1,10 +1,12 @@
 """On a class server a visitor can hurt nobody: the key, folders, the quota, and paths."""
 
 import dataclasses
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from captioning import classroom
 from captioning.__main__ import main
@@ -104,11 +106,25 @@ def test_the_address_is_drawn_to_be_scanned() -> None:
     assert drawn.count("\n") > 10
 
 
+def test_the_pages_know_the_address_of_a_class_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPTIONING_ADDRESS", "http://10.0.0.9:8501")
+    assert classroom.visitors_address() == "http://10.0.0.9:8501"
+    monkeypatch.delenv("CAPTIONING_TEACHER_KEY")
+    assert classroom.visitors_address() is None
+
+
+def test_the_code_is_a_picture_large_enough_to_project() -> None:
+    picture = Image.open(io.BytesIO(classroom.qr_code("http://10.0.0.9:8501")))
+    assert picture.format == "PNG"
+    assert min(picture.size) > 300
+
+
 def test_the_api_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
 
     def run(command: list[str], *, env: dict[str, str], **options: object) -> SimpleNamespace:
         started.append(env["CAPTIONING_API"])
+        assert env["CAPTIONING_ADDRESS"].endswith(":8501")
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr("captioning.cli.classroom.subprocess.run", run)
