@@ -46,8 +46,10 @@ coverage: $(VENV)/.installed-dev
 browser-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-# Kills training runs and their server at random moments, 20 times; takes some ten minutes.
+# Kills whatever saves at every moment of saving, the real server, and training runs; some 15 minutes.
 chaos-test: setup
+	$(BIN)/python tests/chaos/kill_saving.py
+	$(BIN)/python tests/chaos/kill_server.py --kills 5
 	$(BIN)/python tests/chaos/kill_runs.py --kills 20
 
 # Feeds damaged files to all readers; make fuzz SECONDS=7200 for two hours.
