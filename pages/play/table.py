@@ -25,11 +25,7 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
         state: its current state.
         me: the token of the current player, whose row is marked.
     """
-    try:
-        frequencies = _frequencies()
-    except CaptioningError:
-        frequencies = None
-    found = standings(state, references=round_.references, frequencies=frequencies)
+    found = _standings((round_.name, len(state.votes), len(state.guesses)), round_, state)
     best = found[0]
     st.subheader(f"Best: {plain(best.entry.text)}", anchor=False)
     st.markdown(f"by **{plain(best.entry.author)}**")
@@ -114,6 +110,16 @@ def _chart(found: list[Standing]) -> alt.LayerChart:
     )
     lines = shared.mark_rule(strokeWidth=3, opacity=0.5).encode(x=axis, x2="high:Q")
     return in_rows(alt.layer(lines, points), len(found), 24)
+
+
+@st.cache_data(max_entries=8, show_spinner="Counting the votes…")
+def _standings(key: tuple[str, int, int], _round: Round, _state: State) -> list[Standing]:
+    """Rate the captions once for all who look at the results."""
+    try:
+        frequencies = _frequencies()
+    except CaptioningError:
+        frequencies = None
+    return standings(_state, references=_round.references, frequencies=frequencies)
 
 
 @st.cache_resource(max_entries=1, ttl=3600, show_spinner="Counting people's words…")
