@@ -2,9 +2,9 @@
 
     python benchmarks/api.py [--clients 16] [--photos 96] [--rounds 5] [--model NAME] [--json]
 
-Two real servers run, one with `--batch-size 1`.  In turn, the clients send their photos to one and
-then to the other, each client its next photo as soon as it has the caption of the last.  The photos
-are made up: JPEGs of 500 x 375 pixels.
+Two real servers run, one with `--batch-size 1`.  The clients send their photos alternately to one
+and to the other; each client sends its next photo as soon as it has the caption of the last.  The
+photos are synthetic: JPEGs of 500 x 375 pixels.
 """
 
 import argparse
@@ -40,7 +40,7 @@ COMPARISON = Comparison(
 
 
 def main() -> None:
-    """Measure and print the ratio and what it was made of."""
+    """Measure, and print the ratio and its times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--photos", type=int, default=96, help="in a round, of all clients")
@@ -77,7 +77,7 @@ def main() -> None:
 
 @contextmanager
 def serve(batch_size: int, model: str | None) -> Iterator[int]:
-    """Start a server; gives its port once it answers."""
+    """Start a server, and yield its port once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -100,7 +100,7 @@ def serve(batch_size: int, model: str | None) -> Iterator[int]:
 
 
 def send(port: int, *, photo: bytes, photos: int, clients: int) -> None:
-    """Send the photo `photos` times in all, from `clients` connections at once."""
+    """Send the photo `photos` times in total, from `clients` connections at once."""
     head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     body = head + photo + b"\r\n--b--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=b"}

@@ -40,7 +40,7 @@ def draw_pictures(counts: dict[Kind, int], *, seed: int) -> Iterator[tuple[Kind,
 
 
 def resaved(picture: Image.Image, random: Random) -> Image.Image:
-    """Return the picture as it is or as it comes back from a JPEG, sometimes a smaller one."""
+    """Return the picture unchanged or after JPEG compression, sometimes smaller."""
     way = random.random()
     if way < 0.35:
         return picture
@@ -55,7 +55,7 @@ def resaved(picture: Image.Image, random: Random) -> Image.Image:
 
 
 def _document(random: Random) -> Image.Image:
-    """A page of text in one to three columns, with headings, a table, or none; or a scan of it."""
+    """Draw a page of text in columns, with or without headings and a table, or its scan."""
     size = SIZES[int(random.integers(len(SIZES)))]
     paper = str(random.choice(PAPER))
     ink = (
@@ -105,7 +105,7 @@ def _scanned(page: Image.Image, random: Random) -> Image.Image:
 
 
 def _chart(random: Random) -> Image.Image:
-    """A chart by Matplotlib: bars, lines, points, a pie, a histogram, areas or a heat map."""
+    """Draw a chart: bars, lines, points, a pie, a histogram, areas or a heat map."""
     sort = str(random.choice(["bar", "barh", "line", "scatter", "pie", "hist", "area", "heat"]))
     with matplotlib.style.context(str(random.choice(STYLES))):
         figure = Figure(figsize=(random.uniform(4, 10), random.uniform(3, 7)), dpi=100)
@@ -141,7 +141,7 @@ def _chart(random: Random) -> Image.Image:
 
 
 def _drawing(random: Random) -> Image.Image:
-    """Outlines, filled shapes or scribbles on paper, as children and cartoonists draw them."""
+    """Draw outlines, filled shapes or scribbles on paper."""
     size = SIZES[int(random.integers(len(SIZES)))]
     picture = Image.new(
         "RGB", size, str(random.choice([*PAPER[:5], "#9fd3f0", "#ffe9a8", "#cfe8c3"]))
@@ -175,7 +175,7 @@ def _drawing(random: Random) -> Image.Image:
 
 
 def _blank(random: Random) -> Image.Image:
-    """One colour, black, or a gradient, sometimes with the faint grain of a sensor."""
+    """Draw one colour, black, or a gradient, sometimes with the faint grain of a sensor."""
     width, height = SIZES[int(random.integers(len(SIZES)))]
     first = random.integers(0, 256, 3).astype(np.float32)
     way = random.random()
@@ -199,7 +199,7 @@ def _blank(random: Random) -> Image.Image:
 
 
 def _noise(random: Random) -> Image.Image:
-    """Noise of any grain, even or normal, in colour or in grey, or salt and pepper."""
+    """Draw noise: uniform or normal, of any grain, in colour or grey, or salt and pepper."""
     width, height = SIZES[int(random.integers(len(SIZES)))]
     grain = int(random.choice([1, 2, 4, 8]))
     shape = (height // grain, width // grain, int(random.choice([1, 3])))

@@ -106,7 +106,7 @@ def searching(folder: Path) -> dict[str, float]:
 
 
 def browsing(home: Path) -> dict[str, float]:
-    """Time the first gallery of a server, and see how much memory all pages take."""
+    """Time the first gallery of a server, and measure the memory of all pages."""
     if find_chromium() is None:
         return {}
     with serve(home) as (url, process), open_tab() as tab:

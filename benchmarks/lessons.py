@@ -3,7 +3,7 @@
     python benchmarks/lessons.py [--model NAME] [--json]
 
 The model is loaded first.  Then each lesson is opened once, as for a new visitor, and each of its
-sliders, switches and choices is changed once and timed; buttons that start longer work are skipped.
+sliders, switches and choices is changed once and timed; buttons that start long tasks are skipped.
 Rendering in the browser is not included.  Targets: 2 s to open, 300 ms for a control.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def measure(model: str | None) -> Iterator[dict[str, Any]]:
-    """Open the lessons in their order; gives what each took."""
+    """Open the lessons in their order, and yield the time of each."""
     from pages.learn.lessons import LESSONS
 
     app = open_app()
@@ -77,7 +77,7 @@ def measure(model: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _controls(app: Any) -> Iterator[tuple[str, float]]:
-    """Move each control that is there when the page opens; gives its name and the seconds."""
+    """Change each control of the open page, and yield its name and the seconds."""
     names = [(kind, widget.key) for kind in _KINDS for widget in app.get(kind)]
     for kind, key in names:
         found = [widget for widget in app.get(kind) if widget.key == key]
@@ -99,7 +99,7 @@ def _controls(app: Any) -> Iterator[tuple[str, float]]:
 def _clearing(model: str | None) -> tuple[float, float, float]:
     """Return the seconds of encoding a photo, of clearing Keras' session, and of encoding then.
 
-    The pages keep Streamlit from clearing it after each of their runs; this does what it would.
+    The pages prevent Streamlit from clearing it after each run; here it is cleared explicitly.
     """
     import keras
 
@@ -145,7 +145,7 @@ def _another_number(widget: Any) -> Any:
 
 
 def _another_choice(widget: Any) -> Any:
-    """Return the label of a choice that is not taken."""
+    """Return the label of a choice that is not selected."""
     values = widget.value if isinstance(widget.value, list) else [widget.value]
     taken = [widget.format_func(value) for value in values if value is not None]
     options = [getattr(option, "content", option) for option in widget.options]

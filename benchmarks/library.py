@@ -1,12 +1,11 @@
-"""Captions for a whole library: how fast it goes, how soon it goes on, how much memory it takes.
+"""Measure captioning a whole library: rate, time to resume, memory.
 
     python benchmarks/library.py [--photos N] [--rate FOLDER] [--model NAME] [--only PART]
 
 `resume`: the command on N photos (100,000 by default; links to one photo) with a finished log, and
 with a half-finished log until the first new captions.  `memory`: N photos captioned in one process
 by a stand-in for the model, with the memory after each tenth.  `rate`: the command on the photos
-of a folder (the samples that come with the app, linked 200 times, by default), less what it takes
-on a single photo.
+of a folder (by default the samples of the app, linked 200 times), minus its time on a single photo.
 """
 
 import argparse
@@ -164,7 +163,7 @@ def _from(path: Path, place: int) -> bytes:
 
 
 class _StandIn:
-    """What is called of a captioner, without a network."""
+    """The methods of a captioner that are called, without a network."""
 
     name = "stand-in"
     calibration = object()

@@ -20,7 +20,7 @@ LEAST_WORDS = 3
 
 
 def jpeg(size: tuple[int, int], *, seed: int = 0) -> bytes:
-    """Draw coloured clouds with grain: a JPEG about as heavy as a photo of that size."""
+    """Draw coloured clouds with grain: a JPEG with about as many bytes as a photo of that size."""
     rng = np.random.default_rng(seed)
     width, height = size
 

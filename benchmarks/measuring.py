@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def bound(self) -> str:
-        """The bound in words."""
+        """Return the bound in words."""
         if self.at_most is not None:
             return f"at most {self.at_most:g}"
         return f"at least {self.at_least:g}"
@@ -76,7 +76,7 @@ class Result:
     def ratio(self) -> float:
         """The median over rounds of the ratio within a round.
 
-        A round's two times lie next to each other and meet the same load, so the ratio is steadier
+        The two times of a round are measured under the same load, so the ratio is steadier
         than either time.  Minima would compare the luckiest moments of two different minutes.
         """
         over, under = (self.seconds[n] for n in (self.comparison.over, self.comparison.under))
@@ -89,7 +89,7 @@ class Result:
         return (low is None or self.ratio >= low) and (high is None or self.ratio <= high)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: everything the ratio was made of."""
+        """Return the ratio and its times as plain data."""
         return {
             "divided": [self.comparison.over, self.comparison.under],
             "at_most": self.comparison.at_most,

@@ -43,18 +43,18 @@ class Sizes:
             or more in training captions.
         units: of the attention decoder's LSTM.
         merge_units: of the merge model's LSTM and dense layers, as tutorials have it.
-        embedding: numbers that stand for a word.
+        embedding: size of a word embedding.
         pooled: numbers in a pooled feature; Xception gives 2,048.
-        max_length: longest caption that search may write, its end mark included.
-        usual_length: steps that a usual caption takes, its end mark included.
+        max_length: longest caption of the search, its end mark included.
+        usual_length: steps of a usual caption, its end mark included.
         padded_length: what tutorials pad every row to: Flickr8k's longest cleaned caption.
-        phone_photo: width and height of a photo as a phone takes it.
+        phone_photo: width and height of a phone's photo.
         caption_rounds: rounds of photo to caption.
         loop_rounds: rounds of the decoding loops.
-        loop_repeats: captions our loop writes in a round; it is too quick to be timed once.
+        loop_repeats: captions that our loop writes in a round; one alone is too quick to time.
         epoch_rounds: rounds of training.
-        epoch_photos: photos, with five captions each, that ours learns in a round.
-        tutorial_photos: photos that the tutorial learns in a round.
+        epoch_photos: photos, with five captions each, in a round of our training.
+        tutorial_photos: photos in a round of the tutorial's training.
         large_step: photos in a step of the tutorial's variant with larger steps.
         extraction_rounds: rounds of extraction.
         extraction_batches: batches of photos extracted in a round.
@@ -136,13 +136,13 @@ def random_graph(sizes: Sizes) -> PhotoEncoder:
 
 
 def name_of(encoder: Encoder) -> str:
-    """Say which encoder it is, for a label."""
+    """Return the encoder's name for a label."""
     config = encoder.config
     return f"{config.name} ({config.layer}, {config.input_size} pixels)"
 
 
 def bare_forward(encoder: Encoder, batch: int) -> Callable[[], object]:
-    """Return the compiled forward pass over a batch that already lies in memory as float32."""
+    """Return the compiled forward pass over a batch that is already in memory as float32."""
     forward = tf.function(lambda pixels: encoder.network(pixels, training=False), autograph=False)
     size = int(encoder.config.input_size or 0)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3))

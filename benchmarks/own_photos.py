@@ -1,12 +1,12 @@
-"""What a model loses on photos as people have them, against the squashed copies it learned from.
+"""Measure the loss of a model on original photos, compared with squashed training copies.
 
     python benchmarks/own_photos.py --model NAME --data FLICKR8K --photos FOLDER [--photo-size SIDE]
 
 FOLDER holds photos of the data set at their original size, under the same names.  Each is captioned
-twice: as it is, and as the data set's small square copy; both captions are scored against the data
-set's references.  Since so few captions score by chance as much as by merit, the distance between
-what the encoder sees in the two is printed too: the length of the difference, as a share of the
-length of the copy's features; and how far apart the pixels are that it reads.
+twice: unchanged, and as the data set's small square copy; both captions are scored against the data
+set's references.  Scores of a few captions are noisy, so two distances are printed too: between the
+features of the two (length of the difference over length of the copy's features), and between the
+pixels that the encoder reads.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from captioning.metrics import score_captions
 
 
 def main() -> None:
-    """Print BLEU-4, CIDEr and the median milliseconds a caption of both, and what is lost."""
+    """Print BLEU-4, CIDEr and the median milliseconds per caption of both, and the differences."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", required=True, type=Path)

@@ -2,8 +2,8 @@
 
     python benchmarks/pages_while_training.py
 
-One run trains on drawn shapes.  It is paused and let go in turn, so that whatever else the machine
-does falls on both sides alike; in between, pages are drawn as for a browser.  Prints one JSON
+One run trains on generated shapes.  It is paused and resumed alternately, so that other load
+affects both sides alike; in each phase, pages are drawn as for a browser.  Prints one JSON
 object; the target is a ratio of at most 1.5.
 """
 

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _fit(datasets, originals)
 
 
-# Photos that a simple rule would take for something else.
+# Photos that a simple rule would misclassify.
 
 
 def _in_grey(photo: Image.Image, random: Random) -> Image.Image:
@@ -120,7 +120,7 @@ def _photos(datasets: Iterable[CaptionDataset], split: str, most: int) -> list[P
 
 
 def _changed(paths: Sequence[Path], *, seed: int) -> Iterator[Image.Image]:
-    """Yield each photo in one of the ways of `ALTERED`, sometimes recompressed."""
+    """Yield each photo, altered in one of the ways of `ALTERED`, sometimes recompressed."""
     ways = list(ALTERED.values())
     for number, path in enumerate(paths):
         random = np.random.default_rng((seed, number))
@@ -171,7 +171,7 @@ def _fit(datasets: Sequence[CaptionDataset], originals: Sequence[Path]) -> int:
 
 
 def fit_model(statistics: np.ndarray, kinds: np.ndarray, plain_photos: np.ndarray) -> KindModel:
-    """Fit the regression by gradient descent, with all kinds that are no photos weighing alike.
+    """Fit the regression by gradient descent, with equal weight for all kinds except photos.
 
     Args:
         statistics: of N pictures, `(N, F)`.
@@ -219,7 +219,7 @@ def _score(datasets: Sequence[CaptionDataset]) -> int:
 
 
 def _report(name: str, pictures: Iterable[Image.Image]) -> Counter[str]:
-    """Print what the pictures are taken for and return how often."""
+    """Print and return how often each kind is predicted for the pictures."""
     found: Counter[str] = Counter(picture_kind.kind_of(picture) for picture in pictures)
     taken = ", ".join(f"{kind} {count}" for kind, count in found.most_common())
     print(f"{name} ({found.total()}): {taken}", flush=True)

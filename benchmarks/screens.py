@@ -29,10 +29,10 @@ def take_screenshots(
     """Render `count` pages in windows of phones, tablets and computers, light and dark.
 
     Args:
-        pages: templates, used in turn.
-        count: screenshots wanted.
-        photos: what the templates that contain a photo choose from.
-        seed: other screenshots for each.
+        pages: templates, used cyclically.
+        count: number of screenshots.
+        photos: for templates that contain a photo.
+        seed: of the random content.
     """
     browsers = ("chromium", "chromium-browser", "google-chrome")
     found = next((path for name in browsers if (path := shutil.which(name))), None)

@@ -2,8 +2,8 @@
 
     CAPTIONING_WEIGHTS=DIR python benchmarks/server.py [--photos 200] [--model NAME] [--json]
 
-A real server is started cold and opened in chromium.  The photos have 2 megapixels, each another
-part of one sample; each is uploaded and captioned on the Caption page.
+A real server is started cold and opened in chromium.  The photos have 2 megapixels, each a
+different crop of one sample; each is uploaded and captioned on the Caption page.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def measure(home: Path, *, photos: int, model: str | None) -> dict[str, float]:
 
 
 def _caption(tab: Any, number: int) -> float:
-    """Upload one photo in place of the last; returns seconds until its sentence is read."""
+    """Replace the uploaded photo; return the seconds until its caption is shown."""
     if number:
         tab.get_by_role("button", name="Remove").first.click()
         tab.get_by_text("Written by").first.wait_for(state="detached")
@@ -99,7 +99,7 @@ def _caption(tab: Any, number: int) -> float:
 
 
 def _photo(number: int) -> bytes:
-    """Return a JPEG of 1600 x 1200 pixels that is like no other: a sample, cut out elsewhere."""
+    """Return a unique JPEG of 1600 x 1200 pixels: a crop of a sample."""
     sample = Image.open(ROOT / "assets" / "photos" / "dogs.jpg").convert("RGB")
     left, top = np.random.default_rng(number).integers(0, 100, 2).tolist()
     part = sample.crop((left, top, sample.width - 100 + left, sample.height - 100 + top))

@@ -56,7 +56,7 @@ def open_tab() -> Iterator[Any]:
 
 @contextmanager
 def serve(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Start the app with `home` as its data folder; gives its address once it answers."""
+    """Start the app with `home` as its data folder, and yield its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

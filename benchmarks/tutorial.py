@@ -37,14 +37,14 @@ def merge_model(*, pooled: int, vocabulary: int, length: int, units: int) -> ker
 def prefix_batches(
     features: np.ndarray, rows: np.ndarray, *, vocabulary: int, length: int, photos: int
 ) -> Iterator[Batch]:
-    """Yield the rows of `photos` photos at a time, round and round.
+    """Yield the rows of `photos` photos at a time, endlessly.
 
     Args:
         features: float32 `(P, D)`.
         rows: the captions as ids, int32 `(P, N, T)`: BOS, words, EOS, PAD.
         vocabulary: length of the one-hot vectors.
-        length: what the words so far are padded to.
-        photos: how many photos make a batch.
+        length: padded length of the words so far.
+        photos: photos per batch.
     """
     while True:
         for start in range(0, len(rows) - photos + 1, photos):

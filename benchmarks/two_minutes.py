@@ -3,8 +3,8 @@
     python benchmarks/two_minutes.py
 
 Opens the page New run with an empty data folder, clicks on start, and waits until the run's process
-has ended: drawing the shapes and writing the model are in the time.  Then scores the model on the
-test split, which the run has not read.  Prints one JSON object; the targets are 120 s on two cores
+has ended; the time includes drawing the shapes and writing the model.  Then scores the model on the
+test split, which the run does not read.  Prints one JSON object; the targets are 120 s on two cores
 and a BLEU-4 of 50.
 """
 

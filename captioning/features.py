@@ -6,7 +6,6 @@ counted, so an interrupted extraction resumes where it stopped.
 """
 
 import contextlib
-import json
 import math
 import os
 import time
@@ -23,10 +22,10 @@ from captioning.augmentation import WHOLE, View
 from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.encoders.registry import encoder_key, resolve
-from captioning.errors import FeaturesError, ImageError
+from captioning.errors import FeaturesError, ImageError, StorageError
 from captioning.images import read_image
 from captioning.prefetch import ahead
-from captioning.storage import data_folder, write_json
+from captioning.storage import data_folder, read_json, write_json
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import PhotoEncoder
@@ -386,13 +385,13 @@ def _map(folder: Path, index: dict[str, Any], mode: str) -> np.memmap:
 
 def _read_index(folder: Path) -> dict[str, Any]:
     path = folder / "index.json"
+    if not path.exists():
+        raise FeaturesError(f"There are no features in {folder} yet.")
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FeaturesError(f"There are no features in {folder} yet.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FeaturesError(f"{path} cannot be read ({error}); delete {folder}.") from error
-    if not isinstance(index, dict) or index.get("format_version") != FORMAT_VERSION:
+        index = read_json(path, dict)
+    except StorageError as error:
+        raise FeaturesError(f"{error} Delete {folder}.") from error
+    if index.get("format_version") != FORMAT_VERSION:
         raise FeaturesError(
             f"{path} was written by another version of this program; delete {folder}."
         )

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from captioning.errors import ConfigError
-from captioning.storage import read_regular_file
+from captioning.storage import read_json
 
 __all__ = ["Config", "flattened", "read_settings", "setting"]
-
-MAX_BYTES = 10_000_000
-"""The largest file of settings that is read."""
 
 
 def setting(
@@ -111,15 +108,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, or is not a JSON object.
     """
-    path = Path(path)
-    try:
-        values = json.loads(read_regular_file(path, MAX_BYTES).decode("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The configuration {path} is not valid JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"The configuration {path} must be a JSON object.")
+    values = read_json(Path(path), dict, error=ConfigError)
     return {key: value for key, value in values.items() if not key.startswith("_")}
 
 

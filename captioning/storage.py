@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from captioning.errors import StorageError
+from captioning.errors import CaptioningError, StorageError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -51,6 +51,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # An installed package carries what a checkout has at its top level in this folder.
 _SHIPPED = _PACKAGE / "shipped"
 _MOST_JSON_BYTES = 256 * 1024 * 1024
+_JSON_KINDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -193,22 +194,22 @@ def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n", durable=durable)
 
 
-def read_json(path: Path, kind: type[T]) -> T:
-    """Read a JSON file whose content must be of type `kind`, such as `dict`.
+def read_json(path: Path, kind: type[T], *, error: type[CaptioningError] = StorageError) -> T:
+    """Read a JSON file whose content must be of type `kind`: `dict`, `list` or `str`.
 
     Raises:
-        StorageError: the file is missing, unreadable, damaged, too large, or holds something else.
+        error: the file is missing, unreadable, damaged, too large, or holds something else.
     """
     try:
-        content = json.loads(read_regular_file(path, _MOST_JSON_BYTES))
+        content = json.loads(read_regular_file(path, _MOST_JSON_BYTES).decode("utf-8"))
     except FileNotFoundError:
-        raise StorageError(f"{path} is missing.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise StorageError(f"{path} cannot be read: {error}.") from error
+        raise error(f"{path} cannot be read: the file is missing.") from None
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror}.") from problem
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{path} cannot be read: it is not valid JSON ({problem}).") from problem
     if not isinstance(content, kind):
-        raise StorageError(
-            f"{path} is damaged: expected a JSON {kind.__name__}, found {type(content).__name__}."
-        )
+        raise error(f"{path}: expected a JSON {_JSON_KINDS[kind]}, found {type(content).__name__}.")
     return content
 
 

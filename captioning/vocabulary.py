@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import BundleError
-from captioning.storage import read_regular_file
+from captioning.storage import read_json
 from captioning.text import join_words, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
@@ -21,7 +21,6 @@ __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 PAD, UNK, BOS, EOS = range(4)
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 FORMAT_VERSION = 1
-MAX_BYTES = 20_000_000
 
 
 class Vocabulary:
@@ -121,15 +120,8 @@ class Vocabulary:
             BundleError: the file is missing, is not JSON, or has another format version.
         """
         path = Path(path)
-        try:
-            content = json.loads(read_regular_file(path, MAX_BYTES).decode("utf-8"))
-            version, words = content["format_version"], content["words"]
-        except OSError as error:
-            raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BundleError(
-                f"{path} is not a vocabulary: expected JSON with format_version and words."
-            ) from error
+        content = read_json(path, dict, error=BundleError)
+        version, words = content.get("format_version"), content.get("words")
         if version != FORMAT_VERSION:
             raise BundleError(
                 f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}."

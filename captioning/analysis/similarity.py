@@ -5,7 +5,6 @@ otherwise by 16x16 copies of them, which need no network and no weights but show
 layout and colour.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from PIL import Image
 
 from captioning.analysis.disk_cache import read_arrays, text_array, texts_of, write_arrays
 from captioning.datasets import CaptionDataset, Photo
-from captioning.errors import DatasetError, ImageError
+from captioning.errors import DatasetError, ImageError, StorageError
 from captioning.images import read_image
-from captioning.storage import data_folder
+from captioning.storage import data_folder, read_json
 
 __all__ = ["Likeness", "Pair", "kept_likeness", "open_likeness"]
 
@@ -181,12 +180,12 @@ def _feature_store(dataset: CaptionDataset) -> _Store | None:
     pattern = f"{dataset.name}-*-{dataset.fingerprint}"
     for folder in sorted((data_folder() / "features").glob(pattern)):
         try:
-            index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            index = read_json(folder / "index.json", dict)
             numbers = len(index["names"]) * int(np.prod(index["shape"]))
             finished = index["done"] == len(index["names"])
             if finished and (folder / "features.f16").stat().st_size == 2 * numbers:
                 return folder, index
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, StorageError, ValueError, KeyError, TypeError):
             continue
     return None
 

@@ -3,7 +3,6 @@
 Each error names the file.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,41 +13,23 @@ from safetensors.numpy import load_file, save
 
 from captioning.errors import BundleError
 from captioning.metrics import METRICS, Metric
-from captioning.storage import read_regular_file, replacing
+from captioning.storage import read_json, read_regular_file, replacing
 
 __all__ = [
     "EVALUATIONS",
     "SCORES_BEGIN",
     "SCORES_END",
     "read_arrays",
-    "read_json",
     "read_metrics",
     "read_text",
     "score_table",
     "write_arrays",
 ]
 
-_MAX_JSON = 50_000_000
+_MAX_TEXT = 50_000_000
 
 EVALUATIONS = {False: "evaluations", True: "evaluations_with_neutral_words"}
 """The keys of `metrics.json` for scores of the model's own words, and of neutral words."""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        BundleError: the file is missing, is not JSON, or holds something else.
-    """
-    try:
-        content = json.loads(read_regular_file(path, _MAX_JSON).decode("utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is not valid JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise BundleError(f"{path}: expected a JSON object, found {type(content).__name__}.")
-    return content
 
 
 def read_text(path: Path) -> str:
@@ -60,7 +41,7 @@ def read_text(path: Path) -> str:
     try:
         if not path.is_file():
             return ""
-        return read_regular_file(path, _MAX_JSON).decode("utf-8", "replace")
+        return read_regular_file(path, _MAX_TEXT).decode("utf-8", "replace")
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -120,7 +101,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    metrics = read_json(path)
+    metrics = read_json(path, dict, error=BundleError)
     for key in EVALUATIONS.values():
         _check_evaluations(path, metrics.get(key, []))
     return metrics

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from captioning.bundle.files import EVALUATIONS, read_arrays, read_json, read_metrics, read_text
+from captioning.bundle.files import EVALUATIONS, read_arrays, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
-from captioning.storage import data_folder, read_regular_file, shipped_models
+from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -184,7 +184,9 @@ class Bundle:
         facts, arrays = (self.folder / f"calibration.{kind}" for kind in ("json", "safetensors"))
         if not facts.exists() and not arrays.exists():
             return None
-        return Calibration.from_parts(read_json(facts), read_arrays(arrays), source=str(facts))
+        return Calibration.from_parts(
+            read_json(facts, dict, error=BundleError), read_arrays(arrays), source=str(facts)
+        )
 
     def scores(self, *, neutral_words: bool = False) -> list[dict[str, Any]]:
         """Return the stored evaluations of the model, each with its protocol.
@@ -292,7 +294,7 @@ def read_bundle(name: str | Path) -> Bundle:
         BundleError: it does not exist, or a file is missing, damaged, or of another version.
     """
     folder = _find(name)
-    content = read_json(folder / "config.json")
+    content = read_json(folder / "config.json", dict, error=BundleError)
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -333,7 +335,7 @@ def _check_weights(path: Path) -> None:
 def _read_publication(path: Path) -> Publication | None:
     if not path.exists():
         return None
-    content = read_json(path)
+    content = read_json(path, dict, error=BundleError)
     return Publication(*(str(content.get(key, ""))[:200] for key in ("run", "by", "at")))
 
 

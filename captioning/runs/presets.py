@@ -1,6 +1,5 @@
 """The named training configurations that come with the program."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from captioning.bundle import Bundle
 from captioning.config import DecoderConfig, EncoderConfig, TrainingConfig, read_training_config
 from captioning.datasets import CaptionDataset
 from captioning.errors import ConfigError
-from captioning.storage import shipped_configs
+from captioning.storage import read_json, shipped_configs
 from captioning.text import tokenize
 
 __all__ = ["Preset", "fine_tuning", "preset_for", "presets"]
@@ -52,7 +51,7 @@ def presets() -> list[Preset]:
     found = []
     for path in sorted(shipped_configs().glob("*.json")):
         config = read_training_config(path)
-        notes = json.loads(path.read_text(encoding="utf-8"))
+        notes = read_json(path, dict)
         if "_title" in notes:
             order = notes.get("_order", 100)
             found.append((order, Preset(path, notes["_title"], notes.get("_about", ""), config)))

@@ -1,6 +1,5 @@
 """The stages that make a model: each is a configuration, and needs the models of other stages."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from captioning.bundle import read_bundle
 from captioning.config import TrainingConfig, read_training_config
 from captioning.errors import BundleError, ConfigError
 from captioning.settings import read_settings
-from captioning.storage import data_folder, shipped_configs
+from captioning.storage import data_folder, read_json, shipped_configs
 
 __all__ = ["Stage", "missing_models", "stages_of"]
 
@@ -94,7 +93,7 @@ def _all_stages() -> Iterator[Stage]:
             config.name, path, data, _needs(config), reads_sentences=config.sentences is not None
         )
     for path in sorted((shipped_configs() / "distill").glob("*.json")):
-        makes = json.loads(path.read_text(encoding="utf-8")).get("_out")
+        makes = read_json(path, dict).get("_out")
         if makes:
             settings = read_settings(path)
             teacher = settings.get("teacher_from")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ["app.py", "pages", "captioning"]
-TEXT = ["*.md", "docs/*.md", "pages/**/*.md", "models/*/README.md", "assets/**/*.md"]
+CODE = ["app.py", "pages", "captioning", "benchmarks"]
+TEXT = ["*.md", "docs/**/*.md", "pages/**/*.md", "models/*/README.md", "assets/**/*.md"]
 
 # What is banned, and what to write instead.
 BANNED = {

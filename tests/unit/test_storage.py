@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_replaced_stays(
         (b"{", "cannot be read"),
         (b"\xff", "cannot be read"),
         (b"[" * 100_000, "cannot be read"),
-        (b"[1]", "expected a JSON dict, found list"),
+        (b"[1]", "expected a JSON object, found list"),
     ],
 )
 def test_what_is_no_json_object_is_a_typed_error(

@@ -96,12 +96,12 @@ def test_a_vocabulary_comes_back_from_its_file(vocabulary, tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "No such file"),
+        (None, "file is missing"),
         ("", "JSON"),
         ("[]", "JSON"),
         ("3", "JSON"),
         ("[" * 100_000, "JSON"),
-        ({"words": []}, "format_version"),
+        ({"words": []}, "format version None"),
         ({"format_version": 2, "words": list(SPECIAL)}, "version 2"),
         ({"format_version": 1}, "words"),
         ({"format_version": 1, "words": "abc"}, "list of words"),

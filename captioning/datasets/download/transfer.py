@@ -20,7 +20,8 @@ import requests
 import urllib3
 
 from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes, megabytes
-from captioning.errors import DownloadError
+from captioning.errors import DownloadError, StorageError
+from captioning.storage import read_json
 
 __all__ = ["PATIENCE", "Patience", "transfer"]
 
@@ -143,10 +144,10 @@ class _Transfer:
     def _begun(self) -> tuple[int, _Identity | None]:
         """Return the number of bytes received earlier, and the identity of their file."""
         try:
-            identity = _Identity(**json.loads(self.note.read_text(encoding="utf-8")))
+            identity = _Identity(**read_json(self.note, dict))
             have = self.part.stat().st_size
             fits = identity.url == self.url and have <= identity.total
-        except (OSError, ValueError, TypeError):
+        except (OSError, StorageError, TypeError):
             return 0, None
         return (have, identity) if fits else (0, None)
 

@@ -8,7 +8,6 @@ A recording is a folder:
     recording.json                   how many views are written so far, and the total
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,10 @@ from safetensors.numpy import load_file, save_file
 
 from captioning.datasets import CaptionDataset
 from captioning.encoders import Encoder
-from captioning.errors import ConfigError, FeaturesError
+from captioning.errors import ConfigError, FeaturesError, StorageError
 from captioning.images import read_image, to_square
 from captioning.prefetch import ahead
-from captioning.storage import write_json
+from captioning.storage import read_json, write_json
 from captioning.training.distillation.settings import DistillationConfig
 from captioning.training.distillation.views import draw_view
 
@@ -220,6 +219,6 @@ def _note(folder: Path, done: int, total: int) -> None:
 
 def _written(folder: Path) -> int:
     try:
-        return int(json.loads((folder / "recording.json").read_text(encoding="utf-8"))["written"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(read_json(folder / "recording.json", dict)["written"])
+    except (StorageError, ValueError, KeyError, TypeError):
         return 0
