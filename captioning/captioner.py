@@ -31,10 +31,10 @@ from captioning.decoding import (
 from captioning.encoders import PhotoEncoder
 from captioning.errors import BundleError, FeaturesError, ImageError, QueryError
 from captioning.fair_lock import FairLock
-from captioning.features import FeatureStore, pooled, store_folder
+from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
 from captioning.networks import decoder_of, encoder_of, keras_decoder_of, keras_encoder_of
-from captioning.people_words import GENDERED, certainties, neutral_words
+from captioning.people_words import neutral_caption
 from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import tokenize
@@ -271,20 +271,6 @@ class Captioner:
         for squares in ahead(pixels, starts):
             yield self.encode_squares(squares)
 
-    def look_pooled(
-        self,
-        dataset: CaptionDataset,
-        photos: Sequence[Photo],
-        *,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> np.ndarray:
-        """Return a unit vector for each photo, float32 `(N, D)`; raises what `look` raises."""
-        vectors: list[np.ndarray] = []
-        for features in self.look(dataset, photos, batch=100):
-            vectors.extend(pooled(features))
-            on_progress(len(vectors), len(photos))
-        return np.array(vectors)
-
     def stored_features(self, dataset: CaptionDataset) -> FeatureStore | None:
         """Return the complete store of a data set's features by this model's encoder, if any."""
         arrays = self.bundle.encoder_arrays()
@@ -454,20 +440,12 @@ class Captioner:
         ]
 
     def _neutral(self, caption: Caption, features: np.ndarray) -> str | None:
-        words, decoding = [word.word for word in caption.words], caption.decoding
-        asked = {*tokenize(" ".join(decoding.prefix)), *decoding.required_words}
-        if decoding.gender_certainty == 0 or not (GENDERED.keys() - asked) & set(words):
-            return None
-        vocabulary = self.bundle.vocabulary
-        with self.turns.take():
-            reading = read_sentence(self.decoder, features, [vocabulary.id(w) for w in words])
-        certain = [
-            None if word in asked else share
-            for word, share in zip(
-                words, certainties(words, reading.log_probs[0], vocabulary), strict=True
-            )
-        ]
-        written = neutral_words(words, certain, decoding.gender_certainty)
+        def log_probs(ids: list[int]) -> np.ndarray:
+            with self.turns.take():
+                return read_sentence(self.decoder, features, ids).log_probs[0]
+
+        words = [word.word for word in caption.words]
+        written = neutral_caption(words, caption.decoding, self.bundle.vocabulary, log_probs)
         return None if written == caption.text else written
 
     def _text(self, hypothesis: Hypothesis) -> str:

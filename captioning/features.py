@@ -46,6 +46,7 @@ _LOOKED_AT = 30
 """Number of photos whose size is checked."""
 FORMAT_VERSION = 1
 
+_INDEX_FILE = "index.json"
 _ROWS = "features.f16"
 _INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}
 
@@ -253,7 +254,7 @@ def extract_features(
             index["skipped"] |= {n: r for n, r in zip(names, reasons, strict=True) if r}
             index["done"] = start + len(reasons)
             rows.flush()
-            _write_index(folder, index)
+            write_json(folder / _INDEX_FILE, index)
             seconds = max(time.monotonic() - begun, 1e-9)
             rate = (index["done"] - at_first) / seconds
             left = (len(index["names"]) - index["done"]) / rate
@@ -299,7 +300,7 @@ def write_store(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.clip(rows, -largest, largest).astype(np.float16).tofile(folder / _ROWS)
-        _write_index(folder, index)
+        write_json(folder / _INDEX_FILE, index)
     except OSError as error:
         raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
     return FeatureStore(folder)
@@ -349,14 +350,14 @@ def _begin(folder: Path, encoder: "PhotoEncoder", photos: Sequence[Photo]) -> di
         "shape": list(encoder.feature_shape),
         "names": names,
     }
-    if (folder / "index.json").exists():
+    if (folder / _INDEX_FILE).exists():
         index = _read_index(folder)
         if index == index | fixed:
             return index
     folder.mkdir(parents=True, exist_ok=True)
     _allocate(folder / _ROWS, 2 * len(names) * math.prod(encoder.feature_shape))
     index = {**fixed, "skipped": {}, "done": 0}
-    _write_index(folder, index)
+    write_json(folder / _INDEX_FILE, index)
     return index
 
 
@@ -384,7 +385,7 @@ def _map(folder: Path, index: dict[str, Any], mode: str) -> np.memmap:
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
-    path = folder / "index.json"
+    path = folder / _INDEX_FILE
     if not path.exists():
         raise FeaturesError(f"There are no features in {folder} yet.")
     try:
@@ -398,7 +399,3 @@ def _read_index(folder: Path) -> dict[str, Any]:
     if not all(isinstance(index.get(name), kind) for name, kind in _INDEX.items()):
         raise FeaturesError(f"{path} is damaged; delete {folder}.")
     return index
-
-
-def _write_index(folder: Path, index: dict[str, Any]) -> None:
-    write_json(folder / "index.json", index)

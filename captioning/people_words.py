@@ -6,13 +6,15 @@ avoid such words; here they are replaced only where the model itself nearly wrot
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from captioning.config import DecodingConfig
+from captioning.text import tokenize
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["GENDERED", "certainties", "neutral_words"]
+__all__ = ["GENDERED", "certainties", "neutral_caption", "neutral_words"]
 
 _FEMALE = {
     **{"woman": "person", "lady": "person", "female": "person", "girl": "child"},
@@ -94,3 +96,28 @@ def neutral_words(words: Sequence[str], certain: Sequence[float | None], at_leas
     for pair, two in _PAIRS.items():
         written = pair.sub(two, written)
     return written
+
+
+def neutral_caption(
+    words: Sequence[str],
+    decoding: DecodingConfig,
+    vocabulary: Vocabulary,
+    log_probs: Callable[[list[int]], np.ndarray],
+) -> str | None:
+    """Write a caption without the genders below `gender_certainty`; None if it names no gender.
+
+    A word that the caption was required to have, or to begin with, is kept.
+
+    Args:
+        words: the caption's words, T of them.
+        decoding: the settings that the caption was written with.
+        vocabulary: the V words of the model.
+        log_probs: takes the ids of the words and returns their natural logarithms, float `(T, V)`
+            or longer; called only if they are needed, because it runs the model.
+    """
+    asked = {*tokenize(" ".join(decoding.prefix)), *decoding.required_words}
+    if decoding.gender_certainty == 0 or not (GENDERED.keys() - asked) & set(words):
+        return None
+    shares = certainties(words, log_probs([vocabulary.id(word) for word in words]), vocabulary)
+    certain = [None if word in asked else share for word, share in zip(words, shares, strict=True)]
+    return neutral_words(words, certain, decoding.gender_certainty)

@@ -12,6 +12,7 @@ from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError, WeightsError
 from captioning.evaluation.scoring import PhotoScores, score_photos
+from captioning.features import pooled
 from captioning.text import clean
 
 if TYPE_CHECKING:
@@ -177,7 +178,11 @@ def nearest_captions(
     if len(training) < 2:
         raise DatasetError(f"{dataset.name} has too few training photos to find the nearest one.")
     everything = [*training, *photos]
-    vectors = captioner.look_pooled(dataset, everything, on_progress=on_progress)
+    unit_vectors: list[np.ndarray] = []
+    for features in captioner.look(dataset, everything, batch=100):
+        unit_vectors.extend(pooled(features))
+        on_progress(len(unit_vectors), len(everything))
+    vectors = np.array(unit_vectors)
     cosines = vectors[len(training) :] @ vectors[: len(training)].T
     places = {photo.name: place for place, photo in enumerate(training)}
     for row, photo in enumerate(photos):

@@ -9,9 +9,8 @@ from pages.evaluate.hypotheses import Judged, Task, judge, written
 from pages.evaluate.mistakes import export_scores, show_mistakes
 from pages.evaluate.photos import show_extremes, show_harder
 from pages.evaluate.scores import show_scores
-from pages.ui import cache
-from pages.ui.captions import check_link, choose_settings
-from pages.ui.components import problem, prose, show_source
+from pages.ui.captions import choose_settings, open_page
+from pages.ui.components import problem, show_source
 from pages.ui.datasets import choose_data, choose_split, fitting_models
 from pages.ui.wording import plain
 
@@ -41,13 +40,7 @@ def show_part(part: str | None, task: Task, judged: Judged) -> None:
         export_scores("evaluate", task, judged)
 
 
-st.header("Evaluate", anchor=False)
-prose("evaluate")
-models = cache.models()
-if not models:
-    prose("no-model")
-    st.stop()
-check_link("evaluate", models)
+models = open_page("evaluate", "Evaluate")
 explored = choose_data()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     split = choose_split("evaluate", explored, everything=False)

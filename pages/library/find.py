@@ -18,8 +18,7 @@ from pages.library.find_by import (
 from pages.library.hits import EXAMPLE
 from pages.library.recall import show_recall
 from pages.library.sources import Place, own_photos, photos_of
-from pages.ui import cache
-from pages.ui.captions import check_link, choose_settings
+from pages.ui.captions import choose_settings, open_page
 from pages.ui.components import problem, prose
 from pages.ui.datasets import choose_data, fitting_models
 
@@ -52,13 +51,7 @@ def ask(*, drawn: bool) -> str:
     )
 
 
-st.header("Find photos", anchor=False)
-prose("find")
-models = cache.models()
-if not models:
-    prose("no-model")
-    st.stop()
-check_link("find", models)
+models = open_page("find", "Find photos")
 explored = choose_data()
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     where = st.segmented_control(

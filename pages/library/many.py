@@ -1,23 +1,12 @@
 """Many photos: caption hundreds of photos, correct the table by hand, and download it."""
 
-import streamlit as st
-
 from pages.library.table import caption_photos, correct_rows, download
 from pages.library.upload import bring_album
 from pages.library.workspace import open_workspace
-from pages.ui import cache
-from pages.ui.captions import check_link, choose_settings
-from pages.ui.components import prose, show_source
+from pages.ui.captions import choose_settings, open_page
+from pages.ui.components import show_source
 
-st.header("Many photos", anchor=False)
-prose("many")
-
-models = cache.models()
-if not models:
-    prose("no-model")
-    st.stop()
-check_link("many", models)
-
+models = open_page("many", "Many photos")
 bundle, decoding = choose_settings("many", models)
 workspace = open_workspace("many")
 album = bring_album("many")

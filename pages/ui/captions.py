@@ -15,7 +15,7 @@ from captioning.metrics import format_headline
 from captioning.text import clean, sentence
 from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
-from pages.ui.components import problem
+from pages.ui.components import problem, prose
 from pages.ui.decoding_settings import choose_decoding, how_chosen
 from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
@@ -28,6 +28,7 @@ __all__ = [
     "check_link",
     "choose_settings",
     "mark_doubted",
+    "open_page",
     "say_needs",
     "say_publication",
     "show_captions",
@@ -37,6 +38,21 @@ __all__ = [
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DETAILS = "How sure the model is, and what else it considered"
+
+
+def open_page(page: str, title: str) -> Mapping[str, Bundle]:
+    """Write a page's title and introduction, and return the models by name.
+
+    Without a model, the page says so and ends.
+    """
+    st.header(title, anchor=False)
+    prose(page)
+    models = cache.models()
+    if not models:
+        prose("no-model")
+        st.stop()
+    check_link(page, models)
+    return models
 
 
 def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, DecodingConfig]:

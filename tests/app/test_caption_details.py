@@ -62,7 +62,7 @@ def visible(app):
     return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
 
 
-def test_other_settings_write_anew_without_looking_again(page, encoded):
+def test_other_settings_write_again_without_encoding_again(page, encoded):
     app = page()
     written = {sentence(app)}
     for width in (1, 5):
@@ -114,7 +114,7 @@ def test_another_model_brings_its_usual_settings_unless_they_were_changed(
     assert not app.toggle(key="caption.no_repeat").value
 
 
-def test_a_wish_that_cannot_be_met_is_told(page):
+def test_a_wish_that_cannot_be_met_is_reported(page):
     app = page(**{"caption.must": "zebra"})
     assert "does not know the word 'zebra'" in visible(app)
     assert not app.title

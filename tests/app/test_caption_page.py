@@ -154,7 +154,7 @@ def test_the_gallery_offers_generated_photos_where_there_is_no_data_set(model, o
     assert not app.title
 
 
-def test_whoever_has_no_photo_at_hand_takes_one_of_the_app_s(model, open_page, jpeg):
+def test_a_visitor_without_a_photo_takes_a_sample(model, open_page, jpeg):
     app = open_page()
     picks = [button.key for button in app.button if button.key.startswith("caption.pick.")]
     assert picks == [f"caption.pick.{name}" for name in PHOTO_SAMPLES]
@@ -176,7 +176,7 @@ def test_a_link_to_a_photo_the_app_has_not_offers_those_it_has(model, open_page,
     assert app.button(key="caption.pick.dogs")
 
 
-def test_the_gallery_shows_the_data_set_at_hand(model, open_page, home, shapes):
+def test_the_gallery_shows_the_chosen_data_set(model, open_page, home, shapes):
     (home / "flickr8k").symlink_to(shapes.root)
     app = open_page(**{"caption.source": "Gallery"})
     picks = [b.key for b in app.button if b.key.startswith("caption.pick.")]

@@ -119,7 +119,7 @@ def test_the_same_weights_under_another_name_do_not_differ(evaluated, write_tiny
     assert "There is no real difference between twin and tiny" in shown(app)
 
 
-def test_harder_photos_are_captioned_beside_the_plain_one(evaluated):
+def test_harder_photos_are_captioned_next_to_the_plain_one(evaluated):
     app = evaluated(part="Harder photos")
     app.button(key="evaluate.harder").click().run()
     assert not app.exception
@@ -130,7 +130,7 @@ def test_harder_photos_are_captioned_beside_the_plain_one(evaluated):
     assert len(app.image) == 5
 
 
-def test_mistakes_are_scored_beside_the_right_way(evaluated):
+def test_mistakes_are_scored_next_to_the_right_way(evaluated):
     app = evaluated(part="Scoring mistakes")
     app.button(key="evaluate.mistakes").click().run()
     assert not app.exception
@@ -154,7 +154,7 @@ def test_the_other_parts_open(evaluated, part):
         assert shown(app).count("CIDEr-D") >= 4
 
 
-def test_a_photo_that_cannot_be_read_is_told(open_page, shapes_here):
+def test_a_photo_that_cannot_be_read_is_reported(open_page, shapes_here):
     bad = shapes_here.split("test")[1]
     shapes_here.path(bad).write_bytes(b"no photo")
     app = open_page()
@@ -176,5 +176,5 @@ def test_the_report_of_the_page_is_that_of_the_command(evaluated, capsys, shapes
 
     figures = {metric.label: metric.value for metric in evaluated().metric}
     main(["evaluate", "--model", "tiny", "--data", str(shapes_here.root), "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert f"{told['rouge_l']:.1f}" == figures["ROUGE-L"]
+    exported = json.loads(capsys.readouterr().out)
+    assert f"{exported['rouge_l']:.1f}" == figures["ROUGE-L"]

@@ -157,7 +157,7 @@ def test_a_link_may_name_a_photo_of_the_data_set(open_lesson):
     assert app.selectbox(key="learn.photo").value == "shapes_00009.png"
 
 
-def test_a_link_to_an_unknown_model_is_said_and_the_lesson_goes_on(open_lesson):
+def test_a_link_to_an_unknown_model_is_reported_and_the_lesson_continues(open_lesson):
     app = open_lesson("overview", model="nobody")
     assert not app.exception and "nobody" in app.error[0].value
     assert app.selectbox(key="learn.model").value == "shapes"

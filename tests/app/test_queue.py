@@ -54,20 +54,20 @@ def all_in_line(turns, count):
         threading.Event().wait(0.005)
 
 
-def test_eight_captions_at_once_are_those_of_one_and_each_is_told_its_place(shapes_model, pictures):
+def test_eight_captions_at_once_equal_those_of_one_and_each_shows_its_place(shapes_model, pictures):
     alone = [shapes_model.caption(picture).text for picture in pictures]
     assert len(set(alone)) > 3
-    told = [[] for _ in range(SESSIONS)]
+    places_seen = [[] for _ in range(SESSIONS)]
     with shapes_model.turns.take():
         results, threads = at_once(
-            lambda n: shapes_model.caption(pictures[n], on_wait=told[n].append).text
+            lambda n: shapes_model.caption(pictures[n], on_wait=places_seen[n].append).text
         )
         all_in_line(shapes_model.turns, SESSIONS + 1)
     join(threads)
     assert results == alone
     # Each stood somewhere else at first, and came forward one place after the other.
-    assert sorted(places[0] for places in told) == list(range(1, SESSIONS + 1))
-    for places in told:
+    assert sorted(places[0] for places in places_seen) == list(range(1, SESSIONS + 1))
+    for places in places_seen:
         assert places == sorted(places, reverse=True)
         assert places[-1] == 1 or places[0] == 1
 
@@ -180,7 +180,7 @@ def test_a_memory_forgets_what_was_longest_unused():
     assert [memory.get(key) for key in "abc"] == [1, None, 3]
 
 
-def test_places_are_said_in_words():
+def test_places_are_written_in_words():
     assert [place_in_line(n).split(" in line")[0] for n in (1, 2, 7, 30)] == [
         "You are second", "You are third", "You are eighth", "You are number 31",
     ]  # fmt: skip

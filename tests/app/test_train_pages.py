@@ -39,18 +39,18 @@ def finished(home, write_tiny_bundle):
 
     runs = Runs(home)
     run = runs.create(TrainingConfig(name="first", data="shapes", epochs=2, shapes_count=40))
-    told = []
+    events = []
     for number, loss in ((1, 3.0), (2, 2.0)):
         captions = [f"caption {number}"]
         strip = {"photos": ["shapes_00008.png"], "captions": captions}
         figures = {"loss": loss, "dev_loss": loss, "cider": 10 + number, "bleu_4": 45.6, "n": 10}
         more = {"forced_bleu_4": 50.0, "learning_rate": 0.01, "seconds": 9.0, "time": 1e9}
         more |= {"exact_match": 25.0}
-        told += [
+        events += [
             {"event": "filmstrip", "epoch": number, **strip},
             {"event": "epoch", "epoch": number, **figures, **more},
         ]
-    (run.folder / "events.jsonl").write_text("".join(json.dumps(t) + "\n" for t in told))
+    (run.folder / "events.jsonl").write_text("".join(json.dumps(t) + "\n" for t in events))
     run.write_status(run.status.replace(state="finished", epoch=2, steps=5, step=5))
     write_tiny_bundle(run.bundle_folder)
     return runs.get(run.id)
@@ -190,7 +190,7 @@ def test_a_dead_run_says_so(train, home, finished):
     assert "ended unexpectedly" in visible(app)
 
 
-def test_a_finished_run_shows_what_came_of_it(train, home, finished, captioner):
+def test_a_finished_run_shows_its_results(train, home, finished, captioner):
     generate_shapes(home / "shapes-40-0", count=40, seed=0)
     app = train("watch", watch_run=finished.id)
     text = visible(app)

@@ -97,7 +97,7 @@ def test_any_shape_of_photo_has_a_preview(size):
     assert max(Image.open(io.BytesIO(data)).size) <= pictures.PREVIEW_SIDE
 
 
-def test_the_chart_tells_equal_words_apart():
+def test_the_chart_distinguishes_equal_words():
     words = [Word("a", -0.1), Word("dog", -2.0), Word("a", 0.0)]
     chart = word_chart(words).to_dict()
     (rows,) = chart["datasets"].values()
@@ -178,7 +178,7 @@ def test_eight_sessions_share_one_model_and_get_what_one_would(model, captioner,
     assert texts == [f"a {colour} a" for colour in colours[:8]]
 
 
-def test_a_model_written_anew_under_its_name_is_loaded_anew(
+def test_a_model_written_again_under_its_name_is_loaded_again(
     model, captioner, jpeg, home, write_tiny_bundle
 ):
     cache.caption(model, jpeg("red"), "photo", DecodingConfig())

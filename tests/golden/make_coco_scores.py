@@ -81,12 +81,12 @@ def ordinary_images(count: int, seed: int) -> list[dict]:
     rng = random.Random(seed)
     images = []
     for _ in range(count):
-        told = scene(rng)
-        seen = told if rng.random() < 0.8 else scene(rng)
+        true_scene = scene(rng)
+        seen = true_scene if rng.random() < 0.8 else scene(rng)
         images.append(
             {
                 "hypothesis": spoiled(caption(seen, rng), rng),
-                "references": [caption(told, rng) for _ in range(5)],
+                "references": [caption(true_scene, rng) for _ in range(5)],
             }
         )
     return images
@@ -97,16 +97,16 @@ def odd_images(count: int, seed: int) -> list[dict]:
     rng = random.Random(seed)
     images = []
     for number in range(count):
-        told = scene(rng)
-        references = [caption(told, rng) for _ in range(rng.randrange(1, 8))]
+        true_scene = scene(rng)
+        references = [caption(true_scene, rng) for _ in range(rng.randrange(1, 8))]
         hypotheses = [
             " ".join(references[0].split()[: number % 4]),
             references[-1],
             "the " * rng.randrange(1, 30),
-            told["what"],
+            true_scene["what"],
             f"{caption(scene(rng), rng)} " * 3,
         ]
-        references.append("" if number % 7 == 3 else told["who"])
+        references.append("" if number % 7 == 3 else true_scene["who"])
         images.append({"hypothesis": hypotheses[number % 5].strip(), "references": references})
     return images
 

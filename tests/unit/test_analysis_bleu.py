@@ -94,7 +94,7 @@ def test_neighbours_are_joined_only_by_a_match_of_both():
     assert [word.joined for word in drawing.references[0]] == [False, True, False, False]
 
 
-def test_what_is_said_too_often_is_clipped():
+def test_counts_above_the_references_are_clipped():
     uses = draw_bleu("the the the cat", ["the cat and the dog", "a cat"]).ngrams[0]
 
     assert [use.verdict for use in uses] == ["counted", "counted", "clipped", "counted"]

@@ -224,7 +224,7 @@ def test_the_index_is_kept_and_read_back(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["noise", "empty", "half", "other", "folder"])
-def test_a_damaged_index_is_built_anew(tmp_path, monkeypatch, damage):
+def test_a_damaged_index_is_built_again(tmp_path, monkeypatch, damage):
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path))
     built = open_index(DATASET)
     path = shelf(DATASET) / "captions.npz"

@@ -174,7 +174,7 @@ def test_a_damaged_member_is_a_row_and_a_damaged_zip_an_error(tiny_captioner, tm
         open_album(tmp_path / "nowhere")
 
 
-def test_photos_of_one_name_are_told_apart():
+def test_photos_of_one_name_are_distinguished():
     album = from_bytes([("a.jpg", b"1"), ("a.jpg", b"2"), ("b.jpg", b"3"), ("a.jpg", b"4")])
     assert {p.name: p.read() for p in album} == {
         "a.jpg": b"1", "a (2).jpg": b"2", "b.jpg": b"3", "a (3).jpg": b"4",
@@ -363,13 +363,13 @@ def test_a_journal_of_an_older_version_gains_the_new_columns(tmp_path):
 
 def test_a_journal_never_overwrites_what_is_not_its_own(tmp_path):
     path = tmp_path / "captions.csv"
-    for content, told in [
+    for content, message in [
         ("name,phone\nada,1\n", "no file of captions"),
         (to_csv(ROWS), "written by the model 'm'"),
         (to_csv(ROWS) + "a.jpg,a dog,much,other,,0\n", "damaged"),
     ]:
         path.write_text(content, encoding="utf-8")
-        with pytest.raises(DatasetError, match=told):
+        with pytest.raises(DatasetError, match=message):
             Journal(path, by="other")
         assert path.read_text(encoding="utf-8") == content
     with pytest.raises(DatasetError, match="cannot be"):
@@ -380,9 +380,9 @@ def test_the_command_writes_a_row_a_photo_and_goes_on(tiny_bundle, folder, files
     out = tmp_path / "captions.csv"
     command = ["caption", str(folder), "--model", str(tiny_bundle.folder), "--out", str(out)]
     assert main(command) == 1  # two files are no photos
-    told = capsys.readouterr().err
-    assert "'05b bad.jpg'" in told
-    assert "11 of 13 photos" in told
+    message = capsys.readouterr().err
+    assert "'05b bad.jpg'" in message
+    assert "11 of 13 photos" in message
     lines = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
     assert [line["photo"] for line in lines] == sorted(files)
     (folder / "05b bad.jpg").write_bytes(files["00.jpg"])
@@ -447,11 +447,11 @@ def test_rows_are_printed_and_written_at_once(tiny_bundle, folder, tmp_path, cap
 def test_photos_are_found_by_a_sentence(tiny_bundle, folder, capsys):
     command = ["find", "the red circle", str(folder), "--model", str(tiny_bundle.folder)]
     assert main([*command, "--count", "3", "--json"]) == 0
-    told = capsys.readouterr()
-    found = [json.loads(line) for line in told.out.splitlines()]
+    message = capsys.readouterr()
+    found = [json.loads(line) for line in message.out.splitlines()]
     assert len(found) == 3
     assert [hit["gain"] for hit in found] == sorted((hit["gain"] for hit in found), reverse=True)
-    assert "'05b bad.jpg'" in told.err
+    assert "'05b bad.jpg'" in message.err
     assert main(["find", "xyzzy", *command[2:]]) == 1
     assert "knows no word" in capsys.readouterr().err
 

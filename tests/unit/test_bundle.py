@@ -273,7 +273,7 @@ def change_json(path, **changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"format_version": 2}, "version 2; this program reads 1"),
         ({"format_version": ...}, "version None"),
@@ -304,9 +304,9 @@ def change_json(path, **changes):
     ],
     ids=lambda value: json.dumps(value, default=str)[:60] if isinstance(value, dict) else "",
 )
-def test_a_strange_setting_is_named_with_its_file(bundle, changes, told):
+def test_a_strange_setting_is_named_with_its_file(bundle, changes, message):
     change_json(bundle.folder / "config.json", **changes)
-    with pytest.raises(BundleError, match=told) as caught:
+    with pytest.raises(BundleError, match=message) as caught:
         load(bundle.folder)
     assert str(bundle.folder / "config.json") in str(caught.value)
 
@@ -322,7 +322,7 @@ def test_damaged_json_is_named(bundle, name, content):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("config.json", "no model called"),
         ("vocabulary.json", "vocabulary.json"),
@@ -330,9 +330,9 @@ def test_damaged_json_is_named(bundle, name, content):
         ("encoder.safetensors", "encoder.safetensors"),
     ],
 )
-def test_a_missing_file_is_named(bundle, name, told):
+def test_a_missing_file_is_named(bundle, name, message):
     (bundle.folder / name).unlink()
-    with pytest.raises(BundleError, match=told) as caught:
+    with pytest.raises(BundleError, match=message) as caught:
         load(bundle.folder)
     assert str(bundle.folder) in str(caught.value)
 

@@ -278,8 +278,8 @@ def test_train_leaves_a_bundle_and_ends_with_one_object(command, data_home, eage
     assert TrainingConfig.from_dict(bundle.metrics["training"]["configuration"]).epochs == 1
     assert "--set epochs=1" in bundle.card
     assert "epoch 1 of 1" in err
-    for told in (err, bundle.card):
-        assert "shapes: 20 photos with 100 captions (16 train, 2 dev, 2 test)." in told
+    for message in (err, bundle.card):
+        assert "shapes: 20 photos with 100 captions (16 train, 2 dev, 2 test)." in message
     status, out, _ = command("models", "--json")
     assert [one["model"] for one in objects(out)] == ["small"]
     photo = next((data_home / "shapes-20-0" / "Images").iterdir())
@@ -440,9 +440,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("line", "told"), WRONG, ids=[line for line, _ in WRONG])
-def test_what_goes_wrong_is_told_on_stderr_with_status_1(
-    line, told, command, shapes, models, photos, tmp_path
+@pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
+def test_errors_are_one_line_on_stderr_with_status_1(
+    line, message, command, shapes, models, photos, tmp_path
 ):
     places = {
         "SHAPES": shapes.root,
@@ -459,7 +459,7 @@ def test_what_goes_wrong_is_told_on_stderr_with_status_1(
     status, out, err = command(*arguments)
     assert status == 1
     assert out == ""
-    assert re.search(told, err), err
+    assert re.search(message, err), err
     assert "Traceback" not in err
     assert err.strip().count("\n") <= 5
 

@@ -176,7 +176,7 @@ def test_a_text_that_reads_like_a_number_may_be_a_name():
 
 
 @pytest.mark.parametrize(
-    ("assignment", "told"),
+    ("assignment", "message"),
     [
         ("epochs", "key=value.*'epochs'"),
         ("epoch=3", "'epoch'"),
@@ -190,8 +190,8 @@ def test_a_text_that_reads_like_a_number_may_be_a_name():
         ("learning_rate=NaN", "learning_rate.*nan"),
     ],
 )
-def test_a_wrong_assignment_is_refused_with_what_was_written(assignment, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_wrong_assignment_is_refused_with_what_was_written(assignment, message):
+    with pytest.raises(ConfigError, match=message):
         TrainingConfig().with_settings([assignment])
 
 
@@ -217,7 +217,7 @@ def test_notes_in_a_configuration_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "JSON"),
         (b"{epochs: 2}", "JSON"),
@@ -230,11 +230,11 @@ def test_notes_in_a_configuration_are_not_read(tmp_path):
         (None, "cannot be read"),
     ],
 )
-def test_a_bad_configuration_file_is_one_sentence(tmp_path, content, told):
+def test_a_bad_configuration_file_is_one_sentence(tmp_path, content, message):
     path = tmp_path / "bad.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         read_training_config(path)
     assert isinstance(caught.value, CaptioningError)
     assert "\n" not in str(caught.value)

@@ -139,7 +139,7 @@ def test_flickr30k_row_without_its_bar_is_mended(tmp_path):
     assert dataset.oddities.wrong_caption_count.examples == [NUMBERED[2]]
 
 
-def test_flickr30k_and_flickr8k_are_told_apart(tmp_path):
+def test_flickr30k_and_flickr8k_are_distinguished(tmp_path):
     official = "1000268201_693b08cb0e.jpg"
     write_photos(tmp_path / "8" / "Images", [official])
     (tmp_path / "8" / "captions.txt").write_text(f"image,caption\n{official},A cat .\n")
@@ -282,7 +282,7 @@ def test_the_year_whose_photos_are_there_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"images": None}, {"annotations": 3}, {"images": [{"id": 1}]}])
-def test_coco_annotations_of_another_form_are_told(tmp_path, change):
+def test_coco_annotations_of_another_form_are_reported(tmp_path, change):
     root = coco2017(tmp_path)
     file = root / "annotations" / "captions_val2017.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))

@@ -65,7 +65,7 @@ def test_what_is_no_data_set_is_passed_over(data_home):
     assert names() == []
 
 
-def test_equal_names_are_told_apart_and_a_name_is_never_a_path(data_home, tmp_path):
+def test_equal_names_are_distinguished_and_a_name_is_never_a_path(data_home, tmp_path):
     flickr8k(data_home / "flickr8k")
     remember(flickr8k(tmp_path / "one" / "set"))
     remember(flickr8k(tmp_path / "two" / "set"))
@@ -124,7 +124,7 @@ def test_the_encoding_of_a_folder_is_remembered_until_it_is_found_out_again(tmp_
     assert remembered_folders() == []
 
 
-def test_a_memory_that_cannot_be_written_is_told(data_home, tmp_path):
+def test_a_memory_that_cannot_be_written_is_reported(data_home, tmp_path):
     data_home.write_text("a file in its place")
     with pytest.raises(DatasetError, match="cannot be written"):
         remember(own(tmp_path / "birds"))

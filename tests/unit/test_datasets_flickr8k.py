@@ -174,7 +174,7 @@ def test_two_data_sets_in_one_folder_ask_for_a_choice(tmp_path):
     assert "'one', 'two'" in refusal(tmp_path)
 
 
-def test_oddities_are_counted_and_told(tmp_path):
+def test_oddities_are_counted_and_reported(tmp_path):
     captions = captions_of()
     captions["1_abc.jpg"] = captions["1_abc.jpg"][:4] + captions["1_abc.jpg"][:1]
     captions["2_abc.jpg"] += captions["2_abc.jpg"][1:3]
@@ -210,9 +210,9 @@ def test_oddities_are_counted_and_told(tmp_path):
     assert len(dataset["1_abc.jpg"].captions) == 5
     assert dataset["4_abc.jpg"].split is None
     assert all(dataset.references("train"))
-    told = " ".join(found.sentences())
+    message = " ".join(found.sentences())
     for example in ("gone.jpg", "5_abc.jpg.1", "line 1 and line 2", "lost.jpg", "4_abc.jpg"):
-        assert example in told
+        assert example in message
     assert len(found.sentences()) == 10
     assert dataset.summary().startswith("flickr8k: 10 photos with 44 captions (9 train, 0 dev,")
 
@@ -320,7 +320,7 @@ def test_parts_that_hold_nothing_say_so(tmp_path):
         read_flickr8k(tmp_path)
 
 
-def test_unreadable_folder_and_file_are_told(tmp_path):
+def test_unreadable_folder_and_file_are_reported(tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     root = kaggle(tmp_path / "k")
@@ -337,7 +337,7 @@ def test_unreadable_folder_and_file_are_told(tmp_path):
     (root / "Images").chmod(0o700)
 
 
-def test_a_folder_in_place_of_the_caption_file_is_told(tmp_path):
+def test_a_folder_in_place_of_the_caption_file_is_reported(tmp_path):
     root = kaggle(tmp_path / "k")
     (root / "captions.txt").unlink()
     (root / "captions.txt").mkdir()

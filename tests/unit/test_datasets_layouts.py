@@ -176,7 +176,7 @@ def test_a_caption_file_of_any_form_gives_the_same_captions(tmp_path, form, phot
 
 
 @pytest.mark.parametrize("endings", [".txt", ".caption", ".jpg.txt"])
-def test_texts_beside_photos_hold_a_caption_a_line(tmp_path, endings):
+def test_texts_next_to_photos_hold_a_caption_per_line(tmp_path, endings):
     for folder in ("", "10_dog/"):
         write_photos(tmp_path / folder, NAMES[:3])
         for name in NAMES[:3]:
@@ -276,7 +276,7 @@ def test_a_table_without_names_of_columns_loses_no_row(tmp_path):
     assert captions_by_file(load(tmp_path)) == dict.fromkeys(NAMES, ("a dog runs",))
 
 
-def test_a_test_split_without_captions_is_left_out_and_told(tmp_path):
+def test_a_test_split_without_captions_is_left_out_and_reported(tmp_path):
     write_photos(tmp_path / "photos")
     for split in ("train", "val", "test"):
         content = coco([row for row in ROWS if row[2] == split])

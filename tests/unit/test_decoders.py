@@ -266,7 +266,7 @@ def test_two_decoders_of_one_kind_name_their_weights_alike(decoder):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda arrays, path: arrays.pop(path), "missing"),
         (lambda arrays, path: arrays.update(extra=arrays[path]), "extra is not expected"),
@@ -274,11 +274,11 @@ def test_two_decoders_of_one_kind_name_their_weights_alike(decoder):
         (lambda arrays, path: arrays.update({path: arrays[path] * np.nan}), "not finite"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(decoder, change, told):
+def test_arrays_that_do_not_fit_are_named(decoder, change, message):
     arrays = dict(weights_of(decoder))
     path = next(path for path in arrays if "embedding" in path)
     change(arrays, path)
-    with pytest.raises(BundleError, match=told) as caught:
+    with pytest.raises(BundleError, match=message) as caught:
         assign_weights(
             make(decoder.config.kind, cell=decoder.config.cell), arrays, source="some file"
         )

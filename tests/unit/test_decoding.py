@@ -156,7 +156,7 @@ def test_a_wide_beam_finds_the_best_of_all_sentences(features):
     assert probability == pytest.approx(1.0, abs=1e-4)  # one of them must be said
 
 
-def test_sentences_are_ranked_by_score_and_may_be_ranked_anew(search, features):
+def test_sentences_are_ranked_by_score_and_can_be_ranked_again(search, features):
     trace = search.trace(features, DecodingConfig(beam_width=6))
     orders = []
     for length_penalty in (0.0, 2.0):
@@ -205,7 +205,7 @@ def tempted():
 
 
 @pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
-def test_pad_bos_and_unk_are_never_said(config, tempted, features):
+def test_pad_bos_and_unk_are_never_written(config, tempted, features):
     for hypotheses in tempted.search(features, config):
         for hypothesis in hypotheses:
             assert min(hypothesis.ids, default=EOS + 1) > EOS
@@ -353,7 +353,7 @@ def test_no_sentence_is_longer_than_the_longest(features):
             assert all(h.end_log_prob is None for h in hypotheses)
 
 
-def test_a_photo_of_which_nothing_is_said_has_the_empty_sentence(features):
+def test_a_photo_without_words_has_the_empty_sentence(features):
     found = CaptionSearch(KerasDecoder(make(bias={EOS: 60.0}))).search(
         features, DecodingConfig(beam_width=1)
     )

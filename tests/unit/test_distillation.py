@@ -182,7 +182,7 @@ def test_a_stopped_distillation_goes_on_as_if_it_had_not(recording, tmp_path):
         assert np.allclose(resumed[path], value, atol=1e-6), path
 
 
-def test_nothing_recorded_is_told(tmp_path):
+def test_nothing_recorded_is_reported(tmp_path):
     with pytest.raises(FeaturesError, match="Record"):
         Recording(tmp_path)
     np.save(tmp_path / "pixels.npy", np.zeros((4, SIZE, SIZE, 3), np.uint8))
@@ -206,9 +206,9 @@ def test_the_command_leaves_an_encoder_that_a_run_can_name(tmp_path, monkeypatch
     asked = {"config": config, "set": [], "data": None, "encoding": None, "allow_missing": False}
     arguments = argparse.Namespace(**asked, out=str(tmp_path / "out"))
     assert run_command(arguments) == 0
-    told = capsys.readouterr()
-    assert str(tmp_path / "out") in told.out
-    assert "shapes: 60 photos with 300 captions" in told.err
+    message = capsys.readouterr()
+    assert str(tmp_path / "out") in message.out
+    assert "shapes: 60 photos with 300 captions" in message.err
     arrays, lent = lent_encoder(tmp_path / "out")
     assert not lent
     load_encoder(read_distillation_config(config).student, arrays=arrays)

@@ -295,7 +295,7 @@ def test_a_file_that_shrank_is_fetched_from_its_start(server):
     assert server.asked[-1] is None  # after a 416
 
 
-def test_a_server_without_ranges_begins_anew(server):
+def test_a_server_without_ranges_starts_again(server):
     server.ranges, server.cuts = False, [1000]
     fetch()
     assert server.asked == [None, "bytes=1000-"]
@@ -352,7 +352,7 @@ def test_a_passing_fault_is_outlasted_once_something_has_come(server):
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429, 500, 503])
-def test_a_refusal_is_told_with_what_to_do_by_hand(server, status):
+def test_a_refusal_says_what_to_do_by_hand(server, status):
     server.statuses = [status]
     with pytest.raises(DownloadError) as caught:
         fetch()
@@ -361,7 +361,7 @@ def test_a_refusal_is_told_with_what_to_do_by_hand(server, status):
     assert len(server.asked) == 1
 
 
-def test_no_network_is_told_with_what_to_do_by_hand(nowhere, data):
+def test_a_missing_network_says_what_to_do_by_hand(nowhere, data):
     with pytest.raises(DownloadError) as caught:
         fetch()
     text = str(caught.value)
@@ -409,13 +409,13 @@ def test_a_server_that_falls_silent_is_asked_again(server, data):
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x.zip", "no address", "http://"])
-def test_an_address_that_is_none_is_told(url, monkeypatch):
+def test_an_invalid_address_is_reported(url, monkeypatch):
     monkeypatch.setenv("CAPTIONING_FLICKR8K_URL", url)
     with pytest.raises(DownloadError, match="by hand"):
         fetch()
 
 
-def test_an_untrusted_certificate_is_told(monkeypatch, nowhere):
+def test_an_untrusted_certificate_is_reported(monkeypatch, nowhere):
     def refuse(*_, **__):
         raise requests.exceptions.SSLError("self-signed")
 
@@ -441,7 +441,7 @@ def test_a_file_far_too_large_is_refused(server, data, monkeypatch):
     assert not part(data).exists()
 
 
-def test_too_little_room_is_told_before_anything_is_written(server, data, monkeypatch):
+def test_too_little_room_is_reported_before_anything_is_written(server, data, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 150_000_000))
     with pytest.raises(DownloadError, match="not enough space") as caught:
         fetch()
@@ -459,7 +459,7 @@ def test_room_for_the_archive_and_for_what_is_in_it_is_asked_for(server, data, m
     assert needed == [2 * size + margin, 2 * size - 1000 + margin]
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told(server, data, monkeypatch):
+def test_a_disk_that_fills_up_meanwhile_is_reported(server, data, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -468,7 +468,7 @@ def test_a_disk_that_fills_up_meanwhile_is_told(server, data, monkeypatch):
         fetch()
 
 
-def test_a_data_folder_that_is_a_file_is_told(server, data):
+def test_a_data_folder_that_is_a_file_is_reported(server, data):
     data.write_text("not a folder")
     with pytest.raises(DownloadError, match="cannot be created"):
         fetch()
@@ -509,7 +509,7 @@ def test_it_stops_while_it_waits_for_an_answer(monkeypatch):
         (make_zip([f"{number}.jpg" for number in range(10)]), "another data set"),
     ],
 )
-def test_what_is_not_whole_is_refused_and_fetched_anew_next_time(server, data, content, reason):
+def test_what_is_not_whole_is_refused_and_fetched_again_next_time(server, data, content, reason):
     server.content = content
     with pytest.raises(DatasetError, match=reason):
         fetch()
@@ -548,7 +548,7 @@ def test_a_zip_put_into_the_data_folder_is_used_and_kept(nowhere, data, name):
     assert (data / name).read_bytes() == content
 
 
-def test_a_bad_zip_put_into_the_data_folder_is_told_and_kept(nowhere, data):
+def test_a_bad_zip_put_into_the_data_folder_is_reported_and_kept(nowhere, data):
     data.mkdir()
     (data / "flickr8k.zip").write_bytes(b"noise")
     with pytest.raises(DatasetError, match="'flickr8k.zip' is not a complete zip archive"):
@@ -691,7 +691,7 @@ def test_many_small_files_that_grow_out_of_proportion_are_a_bomb_too(tmp_path):
         install_zip(zip_file(tmp_path, zip_of(*members, method=8)))
 
 
-def test_too_little_room_for_what_is_in_an_archive_is_told(tmp_path, data, monkeypatch):
+def test_too_little_room_for_what_is_in_an_archive_is_reported(tmp_path, data, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 1000))
     with pytest.raises(DownloadError, match="not enough space"):
         install_zip(zip_file(tmp_path, make_zip()))
@@ -729,7 +729,7 @@ def test_an_archive_of_own_photos_is_a_data_set_under_its_name(tmp_path, data):
     assert again.dataset.root == data / "runs-data"
 
 
-def test_an_archive_that_is_a_folder_or_nothing_is_told(tmp_path):
+def test_an_archive_that_is_a_folder_or_nothing_is_reported(tmp_path):
     with pytest.raises(DatasetError, match="is a folder"):
         install_zip(tmp_path)
     with pytest.raises(DatasetError, match="There is no file"):
@@ -766,7 +766,7 @@ def test_a_folder_is_checked_and_remembered_where_it_lies(tmp_path, data, given)
     assert load(available_datasets()[0].folder).fingerprint == installed.dataset.fingerprint
 
 
-def test_a_part_of_flickr8k_is_taken_and_what_is_missing_told(tmp_path):
+def test_a_part_of_flickr8k_is_taken_and_what_is_missing_reported(tmp_path):
     installed = install_folder(unpacked(tmp_path / "part", NAMES[:4]))
     assert "4 photos, but Flickr8k has 10" in " ".join(installed.sentences())
     (tmp_path / "part" / "Images" / NAMES[0]).write_bytes(b"")
@@ -848,7 +848,7 @@ def test_a_process_that_dies_is_known_to_have_died(whole, data, children):
     assert "ended unexpectedly" in state.message
 
 
-def test_a_background_download_without_network_tells_what_to_do(nowhere, children):
+def test_a_background_download_without_network_says_what_to_do(nowhere, children):
     start_download()
     state = wait_until(lambda: (s := download_state()).status != "running" and s)
     assert state.status == "failed"
@@ -882,7 +882,7 @@ def test_state_follows_a_download_in_this_process(server, data):
     assert not list((data / "downloads").glob(".*"))
 
 
-def test_an_unforeseen_error_is_told_and_not_swallowed(server, monkeypatch):
+def test_an_unforeseen_error_is_reported_and_not_swallowed(server, monkeypatch):
     def fail(**_):
         raise ZeroDivisionError
 

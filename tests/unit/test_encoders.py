@@ -88,7 +88,7 @@ def test_what_is_left_open_is_filled_in():
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [
         (EncoderConfig(name="alexnet"), "'alexnet'.*xception"),
         (EncoderConfig(name="xception", layer="block3"), "'block3'.*block13"),
@@ -97,9 +97,9 @@ def test_what_is_left_open_is_filled_in():
         (EncoderConfig(name="inceptionv3", input_size=74), "75.*74"),
     ],
 )
-def test_an_encoder_that_cannot_be_is_refused(config, told):
+def test_an_encoder_that_cannot_be_is_refused(config, message):
     for use in (resolve, encoder_key, lambda c: load_encoder(c, random_weights=True)):
-        with pytest.raises(ConfigError, match=told):
+        with pytest.raises(ConfigError, match=message):
             use(config)
 
 
@@ -328,7 +328,7 @@ def test_a_network_that_swallows_everything_is_not_waited_for(keras_home, monkey
     expect_three_ways(caught, keras_home, ENCODERS["vgg16"].files[0][0])
 
 
-def test_a_failed_download_is_told_like_a_missing_network(keras_home, monkeypatch, capsys):
+def test_a_failed_download_is_reported_like_a_missing_network(keras_home, monkeypatch, capsys):
     """And what Keras prints meanwhile does not get between the captions."""
 
     def fail(*arguments, weights=None, **options):
@@ -344,7 +344,7 @@ def test_a_failed_download_is_told_like_a_missing_network(keras_home, monkeypatc
     assert capsys.readouterr() == ("", "Downloading data from somewhere\n")
 
 
-def test_a_classroom_folder_that_is_not_there_is_told(monkeypatch, tmp_path):
+def test_a_classroom_folder_that_is_not_there_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("CAPTIONING_WEIGHTS", str(tmp_path / "gone"))
     with pytest.raises(WeightsError, match="gone, but there is no such folder"):
         load_encoder(EncoderConfig(name="xception"))

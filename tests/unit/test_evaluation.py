@@ -50,17 +50,17 @@ def test_the_result_says_by_which_protocol(evaluation):
 
 
 def test_progress_is_reported(tiny_captioner, shapes):
-    told = []
+    progress = []
     evaluate(
         tiny_captioner,
         shapes,
         split="train",
         decoding=GREEDY,
-        on_progress=lambda *figures: told.append(figures),
+        on_progress=lambda *figures: progress.append(figures),
     )
-    assert [total for _, total in told] == [32] * len(told)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
-    assert told[-1] == (32, 32)
+    assert [total for _, total in progress] == [32] * len(progress)
+    assert [done for done, _ in progress] == sorted({done for done, _ in progress})
+    assert progress[-1] == (32, 32)
 
 
 def test_the_bundle_says_how_unless_the_caller_does(tiny_captioner, shapes):

@@ -150,7 +150,7 @@ def test_occlusion_is_what_a_covered_block_costs(blocks, captioner, photo, featu
         np.testing.assert_allclose(found[:, row, column], lost, atol=1e-4)
 
 
-def test_an_even_photo_hangs_on_no_part(captioner):
+def test_a_uniform_photo_depends_on_no_part(captioner):
     even = Image.new("RGB", (50, 50), (40, 90, 160))
     features = captioner.encode([even])
     text = captioner.describe(features)[0].text

@@ -105,25 +105,25 @@ def test_a_finished_store_is_not_made_again(shapes, encoder, tmp_path):
     assert len(encoder.encoded) == 40
 
 
-def test_progress_is_told_after_each_batch(shapes, encoder, tmp_path):
-    told = []
-    extract_features(encoder, shapes, tmp_path / "store", on_progress=told.append)
-    assert [progress.done for progress in told] == [16, 32, 40]
-    assert {progress.total for progress in told} == {40}
-    assert all(progress.rate > 0 for progress in told)
-    assert told[-1].seconds_left == 0
+def test_progress_is_reported_after_each_batch(shapes, encoder, tmp_path):
+    reports = []
+    extract_features(encoder, shapes, tmp_path / "store", on_progress=reports.append)
+    assert [progress.done for progress in reports] == [16, 32, 40]
+    assert {progress.total for progress in reports} == {40}
+    assert all(progress.rate > 0 for progress in reports)
+    assert reports[-1].seconds_left == 0
 
 
 def test_an_extraction_that_was_stopped_goes_on_where_it_stopped(shapes, tmp_path):
-    first, second, told = SimpleEncoder(), SimpleEncoder(), []
+    first, second, reports = SimpleEncoder(), SimpleEncoder(), []
     with pytest.raises(FeaturesError, match="stopped.*resume"):
         extract_features(first, shapes, tmp_path / "store", should_stop=lambda: True)
     assert len(first.encoded) == 16
     with pytest.raises(FeaturesError, match="unfinished.*16 of 40"):
         FeatureStore(tmp_path / "store")
-    store = extract_features(second, shapes, tmp_path / "store", on_progress=told.append)
+    store = extract_features(second, shapes, tmp_path / "store", on_progress=reports.append)
     assert len(second.encoded) == 24
-    assert [progress.done for progress in told] == [32, 40]
+    assert [progress.done for progress in reports] == [32, 40]
     whole = SimpleEncoder()
     extract_features(whole, shapes, tmp_path / "other")
     assert first.encoded + second.encoded == whole.encoded
@@ -235,7 +235,7 @@ def test_how_far_a_store_is_can_be_asked_without_an_encoder(shapes, encoder):
 
 
 @pytest.mark.parametrize("change", ["encoder", "photos"])
-def test_a_folder_that_holds_something_else_is_begun_anew(shapes, copy, tmp_path, change):
+def test_a_folder_that_holds_something_else_is_started_again(shapes, copy, tmp_path, change):
     extract_features(SimpleEncoder(), shapes, tmp_path / "store")
     other, dataset = SimpleEncoder(), shapes
     if change == "encoder":
@@ -291,18 +291,18 @@ def test_rows_that_do_not_fit_the_index_are_named(shapes, finished, damage):
             use(finished)
 
 
-def test_a_store_that_is_not_there_is_told(tmp_path):
+def test_a_store_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(FeaturesError, match="no features"):
         FeatureStore(tmp_path / "nowhere")
 
 
-def test_a_folder_that_cannot_be_made_is_told(shapes, encoder, tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(shapes, encoder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FeaturesError, match="cannot be written"):
         extract_features(encoder, shapes, tmp_path / "file" / "store")
 
 
-def test_a_full_disk_is_told_before_anything_is_encoded(shapes, encoder, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_encoded(shapes, encoder, tmp_path, monkeypatch):
     """Found out while writing through the memory map, it would kill the process."""
 
     def full(*arguments):

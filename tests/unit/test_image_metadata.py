@@ -339,10 +339,10 @@ def test_doubt_model_and_version_travel(photo):
         found = container_of(copy).read(copy)
         properties = xmp.read_properties(found.xmp)
         assert properties["captioning:ModelVersion"] == "1a2b"
-        told = f"Not sure: Machine-made caption (everyday 1a2b, 38 % sure): {TEXT}"
-        assert properties["dc:description"] == told
+        message = f"Not sure: Machine-made caption (everyday 1a2b, 38 % sure): {TEXT}"
+        assert properties["dc:description"] == message
         if kind != "GIF":
-            assert exif.find(found.exif, exif.IMAGE_DESCRIPTION) == told.encode()
+            assert exif.find(found.exif, exif.IMAGE_DESCRIPTION) == message.encode()
         corrected = read_caption(write_caption(copy, TEXT).data)
         assert (corrected.machine_made, corrected.confidence) == (False, None)
 
@@ -424,7 +424,7 @@ EXIFTOOL = shutil.which("exiftool")
 @pytest.mark.skipif(EXIFTOOL is None, reason="exiftool is not installed")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
 def test_exiftool_finds_the_caption_everywhere_and_nothing_else_changed(kind, photo, tmp_path):
-    def told(data):
+    def message(data):
         path = tmp_path / "photo"
         path.write_bytes(data)
         command = [EXIFTOOL, "-json", "-a", "-G1", "-x", "System:all", path]
@@ -438,7 +438,10 @@ def test_exiftool_finds_the_caption_everywhere_and_nothing_else_changed(kind, ph
     data = with_part(with_old_exif(photo) if kind == "JPEG" else saved(photo, kind), xmp=packet)
     if kind == "JPEG":
         data = with_part(data, photoshop=iptc_block(UTF8, KEYWORD, ((2, 120), b"old")))
-    before, after = told(data), told(write_caption(data, TEXT, writer="m", confidence=0.5).data)
+    before, after = (
+        message(data),
+        message(write_caption(data, TEXT, writer="m", confidence=0.5).data),
+    )
     text = f"Machine-made caption (m, 50 % sure): {TEXT}"
     expected = {
         "XMP-dc:Description": text,
@@ -463,13 +466,13 @@ CASES = Path("/work/shared/cases")
 @pytest.mark.skipif(EXIFTOOL is None or not CASES.exists(), reason="the photos are not here")
 @pytest.mark.parametrize("path", sorted(CASES.glob("x*/before.*")), ids=lambda p: p.parent.name)
 def test_photos_of_other_programs_keep_what_they_say(path, tmp_path):
-    def told(data):
+    def message(data):
         (tmp_path / "photo").write_bytes(data)
         command = [EXIFTOOL, "-json", "-a", "-G1", tmp_path / "photo"]
         return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)[0]
 
     data = path.read_bytes()
-    before, after = told(data), told(write_caption(data, TEXT, writer="m").data)
+    before, after = message(data), message(write_caption(data, TEXT, writer="m").data)
     kept = {k: v for k, v in before.items() if k.startswith(("XMP", "IFD0", "IPTC", "ExifIFD"))}
     lost = {key for key, value in kept.items() if after.get(key) != value}
     assert lost <= {"XMP-dc:Description", "IPTC:Caption-Abstract"}

@@ -336,7 +336,7 @@ def test_decompression_bomb_is_refused_whatever_becomes_of_warnings(side, filter
         assert "80 million pixels" in refusal(data)
 
 
-def test_pixel_limit_is_exact_and_told():
+def test_pixel_limit_is_exact_and_reported():
     data = encode(scene(30, 20), "PNG")
     assert read_image(data, max_pixels=600).size == (30, 20)
     assert "30 x 20" in refusal(data, max_pixels=599)
@@ -530,7 +530,7 @@ def test_a_png_whose_pixels_are_changed_is_not_called_short():
     assert "only the beginning" not in text
 
 
-def test_a_progressive_jpeg_cut_short_is_told_why():
+def test_a_progressive_jpeg_cut_short_is_reported_why():
     data = encode(noisy(), "JPEG", progressive=True)
     assert "progressive" in refusal(data[: int(len(data) * 0.95)])
 

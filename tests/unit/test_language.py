@@ -16,7 +16,7 @@ BANNED = {
     r"beside": "next to, with, compared with",
     r"anew": "again",
     r"so many": "this many, a number of",
-    r"told|tells": "says, reports, shows",
+    r"message|tells": "says, reports, shows",
     r"(?<!you )(?<!model )said(?!:)": "written, stated",  # not in a quiz, nor a parameter
     r"to be had": "available",
     r"hangs? on": "depends on",
@@ -64,3 +64,11 @@ def test_strings_and_docstrings_are_plain_english(file):
 @pytest.mark.parametrize("file", text_files(), ids=lambda file: str(file.relative_to(ROOT)))
 def test_documents_are_plain_english(file):
     assert list(offences(file.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda file: file.stem
+)
+def test_names_of_tests_are_plain_english(file):
+    names = re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name in names if PATTERN.search(name.replace("_", " "))] == []

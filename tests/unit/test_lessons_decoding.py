@@ -170,7 +170,7 @@ def test_the_numbers_of_the_softmax_follow_from_the_logits(ours, features, tempe
 # Where greedy loses
 
 
-def test_a_duel_tells_sentences_probabilities_and_scores(ours, features):
+def test_a_duel_returns_sentences_probabilities_and_scores(ours, features):
     found = []
     for photo in features:
         memory = ours.remember(photo[None])

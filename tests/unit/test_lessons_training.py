@@ -250,7 +250,7 @@ def test_equal_seeds_train_alike_and_others_do_not(study):
     assert study.run(2, photos=18, epochs=3).losses != first.losses
 
 
-def test_a_run_learns_and_tells_each_epoch(study):
+def test_a_run_learns_and_reports_each_epoch(study):
     epochs = []
     run = study.run(1, photos=18, epochs=15, on_epoch=epochs.append)
     assert epochs == list(range(1, 16))

@@ -295,8 +295,8 @@ def photos_in(table):
 @pytest.mark.parametrize("form", ["sidecar", "csv"])
 def test_two_processes_share_the_work(many, form):
     workers = [started(many, form, 0.2) for _ in range(2)]
-    told = [worker.communicate(timeout=100)[0].split("\n")[:-1] for worker in workers]
-    assert sorted(told[0] + told[1]) == [f"{number:02}.jpg written" for number in range(80)]
+    written = [worker.communicate(timeout=100)[0].split("\n")[:-1] for worker in workers]
+    assert sorted(written[0] + written[1]) == [f"{number:02}.jpg written" for number in range(80)]
     if form == "csv":
         assert sorted(photos_in(many / "captions.csv")) == photo_names(many)
     else:
@@ -409,9 +409,9 @@ def test_a_rehearsal_writes_nothing(folder, model, capsys, data_home):
     before = content(folder)
     command = ["caption", str(folder), "--model", model, "--write", "sidecar"]
     assert main([*command, "--dry-run"]) == 0
-    told = capsys.readouterr()
-    assert len(re.findall(r"\.jpg\.xmp: The ", told.out)) == 11
-    assert "11 captions would be written" in told.err
+    printed = capsys.readouterr()
+    assert len(re.findall(r"\.jpg\.xmp: The ", printed.out)) == 11
+    assert "11 captions would be written" in printed.err
     assert content(folder) == before
     assert not (data_home / "library").exists()
     assert main(command) == 0
@@ -426,19 +426,19 @@ def test_a_rehearsal_writes_nothing(folder, model, capsys, data_home):
     assert "Nothing is written for" in capsys.readouterr().out
 
 
-def test_the_command_goes_on_and_tells_what_it_did(folder, model, capsys):
+def test_the_command_continues_and_reports_what_it_did(folder, model, capsys):
     (folder / "01.jpg").write_bytes(b"no photo")
     (folder / "02.jpg.xmp").write_bytes(write_sidecar(None, "Ada at the sea"))
     command = ["caption", str(folder), "--model", model, "--write", "sidecar"]
     assert main([*command, "--json"]) == 1
-    told = capsys.readouterr()
-    lines = {line["photo"]: line for line in map(json.loads, told.out.splitlines())}
+    printed = capsys.readouterr()
+    lines = {line["photo"]: line for line in map(json.loads, printed.out.splitlines())}
     assert lines["05.jpg"]["result"] == "written"
     assert lines["05.jpg"]["file"] == str(folder / "05.jpg.xmp")
     assert (lines["02.jpg"]["result"], lines["01.jpg"]["result"]) == ("left", "failed")
-    assert re.search(r"/11 photos, [\d.]+ a second, [\d:]+ left", told.err)
+    assert re.search(r"/11 photos, [\d.]+ a second, [\d:]+ left", printed.err)
     end = "9 captions written; 1 left alone, described by a person; 1 failed"
-    assert end in told.err
+    assert end in printed.err
     (folder / "01.jpg").unlink()
     assert main(command) == 0
     assert "0 captions written; 10 done before" in capsys.readouterr().err
@@ -467,7 +467,7 @@ def test_new_photos_are_captioned_once_they_are_whole(folder, model, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("--undo", "--undo needs --write"),
         ("--min-confidence sure", "--min-confidence needs --write"),
@@ -477,10 +477,10 @@ def test_new_photos_are_captioned_once_they_are_whole(folder, model, monkeypatch
         ("--write sidecar --watch --undo", "does not go with --undo"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(folder, options, told, capsys):
+def test_options_that_do_not_fit_are_refused(folder, options, message, capsys):
     with pytest.raises(SystemExit):
         main(["caption", str(folder), *options.split()])
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_model_that_does_not_know_how_sure_it_is_is_refused(folder, model, capsys):

@@ -174,7 +174,7 @@ def test_word_ids_score_as_words_do():
 
 
 @pytest.mark.parametrize(
-    ("hypotheses", "references", "told"),
+    ("hypotheses", "references", "message"),
     [
         ("a dog runs", [[["a", "dog"]]], "one string"),
         (["a dog runs"], [[["a", "dog"]]], "hypothesis of image 0 is a string, 'a dog runs'"),
@@ -186,8 +186,8 @@ def test_word_ids_score_as_words_do():
         ([], [], "no captions to score"),
     ],
 )
-def test_refuses_what_would_be_scored_wrongly(hypotheses, references, told):
-    with pytest.raises(ConfigError, match=told):
+def test_refuses_what_would_be_scored_wrongly(hypotheses, references, message):
+    with pytest.raises(ConfigError, match=message):
         corpus_bleu(hypotheses, references)
 
 

@@ -137,7 +137,7 @@ def test_as_dict_has_the_figures_by_name():
 
 
 @pytest.mark.parametrize(
-    ("hypotheses", "references", "told"),
+    ("hypotheses", "references", "message"),
     [
         ("a kite", [["a kite"]], "The hypotheses are one text"),
         (["a kite"], ["a kite"], "The references of image 0 are one text"),
@@ -148,8 +148,8 @@ def test_as_dict_has_the_figures_by_name():
         ([], [], "no captions to score"),
     ],
 )
-def test_refuses_what_it_cannot_score(hypotheses, references, told):
-    with pytest.raises(ConfigError, match=told):
+def test_refuses_what_it_cannot_score(hypotheses, references, message):
+    with pytest.raises(ConfigError, match=message):
         score_captions(hypotheses, references)
 
 

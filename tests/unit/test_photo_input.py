@@ -72,7 +72,7 @@ def test_a_picture_lying_on_its_side_is_turned_upright():
 
 
 @pytest.mark.parametrize(
-    ("photo", "told"),
+    ("photo", "message"),
     [
         (None, "got None"),
         ([PIXELS], "got a list"),
@@ -86,8 +86,8 @@ def test_a_picture_lying_on_its_side_is_turned_upright():
     ],
     ids=str,
 )
-def test_anything_else_is_refused_with_what_it_is(photo, told):
-    with pytest.raises(ImageError, match=told):
+def test_anything_else_is_refused_with_what_it_is(photo, message):
+    with pytest.raises(ImageError, match=message):
         to_picture(photo)
 
 

@@ -1,4 +1,4 @@
-"""Photos are told from screenshots, documents, charts, drawings, blank pictures and noise."""
+"""Photos are message from screenshots, documents, charts, drawings, blank pictures and noise."""
 
 from pathlib import Path
 

@@ -97,9 +97,9 @@ def test_photos_come_in_the_order_of_their_probability(tiny_captioner, encoded):
 
 
 def test_progress_and_an_empty_query_are_reported(tiny_captioner, encoded):
-    told = []
-    read_sentence(tiny_captioner, encoded, "red", on_progress=lambda *n: told.append(n))
-    assert told == [(12, 12)]
+    progress = []
+    read_sentence(tiny_captioner, encoded, "red", on_progress=lambda *n: progress.append(n))
+    assert progress == [(12, 12)]
     with pytest.raises(QueryError, match="nothing to look for"):
         read_sentence(tiny_captioner, encoded, " .!")
     with pytest.raises(QueryError, match="knows no word"):
@@ -122,10 +122,10 @@ def test_ranks_equal_those_of_a_sorted_list():
 def test_recall_equals_brute_force_over_all_pairs(tiny_captioner, encoded, shapes):
     sentences = [p.captions[0] for p in shapes.split("train")[:12]]
     features = encoded.rows(np.arange(12))
-    told = tiny_captioner.likelihoods(features, sentences)
-    table = told.sum(-1)
-    judged = (told[0] != 0).sum(-1)
-    prior = np.log(np.exp(told.astype(np.float64)).mean(axis=0)).sum(-1)
+    log_probs = tiny_captioner.likelihoods(features, sentences)
+    table = log_probs.sum(-1)
+    judged = (log_probs[0] != 0).sum(-1)
+    prior = np.log(np.exp(log_probs.astype(np.float64)).mean(axis=0)).sum(-1)
     *_, last = measure_recall(tiny_captioner, encoded, sentences, queries=12)
     assert (last.done, last.total, last.photos.candidates) == (12, 12, 12)
 
@@ -144,18 +144,18 @@ def test_queries_are_counted_as_they_come_and_stopping_keeps_the_answers(tiny_ca
     rows = np.concatenate(list(tiny_captioner.look(shapes, photos)))
     encoded = EncodedPhotos.in_memory([p.name for p in photos], rows)
     sentences = [p.captions[0] for p in photos]
-    told = []
+    progress = []
     far = list(
         measure_recall(
             tiny_captioner,
             encoded,
             sentences,
             queries=21,
-            on_progress=lambda *pairs: told.append(pairs),
+            on_progress=lambda *pairs: progress.append(pairs),
         )
     )
     # 16 photos for the prior, and all pairs but those of the four neither asked for nor looked in.
-    assert told[-1] == (16 * 25 + 25**2 - 4**2,) * 2
+    assert progress[-1] == (16 * 25 + 25**2 - 4**2,) * 2
     assert [f.done for f in far] == [10, 20, 21]
     assert far[0].photos.ranks.tolist() == far[2].photos.ranks[:10].tolist()
     assert far[0].sentences[RAW].ranks.tolist() == far[2].sentences[RAW].ranks[:10].tolist()

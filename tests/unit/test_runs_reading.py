@@ -59,9 +59,9 @@ def test_steps_taken_again_after_a_kill_are_there_once(runs: Runs) -> None:
     assert curves.resumed == [0.5]
 
 
-def test_what_a_run_told_about_its_data_set_is_kept(runs: Runs) -> None:
-    told = ["try: 10 photos with 50 captions.", "2 photos cannot be read."]
-    assert read_curves(make(runs, [{"event": "data", "sentences": told}])).data == told
+def test_the_report_on_a_run_s_data_set_is_kept(runs: Runs) -> None:
+    message = ["try: 10 photos with 50 captions.", "2 photos cannot be read."]
+    assert read_curves(make(runs, [{"event": "data", "sentences": message}])).data == message
 
 
 def test_only_overfitting_is_reported_with_its_figures() -> None:

@@ -53,15 +53,15 @@ def make(**options):
 
 @pytest.fixture(scope="module")
 def whole():
-    told = []
-    trainer = make(on_event=told.append)
+    events = []
+    trainer = make(on_event=events.append)
     assert trainer.run()
-    return trainer.progress.history, told
+    return trainer.progress.history, events
 
 
 def test_eight_photos_are_reported_with_their_captions_after_each_epoch(whole):
-    _, told = whole
-    strips = [event for event in told if event["event"] == "filmstrip"]
+    _, events = whole
+    strips = [event for event in events if event["event"] == "filmstrip"]
     assert [strip["epoch"] for strip in strips] == [1, 2]
     for strip in strips:
         assert strip["photos"] == [f"{n}.jpg" for n in range(8)]
@@ -70,11 +70,11 @@ def test_eight_photos_are_reported_with_their_captions_after_each_epoch(whole):
 
 def test_a_stop_is_heard_while_an_epoch_is_scored(whole, tmp_path):
     history, _ = whole
-    told = []
+    events = []
     trainer = make(
         checkpoints=Checkpoints(tmp_path),
-        on_event=lambda event: told.append(event["event"]),
-        should_stop=lambda: told[-1] == "scoring",
+        on_event=lambda event: events.append(event["event"]),
+        should_stop=lambda: events[-1] == "scoring",
     )
     assert not trainer.run()
     assert trainer.progress.history == []

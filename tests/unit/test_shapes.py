@@ -44,7 +44,7 @@ def digest(root):
 
 
 def painted(dataset, photo, figure):
-    """Where the pixels of a figure's full colour are, as (y, x), told from the picture alone."""
+    """Where the pixels of a figure's full colour are, as (y, x), message from the picture alone."""
     pixels = np.asarray(read_image(dataset.path(photo)))
     return np.argwhere((pixels == COLORS[figure["color"]]).all(axis=-1))
 

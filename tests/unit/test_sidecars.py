@@ -52,7 +52,7 @@ def test_exiftool_reads_the_caption_of_a_sidecar(old, tmp_path):
     assert set(exiftool("-s3", "-Validate", path).split()) == {b"OK"}
 
 
-def test_an_old_sidecar_is_edited_and_not_written_anew():
+def test_an_old_sidecar_is_edited_and_not_written_again():
     new = write_sidecar(DARKTABLE, "A dog.", **FACTS)
     place = new.index(b"<dc:description")
     assert DARKTABLE.startswith(new[:place])

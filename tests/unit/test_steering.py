@@ -83,7 +83,7 @@ MUST = [
 
 
 def kept(wishes, words):
-    """Whether a sentence keeps to the wishes, told in plain Python."""
+    """Whether a sentence keeps to the wishes, message in plain Python."""
     rows = [
         tuple(words[i : i + wishes["no_repeat"]])
         for i in range(len(words) - wishes.get("no_repeat", 0) + 1)
@@ -170,7 +170,7 @@ def test_the_model_chooses_where_the_word_stands(search, features):
     assert len(places) > 3
 
 
-def test_a_word_that_would_be_said_anyway_changes_nothing_of_the_best(search, features):
+def test_requiring_a_word_of_the_best_caption_does_not_change_it(search, features):
     for b in range(len(features)):
         photo = features[b : b + 1]
         free = search.search(photo, BEAM.replace(beam_width=8))[0][0]
@@ -204,7 +204,7 @@ def test_a_batch_says_what_its_photos_say_alone(config, search, features):
         assert [h.ids for h in alone] == [h.ids for h in together[b]]
 
 
-def test_other_words_compile_nothing_anew(features, monkeypatch):
+def test_other_words_compile_nothing_again(features, monkeypatch):
     decoder = make()
     traces, step = [], decoder.step
     monkeypatch.setattr(decoder, "step", lambda *a: traces.append(1) or step(*a))
@@ -238,7 +238,7 @@ def test_the_trace_keeps_what_was_nearly_kept(decoder, search, features):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "told"),
+    ("wishes", "message"),
     [
         ({"required_words": ("zebra",)}, "does not know the word 'zebra'"),
         ({"required_words": ("doge",)}, "It knows 'dog'"),
@@ -254,8 +254,8 @@ def test_the_trace_keeps_what_was_nearly_kept(decoder, search, features):
         ({"prefix": ("cat",) * 5, "required_words": ("dog", "emu")}, "beginning of 5 words and 2"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_refused_with_a_sentence(wishes, told, search, features):
-    with pytest.raises(ConfigError, match=told) as caught:
+def test_wishes_that_cannot_be_met_are_refused_with_a_sentence(wishes, message, search, features):
+    with pytest.raises(ConfigError, match=message) as caught:
         search.search(features, BEAM.replace(**wishes))
     assert str(caught.value).endswith(".")
 

@@ -63,7 +63,7 @@ def test_unicode_is_recognized_with_and_without_its_mark(tmp_path, mark, encodin
     assert read_start(tmp_path / "a.csv").startswith("image,caption\n000.jpg,ein Hund läuft")
 
 
-def test_one_bad_byte_costs_one_character_and_its_line_is_told(tmp_path):
+def test_one_bad_byte_costs_one_character_and_its_line_is_reported(tmp_path):
     data = table("a café — près du “marché”").encode()
     bad = data.replace(b"\xc3\xa8", b"\xe8", 1)
     found, remarks = read(tmp_path / "a.csv", bad)
@@ -92,7 +92,7 @@ def test_lines_json_and_starts_share_the_decoding(tmp_path):
     assert read_start(tmp_path / "missing") == read_start(tmp_path) == ""
 
 
-def test_a_data_set_tells_the_encoding_that_was_guessed(tmp_path):
+def test_a_data_set_reports_the_guessed_encoding(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "000.jpg")
     (tmp_path / "captions.csv").write_bytes(table("一只狗在草地上奔跑。", 1).encode("gb18030"))
     dataset = load(tmp_path)

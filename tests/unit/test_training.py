@@ -112,7 +112,7 @@ def weights_of(trainer):
 # What a step reads
 
 
-def test_every_word_is_to_be_said_after_the_words_before_it():
+def test_every_word_is_the_target_after_the_words_before_it():
     rows = VOCABULARY.rows(["a red dog", "", "a b c d e f g h"], max_length=LENGTH)
     inputs, targets, weights = teacher_forcing(rows)
     assert inputs.shape == targets.shape == weights.shape == (3, LENGTH)
@@ -363,7 +363,7 @@ def whole_run():
     return trainer, events, losses
 
 
-def test_a_run_tells_what_happens(whole_run):
+def test_a_run_reports_its_events(whole_run):
     trainer, events, _ = whole_run
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"

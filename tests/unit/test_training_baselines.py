@@ -21,16 +21,16 @@ def test_the_model_at_the_start_is_named():
 
 
 @pytest.mark.parametrize(
-    ("cider", "told"),
+    ("cider", "message"),
     [
         (50.0, "The model beats both."),
         (30.0, "not better than everyday without training."),
         (5.0, "not better than the commonest caption or everyday without training."),
     ],
 )
-def test_the_verdict_says_what_is_not_beaten(cider, told):
+def test_the_verdict_says_what_is_not_beaten(cider, message):
     baselines = {"photos": 9, "commonest_cider": 10.0, "start": "everyday", "start_cider": 40.0}
-    assert told in verdict(baselines, cider)
+    assert message in verdict(baselines, cider)
 
 
 def test_one_photo_gives_no_verdict():

@@ -131,7 +131,7 @@ def test_features_of_an_unknown_shape_can_be_looked_at_but_not_trained_on(brough
         ({"name": "alexnet"}, None),
     ],
 )
-def test_the_encoder_is_read_from_the_file_beside_the_features(brought, facts, name):
+def test_the_encoder_is_read_from_the_file_next_to_the_features(brought, facts, name):
     features = {f"{1000 + n}_ab.jpg": np.ones((49, 1280), np.float32) for n in range(40)}
     (brought / "features.p").write_bytes(pickle.dumps(features))
     (brought / "encoder.json").write_text(json.dumps({"encoder": facts, "model": None}))

@@ -94,7 +94,7 @@ def test_a_vocabulary_comes_back_from_its_file(vocabulary, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "file is missing"),
         ("", "JSON"),
@@ -111,10 +111,10 @@ def test_a_vocabulary_comes_back_from_its_file(vocabulary, tmp_path):
         ({"format_version": 1, "words": [*SPECIAL, "a", "b", "a"]}, "'a' occurs twice"),
     ],
 )
-def test_a_bad_file_is_named(tmp_path, content, told):
+def test_a_bad_file_is_named(tmp_path, content, message):
     path = tmp_path / "vocabulary.json"
     if content is not None:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(BundleError, match=told) as caught:
+    with pytest.raises(BundleError, match=message) as caught:
         Vocabulary.load(path)
     assert str(path) in str(caught.value)

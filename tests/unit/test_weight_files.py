@@ -1,4 +1,4 @@
-"""Which encoders can run without a download, told by the names of files."""
+"""Which encoders can run without a download, message by the names of files."""
 
 import pytest
 
