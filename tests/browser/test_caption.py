@@ -59,7 +59,7 @@ def test_the_first_request_may_be_a_deep_link(server, tab):
     tab.get_by_role("heading", name="Gallery").wait_for()
 
 
-def test_a_file_that_is_no_photo_gets_a_plain_message_and_the_app_keeps_running(server, tab, tmp_path, jpeg):
+def test_a_file_that_is_no_photo_gets_a_plain_message(server, tab, tmp_path, jpeg):
     notes, nothing = tmp_path / "my_notes_2.jpg", tmp_path / "nothing.png"
     notes.write_text("This is no photo.")
     nothing.touch()
