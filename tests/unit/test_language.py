@@ -16,7 +16,7 @@ BANNED = {
     r"beside": "next to, with, compared with",
     r"anew": "again",
     r"so many": "this many, a number of",
-    r"message|tells": "says, reports, shows",
+    r"told|tells": "says, reports, shows",
     r"(?<!you )(?<!model )said(?!:)": "written, stated",  # not in a quiz, nor a parameter
     r"to be had": "available",
     r"hangs? on": "depends on",
