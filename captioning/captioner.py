@@ -442,7 +442,7 @@ class Captioner:
     def _neutral(self, caption: Caption, features: np.ndarray) -> str | None:
         def log_probs(ids: list[int]) -> np.ndarray:
             with self.turns.take():
-                return read_sentence(self.decoder, features, ids).log_probs[0]
+                return np.asarray(read_sentence(self.decoder, features, ids).log_probs[0])
 
         words = [word.word for word in caption.words]
         written = neutral_caption(words, caption.decoding, self.bundle.vocabulary, log_probs)

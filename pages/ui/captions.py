@@ -40,7 +40,7 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DETAILS = "How sure the model is, and what else it considered"
 
 
-def open_page(page: str, title: str) -> Mapping[str, Bundle]:
+def open_page(page: str, title: str) -> dict[str, Bundle]:
     """Write a page's title and introduction, and return the models by name.
 
     Without a model, the page says so and ends.
