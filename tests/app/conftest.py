@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import captioning.bundle.reading
 import captioning.captioner
 from captioning.caption import Alternative, Caption, Word
 from captioning.fair_lock import FairLock
+from pages.ui.memory import settle
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,6 +90,17 @@ class FakeCaptioner:
         )
 
 
+_SETTLED = set()
+
+
+def settle_once():
+    """Exclude what is imported from the garbage collection that Streamlit runs after every page."""
+    loaded = "keras" in sys.modules
+    if loaded not in _SETTLED:
+        _SETTLED.add(loaded)
+        settle()
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """`$CAPTIONING_DATA` for one test; no model is shipped, and nothing is cached."""
@@ -95,6 +108,11 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONING_DATA", str(folder))
     monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
     monkeypatch.setattr("captioning.bundle.reading.shipped_models", lambda: tmp_path / "shipped")
+    # What takes most of a test's time: collecting garbage for each model that is loaded, and
+    # reading the metadata of all installed packages in search of Streamlit's components.
+    settle_once()
+    monkeypatch.setattr("pages.ui.cache.settle", settle_once)
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
     st.cache_data.clear()
     st.cache_resource.clear()
     return folder

@@ -10,7 +10,6 @@ import pages.ui.queue as line
 from captioning.bundle import read_bundle
 from captioning.captioner import Captioner
 from captioning.datasets import generate_shapes
-from captioning.fair_lock import FairLock
 from captioning.images import read_image
 from pages.ui import cache
 from pages.ui.queue import Memory, place_in_line
@@ -148,27 +147,6 @@ def test_the_same_photo_asked_for_by_all_is_looked_at_once(home, write_tiny_bund
     join(threads)
     assert len(set(results)) == 1
     assert looked == [1]
-
-
-def test_who_is_served_may_ask_again_and_still_keeps_the_turn():
-    turns, order = FairLock(), []
-
-    def second():
-        with turns.take():
-            order.append("second")
-
-    with turns.take():
-        with turns.take(), turns.take():
-            pass
-        other = threading.Thread(target=second)
-        other.start()
-        all_in_line(turns, 2)
-        with turns.take():
-            order.append("first")
-        assert turns.length == 2
-    join([other])
-    assert order == ["first", "second"]
-    assert turns.length == 0
 
 
 def test_a_memory_forgets_what_was_longest_unused():

@@ -22,7 +22,6 @@ from captioning.explain import (
     seen_or_guessed,
     spotlight,
 )
-from captioning.fair_lock import FairLock
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
@@ -249,50 +248,6 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, 
     way = [node.token for node in nodes if node.fate == BEST]
     assert captioner.bundle.vocabulary.decode(way) == best.text
     assert all(n.token == EOS for n in nodes if n.fate == ENDED)
-
-
-def test_callers_are_served_in_order_and_see_their_place():
-    turns, order, places = FairLock(), [], {}
-    threads = []
-
-    def come(number):
-        with turns.take(places.setdefault(number, []).append):
-            order.append(number)
-
-    with turns.take():
-        for number in range(4):
-            threads.append(threading.Thread(target=come, args=(number,)))
-            threads[-1].start()
-            while turns.length < number + 2 or not places[number]:
-                pass
-    for thread in threads:
-        thread.join()
-    assert order == [0, 1, 2, 3]
-    for number, seen in places.items():
-        assert seen[0] == number + 1
-        assert seen == sorted(seen, reverse=True)
-        assert len(seen) == len(set(seen))
-    assert turns.length == 0
-
-
-def test_who_leaves_the_line_does_not_stop_it():
-    turns = FairLock()
-
-    def leave(place):
-        raise KeyError(place)
-
-    with turns.take():
-        leaver = threading.Thread(target=lambda: _ignored(lambda: turns.take(leave).__enter__()))
-        leaver.start()
-        leaver.join()
-        assert turns.length == 1
-    with turns.take(leave):  # nobody is ahead: no place
-        assert turns.length == 1
-
-
-def _ignored(call):
-    with pytest.raises(KeyError):
-        call()
 
 
 def test_eight_at_once_say_what_one_says(captioner, photo):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,16 @@ def test_an_estimate_follows_what_was_measured(runs: Runs) -> None:
     assert after.training_seconds == pytest.approx(steps / 0.01, rel=0.1)
     twice = estimate_run(config.replace(epochs=12), SIZES, runs.data)
     assert twice.training_seconds == pytest.approx(2 * after.training_seconds)
+
+
+def test_an_unfilled_last_batch_is_a_whole_step(runs: Runs) -> None:
+    config = read_training_config("configs/shapes-two-minutes.json")
+    config = config.replace(images_per_batch=16, epochs=1)
+
+    def seconds(train: int) -> float:
+        return estimate_run(config, replace(SIZES, train=train, dev=0), runs.data).training_seconds
+
+    assert seconds(33) == seconds(48) == pytest.approx(1.5 * seconds(32))
 
 
 def test_what_cannot_fit_is_refused_in_words(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
