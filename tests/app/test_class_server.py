@@ -58,7 +58,7 @@ def test_the_teacher_can_show_the_address_of_the_class(page, monkeypatch):
     assert page.title[0].value == "http://10.0.0.9:8501"
 
 
-def test_whoever_runs_the_app_alone_is_asked_for_no_key(monkeypatch):
+def test_the_app_without_a_class_asks_for_no_key(monkeypatch):
     monkeypatch.delenv("CAPTIONING_TEACHER_KEY", raising=False)
     page = AppTest.from_string(PAGE, default_timeout=120).run()
     assert page.markdown[-1].value == "teacher"

@@ -510,7 +510,7 @@ def test_what_needs_keras_says_how_to_install_it(monkeypatch, capsys):
     assert "captioning[train]" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_in_a_sentence(command, monkeypatch):
+def test_a_full_disk_is_reported_in_a_sentence(command, monkeypatch):
     def full(arguments):
         raise OSError(errno.ENOSPC, "No space left on device", "a.json")
 

@@ -127,9 +127,9 @@ def test_captions_by_ray_are_those_of_one_process(
     """A worker dies at the last photo, and another does its shard again."""
     folder, out = shutil.copytree(photos, tmp_path / "photos"), tmp_path / "captions"
     shutil.copy(photos / "00.png", folder / "z-deadly.png")
-    status, told = run("caption", folder, out)
+    status, message = run("caption", folder, out)
     assert killed_once.exists()
-    assert status == 1 and "22 of 22 photos are done, 0 of them before; 1 could not" in told
+    assert status == 1 and "22 of 22 photos are done, 0 of them before; 1 could not" in message
     rows = rows_of(out).to_pylist()
     assert without_time(rows) == expected_rows(tiny_captioner, folder)
     assert [row["photo"] for row in rows if "is not a picture" in row["error"]] == ["a/text.jpg"]
@@ -142,12 +142,12 @@ def test_finished_shards_are_skipped(without_ray, run, photos, tmp_path):
     first, second, third = files = [out / f"{number:06}.parquet" for number in range(3)]
     written = [path.stat().st_mtime_ns for path in files]
     second.unlink()
-    _, told = run("caption", photos, out)
-    assert "21 of 21 photos are done, 13 of them before" in told
+    _, message = run("caption", photos, out)
+    assert "21 of 21 photos are done, 13 of them before" in message
     assert parquet.read_table(second).num_rows == 8
     assert [first.stat().st_mtime_ns, third.stat().st_mtime_ns] == [written[0], written[2]]
-    status, told = run("caption", photos, out)
-    assert status == 0 and "21 of 21 photos are done, 21 of them before" in told
+    status, message = run("caption", photos, out)
+    assert status == 0 and "21 of 21 photos are done, 21 of them before" in message
 
 
 def test_a_store_that_does_not_answer_leaves_its_shard_for_later(
@@ -162,20 +162,20 @@ def test_a_store_that_does_not_answer_leaves_its_shard_for_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "read", faulty)
-        status, told = run("caption", photos, out)
-    assert status == 1 and "13 of 21 photos are done" in told
-    assert "000001 is unfinished: the store does not answer" in told
+        status, message = run("caption", photos, out)
+    assert status == 1 and "13 of 21 photos are done" in message
+    assert "000001 is unfinished: the store does not answer" in message
     assert not (out / "000001.parquet").exists()
-    _, told = run("caption", photos, out)
-    assert "21 of 21 photos are done, 13 of them before" in told
+    _, message = run("caption", photos, out)
+    assert "21 of 21 photos are done, 13 of them before" in message
 
 
 def test_from_s3_to_s3(without_ray, store, run, photos, tiny_captioner):
     bucket = Bucket(f"{store}/album")
     for path in photos.rglob("*.*"):
         bucket.write(str(path.relative_to(photos)), path.read_bytes())
-    _, told = run("caption", f"{store}/album", f"{store}/captions")
-    assert "21 of 21 photos are done" in told
+    _, message = run("caption", f"{store}/album", f"{store}/captions")
+    assert "21 of 21 photos are done" in message
     rows = rows_of(f"{store}/captions").to_pylist()
     assert without_time(rows) == expected_rows(tiny_captioner, photos)
     with pytest.raises(ImageError, match=f"{store}/nowhere"):

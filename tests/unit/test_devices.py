@@ -63,9 +63,9 @@ def test_two_devices_learn_what_one_does():
     np.testing.assert_allclose(found["two"], found["one"], atol=1e-5)
 
 
-@pytest.mark.parametrize("asked, told", [("2", "KERAS_BACKEND=jax"), ("none", "or all")])
-def test_devices_that_cannot_be_used_are_explained(asked, told, shapes, tmp_path, capsys):
+@pytest.mark.parametrize("asked, message", [("2", "KERAS_BACKEND=jax"), ("none", "or all")])
+def test_devices_that_cannot_be_used_are_explained(asked, message, shapes, tmp_path, capsys):
     out = tmp_path / "model"
     arguments = ["train", "--data", str(shapes.root), "--out", str(out), "--devices", asked]
     assert main(arguments) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -586,20 +586,20 @@ def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
         start_share=0.25,
         epochs=1,
     )
-    told = []
-    bundle = train(config, shapes, bundle_folder=data_home / "grown", on_event=told.append)
+    events = []
+    bundle = train(config, shapes, bundle_folder=data_home / "grown", on_event=events.append)
     known = len(tiny_bundle.vocabulary)
     assert "star" not in tiny_bundle.vocabulary
     assert "star" in bundle.vocabulary.words[known:]
     assert bundle.vocabulary.words[:known] == tiny_bundle.vocabulary.words
-    sentences = next(event for event in told if event["event"] == "data")["sentences"]
+    sentences = next(event for event in events if event["event"] == "data")["sentences"]
     assert "words are new to lender and are added to its vocabulary" in sentences[-1]
     assert len(bundle.decoder_arrays()["decoder/vocabulary/bias"]) == len(bundle.vocabulary)
     kept = prepare(config.replace(grow_vocabulary=False), shapes).trainer.vocabulary
     assert kept.words == tiny_bundle.vocabulary.words
 
 
-def test_a_model_tells_what_it_began_with(shapes, tiny_bundle, data_home):
+def test_a_model_records_its_starting_model(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     first = TOGETHER.replace(encoder_from="lender", train_encoder=False, epochs=1, name="first")
     train(first, shapes, bundle_folder=data_home / "models" / "first", command="make first")
