@@ -55,12 +55,14 @@ def open_tab() -> Iterator[Any]:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def serve(
+    home: Path, app: Path = ROOT / "app.py"
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Start the app with `home` as its data folder, and yield its address once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(app)]
     command += ["--server.port", str(port), "--server.headless", "true"]
     process = subprocess.Popen(
         command,
