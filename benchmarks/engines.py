@@ -61,21 +61,19 @@ def compare_cold(sizes: Sizes) -> Result:
 
 
 _COMMAND = ("-m", "captioning", "caption")
+# A process counts the memory of the one it was started from, so a small one starts it.
+_LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def _peak_memory(arguments: tuple[str, ...]) -> float:
-    """Run Python with arguments; returns the most memory it held, in megabytes."""
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}.")
-    return usage.ru_maxrss / 1000
+    """Run Python with arguments; returns the most memory it held, in megabytes (Linux)."""
+    command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, sys.executable, *arguments]
+    ended = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return int(ended.stdout) / 1000
 
 
 WARM = Comparison(
