@@ -1,4 +1,4 @@
-"""Every page in the light and in the dark, as axe judges who could not use it."""
+"""Every page, wide in the light and on a phone in the dark, as axe judges who could not use it."""
 
 from importlib.resources import files
 
@@ -48,10 +48,11 @@ def is_streamlits_own(tab, rule, target):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 @pytest.mark.parametrize("key", KEYS)
-def test_axe_finds_nothing_grave_of_ours(tab, warm_server, key, scheme):
+def test_axe_finds_nothing_grave_of_ours(tab, warm_server, key, scheme, width):
     tab.emulate_media(color_scheme=scheme)
+    tab.set_viewport_size({"width": width, "height": 900})
     open_page(tab, warm_server, key)
     assert tab.get_by_test_id("stException").count() == 0
     assert grave_findings(tab) == []
