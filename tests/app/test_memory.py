@@ -54,6 +54,7 @@ print(resident_mb() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_dozens_of_photos_leave_the_server_as_large_as_a_few(home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("merge", "inject", "attention")
@@ -176,6 +177,7 @@ def test_another_backend_learns_and_says_the_same():
         assert found["changed"] == ours["changed"] == [[]] * 4
 
 
+@pytest.mark.slow
 def test_this_backend_learns_from_what_it_is_given():
     """What the comparison above rests on: the losses fall and the sentences differ."""
     ours = train_and_search("attention")

@@ -265,6 +265,7 @@ SMALL = (
 ).split()
 
 
+@pytest.mark.slow
 def test_train_leaves_a_bundle_and_ends_with_one_object(command, data_home, eagerly):
     settings = [part for setting in SMALL for part in ("--set", setting)]
     config = ROOT / "configs" / "shapes-two-minutes.json"
@@ -286,6 +287,7 @@ def test_train_leaves_a_bundle_and_ends_with_one_object(command, data_home, eage
     assert command("caption", photo)[0] == 0
 
 
+@pytest.mark.slow
 def test_train_chooses_settings_by_the_data_and_compares_with_baselines(
     command, models, shapes, tmp_path, eagerly
 ):
