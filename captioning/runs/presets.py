@@ -22,6 +22,9 @@ MANY_PHOTOS = 3000
 KNOWN_WORDS = 0.75
 """A model can be fine-tuned if it knows this share of the words in the training captions."""
 
+FAMILIAR_WORDS = 0.95
+"""If a model knows less than this share of the words, larger steps teach it new ones."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -84,7 +87,7 @@ def preset_for(dataset: CaptionDataset, data: str, bundle: Bundle | None) -> Pre
         return next(p for p in presets() if p.config.data == "shapes")
     known = _known_share(captions, bundle)
     if bundle is not None and len(photos) < MANY_PHOTOS and known >= KNOWN_WORDS:
-        preset = fine_tuning(bundle, data, photos=len(photos), captions=len(captions))
+        preset = fine_tuning(bundle, data, photos=len(photos), captions=len(captions), known=known)
         reason = f"{bundle.name} knows {known:.0%} of the words in their captions"
     else:
         preset = _new_decoder(data, photos=len(photos), captions=len(captions))
@@ -155,7 +158,9 @@ def _rarest(captions: int) -> int:
     return 1 if captions < 500 else 2 if captions < 5000 else 3
 
 
-def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300, captions: int = 1500) -> Preset:
+def fine_tuning(
+    bundle: Bundle, data: str, *, photos: int = 300, captions: int = 1500, known: float = 1.0
+) -> Preset:
     """Return a preset that trains a model further on a user's data set.
 
     A fresh decoder learns little from few photos, so the run starts with the weights of the model,
@@ -166,6 +171,7 @@ def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300, captions: int =
         data: name of the data set.
         photos: how many training photos it has.
         captions: how many captions these have.
+        known: share of the words in these captions that the model knows.
     """
     size, epochs = _pace(photos, steps=200, epochs=4)
     config = TrainingConfig(
@@ -180,7 +186,7 @@ def fine_tuning(bundle: Bundle, data: str, *, photos: int = 300, captions: int =
         decoding=bundle.decoding,
         epochs=epochs,
         images_per_batch=size,
-        learning_rate=2e-4,
+        learning_rate=2e-4 if known >= FAMILIAR_WORDS else 5e-4,
         warmup_steps=20,
         horizontal_flip=True,
         ema_momentum=0.99,

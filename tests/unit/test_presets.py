@@ -39,6 +39,14 @@ def test_few_photos_fine_tune_the_model(own, tiny_bundle):
     assert f"{tiny_bundle.name} knows 100% of the words" in preset.about
 
 
+def test_new_words_are_learned_in_larger_steps(own, tiny_bundle):
+    words = f"{KNOWN} {KNOWN} glitter"  # 14 of 15 words are known
+    preset = preset_for(own(100, words), "mine", tiny_bundle)
+    assert preset.config.start_from == tiny_bundle.name
+    familiar = fine_tuning(tiny_bundle, "mine", photos=100).config
+    assert preset.config.learning_rate > familiar.learning_rate
+
+
 @pytest.mark.parametrize(("photos", "batch"), [(80, 8), (240, 16), (1000, 24), (2000, 24)])
 def test_batch_and_epochs_follow_the_number_of_photos(tiny_bundle, photos, batch):
     config = fine_tuning(tiny_bundle, "mine", photos=photos).config
