@@ -97,13 +97,18 @@ class FolderStore(ABC, Generic[R]):
     def _read_all(self) -> tuple[list[R], dict[str, str]]:
         found: list[R] = []
         damaged: dict[str, str] = {}
-        for path in sorted(self.folder.glob("[!.]*/config.json")):
+        for folder in sorted(p for p in self.folder.glob("[!.]*") if p.is_dir()):
+            if folder.suffix == ".json":  # in the place of a file of the store
+                continue
+            if not (folder / "config.json").exists():
+                damaged[folder.name] = "Its config.json is missing."
+                continue
             try:
-                record = self.record.read(path.parent)
+                record = self.record.read(folder)
                 _ = record.config  # read once and kept with the record
                 found.append(record)
             except CaptioningError as error:
-                damaged[path.parent.name] = str(error)
+                damaged[folder.name] = str(error)
         found.sort(key=lambda record: (record.status.created, record.id), reverse=True)
         return found, damaged
 

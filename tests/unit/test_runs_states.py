@@ -98,10 +98,12 @@ class RunFolders(RuleBasedStateMachine):
         self.runs.folder.mkdir(exist_ok=True)
         tear(self.runs.folder / "queue.json", content)
 
-    @rule(name=made, content=st.sampled_from(TORN))
-    def tear_the_settings(self, name: str, content: bytes | None) -> None:
+    @rule(name=made, content=st.sampled_from(TORN), lost=st.booleans())
+    def tear_the_settings(self, name: str, content: bytes | None, lost: bool) -> None:
         if name in self.intact | self.broken:
-            tear(self.runs.folder / name / "config.json", content)
+            tear(self.runs.folder / name / "config.json", b"" if lost else content)
+            if lost:
+                (self.runs.folder / name / "config.json").unlink()
             self.intact.discard(name)
             self.broken.add(name)
 
