@@ -297,9 +297,16 @@ class Captioner:
             trace: what `trace` returned.
             decoding: its `length_penalty` decides which sentence is the best.
             seconds: duration of the search per photo.
+
+        Raises:
+            BundleError: the weights are damaged, so that no word has a probability.
         """
         decoding = decoding or self.bundle.decoding
         found = read_hypotheses(trace, length_penalty=decoding.length_penalty)
+        if not all(found):
+            raise BundleError(
+                f"{self.bundle.folder}: the weights give no sentence; copy the whole folder again."
+            )
         judgements = self._judge([best for best, *_ in found], trace.strangeness)
         return [
             self._caption(hypotheses, decoding, seconds, judgement)

@@ -608,3 +608,14 @@ def test_scores_that_cannot_be_printed_are_an_error_of_the_file(bundle, evaluati
     with pytest.raises(BundleError, match="metrics.json"):
         read_bundle(bundle.folder)
     assert find_bundles() == []
+
+
+def test_weights_that_give_no_sentence_are_an_error(write_tiny_bundle, tmp_path, photo):
+    folder = write_tiny_bundle(tmp_path / "model").folder
+    arrays = load_file(folder / "decoder.safetensors")
+    save_file(
+        {name: np.zeros_like(value) for name, value in arrays.items()},
+        folder / "decoder.safetensors",
+    )
+    with pytest.raises(BundleError, match="give no sentence"):
+        Captioner.load(folder).caption(photo)
