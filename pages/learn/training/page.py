@@ -322,7 +322,7 @@ def _compare(page: LessonPage, sentence: str, found: "list[ForcedWord]") -> None
     references = (sentence,)
     page.table(
         {
-            "it reads": ["true words", "its own words"],
+            "written": ["after true words", "after its own words"],
             "sentence": [forced, own],
             "BLEU-1 against the true one": [
                 f"{sentence_scores(text, references)[0]:.1f}" for text in (forced, own)
