@@ -89,12 +89,12 @@ def draw_dev(split_of: dict[str, str], names: Sequence[str], oddities: Oddities)
     A data set that is marked as train alone stays so: it may be an addition to another.
 
     Args:
-        split_of: The split of each photo; changed in place.
+        split_of: The split of each photo, of missing ones too; changed in place.
         names: The photos with captions.
         oddities: Records this.
     """
     train = sorted((n for n in names if split_of.get(n) == "train"), key=_number)
-    if len(train) < 2 or {split_of.get(name) for name in names} - {None} != {"train", "test"}:
+    if len(train) < 2 or {*split_of.values()} != {"train", "test"}:
         return
     moved = train[: max(1, len(train) // 10)]
     split_of.update(dict.fromkeys(moved, "dev"))
