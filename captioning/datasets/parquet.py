@@ -6,7 +6,6 @@ a table of their captions; after that the unpacked folder is the data set.
 
 import csv
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,7 +25,7 @@ from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import is_photo, photo_files
 from captioning.datasets.splitting import known_split, official_splits, split_in_name
 from captioning.errors import DatasetError
-from captioning.storage import data_folder
+from captioning.storage import data_folder, replacing_folder
 
 __all__ = ["ADAPTER"]
 
@@ -108,21 +107,16 @@ def _unpack(root: Path, files: list[Path], folder: Path) -> None:
         DatasetError: pyarrow is missing, a file is damaged, there are no photos with captions in
             the files, or the disk is full.
     """
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        (part / "photos").mkdir(parents=True)
-        unpacking = _Unpacking(part / "photos", {}, set())
-        with (part / "captions.csv").open("w", newline="", encoding="utf-8") as table:
-            _write_table(files, unpacking, table)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        with replacing_folder(folder) as part:
+            (part / "photos").mkdir()
+            unpacking = _Unpacking(part / "photos", {}, set())
+            with (part / "captions.csv").open("w", newline="", encoding="utf-8") as table:
+                _write_table(files, unpacking, table)
     except OSError as error:
         raise DatasetError(
             f"The photos in '{root}' cannot be unpacked into '{folder}' ({error.strerror})."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_table(files: list[Path], unpacking: _Unpacking, table: TextIO) -> None:

@@ -11,7 +11,7 @@ from pages.ui.wording import plain
 __all__ = ["cost_rows", "show_people"]
 
 CERTAINTIES = {"off": 0.0, "70%": 0.7, "90%": 0.9, "99%": 0.99}
-DEFAULT = "90%"
+"""Choices of `gender_certainty`; the pages of the app use 90%."""
 
 
 def show_people(page: LessonPage) -> None:
@@ -20,19 +20,19 @@ def show_people(page: LessonPage) -> None:
     page.text(
         "The model chooses between 'man' and 'woman' by looks, and a photo cannot tell. So the app "
         "writes 'person', 'people' or 'child' unless the model is certain of the gender. Certainty "
-        "is the share of that gender in the probability of all such words at this place."
+        "is the share of that gender in the probability of all such words at this position."
     )
-    name = st.segmented_control(
-        "How certain the model must be to name a gender", list(CERTAINTIES), default=DEFAULT,
+    asked = st.segmented_control(
+        "How certain the model must be to name a gender", list(CERTAINTIES), default="90%",
         required=True, key="limits.certainty", bind="query-params",
     )  # fmt: skip
     words = page.subject.words
     if GENDERED.keys() & set(words):
-        _own_words(page, words, CERTAINTIES[name])
+        _own_words(page, words, CERTAINTIES[asked])
     else:
         page.text(
             "The sentence about this photo names no gender. Choose a photo of a person to see "
-            "what changes."
+            "what changes, such as the sample camera."
         )
     if rows := cost_rows(page.subject.bundle):
         page.table(
