@@ -51,6 +51,7 @@ def compare_cold(sizes: Sizes) -> Result:
     with TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"
         photo.write_bytes(jpeg(PHOTO_SIZES[0]))
+        _peak_memory((*_COMMAND, str(photo)))  # the first command may have to write the graphs
         works = {
             "command": Work("captioning caption", partial(run, "command", *_COMMAND, str(photo))),
             "import": Work("import tensorflow", partial(run, "import", "-c", "import tensorflow")),
