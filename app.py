@@ -7,6 +7,7 @@ frame around the requested page.  Before that, when the server starts, it is imp
 module and only defines what to serve.
 """
 
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,12 @@ CARRIED = ("explore.data",)
 
 def all_pages() -> list[st.Page]:
     """Return the pages; only those of the sidebar are visible.  Old addresses still open a page."""
+    # To run a page changes it, so each run of the script has copies of its own.
+    return [copy(page) for page in _find_pages()]
+
+
+@st.cache_resource(show_spinner=False)  # looks for each file on the disk
+def _find_pages() -> list[st.Page]:
     pages = [
         st.Page(
             f"pages/{file}",

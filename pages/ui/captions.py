@@ -19,6 +19,7 @@ from pages.ui.components import problem, prose
 from pages.ui.decoding_settings import choose_decoding, how_chosen
 from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
+from pages.ui.word_chart import word_chart
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _card(
     with st.container(border=not alone):
         answer = st.container()
         left, right = st.columns([2, 3], gap="medium")
-        left.image(copy, width=width, alt=f"The photo {picture.name}")
+        # In a container of that width, the copy keeps its pixels: sharp on a fine screen.
+        left.container(width=width).image(copy, width="stretch", alt=f"The photo {picture.name}")
     with answer:
         kind = cache.kind(bundle, picture.data, picture.name)
         if not is_wanted(picture, bundle, kind):
@@ -233,9 +235,7 @@ def show_sureness(caption: "Caption") -> None:
 def _words(caption: "Caption") -> None:
     st.subheader("How sure the model is of each word", anchor=False)
     spoken = ", ".join(f"{w.word} {percent(w.log_prob)}" for w in caption.words)
-    from pages.ui.word_chart import word_chart  # imports altair: a second, after the sentence
-
-    st.altair_chart(word_chart(caption.words), alt=f"Probability of each word: {spoken}.")
+    st.vega_lite_chart(word_chart(caption.words), alt=f"Probability of each word: {spoken}.")
 
 
 def _alternatives(caption: "Caption") -> None:
@@ -245,12 +245,12 @@ def _alternatives(caption: "Caption") -> None:
             "With beam width 1 there is only one sentence. Choose a larger beam width in Settings."
         )
         return
-    rows = [(percent(a.log_prob), plain(sentence(a.caption))) for a in caption.alternatives]
-    st.table(
-        {"Probability": [p for p, _ in rows], "Sentence": [c for _, c in rows]},
-        hide_index=True,
-        border="horizontal",
-    )
+    # Not `st.table`, which imports pandas: half a second of the first caption of a server.
+    lines = ["| Probability | Sentence |", "| --- | --- |"]
+    lines += [
+        f"| {percent(a.log_prob)} | {plain(sentence(a.caption))} |" for a in caption.alternatives
+    ]
+    st.markdown("\n".join(lines))
     if caption.decoding.strategy == "beam" and caption.decoding.length_penalty:
         st.caption("Ranked by the search: by probability and length, the best first.")
 

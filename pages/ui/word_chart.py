@@ -3,12 +3,8 @@
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
-import pandas as pd
-
-from pages.ui.theme import in_rows
 from pages.ui.wording import percent
 
 if TYPE_CHECKING:
@@ -16,33 +12,56 @@ if TYPE_CHECKING:
 
 __all__ = ["word_chart"]
 
+_ROW_HEIGHT = 26
 
-def word_chart(words: "Sequence[Word]") -> alt.LayerChart:
-    """Draw the probability of each word, in the order of the sentence, as bars from 0 to 100%."""
-    table = pd.DataFrame(
-        {
-            "place": range(len(words)),
-            "word": [word.word for word in words],
-            "share": [math.exp(word.log_prob) for word in words],
-            "text": [percent(word.log_prob) for word in words],
-            "full": 1.0,
-        }
-    )
 
-    def bars(length: str, labels: str, side: Literal["left", "right"]) -> alt.Chart:
-        # A word may occur twice, so rows are keyed by place and labelled with words.
-        names = alt.Axis(
-            labelExpr=f"{json.dumps(list(table[labels]))}[datum.value]",
-            **{"orient": side, "title": None, "domain": False, "ticks": False},
-            **{"labelPadding": 8, "labelFontSize": 14},
-        )
-        return alt.Chart(table).encode(
-            x=alt.X(f"{length}:Q", scale=alt.Scale(domain=[0, 1]), axis=None),
-            y=alt.Y("place:O", scale=alt.Scale(paddingInner=0.45), axis=names),
-            tooltip=[alt.Tooltip("word:N"), alt.Tooltip("text:N", title="probability")],
-        )
+def word_chart(words: "Sequence[Word]") -> dict[str, Any]:
+    """Draw the probability of each word, in the order of the sentence, as bars from 0 to 100%.
 
-    track = bars("full", "word", "left").mark_bar(cornerRadius=3, opacity=0.12)
-    share = bars("share", "text", "right").mark_bar(cornerRadius=3)
-    chart = alt.layer(track, share).resolve_axis(y="independent")
-    return in_rows(chart, len(words), 26).configure_view(strokeWidth=0)
+    Returns:
+        A Vega-Lite specification with its numbers inside.  A table or an Altair chart would make
+        the first caption of a server wait more than a second for Altair and pandas to import.
+    """
+    columns: dict[str, list[Any]] = {
+        "word": [word.word for word in words],
+        "share": [math.exp(word.log_prob) for word in words],
+        "text": [percent(word.log_prob) for word in words],
+    }
+    # A word may occur twice, so rows are keyed by place and labelled with words.
+    return {
+        "data": {"sequence": {"start": 0, "stop": len(words), "as": "place"}},
+        "transform": [
+            {"calculate": f"{json.dumps(values)}[datum.place]", "as": name}
+            for name, values in columns.items()
+        ],
+        "layer": [
+            _bars({"datum": 1}, columns["word"], "left", opacity=0.12),
+            _bars({"field": "share"}, columns["text"], "right"),
+        ],
+        "resolve": {"scale": {"y": "independent"}},
+        "height": _ROW_HEIGHT * len(words),
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": {"view": {"strokeWidth": 0}},
+    }
+
+
+def _bars(
+    length: dict[str, Any], labels: Sequence[object], side: str, **mark: float
+) -> dict[str, Any]:
+    axis = {"orient": side, "title": None, "domain": False, "ticks": False}
+    text = {"labelExpr": f"{json.dumps(labels)}[datum.value]", "labelFontSize": 14}
+    x = {**length, "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
+    y = {
+        "field": "place",
+        "type": "ordinal",
+        "scale": {"paddingInner": 0.45},
+        "axis": {**axis, **text, "labelPadding": 8},
+    }
+    tooltip = [
+        {"field": "word", "type": "nominal"},
+        {"field": "text", "type": "nominal", "title": "probability"},
+    ]
+    return {
+        "mark": {"type": "bar", "cornerRadius": 3, **mark},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
+    }

@@ -91,7 +91,7 @@ def test_a_link_holds_the_settings(page):
     assert sentence(first) == sentence(second)
     assert sentence(first).startswith("the two")
     assert not {"red", "square"} & set(sentence(first).split())
-    assert len(first.table[0].value) == 3  # three other beams
+    assert visible(first).count("% | ") == 3  # three other beams
     assert "steered" in visible(first)
 
 
@@ -123,7 +123,7 @@ def test_a_wish_that_cannot_be_met_is_reported(page):
 def test_a_rival_rewrites_the_rest(page, encoded):
     app = page(**{"caption.closer": WHY})
     before = sentence(app).split()
-    assert len(app.table[1].value) in (10, 11)
+    assert len(app.table[0].value) in (10, 11)
     rival = next(b for b in app.button if b.key and b.key.startswith("caption.rival.1."))
     word = rival.label.replace("\\", "")
     rival.click().run()

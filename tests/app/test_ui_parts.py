@@ -2,11 +2,13 @@
 
 import doctest
 import io
+import json
 import math
 import threading
 import time
 from dataclasses import replace
 
+import altair as alt
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,16 +101,19 @@ def test_any_shape_of_photo_has_a_preview(size):
 
 def test_the_chart_distinguishes_equal_words():
     words = [Word("a", -0.1), Word("dog", -2.0), Word("a", 0.0)]
-    chart = word_chart(words).to_dict()
-    (rows,) = chart["datasets"].values()
-    assert [row["word"] for row in rows] == ["a", "dog", "a"]
-    assert [row["place"] for row in rows] == [0, 1, 2]
-    assert [row["share"] for row in rows] == pytest.approx([math.exp(w.log_prob) for w in words])
+    chart = word_chart(words)
+    columns = {
+        step["as"]: json.loads(step["calculate"].removesuffix("[datum.place]"))
+        for step in chart["transform"]
+    }
+    assert columns["word"] == ["a", "dog", "a"]
+    assert chart["data"]["sequence"]["stop"] == 3
+    assert columns["share"] == pytest.approx([math.exp(w.log_prob) for w in words])
 
 
 def charts_of_rows():
     rows = [Evidence("a", math.log(0.2), math.log(0.1)), Evidence("dog", math.log(0.5), -3.0)]
-    yield word_chart([Word("a", math.log(0.9))])
+    yield alt.LayerChart.from_dict(word_chart([Word("a", math.log(0.9))]))
     yield evidence_chart(rows)
     yield interval_chart(["m"], {"m": 2.0}, {"m": Interval(1.0, 3.0)}, "m")
     yield mistake_chart([MistakenScore(MISTAKES[0], (1.0,) * 4, (0.0,) * 4)], 4)

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+import altair as alt
 import numpy as np
 import streamlit as st
 
@@ -203,7 +204,7 @@ def _rivals(page: LessonPage, place: int) -> None:
     spoken = ", ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True))
     rows = [Word(name, float(log_probs[i])) for name, i in zip(names, best, strict=True)]
     page.chart(
-        word_chart(rows),
+        alt.LayerChart.from_dict(word_chart(rows)),
         alt=f"The likeliest words at this place: {spoken}.",
         table={"word": names, "probability": shares},
     )
