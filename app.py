@@ -25,7 +25,7 @@ from pages.learn.lesson_state import fills_the_screen
 from pages.learn.lessons import LESSONS, TOOLS
 from pages.ui.components import problem
 from pages.ui.guard import Guard
-from pages.ui.memory import keep_compact
+from pages.ui.memory import keep_compact, settle_keras
 from pages.ui.rights import ask_for_key
 
 if TYPE_CHECKING:
@@ -232,6 +232,8 @@ def main() -> None:
         page.run()
     except (CaptioningError, OSError) as error:  # such as a full disk, where no page expects it
         problem(error)
+    finally:
+        settle_keras()
 
 
 def api_routes() -> list[BaseRoute]:

@@ -11,7 +11,7 @@ import gc
 import sys
 from typing import Any
 
-__all__ = ["keep_compact", "settle"]
+__all__ = ["keep_compact", "settle", "settle_keras"]
 
 # From glibc's malloc.h; other C libraries have no such call, and need none.
 _M_MMAP_THRESHOLD = -3
@@ -41,6 +41,13 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def settle_keras() -> None:
+    """Settle if a page has just imported Keras; called after each run, before Streamlit clears."""
+    backend = getattr(sys.modules.get("keras"), "backend", None)
+    if getattr(backend, "clear_session", _leave_alone) is not _leave_alone:
+        settle()
 
 
 def _leave_alone() -> None:

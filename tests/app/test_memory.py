@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui.memory import settle
+from pages.ui.memory import settle_keras
 
 ROOT = Path(__file__).parents[2]
 MOST_MB = 50
@@ -76,7 +76,7 @@ def test_what_streamlit_does_after_a_run_leaves_keras_session_alone(monkeypatch)
 
     monkeypatch.setattr(keras.backend, "clear_session", keras.utils.clear_session)
     global_state.set_global_attribute("of_this_test", "kept")
-    settle()
+    settle_keras()  # as app.py does after each run
     script_runner._clean_problem_modules()
     assert global_state.get_global_attribute("of_this_test") == "kept"
     keras.utils.clear_session()
