@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 from PIL import Image
 
 from captioning.bundle import write_bundle
@@ -56,6 +57,13 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--without-keras"):
         sys.meta_path.insert(0, NO_KERAS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path):
+    """Look for examples in docstrings of the library only: there are none in tests."""
+    collectors = yield
+    return [c for c in collectors if not isinstance(c, DoctestModule)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -279,23 +279,19 @@ class Round:
         if len(asked) >= VOTES_EACH:
             return None
         often = Counter(pair for _, pair in votes)
-        open_ = [
-            pair
-            for pair in combinations([e for e in state.entries.values() if e.player != player], 2)
-            if frozenset(e.id for e in pair) not in asked
-        ]
-
-        def order(pair: tuple[Entry, Entry]) -> tuple[int, bool, str]:
-            ids = frozenset(e.id for e in pair)
-            return (
-                often[ids],
-                all(e.kind == "player" for e in pair),
-                _random_order(player, *sorted(ids)),
-            )
-
+        others = [entry for entry in state.entries.values() if entry.player != player]
+        open_ = {frozenset((one.id, two.id)): (one, two) for one, two in combinations(others, 2)}
+        for pair in asked:
+            open_.pop(pair, None)
         if not open_:
             return None
-        one, two = min(open_, key=order)
+        ranks = {
+            pair: (often.get(pair, 0), one.kind == two.kind == "player")
+            for pair, (one, two) in open_.items()
+        }
+        best = min(ranks.values())
+        first = (pair for pair in open_ if ranks[pair] == best)
+        one, two = open_[min(first, key=lambda pair: _random_order(player, *sorted(pair)))]
         return Pair(one, two) if _random_order(player, one.id, two.id) < "8" else Pair(two, one)
 
     def _content(self) -> dict[str, Any]:

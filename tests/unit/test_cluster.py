@@ -4,25 +4,28 @@ import json
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from pyarrow import fs, parquet
 
 from captioning.__main__ import main
 from captioning.batch import caption_album, open_album
+from captioning.batch.bucket import Bucket
+from captioning.batch.cluster import ClusterRun, Shard, Worker
+from captioning.batch.jobs import CaptionJob
 from captioning.errors import ImageError, StorageError
 from captioning.images import read_image
 
-ray = pytest.importorskip("ray", reason="needs Ray: pip install 'captioning[ray]'")
-pytest.importorskip("moto", reason="needs moto: pip install -r requirements-dev.txt")
-
-from pyarrow import fs, parquet  # noqa: E402
-
-from captioning.batch.bucket import Bucket  # noqa: E402
-from captioning.batch.cluster import ClusterRun, Shard, Worker  # noqa: E402
-from captioning.batch.jobs import CaptionJob  # noqa: E402
-
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    # Importing them takes seconds, which only the tests that start them need.
+    pytest.mark.skipif(not find_spec("ray"), reason="needs Ray: pip install 'captioning[ray]'"),
+    pytest.mark.skipif(
+        not find_spec("moto"), reason="needs moto: pip install -r requirements-dev.txt"
+    ),
+]
 
 
 @pytest.fixture
@@ -48,6 +51,8 @@ def store(monkeypatch):
 @pytest.fixture
 def killed_once(monkeypatch, tmp_path):
     """Start Ray with two cores and the faults of `ray_faults`; returns a file that one leaves."""
+    import ray
+
     monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the workers find ray_faults
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")

@@ -809,6 +809,7 @@ def children():
     background._children.clear()
 
 
+@pytest.mark.slow
 def test_a_download_in_the_background_is_watched_stopped_and_gone_on_with(whole, data, children):
     assert download_state().status == "none"
     whole.stall_at = 500_000

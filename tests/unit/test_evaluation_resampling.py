@@ -82,6 +82,7 @@ def test_a_model_does_not_differ_from_itself(scores):
     assert found.verdict("one", "two").startswith("There is no real difference between one and two")
 
 
+@pytest.mark.slow
 def test_equal_models_rarely_differ_significantly():
     """Two models whose captions are drawn alike: p below 5% about one time in twenty."""
     alarms, corrected, tries = 0, 0, 120

@@ -344,8 +344,9 @@ def test_a_line_cut_by_a_kill_is_passed_over(folder):
     assert caption(folder, "sidecar") == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_photos(tmp_path):
-    (tmp_path / "one.jpg").write_bytes(photo(200, size=(640, 480)))
+    (tmp_path / "one.jpg").write_bytes(photo(200, size=(64, 48)))
     peaks = []
     for count in (100, 500):
         folder = tmp_path / str(count)

@@ -6,7 +6,6 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
 
 from captioning.captioner import Captioner
 from captioning.cli.mcp import PhotoTools
@@ -104,7 +103,10 @@ def test_a_folder_with_too_many_photos_is_refused(tools, monkeypatch):
         tools.find("a red circle")
 
 
+@pytest.mark.slow
 def test_an_agent_talks_to_the_command(folder):
+    from mcp import Client, StdioServerParameters, stdio_client
+
     command = ["-m", "captioning", "mcp", str(folder), "--model", "shapes"]
 
     async def talk():

@@ -116,6 +116,7 @@ def play(round_, number, faults):
 ready = threading.Event()
 
 
+@pytest.mark.slow
 def test_thirty_players_at_once_lose_nothing(round_):
     faults = []
     players = [threading.Thread(target=play, args=(round_, n, faults)) for n in range(30)]
