@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ class Rounds:
         return Round(folder)
 
 
+@dataclass(frozen=True)
 class Round:
     """One round.
 
@@ -144,14 +146,16 @@ class Round:
         folder: its folder, with the name of the round.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the round in `folder`."""
-        self.folder = folder
+    folder: Path
 
     @property
     def name(self) -> str:
         """Its name in links."""
         return self.folder.name
+
+    @property
+    def _events(self) -> Path:
+        return self.folder / "events.jsonl"
 
     @property
     def photo(self) -> bytes:
@@ -171,14 +175,12 @@ class Round:
         return tuple(self._content()["references"])
 
     def state(self) -> State:
-        """Read the state of the round."""
-        state = State()
-        for row in self._content()["entries"]:
-            entry = Entry(**{key: row[key] for key in _ENTRY})
-            state.entries[entry.id] = entry
-        for event in read_json_lines(self.folder / "events.jsonl"):
-            _apply(state, event)
-        return state
+        """Return the state of the round, which others may share: do not change it."""
+        try:
+            size = self._events.stat().st_size
+        except OSError:
+            size = 0
+        return _read_state(self, size)
 
     def write(self, player: str, author: str, text: str) -> Entry:
         """Store a player's caption; a second one replaces the first.
@@ -315,7 +317,7 @@ class Round:
         return state
 
     def _append(self, event: str, **content: Any) -> None:
-        append_json_line(self.folder / "events.jsonl", {"event": event, **content})
+        append_json_line(self._events, {"event": event, **content})
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -338,6 +340,18 @@ _ENTRY = ("id", "kind", "author", "text", "player")
 
 def _is_entry(row: Any) -> bool:
     return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in _ENTRY)
+
+
+@lru_cache(maxsize=8)
+def _read_state(round_: Round, size: int) -> State:
+    """Read the state once for all players; a file to which lines are only added has it by size."""
+    state = State()
+    for row in round_._content()["entries"]:
+        entry = Entry(**{key: row[key] for key in _ENTRY})
+        state.entries[entry.id] = entry
+    for event in read_json_lines(round_._events):
+        _apply(state, event)
+    return state
 
 
 def _apply(state: State, event: dict[str, Any]) -> None:

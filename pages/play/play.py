@@ -5,7 +5,7 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.play import Rounds
 from pages.play import player, teacher
-from pages.ui.components import problem, prose, show_source
+from pages.ui.components import problem, prose
 from pages.ui.state import linked
 
 st.header("Class game", anchor=False)
@@ -21,7 +21,5 @@ try:
             player.play(round_)
         else:
             teacher.lead(round_, key)
-        if round_.state().phase == "results":
-            show_source("captioning.play.results", "rate")
 except CaptioningError as error:
     problem(error)

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from captioning.errors import CaptioningError
-from captioning.play import Entry, Round, State
+from captioning.play import Entry, Pair, Round, State
 from pages.play.table import show_results
 from pages.ui.components import main_button, problem
 from pages.ui.state import linked
@@ -15,7 +15,7 @@ from pages.ui.wording import plain
 
 __all__ = ["play"]
 
-ME = "play.me"
+ME, REFUSED = "play.me", "play.refused"
 _EVERY_SECONDS = 2.0
 
 
@@ -25,52 +25,65 @@ def play(round_: Round) -> None:
     if me is None:
         # In the address, so that a reload finds the player again.
         st.query_params[ME] = me = secrets.token_urlsafe(9)
-    state = round_.state()
-    _follow(round_, state.phase)
     st.image(round_.photo, width=520, alt="The photo of this round")
-    match state.phase:
-        case "write":
-            _write(round_, state, me)
-        case "vote":
-            _judge(round_, state, me)
-        case _:
-            show_results(round_, state, me=me)
+    _turn(round_, me)
 
 
 @st.fragment(run_every=_EVERY_SECONDS)
-def _follow(round_: Round, phase: str) -> None:
-    """Redraw the whole page when the teacher starts another phase."""
-    if round_.state().phase != phase:
-        st.rerun()
+def _turn(round_: Round, me: str) -> None:
+    """Draw the whole turn, also when nothing has changed.
+
+    On a busy server Streamlit may lose what a click has drawn, if this timer's next request comes
+    just then (docs/adr/0041).  Two seconds later the player sees it.
+    """
+    try:
+        state = round_.state()
+        match state.phase:
+            case "write":
+                _write(round_, state, me)
+            case "vote":
+                _judge(round_, state, me)
+            case _:
+                show_results(round_, state, me=me)
+    except CaptioningError as error:
+        problem(error)
 
 
 def _write(round_: Round, state: State, me: str) -> None:
     own = state.entry_of(me)
     with st.form("play.write", border=False):
-        name = st.text_input(
+        st.text_input(
             "Your name, or a nickname", own.author if own else "", max_chars=30, key="play.name"
         )
-        text = st.text_input(
+        st.text_input(
             "What does the photo show? One sentence.",
             own.text if own else "",
             max_chars=200,
             key="play.text",
         )
-        sent = st.form_submit_button(
-            **main_button("Change my caption" if own else "Send my caption"), key="play.send"
+        st.form_submit_button(
+            **main_button("Change my caption" if own else "Send my caption"),
+            key="play.send",
+            on_click=partial(_send, round_, me),
         )
-    if sent:
-        try:
-            own = round_.write(me, name, text)
-        except CaptioningError as error:
-            problem(error)
+    refused = st.session_state.get(REFUSED)
+    if refused is not None:
+        problem(refused)
     if own is not None:
         st.success(f"Your caption: {plain(own.text)}. The teacher starts the voting.")
 
 
+def _send(round_: Round, me: str) -> None:
+    st.session_state[REFUSED] = None
+    try:
+        round_.write(me, st.session_state["play.name"], st.session_state["play.text"])
+    except CaptioningError as error:
+        st.session_state[REFUSED] = error
+
+
 def _judge(round_: Round, state: State, me: str) -> None:
     """Ask for the better of two captions until enough were compared, then for machines."""
-    pair = round_.next_pair(me, state)
+    pair = _pair(round_, state, me)
     if pair is not None:
         st.subheader("Which caption is better?", anchor=False)
         for entry, other in ((pair.first, pair.second), (pair.second, pair.first)):
@@ -84,6 +97,16 @@ def _judge(round_: Round, state: State, me: str) -> None:
         _ask_who_wrote(round_, asked, me)
         return
     st.success("You have finished. The teacher shows the results to everybody.")
+
+
+def _pair(round_: Round, state: State, me: str) -> Pair | None:
+    """Return the pair to compare: the same until the player votes, whatever others vote."""
+    asked = (round_.name, me, state.votes_of(me))
+    kept = st.session_state.get("play.pair")
+    if kept is None or kept[0] != asked:
+        kept = st.session_state["play.pair"] = (asked, round_.next_pair(me, state))
+    pair: Pair | None = kept[1]
+    return pair
 
 
 def _ask_who_wrote(round_: Round, entry: Entry, me: str) -> None:

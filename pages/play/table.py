@@ -1,5 +1,7 @@
 """The results of a round: how often people mistook a machine, a chart of ratings, and the table."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -9,6 +11,7 @@ from captioning.metrics import DocumentFrequencies
 from captioning.play import Round, Standing, State, results_csv, standings, turing_rate
 from captioning.text import tokenize
 from pages.ui import cache
+from pages.ui.components import show_source
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
@@ -25,7 +28,8 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
         state: its current state.
         me: the token of the current player, whose row is marked.
     """
-    found = _standings((round_.name, len(state.votes), len(state.guesses)), round_, state)
+    counted = (round_.name, len(state.votes), len(state.guesses))
+    found = _standings(counted, round_, state)
     best = found[0]
     st.subheader(f"Best: {plain(best.entry.text)}", anchor=False)
     st.markdown(f"by **{plain(best.entry.author)}**")
@@ -35,7 +39,7 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
         st.caption(
             "Share of guesses about the models' captions. At 50% the class sees no difference."
         )
-    st.altair_chart(_chart(found), alt=_spoken(found))
+    st.vega_lite_chart(_chart(counted, found), alt=_spoken(found))
     st.caption(
         "Elo rating of each caption and its 95% interval. The average is 1000. With 400 points "
         "more, a caption wins ten times as often as it loses. If intervals overlap, the votes do "
@@ -51,6 +55,7 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
         key="play.csv",
         on_click="ignore",
     )
+    show_source("captioning.play.results", "rate")
 
 
 def _table(found: list[Standing], me: str) -> None:
@@ -88,7 +93,9 @@ def _spoken(found: list[Standing]) -> str:
     return "Elo ratings: " + ", ".join(f"{one.entry.author} {one.rating.elo:.0f}" for one in found)
 
 
-def _chart(found: list[Standing]) -> alt.LayerChart:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _chart(key: tuple[str, int, int], _found: list[Standing]) -> dict[str, Any]:
+    """Return the Vega-Lite specification; Altair takes longer to make it than all the rest."""
     rows = pd.DataFrame(
         {
             "author": one.entry.author,
@@ -97,7 +104,7 @@ def _chart(found: list[Standing]) -> alt.LayerChart:
             "low": one.rating.low,
             "high": one.rating.high,
         }
-        for one in found
+        for one in _found
     )
     legend = alt.Legend(orient="top")
     shared = alt.Chart(rows).encode(
@@ -109,7 +116,8 @@ def _chart(found: list[Standing]) -> alt.LayerChart:
         x="Elo:Q", shape=alt.Shape("who:N", title=None, legend=legend)
     )
     lines = shared.mark_rule(strokeWidth=3, opacity=0.5).encode(x=axis, x2="high:Q")
-    return in_rows(alt.layer(lines, points), len(found), 24)
+    drawn: dict[str, Any] = in_rows(alt.layer(lines, points), len(_found), 24).to_dict()
+    return drawn
 
 
 @st.cache_data(max_entries=8, show_spinner="Counting the votes…")

@@ -68,40 +68,53 @@ def lead(round_: Round, key: str) -> None:
         PlayError: the key is not this round's.
     """
     round_.check(key)
-    state = round_.state()
     st.image(round_.photo, width=420, alt="The photo of this round")
-    if state.phase != "results":
-        st.markdown("**The link for the class.** Players open it on their own devices:")
-        address = (st.context.url or "").split("?")[0]
-        link = f"{address}?play.round={round_.name}"
-        st.code(link, language=None, wrap_lines=True)
-        st.image(qr_code(link), width=240, alt="QR code of the link")
-        if "//127.0.0.1" in address or "//localhost" in address:
-            st.warning(
-                "This link works on this computer only. Start the app with `make class` and open "
-                "this page at the address that it prints.",
-                icon=":material/wifi_off:",
-            )
-        st.caption("Keep the address of this page secret: whoever has it leads the round. A reload "
-                   "brings you back here.")  # fmt: skip
-        _progress(round_)
-    label = _NEXT.get(state.phase)
-    if label is not None:
+    _panel(round_, key)
+
+
+@st.fragment(run_every=_EVERY_SECONDS)
+def _panel(round_: Round, key: str) -> None:
+    """Draw everything that changes while the class plays."""
+    try:
+        state = round_.state()
+        if state.phase == "results":
+            show_results(round_, state)
+            if st.button("New round", icon=":material/add:", key="play.again"):
+                st.query_params.clear()
+                st.rerun()
+            return
+        _invite(round_)
+        _progress(state)
         st.button(
-            **main_button(label),
+            **main_button(_NEXT[state.phase]),
             icon=":material/arrow_forward:",
             key="play.next",
             on_click=partial(_move, round_, PHASES[PHASES.index(state.phase) + 1], key),
         )
-    else:
-        show_results(round_, state)
-        st.button("New round", icon=":material/add:", key="play.again", on_click=_leave)
+    except CaptioningError as error:
+        problem(error)
 
 
-@st.fragment(run_every=_EVERY_SECONDS)
-def _progress(round_: Round) -> None:
-    """Count captions and votes; only this part is redrawn."""
-    state = round_.state()
+def _invite(round_: Round) -> None:
+    st.markdown("**The link for the class.** Players open it on their own devices:")
+    address = (st.context.url or "").split("?")[0]
+    link = f"{address}?play.round={round_.name}"
+    st.code(link, language=None, wrap_lines=True)
+    st.image(qr_code(link), width=240, alt="QR code of the link")
+    if "//127.0.0.1" in address or "//localhost" in address:
+        st.warning(
+            "This link works on this computer only. Start the app with `make class` and open "
+            "this page at the address that it prints.",
+            icon=":material/wifi_off:",
+        )
+    st.caption(
+        "Keep the address of this page secret: whoever has it leads the round. A reload "
+        "brings you back here."
+    )
+
+
+def _progress(state: State) -> None:
+    """Count captions and votes."""
     with st.container(horizontal=True):
         st.metric("Captions of the class", len(_players(state)))
         if state.phase == "vote":
@@ -156,7 +169,3 @@ def _move(round_: Round, phase: str, key: str) -> None:
         round_.move_to(phase, key)
     except CaptioningError as error:
         st.toast(plain(str(error)), icon=":material/error:")
-
-
-def _leave() -> None:
-    st.query_params.clear()

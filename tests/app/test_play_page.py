@@ -66,6 +66,35 @@ def test_a_round_from_the_first_caption_to_the_table(open_page, round_, photo):
     assert any("(you)" in name.replace("\\", "") for name in app.table[0].value["author"])
 
 
+def test_a_refused_caption_says_why_until_the_next_one(open_page, round_, photo):
+    round_.write("bo", "Ada", "red")
+    app = open_page("play", **{"play.round": round_.name, "play.me": "ada"})
+    app.text_input(key="play.name").input("Ada")
+    app.text_input(key="play.text").input("a red square")
+    app.button(key="play.send").click().run()
+    app.run()  # as the timer does
+    assert "already called Ada" in app.error[0].value
+    app.text_input(key="play.name").input("Cy")
+    app.button(key="play.send").click().run()
+    assert not app.error and "Your caption: a red square" in shown(app)
+
+
+def test_the_pair_to_compare_stays_while_others_vote(open_page, round_, photo):
+    for number in range(6):
+        round_.write(f"player{number}", f"Player {number}", f"{number} squares")
+    round_.move_to("vote", round_.teacher)
+
+    def choices(app):
+        return [button.label for button in app.button if button.key.startswith("play.vote.")]
+
+    app = open_page("play", **{"play.round": round_.name, "play.me": "ada"})
+    before = choices(app)
+    first = [e.id for e in round_.state().entries.values() if e.text in before]
+    round_.vote("bo", *first)  # so another pair now has fewer votes
+    app.run()
+    assert choices(app) == before
+
+
 def test_a_player_cannot_lead_and_a_wrong_link_says_so(open_page, round_, photo):
     app = open_page("play", **{"play.round": round_.name, "play.teacher": "guessed"})
     assert "Only the teacher" in app.error[0].value.replace("\\", "")

@@ -32,9 +32,13 @@ def test_a_class_plays_a_round_and_survives_a_reload(tab, phone, warm_server, ro
     tab.goto(f"{address}&play.teacher={round_.teacher}")
     tab.get_by_text("No players yet.").wait_for()
 
-    phone.goto(address)
+    with phone.expect_websocket() as server:
+        phone.goto(address)
     phone.get_by_label("Your name, or a nickname").fill("Ada")
-    phone.get_by_label("What does the photo show?").fill("two curly dogs at a window")
+    phone.get_by_label("What does the photo show?").fill("two curly dogs")
+    for _ in range(8):  # the page is drawn again meanwhile
+        server.value.wait_for_event("framereceived")
+    phone.get_by_label("What does the photo show?").press_sequentially(" at a window")
     phone.get_by_role("button", name="Send my caption").click()
     phone.get_by_text("Your caption: two curly dogs").wait_for()
     tab.get_by_text("1 player: Ada").wait_for()  # without a click of the teacher's

@@ -39,6 +39,13 @@ def test_a_round_is_found_again(tmp_path, round_):
     ]
 
 
+def test_players_share_a_state_until_something_happens(tmp_path, round_):
+    before, again = round_.state(), Rounds(tmp_path).get(round_.name)
+    assert again.state() is before
+    round_.write("me", "Ada", "two dogs")
+    assert again.state().entry_of("me") and not before.entry_of("me")
+
+
 @pytest.mark.parametrize("name", ["nothing", "../play", "00000000", ""])
 def test_what_is_no_round_is_refused(tmp_path, round_, name):
     with pytest.raises(PlayError, match="no such round"):
