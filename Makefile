@@ -17,7 +17,8 @@ setup: $(VENV)/.installed
 
 # The quickest look: what needs no Keras.
 fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --without-keras -m "not slow" tests/unit tests/app/test_page_rules.py
+	$(BIN)/python -m pytest --without-keras -m "not slow" --numprocesses 2 --dist worksteal \
+	  tests/unit tests/app/test_page_rules.py
 
 test: check unit
 

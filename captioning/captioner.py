@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from captioning.bundle import Bundle, read_bundle
+from captioning.bundle import Bundle
 from captioning.calibration import Calibration, Familiarity, Judgement, Observation
 from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.caption import Alternative, Caption, Word
@@ -33,20 +30,16 @@ from captioning.errors import BundleError, FeaturesError, ImageError, QueryError
 from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
-from captioning.networks import decoder_of, encoder_of, keras_decoder_of, keras_encoder_of
+from captioning.networks import LoadedBundle
 from captioning.people_words import neutral_caption
 from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import tokenize
 
-if TYPE_CHECKING:
-    from captioning.decoders import Decoder
-    from captioning.encoders import Encoder
-
 __all__ = ["Captioner"]
 
 
-class Captioner:
+class Captioner(LoadedBundle):
     """A model that captions photos.  Several threads may share it; they take turns.
 
     Args:
@@ -58,76 +51,9 @@ class Captioner:
     def __init__(
         self, bundle: Bundle, decoder: StepModel, encoder: PhotoEncoder | None = None
     ) -> None:
-        self.bundle = bundle
-        self.decoder = decoder
+        super().__init__(bundle, decoder, encoder)
         self._search = CaptionSearch(decoder, vocabulary=bundle.vocabulary)
         self.turns = FairLock()
-        self._encoder = encoder
-        self._keras_decoder: Decoder | None = None
-        self._keras_encoder: Encoder | None = None
-        self._loading = Lock()
-
-    @classmethod
-    def load(cls, name: str | Path, *, with_encoder: bool = True) -> "Captioner":
-        """Load a bundle by name or folder, with its encoder.
-
-        Args:
-            name: the name of a model that is shipped or trained here, or a folder.
-            with_encoder: whether to load the encoder at once and not on the first photo.  A caller
-                that has features needs neither the encoder nor its ImageNet weights.
-
-        Raises:
-            BundleError: the bundle is missing, damaged, or of another version.
-            WeightsError: its encoder's ImageNet weights cannot be found or downloaded.
-        """
-        bundle = read_bundle(name)
-        bundle.check_room()
-        captioner = cls(bundle, decoder_of(bundle))
-        if with_encoder:
-            _ = captioner.encoder
-        return captioner
-
-    @property
-    def encoder(self) -> PhotoEncoder:
-        """The network that reads the photos; several threads that need it load it once.
-
-        Raises:
-            WeightsError: its ImageNet weights cannot be found or downloaded.
-            BundleError: it does not fit the decoder.
-        """
-        with self._loading:  # `cached_property` has had no lock since Python 3.12
-            if self._encoder is None:
-                self._encoder = encoder_of(self.bundle)
-            return self._encoder
-
-    @property
-    def keras_decoder(self) -> "Decoder":
-        """The decoder as a Keras network, for inspection; imports Keras."""
-        from captioning.inference.keras_decoder import KerasDecoder
-
-        if isinstance(self.decoder, KerasDecoder):
-            return self.decoder.network
-        with self._loading:
-            if self._keras_decoder is None:
-                self._keras_decoder = keras_decoder_of(self.bundle)
-            return self._keras_decoder
-
-    @property
-    def keras_encoder(self) -> "Encoder":
-        """The encoder as a Keras network, for inspection; imports Keras.
-
-        Raises:
-            WeightsError: its ImageNet weights cannot be found or downloaded.
-        """
-        from captioning.encoders import Encoder
-
-        encoder = self.encoder
-        if isinstance(encoder, Encoder):
-            return encoder
-        with self._loading:
-            if self._keras_encoder is None:
-                self._keras_encoder = keras_encoder_of(self.bundle)
-            return self._keras_encoder
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -143,11 +69,6 @@ class Captioner:
                 f"found {len(calibration.familiarity.mean)}."
             )
         return calibration
-
-    @property
-    def name(self) -> str:
-        """The bundle's name."""
-        return self.bundle.name
 
     def caption(
         self,

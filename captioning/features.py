@@ -46,8 +46,7 @@ _LOOKED_AT = 30
 """Number of photos whose size is checked."""
 FORMAT_VERSION = 1
 
-_INDEX_FILE = "index.json"
-_ROWS = "features.f16"
+_INDEX_FILE, _ROWS = "index.json", "features.f16"
 _INDEX = {"names": list, "skipped": dict, "shape": list, "done": int}
 
 
@@ -324,11 +323,10 @@ def _read_batch(
     """Read a batch of square photos; an unreadable photo becomes black, with a reason."""
     size = int(encoder.config.input_size or 0)
     pixels = np.zeros((len(photos), size, size, 3), np.uint8)
-    reasons: list[str | None] = [
+    return pixels, [
         _read_into(pixels[place], encoder, dataset, view, photo)
         for place, photo in enumerate(photos)
     ]
-    return pixels, reasons
 
 
 def _read_into(

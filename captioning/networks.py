@@ -1,8 +1,10 @@
 """The encoder and decoder of a bundle, ready to run: as ONNX graphs, or in Keras without one."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Self
 
-from captioning.bundle import Bundle
+from captioning.bundle import Bundle, read_bundle
 from captioning.decoding import StepModel
 from captioning.encoders import PhotoEncoder, resolve
 from captioning.errors import BundleError, ConfigError
@@ -17,7 +19,94 @@ if TYPE_CHECKING:
     from captioning.decoders import Decoder
     from captioning.encoders import Encoder
 
-__all__ = ["decoder_of", "encoder_of", "keras_decoder_of", "keras_encoder_of"]
+__all__ = ["LoadedBundle", "decoder_of", "encoder_of", "keras_decoder_of", "keras_encoder_of"]
+
+
+class LoadedBundle:
+    """A bundle with its networks; each is loaded once, also when several threads need it.
+
+    Args:
+        bundle: the model on disk.
+        decoder: writes the sentences; has its weights.
+        encoder: reads the photos; by default the bundle's, loaded when it is first needed.
+    """
+
+    def __init__(
+        self, bundle: Bundle, decoder: StepModel, encoder: PhotoEncoder | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.decoder = decoder
+        self._encoder = encoder
+        self._keras_decoder: Decoder | None = None
+        self._keras_encoder: Encoder | None = None
+        self._loading = Lock()
+
+    @classmethod
+    def load(cls, name: str | Path, *, with_encoder: bool = True) -> Self:
+        """Load a bundle by name or folder, with its encoder.
+
+        Args:
+            name: the name of a model that is shipped or trained here, or a folder.
+            with_encoder: whether to load the encoder at once and not on the first photo.  A caller
+                that has features needs neither the encoder nor its ImageNet weights.
+
+        Raises:
+            BundleError: the bundle is missing, damaged, or of another version.
+            WeightsError: its encoder's ImageNet weights cannot be found or downloaded.
+        """
+        bundle = read_bundle(name)
+        bundle.check_room()
+        loaded = cls(bundle, decoder_of(bundle))
+        if with_encoder:
+            _ = loaded.encoder
+        return loaded
+
+    @property
+    def encoder(self) -> PhotoEncoder:
+        """The network that reads the photos; several threads that need it load it once.
+
+        Raises:
+            WeightsError: its ImageNet weights cannot be found or downloaded.
+            BundleError: it does not fit the decoder.
+        """
+        with self._loading:  # `cached_property` has had no lock since Python 3.12
+            if self._encoder is None:
+                self._encoder = encoder_of(self.bundle)
+            return self._encoder
+
+    @property
+    def keras_decoder(self) -> "Decoder":
+        """The decoder as a Keras network, for inspection; imports Keras."""
+        from captioning.inference.keras_decoder import KerasDecoder
+
+        if isinstance(self.decoder, KerasDecoder):
+            return self.decoder.network
+        with self._loading:
+            if self._keras_decoder is None:
+                self._keras_decoder = keras_decoder_of(self.bundle)
+            return self._keras_decoder
+
+    @property
+    def keras_encoder(self) -> "Encoder":
+        """The encoder as a Keras network, for inspection; imports Keras.
+
+        Raises:
+            WeightsError: its ImageNet weights cannot be found or downloaded.
+        """
+        from captioning.encoders import Encoder
+
+        encoder = self.encoder
+        if isinstance(encoder, Encoder):
+            return encoder
+        with self._loading:
+            if self._keras_encoder is None:
+                self._keras_encoder = keras_encoder_of(self.bundle)
+            return self._keras_encoder
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.bundle.name
 
 
 def decoder_of(bundle: Bundle) -> StepModel:

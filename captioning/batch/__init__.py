@@ -2,8 +2,7 @@
 
 from captioning.batch.captioning import PERSON, Row, caption_album, caption_batches
 from captioning.batch.corrections import Change, Corrections
-from captioning.batch.exports import to_coco, to_csv, to_jsonl, to_texts
-from captioning.batch.log import Journal
+from captioning.batch.exports import Journal, to_coco, to_csv, to_jsonl, to_texts
 from captioning.batch.sources import (
     Album,
     AlbumPhoto,

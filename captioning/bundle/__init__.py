@@ -9,11 +9,10 @@ models quickly; the arrays are read when a `Captioner` is loaded.
 """
 
 from captioning.bundle.files import SCORES_BEGIN, SCORES_END, score_table
+from captioning.bundle.listing import default_model, find_bundles
 from captioning.bundle.reading import (
     Bundle,
     Publication,
-    default_model,
-    find_bundles,
     lent_encoder,
     model_folders,
     read_bundle,

@@ -1,14 +1,12 @@
-"""Finding and reading bundles."""
+"""Reading one bundle."""
 
 import hashlib
 import json
 import math
 import os
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,27 +25,17 @@ __all__ = [
     "Bundle",
     "Publication",
     "bundle_folders",
-    "default_model",
-    "find_bundles",
     "model_folders",
     "read_bundle",
 ]
 
 FORMAT_VERSION = 1
 
-PREFERRED = ("everyday", "flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
-"""The default model: the first of these that exists, else any."""
-
 MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 """More than any encoder has; a damaged size must not allocate terabytes."""
 
 MAX_HISTORY_BYTES = 50_000_000
 MAX_WEIGHTS_BYTES = 4_000_000_000
-
-Fingerprint = tuple[tuple[str, int, int, int], ...]
-_KNOWN: dict[Path, tuple[Fingerprint, "Bundle"]] = {}
-_LOCK = Lock()
-_MOST_KNOWN, _SETTLED_NS = 256, 2_000_000_000
 
 PUBLICATION = "published.json"
 """The file of a published model with the facts of its publication."""
@@ -218,73 +206,6 @@ class Bundle:
 def model_folders() -> list[Path]:
     """Return the folders that are searched for bundles: those of users, then the shipped ones."""
     return [data_folder() / "models", shipped_models()]
-
-
-def find_bundles() -> list[Bundle]:
-    """List the bundles by name; a damaged one is left out.
-
-    Files that have not changed since the last call are not read again.
-    """
-    found: dict[str, Bundle] = {}
-    for place in model_folders():
-        for folder in bundle_folders(place):
-            if folder.name not in found:
-                try:
-                    found[folder.name] = _read_if_changed(folder)
-                except BundleError:
-                    continue  # using its name (`--model`, a link) reports what is wrong
-    return sorted(found.values(), key=lambda bundle: bundle.name)
-
-
-def _read_if_changed(folder: Path) -> Bundle:
-    """Read a bundle, or return it from the cache if its files have not changed.
-
-    Raises:
-        BundleError: as for `read_bundle`.
-    """
-    fingerprint = _fingerprint(folder)
-    with _LOCK:
-        known = _KNOWN.get(folder)
-    if known is not None and known[0] == fingerprint:
-        return known[1]
-    bundle = read_bundle(folder)
-    # A file that was just written can change again without a newer time.
-    newest = max((changed for _, changed, *_ in fingerprint), default=0)
-    with _LOCK:
-        if time.time_ns() - newest > _SETTLED_NS:
-            while len(_KNOWN) >= _MOST_KNOWN:
-                del _KNOWN[next(iter(_KNOWN))]
-            _KNOWN[folder] = (fingerprint, bundle)
-        else:
-            _KNOWN.pop(folder, None)
-    return bundle
-
-
-def _fingerprint(folder: Path) -> Fingerprint:
-    """Return the name, time of change in ns, size and inode of each file of a bundle."""
-    try:
-        with os.scandir(folder) as entries:
-            stats = [(entry.name, entry.stat()) for entry in entries]
-    except OSError:
-        return ()
-    return tuple(
-        sorted((name, max(s.st_mtime_ns, s.st_ctime_ns), s.st_size, s.st_ino) for name, s in stats)
-    )
-
-
-def default_model() -> str:
-    """Return the name of the default model.
-
-    Raises:
-        BundleError: there is no model.
-    """
-    names = [bundle.name for bundle in find_bundles()]
-    if not names:
-        raise BundleError(
-            "There is no model yet. Train one: "
-            "python -m captioning train --config configs/shapes-two-minutes.json"
-        )
-    return next((name for name in PREFERRED if name in names), names[0])
 
 
 def read_bundle(name: str | Path) -> Bundle:

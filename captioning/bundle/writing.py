@@ -23,12 +23,12 @@ from captioning.bundle.files import (
     score_table,
     write_arrays,
 )
+from captioning.bundle.listing import find_bundles
 from captioning.bundle.reading import (
     FORMAT_VERSION,
     PUBLICATION,
     Bundle,
     bundle_folders,
-    find_bundles,
     read_bundle,
 )
 from captioning.calibration import Calibration

@@ -15,11 +15,9 @@ from captioning.config import DecoderConfig, EncoderConfig
 from captioning.encoders import PhotoEncoder, efficientnetlite2, resolve
 from captioning.encoders.weight_files import find_weights
 from captioning.errors import ConfigError
-from captioning.inference.cache import cached_session, graph_key
 from captioning.inference.network_arrays import compact_shapes, decoder_shapes
-from captioning.inference.onnx_decoder import OnnxDecoder
-from captioning.inference.onnx_encoder import OnnxEncoder
-from captioning.inference.sessions import THREADS
+from captioning.inference.onnx_networks import OnnxDecoder, OnnxEncoder
+from captioning.inference.sessions import THREADS, cached_session, graph_key
 
 __all__ = [
     "HeldWeights",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.caption.details.tabs import show_details
+from pages.caption.details import show_details
 from pages.caption.ways import show_left_out, show_ways
 from pages.ui import cache, state
 from pages.ui.captions import check_link, choose_settings, show_captions, show_model

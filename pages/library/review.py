@@ -8,8 +8,8 @@ from captioning.batch import PERSON, Album, Change, Corrections, Row
 from captioning.errors import CaptioningError
 from pages.library.workspace import Workspace
 from pages.ui import cache
+from pages.ui.captions import LOOKS_LIKE
 from pages.ui.components import main_button, problem
-from pages.ui.not_photos import LOOKS_LIKE
 from pages.ui.wording import plain
 
 __all__ = ["author_of", "review"]

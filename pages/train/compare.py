@@ -6,7 +6,7 @@ from captioning.errors import CaptioningError
 from captioning.runs import compare_runs
 from pages.train import comparison as comparing
 from pages.train.cache import all_runs, choose_run, choose_runs, no_runs
-from pages.train.published import show_published
+from pages.train.comparison import show_published
 from pages.train.tutorial_files import offer_files
 from pages.ui.components import problem, prose, show_source
 

@@ -1,8 +1,10 @@
 """Parts of the Compare page: the table, the chart, and the exports of one run."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from captioning.bundle import is_reserved
+from captioning.bundle import Bundle, find_bundles, is_reserved, rename_bundle, unpublish_bundle
 from captioning.errors import CaptioningError
 from captioning.metrics import headline_metrics
 from captioning.runs import (
@@ -17,13 +19,14 @@ from captioning.runs import (
 from pages.train import charts
 from pages.train.cache import model_of, small_photos
 from pages.train.run_view import clock
-from pages.ui.captions import show_captions
+from pages.ui import cache
+from pages.ui.captions import say_publication, show_captions
 from pages.ui.components import problem
 from pages.ui.photos import bring_photos, choose_source
 from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
-__all__ = ["show_chart", "show_downloads", "show_model", "show_table"]
+__all__ = ["show_chart", "show_downloads", "show_model", "show_published", "show_table"]
 
 _FIGURES = {
     **{f"{metric.label} on dev": metric.name for metric in headline_metrics()},
@@ -133,3 +136,39 @@ def _setting(value: object) -> str:
 
 def _figure(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def show_published(page: str) -> None:
+    """List the published models; the teacher can rename and unpublish them."""
+    published = [bundle for bundle in find_bundles() if bundle.published is not None]
+    if not published:
+        return
+    with st.expander(f"Published models: {len(published)}", icon=":material/inventory_2:"):
+        for bundle in published:
+            st.markdown(f"**{plain(bundle.name)}**")
+            say_publication(bundle)
+            if is_teacher():
+                _offer_changes(page, bundle.name)
+
+
+def _offer_changes(page: str, name: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        new_name = st.text_input("New name", name, key=f"{page}.new_name.{name}", width=260)
+        if st.button("Rename", key=f"{page}.rename.{name}", disabled=new_name == name):
+            _change(lambda: rename_bundle(name, new_name))
+        if st.button(
+            "Unpublish",
+            key=f"{page}.unpublish.{name}",
+            help="The run keeps its model, so you can publish it again.",
+        ):
+            _change(lambda: unpublish_bundle(name))
+
+
+def _change(change: Callable[[], Bundle | None]) -> None:
+    try:
+        change()
+    except CaptioningError as error:
+        problem(error)
+    else:
+        cache.models.clear()
+        st.rerun()

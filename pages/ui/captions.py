@@ -1,5 +1,6 @@
 """Show a caption: the sentence, how sure the model is, and its other candidates."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.calibration.picture_kind import Kind
 from captioning.caption import DOUBTED
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
@@ -17,7 +19,6 @@ from captioning.vocabulary import SPECIAL
 from pages.ui import cache, state
 from pages.ui.components import problem, prose
 from pages.ui.decoding_settings import choose_decoding, how_chosen
-from pages.ui.not_photos import is_wanted
 from pages.ui.pictures import Picture
 from pages.ui.word_chart import word_chart
 from pages.ui.wording import percent, plain, seconds
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
 
 __all__ = [
+    "LOOKS_LIKE",
     "check_link",
     "choose_settings",
+    "is_wanted",
     "mark_doubted",
     "open_page",
     "say_needs",
@@ -261,3 +264,34 @@ def _score(score: Mapping[str, Any]) -> str:
         f"photos of {plain(str(score['data']))}, {plain(str(score['split']))} split, "
         f"with beam width {score['beam_width']}."
     )
+
+
+LOOKS_LIKE: dict[Kind, str] = {
+    "screenshot": "This looks like a screenshot, not a photo.",
+    "document": "This looks like a page of text, not a photo.",
+    "chart": "This looks like a chart, not a photo.",
+    "drawing": "This looks like a drawing, not a photo.",
+    "blank": "This picture looks empty.",
+    "noise": "This looks like random dots, not a photo.",
+}
+
+
+def is_wanted(picture: Picture, bundle: Bundle, kind: Kind | None) -> bool:
+    """Return whether to caption a picture: every photo, and other pictures on request.
+
+    Until then the page says what the picture looks like and offers a button.
+    """
+    if kind is None or kind == "photo":
+        return True
+    asked: set[str] = st.session_state.setdefault("caption_anyway", set())
+    digest = hashlib.sha256(picture.data).hexdigest()[:16]
+    if digest in asked:
+        return True
+    st.warning(LOOKS_LIKE[kind], icon=":material/image_not_supported:")
+    st.button(
+        "Caption it anyway",
+        key=f"anyway.{bundle.name}.{digest}",
+        on_click=asked.add,
+        args=(digest,),
+    )
+    return False

@@ -6,7 +6,7 @@ from lesson_app import LessonApp, formulas, shown
 from captioning import people_words
 from captioning.bundle import add_scores, read_bundle
 from captioning.lessons.limits import ODD_PICTURES
-from pages.learn.limits.people import cost_rows
+from pages.learn.limits.bias import cost_rows
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.ui.not_photos import LOOKS_LIKE
+from pages.ui.captions import LOOKS_LIKE
 
 
 @pytest.fixture

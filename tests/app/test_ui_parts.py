@@ -19,7 +19,7 @@ from captioning.config import DecodingConfig
 from captioning.errors import ImageError
 from captioning.evaluation import MISTAKES, Interval, MistakenScore
 from captioning.explain import Evidence
-from pages.caption.details.words import evidence_chart
+from pages.caption.words import evidence_chart
 from pages.evaluate.mistakes import mistake_chart
 from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording

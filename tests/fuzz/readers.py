@@ -37,8 +37,8 @@ sys.path.insert(0, str(ROOT))
 
 from captioning.api.forms import open_form, options_of, photo_of  # noqa: E402 - needs the folder
 from captioning.batch import open_album  # noqa: E402
+from captioning.batch.exports import Journal  # noqa: E402
 from captioning.batch.library.log import LibraryLog  # noqa: E402
-from captioning.batch.log import Journal  # noqa: E402
 from captioning.bundle import read_bundle  # noqa: E402
 from captioning.bundle.files import read_arrays  # noqa: E402
 from captioning.config import read_training_config  # noqa: E402

@@ -23,8 +23,8 @@ from captioning.bundle import (
     check_bundle_folder,
     default_model,
     find_bundles,
+    listing,
     read_bundle,
-    reading,
     score_table,
 )
 from captioning.captioner import Captioner
@@ -255,7 +255,7 @@ def test_the_model_that_captions_when_none_is_named(write_tiny_bundle, models):
     assert default_model() == "zebra"
     write_tiny_bundle(models / "antelope")
     assert default_model() == "antelope"
-    for name in reversed(bundles.reading.PREFERRED):
+    for name in reversed(bundles.listing.PREFERRED):
         write_tiny_bundle(models / name)
         assert default_model() == name
 
@@ -558,7 +558,7 @@ def test_a_model_with_a_gru_comes_back_from_its_folder(write_tiny_bundle, models
 
 
 def test_listing_reads_no_file_again_that_has_not_changed(bundle, monkeypatch):
-    monkeypatch.setattr("captioning.bundle.reading._SETTLED_NS", 0)
+    monkeypatch.setattr("captioning.bundle.listing._SETTLED_NS", 0)
     reads = []
 
     def counted(path, *kind, **error):
@@ -578,7 +578,7 @@ def test_listing_reads_no_file_again_that_has_not_changed(bundle, monkeypatch):
 
 def test_a_file_written_just_now_is_read_again(bundle):
     find_bundles()
-    assert bundle.folder not in reading._KNOWN
+    assert bundle.folder not in listing._KNOWN
 
 
 def test_unknown_and_missing_metrics_hide_no_model(bundle):

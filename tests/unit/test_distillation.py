@@ -22,8 +22,7 @@ from captioning.training.distillation import (
     read_distillation_config,
     record_views,
 )
-from captioning.training.distillation.learning import SteadyThenDown
-from captioning.training.distillation.mixing import flipped, pasted, regrid
+from captioning.training.distillation.learning import SteadyThenDown, flipped, pasted, regrid
 from captioning.training.distillation.recording import Basis
 
 pytestmark = pytest.mark.slow

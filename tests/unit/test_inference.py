@@ -10,15 +10,13 @@ from captioning.config import DecoderConfig, EncoderConfig
 from captioning.decoders import build_decoder
 from captioning.encoders import load_encoder
 from captioning.errors import BundleError, ConfigError
-from captioning.inference.cache import cached_session
 from captioning.inference.decoder_graphs import memory_graph, step_graph
 from captioning.inference.encoder_graphs import compact_graph
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.inference.loading import WeightsFile, open_decoder, open_encoder
 from captioning.inference.network_arrays import compact_shapes, decoder_shapes
-from captioning.inference.onnx_decoder import OnnxDecoder
-from captioning.inference.onnx_encoder import OnnxEncoder
-from captioning.inference.sessions import open_session
+from captioning.inference.onnx_networks import OnnxDecoder, OnnxEncoder
+from captioning.inference.sessions import cached_session, open_session
 from captioning.vocabulary import BOS
 
 KINDS = ("merge", "inject", "attention", "merge gru", "inject gru", "attention gru")

@@ -247,6 +247,7 @@ def test_a_study_goes_to_its_end_without_anybody_looking(studies: Studies) -> No
     assert studies.all() == []
 
 
+@pytest.mark.slow
 def test_kills_and_torn_files_lose_no_trial_and_run_none_twice(studies: Studies) -> None:
     settings = config("slow", trials=3)
     whole = wait_for(studies, studies.start(studies.create(settings).id), "finished")
@@ -320,6 +321,7 @@ def test_somebody_who_stops_a_trial_s_run_stops_the_study(studies: Studies) -> N
     assert "Somebody stopped the run of trial 1" in study.status.message
 
 
+@pytest.mark.slow
 def test_a_trial_below_the_median_is_given_up_and_says_why(studies: Studies) -> None:
     settings = config(trials=8, epochs=3, prune=True, fields=("learning_rate=1e-6:1e-3:log",))
     study = wait_for(studies, studies.start(studies.create(settings).id), "finished")
@@ -344,6 +346,7 @@ def test_trials_that_fail_end_a_study_with_their_reason(studies: Studies) -> Non
         studies.make_run(study.id)
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_itself_is_not_tried_for_ever(studies: Studies) -> None:
     study = studies.start(studies.create(config("hurries", trials=2)).id)
     study = wait_for(studies, study, "finished", "failed")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,10 @@ from captioning.encoders import load_encoder
 from captioning.errors import TrainingError
 from captioning.prefetch import ahead
 from captioning.training.checkpoints import Checkpoints, Progress
-from captioning.training.distillation.mixing import flipped, pasted, regrid
 from captioning.training.distillation.recording import Recording
 from captioning.training.distillation.settings import DistillationConfig
 
-__all__ = ["Report", "SteadyThenDown", "distill"]
+__all__ = ["Report", "SteadyThenDown", "distill", "flipped", "pasted", "regrid"]
 
 HELD_OUT = 1024
 """Held-out views at the end of the recording, at most a tenth of it."""
@@ -202,3 +202,80 @@ class _Learner:
             axis=(1, 2)
         )
         return distance
+
+
+def flipped(
+    pixels: np.ndarray, targets: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flip half of the views and their maps horizontally.
+
+    Args:
+        pixels: `(B, S, S, 3)`.
+        targets: `(B, H, W, C)`.
+        random: chooses the views.
+    """
+    chosen = (random.random(len(pixels)) < 0.5)[:, None, None, None]
+    return (
+        np.where(chosen, pixels[:, :, ::-1], pixels),
+        np.where(chosen, targets[:, :, ::-1], targets),
+    )
+
+
+def pasted(
+    pixels: np.ndarray, targets: np.ndarray, random: np.random.Generator, *, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Paste a block of another view into some views, and the same block of its map.
+
+    After CutMix (Yun et al. 2019, https://arxiv.org/abs/1905.04899), with blocks aligned to
+    regions.  Near the edges the map is only approximate, but the number of views is unlimited.
+
+    Args:
+        pixels: `(B, S, S, 3)`.
+        targets: `(B, H, W, C)`.
+        random: chooses the views and the blocks.
+        share: of the views that are changed.
+    """
+    pixels, targets = pixels.copy(), targets.copy()
+    side = targets.shape[1]
+    others = random.permutation(len(pixels))
+    from_pixels, from_targets = pixels.copy(), targets.copy()
+    edges = np.round(np.arange(side + 1) * pixels.shape[1] / side).astype(int)
+    for view in np.flatnonzero(random.random(len(pixels)) < share):
+        top, left = random.integers(0, side, 2)
+        bottom, right = random.integers((top + 1, left + 1), side + 1)
+        other = others[view]
+        rows, columns = slice(top, bottom), slice(left, right)
+        targets[view, rows, columns] = from_targets[other, rows, columns]
+        rows, columns = slice(edges[top], edges[bottom]), slice(edges[left], edges[right])
+        pixels[view, rows, columns] = from_pixels[other, rows, columns]
+    return pixels, targets
+
+
+def regrid(targets: np.ndarray, side: int) -> np.ndarray:
+    """Resample square maps to another grid; each new region is the mean of its area.
+
+    Args:
+        targets: float32 `(B, R, C)`, `R` a square number.
+        side: of the new grid.
+
+    Returns:
+        float32 `(B, side, side, C)`.
+    """
+    old = round(targets.shape[1] ** 0.5)
+    maps = targets.reshape(len(targets), old, old, -1)
+    if old == side:
+        return maps
+    share = _shares(old, side)
+    moved: np.ndarray = np.einsum("yi,xj,bijc->byxc", share, share, maps, optimize=True)
+    return moved
+
+
+@cache
+def _shares(old: int, new: int) -> np.ndarray:
+    """Return `(new, old)`: the share of each new cell in each old cell; rows sum to 1."""
+    starts, width = np.arange(new) * old / new, old / new
+    overlap = np.minimum((starts + width)[:, None], np.arange(1, old + 1)) - np.maximum(
+        starts[:, None], np.arange(old)
+    )
+    shares: np.ndarray = (np.maximum(overlap, 0) / width).astype(np.float32)
+    return shares

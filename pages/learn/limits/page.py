@@ -15,8 +15,7 @@ from pages.learn.figures import figure, show_image
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.limits import data
-from pages.learn.limits.bias import show_bias, show_changes
-from pages.learn.limits.people import show_people
+from pages.learn.limits.bias import show_bias, show_changes, show_people
 from pages.ui import cache
 from pages.ui.components import problem, prose
 from pages.ui.theme import Look

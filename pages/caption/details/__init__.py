@@ -1,1 +1,0 @@
-"""One caption in detail: why this sentence, the search tree, other models, export."""
