@@ -15,9 +15,11 @@ class: setup
 
 setup: $(VENV)/.installed
 
-# The quickest look: what needs no Keras.
+# The quickest look: what needs neither Keras nor other programs; make fast MARKS="not slow" runs
+# the tests that start programs too.
+MARKS ?= not slow and not process
 fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --without-keras -m "not slow" --numprocesses 2 --dist worksteal \
+	$(BIN)/python -m pytest --without-keras -m "$(MARKS)" --numprocesses 2 --dist worksteal \
 	  tests/unit tests/app/test_page_rules.py
 
 test: check unit

@@ -810,6 +810,7 @@ def children():
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_a_download_in_the_background_is_watched_stopped_and_gone_on_with(whole, data, children):
     assert download_state().status == "none"
     whole.stall_at = 500_000
@@ -839,6 +840,7 @@ def test_a_download_in_the_background_is_watched_stopped_and_gone_on_with(whole,
     assert [dataset.name for dataset in available_datasets()] == ["flickr8k"]
 
 
+@pytest.mark.process
 def test_a_process_that_dies_is_known_to_have_died(whole, data, children):
     whole.stall_at = 500_000
     start_download()
@@ -849,6 +851,7 @@ def test_a_process_that_dies_is_known_to_have_died(whole, data, children):
     assert "ended unexpectedly" in state.message
 
 
+@pytest.mark.process
 def test_a_background_download_without_network_says_what_to_do(nowhere, children):
     start_download()
     state = wait_until(lambda: (s := download_state()).status != "running" and s)
@@ -856,6 +859,7 @@ def test_a_background_download_without_network_says_what_to_do(nowhere, children
     assert source.KAGGLE_PAGE in state.message
 
 
+@pytest.mark.process
 def test_a_zip_is_unpacked_in_the_background(tmp_path, data, children, nowhere, monkeypatch):
     given = zip_file(tmp_path, zip_of(("a.jpg", photo()), ("c.csv", "image,caption\na.jpg,A .\n")))
     monkeypatch.chdir(tmp_path)

@@ -92,6 +92,7 @@ def test_a_hostile_pickle_is_refused_with_a_sentence(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["features-segfault.p", "features-freezes.p"])
+@pytest.mark.process
 def test_the_two_found_in_the_wild_are_refused(tmp_path, name):
     path = Path("/work/shared/cases/hostile") / name
     if not path.is_file():
@@ -100,6 +101,7 @@ def test_the_two_found_in_the_wild_are_refused(tmp_path, name):
         read_features(path)
 
 
+@pytest.mark.process
 def test_one_text_used_for_many_arrays_does_not_fill_the_disk(tmp_path):
     text = b"X\x00\x10\x00\x00" + b"a" * 4096
     array = BLANK + b"(K\x01M\x00\x04\x85" + FLOATS + b"\x89"
@@ -138,6 +140,7 @@ spec.loader.exec_module(reader)
         ),
     ],
 )
+@pytest.mark.process
 def test_what_ends_the_process_that_reads_is_an_error_here(monkeypatch, tmp_path, body):
     script = tmp_path / "reader.py"
     script.write_text(body.replace("{path!r}", repr(array_reader.__file__)))
@@ -172,6 +175,7 @@ def npy(shape, kind="<f4", data=b""):
         (npz(a=npy((1,), "<f4", bytes(4)))[:-30], "features"),
     ],
 )
+@pytest.mark.process
 def test_a_hostile_npz_is_refused_with_a_sentence(tmp_path, content, match):
     with pytest.raises(FeaturesError, match=match):
         read_features(made(tmp_path, content))
@@ -184,6 +188,7 @@ def test_an_npz_that_unpacks_to_more_than_is_accepted_is_refused(tmp_path, monke
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.process
 def test_npz_files_are_read(tmp_path, save):
     path = tmp_path / "features.npz"
     arrays = {"a.jpg": np.ones((1, 3), np.float32), "b": np.asfortranarray(np.eye(3))}
@@ -196,6 +201,7 @@ def test_npz_files_are_read(tmp_path, save):
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.process
 def test_arrays_of_every_order_and_age_are_read(tmp_path, protocol):
     random = np.random.default_rng(1)
     arrays = {

@@ -433,6 +433,7 @@ def metadata_by_exiftool(folder, *photos, options=()):
 
 @pytest.mark.skipif(EXIFTOOL is None, reason="exiftool is not installed")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+@pytest.mark.process
 def test_exiftool_finds_the_caption_everywhere_and_nothing_else_changed(kind, photo, tmp_path):
     packet = OTHERS_XMP.replace(b"<dc:creator", b"<dc:description xmlns:dc="
         b'"http://purl.org/dc/elements/1.1/"><rdf:Alt><rdf:li xml:lang="x-default">old</rdf:li>'
@@ -468,6 +469,7 @@ CASES = Path("/work/shared/cases")
 
 @pytest.mark.skipif(EXIFTOOL is None or not CASES.exists(), reason="the photos are not here")
 @pytest.mark.parametrize("path", sorted(CASES.glob("x*/before.*")), ids=lambda p: p.parent.name)
+@pytest.mark.process
 def test_photos_of_other_programs_keep_what_they_say(path, tmp_path):
     data = path.read_bytes()
     before, after = metadata_by_exiftool(tmp_path, data, write_caption(data, TEXT, writer="m").data)

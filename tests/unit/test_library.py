@@ -293,6 +293,7 @@ def photos_in(table):
 
 
 @pytest.mark.parametrize("form", ["sidecar", "csv"])
+@pytest.mark.process
 def test_two_processes_share_the_work(many, form):
     workers = [started(many, form, 0.2) for _ in range(2)]
     written = [worker.communicate(timeout=100)[0].split("\n")[:-1] for worker in workers]
@@ -304,6 +305,7 @@ def test_two_processes_share_the_work(many, form):
 
 
 @pytest.mark.parametrize("form", ["sidecar", "csv"])
+@pytest.mark.process
 def test_a_killed_process_costs_nothing(many, form):
     worker = started(many, form, 0.2)
     log = log_folder(many, form, many / "captions.csv" if form == "csv" else None) / "log.jsonl"

@@ -104,6 +104,7 @@ def test_a_folder_with_too_many_photos_is_refused(tools, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_an_agent_talks_to_the_command(folder):
     from mcp import Client, StdioServerParameters, stdio_client
 

@@ -19,6 +19,8 @@ from captioning.errors import BundleError, ConfigError, RunError
 from captioning.runs import Run, Runs, control, read_curves
 from captioning.runs.slot import Slot
 
+pytestmark = pytest.mark.process
+
 STANDIN = str(Path(__file__).with_name("standin.py"))
 PATIENCE = 120.0
 

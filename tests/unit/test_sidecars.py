@@ -41,6 +41,7 @@ def exiftool(*arguments):
 
 @needs_exiftool
 @pytest.mark.parametrize("old", [None, DARKTABLE], ids=["new", "darktable"])
+@pytest.mark.process
 def test_exiftool_reads_the_caption_of_a_sidecar(old, tmp_path):
     path = tmp_path / "photo.jpg.xmp"
     path.write_bytes(write_sidecar(old, "A dog & a cat run.", **FACTS))
@@ -101,6 +102,7 @@ def test_a_description_in_a_png_or_a_heic_is_a_persons():
     ],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.process
 def test_a_description_by_another_program_is_a_persons(tag, kind, tmp_path):
     path = tmp_path / "photo"
     path.write_bytes(saved(kind))

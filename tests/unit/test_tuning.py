@@ -223,6 +223,7 @@ def test_importances_need_enough_trials(tmp_path: Path) -> None:
 # Trials as runs
 
 
+@pytest.mark.process
 def test_a_study_goes_to_its_end_without_anybody_looking(studies: Studies) -> None:
     study = studies.start(studies.create(config()).id)
     study = wait_for(studies, study, "finished", "failed", looking=False)
@@ -248,6 +249,7 @@ def test_a_study_goes_to_its_end_without_anybody_looking(studies: Studies) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_kills_and_torn_files_lose_no_trial_and_run_none_twice(studies: Studies) -> None:
     settings = config("slow", trials=3)
     whole = wait_for(studies, studies.start(studies.create(settings).id), "finished")
@@ -268,6 +270,7 @@ def test_kills_and_torn_files_lose_no_trial_and_run_none_twice(studies: Studies)
 
 
 @pytest.mark.parametrize("moment", ["proposed", "made", "begun"])
+@pytest.mark.process
 def test_a_step_that_a_kill_cut_short_is_taken_up_where_it_was(
     studies: Studies, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +300,7 @@ def test_a_step_that_a_kill_cut_short_is_taken_up_where_it_was(
     assert len(again.runs.all()) == 2
 
 
+@pytest.mark.process
 def test_stop_and_go_on(studies: Studies) -> None:
     study = studies.start(studies.create(config("slow", trials=2)).id)
     until(lambda: any(run.status.state == "running" for run in studies.runs.all()))
@@ -311,6 +315,7 @@ def test_stop_and_go_on(studies: Studies) -> None:
     assert wait_for(studies, study, "finished").done == 2
 
 
+@pytest.mark.process
 def test_somebody_who_stops_a_trial_s_run_stops_the_study(studies: Studies) -> None:
     study = studies.start(studies.create(config("slow")).id)
     until(lambda: any(run.status.state == "running" for run in studies.runs.all()))
@@ -322,6 +327,7 @@ def test_somebody_who_stops_a_trial_s_run_stops_the_study(studies: Studies) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_a_trial_below_the_median_is_given_up_and_says_why(studies: Studies) -> None:
     settings = config(trials=8, epochs=3, prune=True, fields=("learning_rate=1e-6:1e-3:log",))
     study = wait_for(studies, studies.start(studies.create(settings).id), "finished")
@@ -337,6 +343,7 @@ def test_a_trial_below_the_median_is_given_up_and_says_why(studies: Studies) -> 
     assert study.best.number == 1  # the base has the upper end of the range, which is the best
 
 
+@pytest.mark.process
 def test_trials_that_fail_end_a_study_with_their_reason(studies: Studies) -> None:
     study = studies.start(studies.create(config("fails")).id)
     study = wait_for(studies, study, "failed")
@@ -347,6 +354,7 @@ def test_trials_that_fail_end_a_study_with_their_reason(studies: Studies) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.process
 def test_a_trial_that_kills_itself_is_not_tried_for_ever(studies: Studies) -> None:
     study = studies.start(studies.create(config("hurries", trials=2)).id)
     study = wait_for(studies, study, "finished", "failed")
@@ -354,6 +362,7 @@ def test_a_trial_that_kills_itself_is_not_tried_for_ever(studies: Studies) -> No
     assert study.trials[0].restarts == (0, 0, 0)
 
 
+@pytest.mark.process
 def test_a_deleted_run_costs_its_trial_alone(studies: Studies) -> None:
     study = studies.start(studies.create(config("slow", trials=2)).id)
     until(lambda: any(run.status.state == "running" for run in studies.runs.all()))
