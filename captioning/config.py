@@ -202,10 +202,11 @@ class TrainingConfig(Config):
         at_least=0.1,
         at_most=10.0,
     )
-    start_share: float = setting(
-        0.0,
-        "share of the weights of start_from in the finished model; the mean of both models is "
-        "often better than either",
+    start_share: float | None = setting(
+        None,
+        "share of the weights of start_from in the finished model, whose average with the trained "
+        "weights is often better than either; without a number, dev chooses among 0, 0.25, 0.5, "
+        "0.75 and 1",
         at_least=0.0,
         at_most=0.95,
     )

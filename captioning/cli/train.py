@@ -17,7 +17,6 @@ from captioning.metrics import format_headline, headline_metrics
 from captioning.runs import preset_for
 from captioning.runs.stages import missing_models
 from captioning.storage import data_folder
-from captioning.training.baselines import verdict
 
 __all__ = ["add_to"]
 
@@ -96,21 +95,21 @@ def run(arguments: argparse.Namespace) -> int:
     if bundle is None:  # happens only when a caller stops the run
         return 1
     facts = (bundle.metrics or {})["training"]
-    best = bundle.history()[facts["best_epoch"] - 1]
-    told = verdict(facts["baselines"], best["cider"])
+    dev = facts["dev"]
     result = {
         "bundle": str(folder),
         "split": "dev",
-        **{metric.name: round(best[metric.name], 2) for metric in headline_metrics()},
+        **{metric.name: round(dev[metric.name], 2) for metric in headline_metrics()},
         "seconds": facts["seconds"],
         "baselines": facts["baselines"],
-        "verdict": told,
+        "start_share": facts.get("start_share", 0.0),
+        "verdict": facts["verdict"],
     }
     if arguments.json:
         print_json(result)
     else:
-        print(f"{folder}: dev {format_headline(best)}, {clock(facts['seconds'])}")
-        print(told)
+        print(f"{folder}: dev {format_headline(dev)}, {clock(facts['seconds'])}")
+        print(facts["verdict"])
     return 0
 
 
@@ -187,6 +186,12 @@ def show_event(event: dict[str, Any]) -> None:
             figures = f"loss {event['loss']:.3f}, dev {event['dev_loss']:.3f}"
             where = f"epoch {event['epoch']} of {event['epochs']}"
             progress_line(f"{where}: {figures}, {format_headline(event)}", done=True)
+        case "start_scores":
+            text = f"{event['model']} before training: {format_headline(event)}"
+            progress_line(text, done=True)
+        case "average":
+            share = f"{event['share']:.0%} of the weights before training"
+            progress_line(f"{share}: {format_headline(event)}", done=True)
         case "resume":
             progress_line(f"resuming at {where}, step {event['step']}", done=True)
         case "damaged":

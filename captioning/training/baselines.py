@@ -41,29 +41,38 @@ def dev_baselines(
     return found
 
 
-def verdict(baselines: Mapping[str, Any], cider: float) -> str:
+def verdict(baselines: Mapping[str, Any], cider: float, *, share: float = 0.0) -> str:
     """Say in a few sentences whether a model beats the baselines.
 
     Args:
         baselines: as `dev_baselines` returns them.
         cider: of the model, on the same photos.
+        share: of the weights before training in the finished model.
 
     >>> print(verdict({"photos": 30, "commonest_cider": 9.0}, 41.0))
     CIDEr on 30 dev photos: 41.0. The commonest caption for every photo: 9.0. The model is better.
     """
     if baselines["photos"] < 2:
         return "One dev photo cannot tell models apart: CIDEr of a single photo is always 0."
+    start = baselines.get("start")
     rivals = {"the commonest caption": baselines["commonest_cider"]}
     parts = [
         f"CIDEr on {baselines['photos']:,} dev photo{'s' * (baselines['photos'] != 1)}: "
         f"{cider:.1f}.",
         f"The commonest caption for every photo: {baselines['commonest_cider']:.1f}.",
     ]
-    if "start" in baselines:
-        rivals[f"{baselines['start']} without training"] = baselines["start_cider"]
+    if start is not None:
+        rivals[f"{start} without training"] = baselines["start_cider"]
+        parts.append(f"{start} without training on these photos: {baselines['start_cider']:.1f}.")
+    if share == 1.0:
         parts.append(
-            f"{baselines['start']} without training on these photos: "
-            f"{baselines['start_cider']:.1f}."
+            f"{start} was already as good without training, so the finished model has its weights, "
+            "unchanged. More photos usually help."
+        )
+        return " ".join(parts)
+    if share:
+        parts.append(
+            f"The weights are an average, {share:.0%} of {start} and {1 - share:.0%} trained."
         )
     unbeaten = [name for name, score in rivals.items() if cider <= score]
     if unbeaten:

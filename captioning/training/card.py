@@ -9,7 +9,6 @@ from captioning.bundle import SCORES_BEGIN, SCORES_END
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
 from captioning.metrics import format_headline
-from captioning.training.baselines import verdict
 from captioning.training.checkpoints import Progress
 
 __all__ = ["training_card"]
@@ -68,7 +67,8 @@ def training_card(
     extra = _sentences(config) + _summary(facts)
     splits = "split" if len(names) == 1 else "splits"
     minutes = progress.seconds / 60
-    before = _origin(facts.get("began_with")) + _mean(config) + _teachers(config)
+    before = _origin(facts.get("began_with")) + _average(config, facts) + _teachers(config)
+    chosen = "epoch and the share" if len(facts.get("cider_by_share", ())) > 1 else "epoch"
     decoding = f"beam {config.decoding.beam_width}, {best['n']:,} photos"
     return f"""# {config.name}
 
@@ -80,13 +80,13 @@ The encoder {encoder.name} ({encoder.layer}, {encoder.input_size} pixels) reads 
 - Data: the training {splits} of {" and ".join(names)}, {facts["photos"]:,} photos. {licences}
 {extra}{before}- Command: `{facts["command"] or "python -m captioning train"}`
 - Seed {config.seed}, {len(progress.history)} epochs in {minutes:.0f} minutes; epoch
-  {best["epoch"]} had the best CIDEr on dev and was saved.
+  {best["epoch"]} had the best CIDEr on dev.
 - All settings are in `metrics.json`, all epochs in `history.jsonl`.
 
 ## Results
 
-On dev, which was used to choose the epoch: {format_headline(best)} ({decoding}).
-{_plain(verdict(facts["baselines"], best["cider"]))}
+On dev, which was used to choose the {chosen}: {format_headline(facts["dev"])} ({decoding}).
+{_plain(facts["verdict"])}
 
 Measured afterwards by `python -m captioning evaluate --save`:
 
@@ -138,13 +138,16 @@ def _origin(before: Mapping[str, Any] | None, *, whose: str = "It") -> str:
     )
 
 
-def _mean(config: TrainingConfig) -> str:
-    if not config.start_share:
+def _average(config: TrainingConfig, facts: Mapping[str, Any]) -> str:
+    share, tried = facts.get("start_share", 0.0), facts.get("cider_by_share", {})
+    if not tried:
         return ""
-    return (
-        f"- The finished decoder is a mean of two: {config.start_share:.0%} of {config.start_from} "
-        "and the rest of the epoch below.\n"
-    )
+    text = f"{share:.0%} of {config.start_from} and {1 - share:.0%} of the epoch below"
+    text = f"- Trained weights and the start's are averaged: {text}"
+    if len(tried) > 1:
+        ciders = ", ".join(f"{float(s):.0%}: {cider:.1f}" for s, cider in tried.items())
+        text += f". The share was chosen on dev (CIDEr with a share of {ciders})"
+    return f"{text}.\n"
 
 
 def _teachers(config: TrainingConfig) -> str:

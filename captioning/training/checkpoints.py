@@ -6,6 +6,7 @@ steps as an uninterrupted one.
 """
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -36,7 +37,9 @@ class Progress:
         step: steps done in it.
         loss_sum: sum of their losses.
         reward_sum: sum of their rewards, if any.
-        best: the best dev score so far, and its epoch.
+        best: the best dev CIDEr so far.
+        best_loss: the dev loss of that epoch.
+        best_epoch: its number, from 0.
         history: one record per finished epoch.
         seconds: time spent training, without pauses.
         settings: the settings of the run by dotted name; empty in old checkpoints.
@@ -47,6 +50,7 @@ class Progress:
     loss_sum: float = 0.0
     reward_sum: float = 0.0
     best: float = -1.0
+    best_loss: float = math.inf
     best_epoch: int = -1
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)

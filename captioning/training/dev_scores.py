@@ -1,6 +1,7 @@
 """Scores on the dev split after each epoch: the loss, captions, and words under teacher forcing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +19,36 @@ from captioning.training.batches import (
 from captioning.training.model import TeacherForcing
 from captioning.vocabulary import PAD, Vocabulary
 
-__all__ = ["DevScores"]
+__all__ = ["DevResult", "DevScores"]
 
 BATCH = 50
+
+
+@dataclass(frozen=True)
+class DevResult:
+    """What a model achieves on dev.
+
+    Attributes:
+        loss: cross-entropy in nats per word, under teacher forcing.
+        hypotheses: the captions of the scored photos.
+        scores: of these captions.
+        by_source: the same for each of several data sets.
+    """
+
+    loss: float
+    hypotheses: Sequence[str]
+    scores: CaptionScores
+    by_source: Mapping[str, CaptionScores]
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What the best model has most of: CIDEr and, where that is equal, a low loss.
+
+        Of several data sets it is their mean CIDEr, so that a large one does not dominate.  CIDEr
+        of one photo is always 0, so there the loss decides.
+        """
+        scores = list(self.by_source.values()) or [self.scores]
+        return float(np.mean([s.cider for s in scores])), -self.loss
 
 
 class DevScores:
@@ -80,12 +108,13 @@ class DevScores:
             hypotheses += [self._vocabulary.decode(beam[0].ids) for beam in found]
         return hypotheses[: self.count]
 
-    def score(self, hypotheses: Sequence[str]) -> tuple[CaptionScores, dict[str, CaptionScores]]:
-        """Score captions of the first photos, all together and per data set.
+    def result(self) -> DevResult:
+        """Score the current weights."""
+        loss, hypotheses = self.loss(), self.captions()
+        return DevResult(loss, hypotheses, *self.score(hypotheses))
 
-        With several data sets, the mean of their CIDEr chooses the epoch, so that a large data set
-        does not dominate.
-        """
+    def score(self, hypotheses: Sequence[str]) -> tuple[CaptionScores, dict[str, CaptionScores]]:
+        """Score captions of the first photos, all together and per data set."""
         references = self._data.captions
         by_source: dict[str, CaptionScores] = {}
         start = 0

@@ -27,7 +27,7 @@ from captioning.training.batches import (
     shape_for,
 )
 from captioning.training.checkpoints import Checkpoints, Progress, check_settings
-from captioning.training.dev_scores import DevScores
+from captioning.training.dev_scores import DevResult, DevScores
 from captioning.training.eta import Pace
 from captioning.training.model import TeacherForcing, averaged_weights, compile_for_training
 from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
@@ -37,8 +37,8 @@ from captioning.vocabulary import Vocabulary
 __all__ = ["Trainer", "TrainingEvent"]
 
 TrainingEvent = dict[str, Any]
-"""A progress report of a run: `event` is "data", "start", "step", "scoring", "epoch", "filmstrip",
-"damaged", "resume" or "end"."""
+"""A progress report of a run: `event` is "data", "start_scores", "start", "step", "scoring",
+"epoch", "filmstrip", "damaged", "resume", "end" or "average"."""
 
 CHECKPOINT_SECONDS = 120.0
 STEP_EVENT_SECONDS = 1.0
@@ -142,7 +142,8 @@ class Trainer:
     def run(self) -> bool:
         """Train to the last epoch, resuming from the last checkpoint, or until asked to stop.
 
-        At the end the model holds the weights of the epoch with the best dev CIDEr.
+        At the end the model holds the weights of the epoch with the best dev CIDEr; of epochs with
+        the same CIDEr, that with the lowest dev loss.
 
         Returns:
             Whether the run is complete.
@@ -171,6 +172,13 @@ class Trainer:
         """Score dev before the first step; None if the run is asked to stop meanwhile."""
         try:
             return self.dev.score(self.dev.captions())[0]
+        except _Stopped:
+            return None
+
+    def dev_result(self) -> DevResult | None:
+        """Score the weights after `run` on dev; None if the run is asked to stop meanwhile."""
+        try:
+            return self.dev.result()
         except _Stopped:
             return None
 
@@ -270,27 +278,25 @@ class Trainer:
         self._read_losses()
         self._emit("scoring")
         with averaged_weights(self.model), self.pace.scoring():
-            dev_loss = self.dev.loss()
-            hypotheses = self.dev.captions()
-            scores, by_source = self.dev.score(hypotheses)
+            dev = self.dev.result()
+            hypotheses = dev.hypotheses
             record: dict[str, Any] = {
                 "epoch": progress.epoch + 1,
                 "loss": progress.loss_sum / max(progress.step, 1),
                 "reward": progress.reward_sum / max(progress.step, 1),
-                "dev_loss": dev_loss,
+                "dev_loss": dev.loss,
                 "learning_rate": self.learning_rate(),
-                **scores.as_dict(),
+                **dev.scores.as_dict(),
                 "forced_bleu_4": self.dev.forced_scores().bleu_4,
                 "exact_match": 100
                 * exact_match(hypotheses, self.dev_data.captions[: len(hypotheses)]),
             }
-            chosen_by = scores.cider
-            if by_source:
-                record["by_data"] = {n: s.as_dict() for n, s in by_source.items()}
-                chosen_by = float(np.mean([s.cider for s in by_source.values()]))
+            if dev.by_source:
+                record["by_data"] = {n: s.as_dict() for n, s in dev.by_source.items()}
             progress.history.append(record)
-            if chosen_by > progress.best:
-                progress.best, progress.best_epoch = chosen_by, progress.epoch
+            if dev.rank > (progress.best, -progress.best_loss):
+                progress.best, progress.best_loss = dev.rank[0], dev.loss
+                progress.best_epoch = progress.epoch
                 self._best = [to_numpy(variable) for variable in self._weights()]
                 progress.seconds = self.pace.seconds
                 self.on_best()

@@ -1,12 +1,11 @@
 """A complete training run, from a configuration and a data set to a bundle."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from captioning.arrays import assign_weights, weights_of
 from captioning.bundle import Bundle, read_bundle, write_bundle
@@ -15,11 +14,13 @@ from captioning.datasets import CaptionDataset
 from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
-from captioning.metrics import CaptionScores
-from captioning.training.baselines import dev_baselines
+from captioning.metrics import METRICS, CaptionScores
+from captioning.training.averaging import SHARES, Averaged, average_with_start
+from captioning.training.baselines import dev_baselines, verdict
 from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.data_report import check_vocabulary, data_report, new_words
+from captioning.training.dev_scores import DevResult
 from captioning.training.growth import Growth, grow
 from captioning.training.loop import Trainer, TrainingEvent
 from captioning.training.sentences import Sentences, read_sentences
@@ -83,13 +84,18 @@ def train(
 
     # The decoder still has the weights of `start_from`, also where a checkpoint is continued.
     start = prepared.trainer.start_scores() if prepared.origin is not None else None
+    if start is not None:
+        on_event({"event": "start_scores", "model": config.start_from, **start.as_dict()})
 
-    def write() -> Bundle:
+    def write(prepared: Prepared = prepared) -> Bundle:
         return prepared.write(Path(bundle_folder), command=command, start=start)
 
     if keep_best:
         prepared.trainer.on_best = write
-    return write() if prepared.trainer.run() else None
+    if not prepared.trainer.run():
+        return None
+    finished = prepared.average(on_event)
+    return write(finished) if finished is not None else None
 
 
 def prepare(
@@ -231,6 +237,7 @@ class Prepared:
         origin: the model whose decoder it starts from, if any.
         extra: further data sets.
         report: sentences about the data, for the model card.
+        averaged: the trained decoder's average with that of `origin`, if one was made.
     """
 
     config: TrainingConfig
@@ -241,6 +248,28 @@ class Prepared:
     origin: Bundle | None = None
     extra: Sequence[CaptionDataset] = ()
     report: Sequence[str] = ()
+    averaged: Averaged | None = None
+
+    def average(self, on_event: Callable[[TrainingEvent], None]) -> "Prepared | None":
+        """Average the trained decoder with that of `origin`, if the settings ask for it.
+
+        Returns:
+            The run with the average; None if it is asked to stop meanwhile.
+        """
+        share = self.config.start_share
+        if self.origin is None or self.config.train_encoder or share == 0.0:
+            return self
+
+        def on_result(share: float, dev: DevResult) -> None:
+            on_event({"event": "average", "share": share, **dev.scores.as_dict()})
+
+        averaged = average_with_start(
+            self.trainer,
+            self.growth.weights(self.origin.decoder_arrays()),
+            shares=SHARES if share is None else (share,),
+            on_result=on_result,
+        )
+        return replace(self, averaged=averaged) if averaged is not None else None
 
     def write(
         self, folder: Path, *, command: str = "", start: CaptionScores | None = None
@@ -265,7 +294,7 @@ class Prepared:
             feature_shape=self.inputs.feature_shape,
             decoding=config.decoding,
             vocabulary=trainer.vocabulary,
-            decoder_arrays=self._decoder_arrays(),
+            decoder_arrays=weights_of(trainer.decoder),
             encoder_arrays=weights_of(network) if network is not None else kept,
             encoder_from=config.encoder_from if network is None and kept is None else None,
             metrics={"training": facts},
@@ -273,40 +302,35 @@ class Prepared:
             card=training_card(config, self.dataset, progress, facts),
         )
 
-    def _decoder_arrays(self) -> dict[str, np.ndarray]:
-        """Return the decoder's weights, averaged with those it started from if that is asked for.
-
-        Reference: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
-        """
-        arrays, share = weights_of(self.trainer.decoder), self.config.start_share
-        if self.origin is None or share == 0.0:
-            return arrays
-        before = self.growth.weights(self.origin.decoder_arrays())
-        return {
-            name: (1.0 - share) * value + share * before[name].astype(value.dtype)
-            for name, value in arrays.items()
-        }
-
     def _facts(self, command: str, start: CaptionScores | None) -> dict[str, Any]:
         """Return the training facts for `metrics.json`, including the model's origin."""
         progress, dev = self.trainer.progress, self.inputs.dev.captions
         best = progress.history[progress.best_epoch]
+        averaged = self.averaged
+        share = averaged.share if averaged is not None else 0.0
+        finished = averaged.dev.scores.as_dict() if averaged is not None else best
+        baselines = dev_baselines(
+            self.inputs.train.captions,
+            dev[: best["n"]],
+            start=self.config.start_from,
+            start_cider=start.cider if start is not None else None,
+        )
         facts = {
             "data": self.dataset.name,
             "photos": len(self.inputs.train_photos),
             "data_summary": list(self.report),
             **({"extra_data": [d.name for d in self.extra]} if self.extra else {}),
             "best_epoch": best["epoch"],
-            "baselines": dev_baselines(
-                self.inputs.train.captions,
-                dev[: best["n"]],
-                start=self.config.start_from,
-                start_cider=start.cider if start is not None else None,
-            ),
+            "dev": {name: finished[name] for name in (*METRICS, "n") if name in finished},
+            "baselines": baselines,
+            "verdict": verdict(baselines, finished["cider"], share=share),
             "seconds": round(progress.seconds, 1),
             "configuration": _without_folders(self.config).to_dict(),
             "command": command,
         }
+        if averaged is not None:
+            facts["start_share"] = share
+            facts["cider_by_share"] = {f"{s:g}": cider for s, cider in averaged.cider.items()}
         if self.origin is not None:
             before = (self.origin.metrics or {}).get("training", {})
             facts["began_with"] = {"model": self.origin.name, **before}

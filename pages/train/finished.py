@@ -32,6 +32,7 @@ def show_result(page: str, runs: Runs, run: Run) -> None:
     curves = read_curves(run)
     st.subheader("What it learned", anchor=False)
     try:
+        _show_verdict(run)
         _show_best(run, curves)
         explain_exact_match(run, curves)
         _show_ways_on(page, runs, run)
@@ -53,6 +54,13 @@ def explain_exact_match(run: Run, curves: Curves) -> None:
         "shares most word sequences with the references, even with a wrong shape or colour.",
         icon=":material/rule:",
     )
+
+
+def _show_verdict(run: Run) -> None:
+    """Show how the model compares with the commonest caption and with the model at the start."""
+    facts = (model_of(run).metrics or {}).get("training", {})
+    if "verdict" in facts:
+        st.markdown(plain(facts["verdict"]))
 
 
 def _show_best(run: Run, curves: Curves) -> None:

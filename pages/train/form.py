@@ -98,7 +98,7 @@ _LABELS = {
     "start_from": "Start from",
     "grow_vocabulary": "Learn new words",
     "start_temperature": "Temperature at the start",
-    "start_share": "Share of the first model kept",
+    "start_share": "Share of the first model",
     "images_per_batch": "Photos per step",
     "schedule": "Learning rate over time",
     "warmup_steps": "Warm-up steps",
@@ -119,6 +119,7 @@ _LABELS = {
 _ANSWERS = {
     "start_from": {None: "fresh weights"},
     "encoder_from": {None: "none"},
+    "start_share": {None: "chosen on dev"},
     "encoder.layer": {None: "the usual one"},
 }
 
@@ -264,6 +265,9 @@ def _options(
             return list(ENCODERS[values["encoder"]["name"]].layers)
         case "start_from" | "encoder_from":
             return [None, *(bundle.name for bundle in find_bundles())]
+        case "start_share":
+            chosen = {values["start_share"]} - {None}
+            return [None, *sorted({0.0, 0.25, 0.5, 0.75} | chosen)]
     declared = next(f for f in dataclasses.fields(owner) if f.name == field)  # type: ignore[arg-type]
     choices = declared.metadata.get("choices")
     return list(choices) if choices else None

@@ -10,6 +10,7 @@ from captioning.bundle import read_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets.shapes import generate_shapes
 from captioning.runs import Runs, presets, published_model, read_curves
+from pages.ui.wording import plain
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,8 @@ def finished(home, write_tiny_bundle):
         ]
     (run.folder / "events.jsonl").write_text("".join(json.dumps(t) + "\n" for t in events))
     run.write_status(run.status.replace(state="finished", epoch=2, steps=5, step=5))
-    write_tiny_bundle(run.bundle_folder)
+    facts = {"verdict": "CIDEr on 9 dev photos: 12.0. The model beats both."}
+    write_tiny_bundle(run.bundle_folder, metrics={"training": facts})
     return runs.get(run.id)
 
 
@@ -109,9 +111,13 @@ def test_photos_of_ones_own_begin_with_the_default_model(train, home, write_tiny
     )
     app = train("new")
     assert app.pills(key="new.preset").value == "Your photos: holiday"
+    share = next(box for box in app.selectbox if box.label == "Share of the first model")
+    assert (share.value, share.options[0]) == (None, "chosen on dev")
+    share.set_value(0.25).run()
     app.button(key="new.start").click().run()
     (run,) = Runs(home).all()
     assert (run.config.data, run.config.start_from) == ("holiday", "tiny")
+    assert run.config.start_share == 0.25
     assert run.config.decoder == read_bundle("tiny").decoder
 
 
@@ -195,6 +201,7 @@ def test_a_finished_run_shows_its_results(train, home, finished, captioner):
     app = train("watch", watch_run=finished.id)
     text = visible(app)
     assert "What it learned" in text and "**caption 2**" in text
+    assert plain("CIDEr on 9 dev photos: 12.0. The model beats both.") in text
     assert "Nearest reference" in text
     assert "Word for word right: **25%**" in app.info[0].value
     app.button(key="watch.try.shapes_00009.png").click().run()

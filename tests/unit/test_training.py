@@ -22,6 +22,7 @@ from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training import Trainer, teacher_forcing, train
+from captioning.training.averaging import SHARES
 from captioning.training.batches import (
     Batch,
     CaptionRows,
@@ -571,8 +572,49 @@ def test_the_finished_decoder_may_be_a_mean_with_the_one_it_started_from(
         expected = 0.75 * after[name].astype(np.float32) + 0.25 * before[name].astype(np.float32)
         np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-3)
     assert "25% of lender" in mean.card
+    assert mean.metrics["training"]["cider_by_share"].keys() == {"0.25"}
     with pytest.raises(ConfigError, match="start_share"):
         prepare(TOGETHER.replace(start_share=0.5), shapes)
+
+
+def test_fine_tuning_never_ends_with_a_model_worse_than_its_start(
+    shapes, tiny_bundle, data_home, monkeypatch
+):
+    """Each step teaches to say nothing, so dev chooses the weights before training."""
+
+    def learn(model, batch):
+        model.decoder.vocabulary.bias.assign(1e3 * np.eye(model.decoder.vocabulary_size)[EOS])
+        return 1.0
+
+    monkeypatch.setattr(TeacherForcing, "learn", learn)
+    shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
+    config = TOGETHER.replace(
+        start_from="lender",
+        encoder_from="lender",
+        train_encoder=False,
+        grow_vocabulary=True,
+        min_count=1,
+        epochs=1,
+        ema_momentum=0.0,
+    )
+    events = []
+    bundle = train(config, shapes, bundle_folder=data_home / "kept", on_event=events.append)
+    facts, known = bundle.metrics["training"], len(tiny_bundle.vocabulary)
+    assert facts["start_share"] == 1.0
+    assert facts["dev"]["cider"] == facts["baselines"]["start_cider"]
+    assert [e["share"] for e in events if e["event"] == "average"] == list(SHARES)
+    before = next(e for e in events if e["event"] == "start_scores")
+    assert (before["model"], before["cider"]) == ("lender", facts["dev"]["cider"])
+    found, start = bundle.decoder_arrays(), tiny_bundle.decoder_arrays()
+    assert len(bundle.vocabulary) > known
+    bias = "decoder/vocabulary/bias"
+    np.testing.assert_array_equal(found[bias][:known], start[bias])
+    same = [name for name in start if found[name].shape == start[name].shape]
+    assert all((found[name] == start[name]).all() for name in same)
+    assert "lender was already as good without training" in facts["verdict"]
+    assert facts["verdict"] in bundle.card
+    assert "The share was chosen on dev (CIDEr with a share of 100%:" in bundle.card
+    assert "used to choose the epoch and the share" in bundle.card
 
 
 def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
@@ -657,6 +699,14 @@ def test_the_best_epoch_is_kept_and_among_equals_the_first(scripted):
     assert to_numpy(variable).tolist() == [2.0] * V
     ciders = [record["cider"] for record in trainer.progress.history]
     assert ciders[1] == ciders[2] == max(ciders) > ciders[0] == ciders[3]
+
+
+def test_where_cider_is_equal_the_lower_loss_chooses_the_epoch(scripted):
+    trainer, variable = scripted([["zzz"] * 4] * 3)
+    trainer.model.loss_of = lambda batch: {0: 3.0, 1: 1.0, 2: 2.0}[trainer.progress.epoch]
+    assert trainer.run()
+    assert trainer.progress.best_epoch == 1
+    assert to_numpy(variable).tolist() == [2.0] * V
 
 
 def test_a_model_that_says_nothing_useful_is_kept_all_the_same(scripted):

@@ -33,5 +33,14 @@ def test_the_verdict_says_what_is_not_beaten(cider, message):
     assert message in verdict(baselines, cider)
 
 
+def test_the_verdict_says_which_weights_the_finished_model_has():
+    baselines = {"photos": 9, "commonest_cider": 10.0, "start": "everyday", "start_cider": 40.0}
+    kept = verdict(baselines, 40.0, share=1.0)
+    assert "everyday was already as good without training" in kept
+    assert "not better" not in kept
+    average = verdict(baselines, 50.0, share=0.25)
+    assert "an average, 25% of everyday and 75% trained. The model beats both." in average
+
+
 def test_one_photo_gives_no_verdict():
     assert "always 0" in verdict({"photos": 1, "commonest_cider": 0.0}, 0.0)
