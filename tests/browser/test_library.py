@@ -1,5 +1,7 @@
 """Many photos and a sample photo, with the keyboard alone."""
 
+from pathlib import Path
+
 import pytest
 
 
@@ -51,3 +53,25 @@ def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(warm_server,
     tab.get_by_text("Photo 2 of 3").wait_for()
     tab.get_by_role("cell", name="A kite in the sky.").wait_for()
     assert caption.input_value() == "A kite in the sky."
+
+
+def test_a_reload_keeps_captions_and_corrections_until_start_over(warm_server, tab, photos):
+    tab.goto(f"{warm_server}/?caption.model=tiny")
+    tab.get_by_role("link", name="Library", exact=True).click()
+    tab.locator("input[type=file]").set_input_files(sorted(photos.iterdir()))
+    tab.get_by_role("button", name="Caption 3 photos").click()
+    tab.get_by_text("One by one", exact=True).click()
+    tab.get_by_label("Caption", exact=True).fill("A kite in the sky.")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("1 of 3 captions checked").wait_for()
+
+    tab.reload()
+    tab.get_by_text("3 captions, 1 corrected by hand").wait_for()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="CSV").click()
+    assert "A kite in the sky." in Path(download.value.path()).read_text()
+
+    tab.get_by_role("button", name="Start over").click()
+    tab.get_by_text("Delete all 3 rows and corrections?").wait_for()
+    tab.get_by_role("button", name="Delete them").click()
+    tab.get_by_text("Choose all photos of a folder").wait_for()

@@ -298,7 +298,7 @@ def _plain(number: float) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner="Opening the network…")
 def _anatomy(key: tuple[str, int, str], _subject: Subject) -> "Anatomy":
     from captioning.lessons.overview import anatomy_of
 
