@@ -35,6 +35,9 @@ _CANDIDATES = (
 )
 _SAMPLE = 100_000
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+# Five Hebrew letters have another form at the end of a word.  In Cyrillic text the same bytes are
+# frequent letters inside words.
+_FINAL_INSIDE = re.compile(rb"[\xea\xed\xef\xf3\xf5](?=[\xe0-\xfa])")
 _QUOTES = "\u2018\u2019\u201c\u201d\u201e\u2026\u2013\u2014\xab\xbb"
 _IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]|[^\x00-\x7f](?=[a-z])")
 
@@ -217,5 +220,8 @@ def _guess(data: bytes) -> str:
     odd = sum(c.isupper() or not (c.isalpha() or c in _QUOTES) for c in inside)
     if alone > 0.6 and odd <= 0.2 * len(inside):
         return "cp1252"
-    best = from_bytes(lines, cp_isolation=list(_CANDIDATES)).best()
+    candidates = list(_CANDIDATES)
+    if len(_FINAL_INSIDE.findall(lines)) > 0.05 * len(runs):
+        candidates.remove("cp1255")
+    best = from_bytes(lines, cp_isolation=candidates).best()
     return best.encoding if best else "cp1252"

@@ -16,6 +16,7 @@ LANGUAGES = {
     "cp932": "犬が芝生の上を走っています。子供たちがボールで遊んでいる",
     "cp949": "개가 잔디밭에서 달리고 있다. 두 아이가 공놀이를 한다",
     "cp1251": "собака бежит по траве, двое детей играют в мяч",
+    "cp1255": "הכלב רץ על הדשא, ילדה עם כובע אדום",
     "cp1253": "ένας σκύλος τρέχει στο γρασίδι",
     "cp1256": "كلب يركض على العشب",
 }
@@ -41,6 +42,11 @@ def test_encodings_of_windows_are_guessed_reported_and_can_be_given(tmp_path, en
     assert "probably" in remarks[0]
     assert "--encoding" in remarks[0]
     assert read(tmp_path / "a.csv", text.encode(encoding), encoding=encoding) == (expected, [])
+
+
+def test_cyrillic_without_its_rarer_letters_is_not_taken_for_hebrew(tmp_path):
+    text = table("собака бежит по траве в парке")
+    assert read(tmp_path / "a.csv", text.encode("cp1251"))[0] == text.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(
