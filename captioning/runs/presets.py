@@ -115,7 +115,8 @@ def _warning(dataset: CaptionDataset) -> str:
             "little else. 100 or more are better."
         )
     if dev < FEW_DEV_PHOTOS:
-        warning += f" {dev} dev photos give rough scores: expect them to differ on other photos."
+        photos = "1 dev photo gives" if dev == 1 else f"{dev} dev photos give"
+        warning += f" {photos} rough scores: expect them to differ on other photos."
     return warning.strip()
 
 

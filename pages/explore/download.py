@@ -124,9 +124,19 @@ def _use(path: str, encoding: str | None) -> None:
             "Reading the folder…", lambda report: install_folder(allowed_folder(path), encoding)
         )
         forget_data()
-        st.success(_lines(installed.sentences()))
     except CaptioningError as error:
         problem(error)
+        return
+    st.success(_lines(installed.sentences()))
+    root = installed.dataset.root.absolute()
+    for data in available_datasets():
+        if data.folder.absolute() == root:
+            st.page_link(
+                "pages/train/new.py",
+                label="Train a model on it",
+                icon=":material/model_training:",
+                query_params={"new.preset": f"Your photos: {data.name}"},
+            )
 
 
 @st.fragment(run_every=1.0)

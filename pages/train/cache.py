@@ -21,7 +21,7 @@ from captioning.runs import (
     Runs,
     data_sizes,
     estimate_run,
-    fine_tuning,
+    preset_for,
     presets,
 )
 from captioning.storage import data_folder
@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 _SMALL_SIDE = 320
+_PUBLISHED = ("shapes", "flickr8k", "flickr30k", "coco", "karpathy")
+"""Kinds of data sets that are not a user's own: their settings are among the presets."""
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -55,12 +57,25 @@ def all_presets() -> list[Preset]:
 
 
 def own_presets() -> list[Preset]:
-    """Return a preset for each data set of a user: fine-tuning the default model on it."""
-    own = [found.name for found in available_datasets() if found.kind == "captioned folder"]
-    if not own:
-        return []
-    bundle = read_bundle(default_model())
-    return [fine_tuning(bundle, name) for name in own]
+    """Return settings for each data set of a user, as `captioning train --data` chooses them.
+
+    A data set that cannot be read is reported on the page.
+    """
+    found = []
+    for data in available_datasets():
+        if data.kind in _PUBLISHED or not data.has_photos:
+            continue
+        try:
+            found.append(_own_preset(data.name, str(data.folder), default_model()))
+        except CaptioningError as error:
+            problem(error)
+    return found
+
+
+@st.cache_data(ttl=600, show_spinner="Reading your captions…")
+def _own_preset(name: str, folder: str, model: str) -> Preset:
+    bundle = read_bundle(model)
+    return preset_for(load_named(name), name, bundle if bundle.has_weights else None)
 
 
 @st.cache_data(ttl=5, show_spinner="Looking for data sets…")

@@ -16,7 +16,14 @@ prose("train-new")
 shown, start, rest = st.container(), st.container(), st.container()
 try:
     with shown:
-        base, origin = choose_base("new", own_presets())
+        own = own_presets()
+        if not own:
+            st.page_link(
+                "pages/explore/data.py",
+                label="Train on your own photos: first add their folder",
+                icon=":material/add_photo_alternate:",
+            )
+        base, origin = choose_base("new", own)
         config = edit_config("new", base, origin, rest)
     needs = estimate_run(config, sizes_of(config), data_folder())
 except CaptioningError as error:

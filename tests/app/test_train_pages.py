@@ -109,8 +109,9 @@ def test_photos_of_ones_own_begin_with_the_default_model(train, home, write_tiny
     (folder / "captions.csv").write_text(
         "image,caption\n" + "".join(f"{n}.jpg,a red square\n" for n in range(10))
     )
-    app = train("new")
+    app = train("new", new_preset="Your photos: of another day")
     assert app.pills(key="new.preset").value == "Your photos: holiday"
+    assert "8 training photos are very few" in visible(app)
     share = next(box for box in app.selectbox if box.label == "Share of the first model")
     assert (share.value, share.options[0]) == (None, "chosen on dev")
     share.set_value(0.25).run()
