@@ -9,6 +9,7 @@ from pages.train.cache import own_presets, sizes_of, start_run
 from pages.train.form import choose_base, edit_config, show_needs, show_time
 from pages.train.tutorial_files import bring_files
 from pages.ui.components import main_button, problem, prose, show_source
+from pages.ui.rights import is_teacher
 
 st.header("New run", anchor=False)
 prose("train-new")
@@ -17,7 +18,7 @@ shown, start, rest = st.container(), st.container(), st.container()
 try:
     with shown:
         own = own_presets()
-        if not own:
+        if not own and is_teacher():
             st.page_link(
                 "pages/explore/data.py",
                 label="Train on your own photos: first add their folder",
