@@ -1,5 +1,7 @@
 """The ONNX graphs, held to the Keras networks that they write a second time."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,8 @@ from captioning.inference.onnx_networks import OnnxDecoder, OnnxEncoder
 from captioning.inference.sessions import cached_session, open_session
 from captioning.vocabulary import BOS
 
+pytestmark = pytest.mark.usefixtures("eagerly")  # a few steps each, of a dozen decoders
+
 KINDS = ("merge", "inject", "attention", "merge gru", "inject gru", "attention gru")
 B, K, R, D, V = 3, 2, 4, 6, 20
 SAYABLE = slice(3, None)
@@ -30,6 +34,7 @@ def config_of(kind):
     return DecoderConfig(kind=kind, cell=cell or "lstm", dropout=0.0, **sizes)
 
 
+@cache
 def shaken(kind, shape):
     random = np.random.default_rng(0)
     decoder = build_decoder(config_of(kind), vocabulary_size=V, feature_shape=shape)
@@ -147,6 +152,7 @@ def test_the_compact_encoder_is_the_same_by_its_graph(size):
     )
 
 
+@pytest.mark.slow
 def test_efficientnetlite2_is_the_same_by_its_graph():
     encoder = load_encoder(EncoderConfig(name="efficientnetlite2", input_size=64))
     by_graph = open_encoder(encoder.config)
