@@ -39,6 +39,7 @@ PEOPLE = (
     "man men woman women boy boys girl girls child children kid kids baby toddler person people "
     "guy guys lady ladies couple family crowd player players"
 ).split()
+ZIPF_POINTS = 80
 MIN_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100)
 
 
@@ -147,18 +148,18 @@ def word_counts(
     return [_word_bar(index, int(i), counts, split) for i in order[:top] if counts[i]]
 
 
-def zipf(index: CaptionIndex, split: str | None = None, *, points: int = 80) -> ZipfCurve:
+def zipf(index: CaptionIndex) -> ZipfCurve:
     """Order the words by how often they occur, and fit Zipf's line (Zipf 1949)."""
-    counts = index.counts(split)
+    counts = index.counts()
     order = np.argsort(-counts, kind="stable")
     kept = int(np.count_nonzero(counts))
     if kept < 2:
         return ZipfCurve((), (), 1.0, float(counts.max(initial=0)))
     # Rounding merges the first ranks, which lie further apart than the points.
-    ranks = np.unique(np.round(np.geomspace(1, kept, points)).astype(int))
+    ranks = np.unique(np.round(np.geomspace(1, kept, ZIPF_POINTS)).astype(int))
     y = np.log(counts[order[ranks - 1]])
     slope, height = np.polyfit(np.log(ranks), y, 1)
-    words = tuple(_word_bar(index, int(order[rank - 1]), counts, split) for rank in ranks)
+    words = tuple(_word_bar(index, int(order[rank - 1]), counts, None) for rank in ranks)
     return ZipfCurve(words, tuple(int(r) for r in ranks), float(-slope), math.exp(height))
 
 
@@ -214,6 +215,13 @@ def _within(query: str, split: str | None) -> str:
     return f"{query} split:{split}" if split else query
 
 
+RARE, COMMON = 2, 40
+"""A misspelling occurs at most as often as the first, its correction at least as often as the
+second."""
+
+SHORTEST = 5
+"""Shorter words are one edit away from too many others to be called misspellings."""
+
 _ENDINGS = frozenset(["s", "e", "d", "r", "y", "n", "t"])
 
 
@@ -236,33 +244,25 @@ class Misspelling:
     query: str
 
 
-def likely_misspellings(
-    index: CaptionIndex, *, at_most: int = 2, at_least: int = 40, shortest: int = 5
-) -> list[Misspelling]:
+def likely_misspellings(index: CaptionIndex) -> list[Misspelling]:
     """Find rare words that are one edit away from a common word, those of the most common first.
 
     An edit is a letter too many, too few, wrong, or two neighbours swapped.  Other forms of the
     common word (by stem, or by a last letter), words whose own other forms occur, a first letter
     that differs, and words with digits are left out: those are mostly right.  What remains is
     likely, not certain.
-
-    Args:
-        index: of the captions.
-        at_most: a word that occurs more often is taken for right.
-        at_least: a word that occurs less often is no correction.
-        shortest: shorter words are left out; they are one edit away from too much.
     """
     counts = index.counts()
-    common = [i for i in np.flatnonzero(counts >= at_least) if len(index.words[i]) >= shortest]
+    common = [i for i in np.flatnonzero(counts >= COMMON) if len(index.words[i]) >= SHORTEST]
     by_rest: dict[str, set[int]] = defaultdict(set)
     for place in common:
         for rest in _deletions(index.words[place]):
             by_rest[rest].add(int(place))
     family = np.bincount(index.stems, counts)[index.stems]
     found = []
-    for place in np.flatnonzero((counts > 0) & (family <= at_most)):
+    for place in np.flatnonzero((counts > 0) & (family <= RARE)):
         word = index.words[place]
-        if len(word) < shortest or not word.isalpha():
+        if len(word) < SHORTEST or not word.isalpha():
             continue
         near = {other for rest in _deletions(word) for other in by_rest.get(rest, ())}
         meant = [other for other in near if _slip(word, index.words[other])]

@@ -101,8 +101,8 @@ def row_count(word_counts: Iterable[int]) -> int:
     return sum(int(words) + 1 for words in word_counts)
 
 
-def dropped(captions: Iterable[str], *, top: int = 20) -> Dropped:
-    """Count what cleaning takes from captions; `top` words with punctuation inside are kept."""
+def dropped(captions: Iterable[str]) -> Dropped:
+    """Count what cleaning takes from captions; keep the 20 commonest words with marks inside."""
     chunks: Counter[str] = Counter()
     seen = 0
     for caption in captions:
@@ -121,7 +121,7 @@ def dropped(captions: Iterable[str], *, top: int = 20) -> Dropped:
         if piece.word is not None and inner.lower() not in ("", piece.word):
             joined[inner, piece.word] += count
     return Dropped(
-        seen, capitals, tuple(characters.most_common()), vanished, tuple(joined.most_common(top))
+        seen, capitals, tuple(characters.most_common()), vanished, tuple(joined.most_common(20))
     )
 
 

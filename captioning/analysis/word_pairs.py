@@ -92,14 +92,10 @@ def count_pairs(references: Iterable[str], written: Iterable[str] | None = None)
     return [p for p in pairs if any(side.references or side.written for side in (p.one, p.other))]
 
 
-def count_words(
-    references: Iterable[str],
-    written: Iterable[str] | None = None,
-    words: Sequence[str] = tuple(LOADED),
-) -> list[WordCount]:
-    """Count single words that occur, the most common first."""
+def count_words(references: Iterable[str], written: Iterable[str] | None = None) -> list[WordCount]:
+    """Count the loaded words that occur, the most common first."""
     people, model = _padded(references), None if written is None else _padded(written)
-    counts = [_count(word, people, model) for word in words]
+    counts = [_count(word, people, model) for word in LOADED]
     counts = [count for count in counts if count.references or count.written]
     return sorted(counts, key=lambda count: (-count.references, count.phrase))
 

@@ -33,9 +33,8 @@ def _string(description: str, **more: Any) -> Schema:
     return {"type": "string", "description": description, **more}
 
 
-def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
+def _object(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _ref(name: str) -> Schema:

@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 SPLITS = ("train", "dev", "test")
+MOST_LOST = 0.05
+"""The share of the captions of a split that may be left out."""
 
 
 @dataclass(frozen=True)
@@ -126,18 +128,17 @@ class CaptionDataset:
             digest.update(f"{photo.name}\0{size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def check_complete(self, *splits: str, most: float = 0.05) -> None:
+    def check_complete(self, *splits: str) -> None:
         """Check that most captions of some splits could be used.
 
         Args:
             splits: The splits that are needed; captions without a split count for each.
-            most: Maximum share of their captions that may be left out.
 
         Raises:
             DatasetError: More captions are left out, or all captions of a split.
         """
         lost, rows, gone = self.oddities.losses(splits)
-        if not gone and lost <= most * rows:
+        if not gone and lost <= MOST_LOST * rows:
             return
         reasons = " ".join(self.oddities.about_captions())
         all_of = f" (all of {' and '.join(gone)})" if gone else ""

@@ -34,6 +34,8 @@ _CANDIDATES = (
     *("cp1250", "cp1254", "cp874", "mac_roman"),
 )
 _SAMPLE = 100_000
+START = 10_000
+"""Bytes that show the kind of a file."""
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 # Five Hebrew letters have another form at the end of a word.  In Cyrillic text the same bytes are
 # frequent letters inside words.
@@ -73,13 +75,13 @@ def read_lines(
     return text.split("\n") if text else []
 
 
-def read_start(path: Path, count: int = 10_000) -> str:
-    """Return about the first `count` bytes as text, to detect the kind of file; never raises."""
+def read_start(path: Path) -> str:
+    """Return about the first `START` bytes as text, to detect the kind of file; never raises."""
     if not path.is_file():  # opening a named pipe would block
         return ""
     try:
         with path.open("rb") as file:
-            start = file.read(count)
+            start = file.read(START)
     except OSError:
         return ""
     encoding = _marked(start) or _unmarked_utf16(start) or "utf-8"

@@ -8,7 +8,7 @@ from typing import Any
 from captioning.csv_text import BOM, guarded
 from captioning.evaluation.baselines import Baseline
 from captioning.evaluation.protocols import MistakenScore
-from captioning.evaluation.resampling import SAMPLES, Comparison, intervals
+from captioning.evaluation.resampling import SAMPLES, intervals
 from captioning.evaluation.scoring import PhotoScores, Variety
 from captioning.text import clean
 
@@ -22,7 +22,6 @@ def evaluation_report(
     *,
     baselines: Sequence[Baseline] = (),
     mistakes: Sequence[MistakenScore] = (),
-    comparisons: Mapping[str, Comparison] | None = None,
 ) -> dict[str, Any]:
     """Return an evaluation as plain data, for JSON.
 
@@ -32,7 +31,6 @@ def evaluation_report(
         variety: of the captions.
         baselines: to compare the model with.
         mistakes: the same captions scored in other ways.
-        comparisons: with other models, by their names.
     """
     report: dict[str, Any] = {
         **result,
@@ -44,8 +42,6 @@ def evaluation_report(
         report["baselines"] = {b.name: _figures(b) for b in baselines}
     if mistakes:
         report["other_ways_of_scoring"] = {s.mistake.name: _rounded(s.bleu) for s in mistakes}
-    if comparisons:
-        report["compared_with"] = {name: c.to_dict() for name, c in comparisons.items()}
     return report
 
 

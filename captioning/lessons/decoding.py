@@ -104,7 +104,6 @@ def duel(
     vocabulary: Vocabulary,
     *,
     width: int,
-    length_penalty: float = 0.0,
     references: tuple[str, ...] = (),
 ) -> Duel:
     """Let greedy and beam search write about one photo.
@@ -114,12 +113,11 @@ def duel(
         memory: of one photo.
         vocabulary: of the model.
         width: beams.
-        length_penalty: ranks the sentences that beam search ends with.
         references: what people wrote about the photo.
     """
     greedy = write_greedily(decoder, memory)
     trace = beam_search(decoder, memory, width)
-    best = read_hypotheses(trace, length_penalty=length_penalty)[0][0]
+    best = read_hypotheses(trace, length_penalty=0.0)[0][0]
     sentences = vocabulary.decode(greedy.ids), vocabulary.decode(best.ids)
     scores = [_score(sentence, references) for sentence in sentences]
     return Duel(*sentences, _whole(greedy), _whole(best), *scores)

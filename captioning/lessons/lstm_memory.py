@@ -175,6 +175,8 @@ PROPERTIES = {
 _FEWEST = 10
 """Words in each half that differ from the usual, below which a correlation says nothing."""
 
+_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class ReadWords:
@@ -289,13 +291,12 @@ def correlations(activations: np.ndarray, marks: np.ndarray) -> np.ndarray:
     return r
 
 
-def find_followers(read: ReadWords, marks: np.ndarray, *, top: int = 3) -> list[Follower]:
-    """Find the units that follow a property most closely.
+def find_followers(read: ReadWords, marks: np.ndarray) -> list[Follower]:
+    """Find the three units that follow a property most closely.
 
     Args:
         read: sentences read.
         marks: `(W,)`, as `mark_words` returns them.
-        top: how many units.
 
     Returns:
         The closest first, chosen by every second sentence and judged by the others.
@@ -313,7 +314,7 @@ def find_followers(read: ReadWords, marks: np.ndarray, *, top: int = 3) -> list[
             )
     found = correlations(read.activations[chosen_by], marks[chosen_by])
     held_out = correlations(read.activations[~chosen_by], marks[~chosen_by])
-    order = np.argsort(-np.abs(found), kind="stable")[:top]
+    order = np.argsort(-np.abs(found), kind="stable")[:_SHOWN]
     return [Follower(int(u), float(found[u]), float(held_out[u])) for u in order]
 
 

@@ -232,15 +232,14 @@ class CellFormula:
     result: float
 
 
-def cell_formulas(step: CellStep, unit: int, *, sentence: int = 0) -> list[CellFormula]:
+def cell_formulas(step: CellStep, unit: int) -> list[CellFormula]:
     """Write the six lines of one unit: the gates, the cell state, the hidden state.
 
     Args:
         step: what happened in the cell.
         unit: which of its units, from 0.
-        sentence: which of its sentences.
     """
-    place = sentence, unit
+    place = 0, unit  # of the first sentence
     kept, written = step.values["forget"][place], step.values["input"][place]
     new, shown = step.values["candidate"][place], step.values["output"][place]
     before, cell, hidden = step.cell_before[place], step.cell[place], step.hidden[place]
