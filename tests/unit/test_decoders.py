@@ -41,6 +41,12 @@ def decoder(request):
 
 
 @pytest.fixture(scope="module")
+def other(decoder):
+    """A decoder of the same kind with other weights, which tests may change."""
+    return make(decoder.config.kind, cell=decoder.config.cell, seed=9)
+
+
+@pytest.fixture(scope="module")
 def features():
     return np.random.default_rng(1).normal(size=(B, R, D)).astype(np.float32)
 
@@ -141,8 +147,8 @@ def test_scaling_undoes_the_scale_of_an_encoder(kind, features, tokens):
     assert np.abs(logits_of(adapted, features, tokens) - expected).max() > 0.1
 
 
-def test_a_channel_that_never_changes_is_moved_and_not_scaled(decoder):
-    scaling = make(decoder.config.kind).scaling
+def test_a_channel_that_never_changes_is_moved_and_not_scaled(other):
+    scaling = other.scaling
     scaling.adapt(np.full(D, 2.0, np.float32), np.zeros(D, np.float32))
     assert to_numpy(scaling(np.full((1, D), 5.0, np.float32))).tolist() == [[3.0] * D]
 
@@ -256,8 +262,7 @@ def test_in_merge_the_lstm_never_sees_the_photo(features, tokens):
     assert np.abs(states[0] - states[1]).max() > 1e-3
 
 
-def test_two_decoders_of_one_kind_name_their_weights_alike(decoder):
-    other = make(decoder.config.kind, cell=decoder.config.cell, seed=9)
+def test_two_decoders_of_one_kind_name_their_weights_alike(decoder, other):
     arrays = weights_of(decoder)
     assert list(weights_of(other)) == list(arrays)
     assign_weights(other, arrays, source="here")
@@ -274,14 +279,12 @@ def test_two_decoders_of_one_kind_name_their_weights_alike(decoder):
         (lambda arrays, path: arrays.update({path: arrays[path] * np.nan}), "not finite"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(decoder, change, message):
+def test_arrays_that_do_not_fit_are_named(decoder, other, change, message):
     arrays = dict(weights_of(decoder))
     path = next(path for path in arrays if "embedding" in path)
     change(arrays, path)
     with pytest.raises(BundleError, match=message) as caught:
-        assign_weights(
-            make(decoder.config.kind, cell=decoder.config.cell), arrays, source="some file"
-        )
+        assign_weights(other, arrays, source="some file")
     assert "some file" in str(caught.value)
 
 
