@@ -288,7 +288,15 @@ def test_arrays_that_do_not_fit_are_named(decoder, other, change, message):
     assert "some file" in str(caught.value)
 
 
-@pytest.mark.parametrize(("kind", "cell"), [*((k, "lstm") for k in KINDS), ("attention", "gru")])
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        ("attention", "lstm"),
+        pytest.param("merge", "lstm", marks=pytest.mark.slow),
+        pytest.param("inject", "lstm", marks=pytest.mark.slow),
+        pytest.param("attention", "gru", marks=pytest.mark.slow),
+    ],
+)
 def test_one_batch_can_be_learnt_by_heart(kind, cell, features):
     keras.utils.set_random_seed(0)
     config = TrainingConfig(
