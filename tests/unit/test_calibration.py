@@ -9,8 +9,13 @@ import pytest
 from PIL import Image
 
 from captioning.bundle import keep_calibration, read_bundle
-from captioning.calibration import Confidence, Familiarity, Observation
-from captioning.calibration.confidence import FIRST_PREDICTORS, PREDICTORS, predictors_of
+from captioning.calibration import Calibration, Confidence, Familiarity, Observation
+from captioning.calibration.confidence import (
+    FIRST_PREDICTORS,
+    PREDICTORS,
+    STRANGEST,
+    predictors_of,
+)
 from captioning.calibration.fitting import (
     area_under_risk_coverage,
     calibrate,
@@ -117,6 +122,32 @@ def test_predictors_tell_seeing_from_guessing():
         "largest_gain": 4.0,
         "distinct": 0.5,
     }
+
+
+def test_photos_stranger_than_any_usual_one_count_alike():
+    figures = [
+        predictors_of(Observation(np.array([-1.0]), strange), ["strangeness"])[0]
+        for strange in (2.9, STRANGEST, 40.0)
+    ]
+    assert figures == [2.9, STRANGEST, STRANGEST]
+
+
+def test_levels_and_familiarity_begin_at_their_bounds(familiarity):
+    calibration = Calibration(
+        familiarity,
+        Confidence(weights=(0.0, 0.0, 0.0, 0.0), doubt=0.1),
+        limit=2.0,
+        facts={},
+        levels=(0.25, 0.75),
+    )
+    levels = [calibration.level(confidence) for confidence in (0.249, 0.25, 0.749, 0.75)]
+    assert levels == ["not sure", "fairly sure", "fairly sure", "sure"]
+    assert calibration.level(0.9, familiar=False) == "not sure"
+    at_limit, beyond = (
+        calibration.judge(Observation(np.array([-1.0]), strange)) for strange in (2.0, 2.001)
+    )
+    assert at_limit == (0.5, True, "fairly sure")
+    assert beyond == (0.1, False, "not sure")
 
 
 def captions(count, seed):
