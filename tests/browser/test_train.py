@@ -1,10 +1,11 @@
-"""A lesson: start a small run in the browser, watch it, stop it, resume it, reload."""
+"""A lesson: start a small run in the browser, watch it, stop it, resume it; train on own photos."""
 
 import re
 import signal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from captioning.runs import Runs
 
@@ -59,3 +60,28 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab.get_by_role("button", name="Caption photo 1").click()
     tab.get_by_text(f"Written by {run.id}").wait_for()
     tab.get_by_role("button", name="Use it in Caption").wait_for()
+
+
+def test_own_photos_lead_from_their_folder_to_a_run(lesson, home: Path, tmp_path) -> None:
+    tab, server = lesson
+    mine = tmp_path / "holiday"
+    mine.mkdir()
+    for number in range(10):
+        Image.new("RGB", (64, 48), "red").save(mine / f"{number}.jpg")
+    rows = [f"{number}.jpg,a red square" for number in range(10)]
+    (mine / "captions.csv").write_text("\n".join(["image,caption", *rows]))
+
+    tab.goto(f"{server}/new")
+    tab.get_by_role("link", name="Train on your own photos").click()
+    folder = tab.get_by_label("A folder on this server with photos and their captions")
+    for path in (tmp_path / "nowhere", mine):
+        folder.fill(str(path))
+        tab.get_by_role("button", name="Check and use it").click()
+        tab.get_by_text(re.compile("does not exist|is ready")).wait_for()
+    tab.get_by_text("10 photos with 10 captions").first.wait_for()
+    tab.get_by_role("link", name="Train a model on it").click()
+    tab.get_by_text("training photos are very few").wait_for()
+    tab.get_by_role("button", name="Start training").click()
+    tab.wait_for_url("**/watch**")
+    (run,) = [run for run in Runs(home).all() if run.config.data == "holiday"]
+    assert run.config.decoder.units  # settings were chosen by the data
