@@ -19,6 +19,8 @@ def lesson(home, tab, server):
             import os
 
             os.kill(run.status.pid, signal.SIGKILL)
+        elif run.live:  # its process has just been started
+            runs.stop(run.id)
 
 
 def fill(tab, label, value):
