@@ -141,7 +141,7 @@ def test_refuses_what_it_cannot_score():
         CiderD([])
 
 
-@pytest.mark.parametrize(("images", "counts"), [(0, {}), (3, {("a",): 4})])
+@pytest.mark.parametrize(("images", "counts"), [(0, {}), (3, {("a",): 4, ("b",): 1})])
 def test_refuses_frequencies_that_cannot_be(images, counts):
     with pytest.raises(ConfigError, match=f"speak of {images} images"):
         DocumentFrequencies(images, counts)
