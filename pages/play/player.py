@@ -16,7 +16,7 @@ from pages.ui.wording import plain
 __all__ = ["play"]
 
 ME, REFUSED = "play.me", "play.refused"
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS = 4.0
 
 
 def play(round_: Round) -> None:
@@ -34,7 +34,7 @@ def _turn(round_: Round, me: str) -> None:
     """Draw the whole turn, also when nothing has changed.
 
     On a busy server Streamlit may lose what a click has drawn, if this timer's next request comes
-    just then (docs/adr/0041).  Two seconds later the player sees it.
+    just then (docs/adr/0041).  Four seconds later the player sees it.
     """
     try:
         state = round_.state()

@@ -1,6 +1,7 @@
 """Parts of every page: its prose, its errors, and the code it ran."""
 
 import ast
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +19,12 @@ __all__ = ["Button", "main_button", "problem", "prose", "show_source", "source_o
 _PROSE = Path(__file__).with_name("prose")
 
 
-def prose(name: str) -> None:
-    """Show the text `prose/<name>.md`, in lines of a readable length."""
-    st.markdown(_read_prose(name), width=720)
+def prose(name: str, *, large: bool = False) -> None:
+    """Show the text `prose/<name>.md`, in lines of a readable length or large for a projector."""
+    text = _read_prose(name)
+    if large:
+        text = re.sub(r"^(- )?(?=\S)", r"\g<0>#### ", text, flags=re.MULTILINE)
+    st.markdown(text, width="stretch" if large else 720)
 
 
 class Button(TypedDict):

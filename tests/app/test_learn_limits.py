@@ -30,6 +30,12 @@ def test_a_word_comes_from_the_photo_or_from_habit(lesson):
     assert any(r"\ln" in formula for formula in formulas(app))
 
 
+def test_a_projector_shows_the_notes_on_readers_large(lesson):
+    app = lesson.open(**{"learn.projector": "true"})
+    (notes,) = [each.value for each in app.markdown if "Blind readers" in each.value]
+    assert all(line.removeprefix("- ").startswith("#### ") for line in notes.split("\n") if line)
+
+
 def test_odd_pictures_get_a_sentence_each(lesson):
     app = lesson.open()
     app.radio(key="limits.odd.guess").set_value("noise")

@@ -184,7 +184,7 @@ def _odd_pictures(page: LessonPage) -> None:
         _gallery(names)
         return
     captioned = [data.caption_of_odd(page.subject, name) for name in names]
-    with st.grid(3, min_column_width=200):
+    with st.grid(4, min_column_width=200):
         for one in captioned:
             with st.container(gap="xsmall", border=True):
                 show_image(one.picture, alt=one.name)
@@ -222,7 +222,7 @@ def _table(captioned: "list[data.Captioned]") -> Table:
 def _readers(page: LessonPage) -> None:
     """Say what readers who cannot check the photo need, with sources."""
     page.heading("Who reads a caption without the photo")
-    prose("learn-limits-readers")
+    prose("learn-limits-readers", large=page.large)
 
 
 def questions_about(page: LessonPage) -> tuple[Question, ...]:
