@@ -1,5 +1,6 @@
 """The results of a round: how often people mistook a machine, a chart of ratings, and the table."""
 
+from contextlib import suppress
 from typing import Any
 
 import altair as alt
@@ -15,7 +16,7 @@ from pages.ui.components import show_source
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = ["show_results"]
+__all__ = ["get_ready", "show_results"]
 
 _KINDS = {"person": "a person", "model": "a model", "player": "the class"}
 
@@ -56,6 +57,12 @@ def show_results(round_: Round, state: State, *, me: str = "") -> None:
         on_click="ignore",
     )
     show_source("captioning.play.results", "rate")
+
+
+def get_ready() -> None:
+    """Count people's words while the class votes, so that nobody waits for it at the end."""
+    with suppress(CaptioningError):
+        _frequencies()
 
 
 def _table(found: list[Standing], me: str) -> None:

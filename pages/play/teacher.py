@@ -8,7 +8,7 @@ from captioning.bundle import Bundle
 from captioning.classroom import qr_code
 from captioning.errors import CaptioningError
 from captioning.play import PHASES, Round, Rounds, State
-from pages.play.table import show_results
+from pages.play.table import get_ready, show_results
 from pages.ui import cache
 from pages.ui.components import main_button, problem
 from pages.ui.photos import bring_photos, choose_source
@@ -91,6 +91,8 @@ def _panel(round_: Round, key: str) -> None:
             key="play.next",
             on_click=partial(_move, round_, PHASES[PHASES.index(state.phase) + 1], key),
         )
+        if state.phase == "vote":
+            get_ready()
     except CaptioningError as error:
         problem(error)
 
