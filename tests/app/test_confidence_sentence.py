@@ -60,5 +60,5 @@ def test_an_unusual_picture_says_why_its_caption_is_doubtful(judged, reason):
     assert kind == "warning" and text.startswith("**Not sure:**") and reason in text
 
 
-def test_nothing_is_said_without_calibration():
+def test_without_calibration_there_is_no_sentence():
     assert shown() == []
