@@ -8,6 +8,7 @@ from captioning.errors import CaptioningError
 from pages.library.find_by import (
     HUMAN,
     MACHINE,
+    OWN_WAYS,
     WAYS,
     by_example,
     by_human,
@@ -65,10 +66,11 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     )
     bundle, decoding = choose_settings("find", fitting_models(models, explored))
 place = photos_of("find", explored) if where == DATA else own_photos("find")
+ways = WAYS if where == DATA else OWN_WAYS  # nobody has described a visitor's photos
 way = st.segmented_control(
     "Way to search",
-    WAYS,
-    default=HUMAN,
+    ways,
+    default=ways[0],
     required=True,
     format_func=lambda way: way_label(way, explored),
     label_visibility="collapsed",

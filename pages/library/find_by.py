@@ -29,6 +29,7 @@ __all__ = [
     "HUMAN",
     "MACHINE",
     "MODEL",
+    "OWN_WAYS",
     "WAYS",
     "by_example",
     "by_human",
@@ -39,6 +40,7 @@ __all__ = [
 
 HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
 WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
+OWN_WAYS = WAYS[1:]
 _COUNT = 12
 
 
