@@ -185,3 +185,14 @@ def test_data_lie_in_the_checkout_or_where_the_platform_keeps_them(
     assert storage.data_folder().name == "captioning"
     assert root not in storage.data_folder().parents
     assert storage.shipped_models() == tmp_path / "models"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_only_a_durable_folder_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(storage, "flush_to_disk", lambda path: flushed.append(path.name))
+    with storage.replacing_folder(tmp_path / "folder", durable=durable) as part:
+        (part / "file").write_text("content")
+    assert ("file" in flushed) == durable
