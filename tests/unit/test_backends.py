@@ -157,6 +157,7 @@ def report():
     }
 
 
+@pytest.mark.slow
 def test_another_backend_learns_and_says_the_same():
     import pytest
 
