@@ -228,7 +228,7 @@ class Captioner(LoadedBundle):
             raise BundleError(
                 f"{self.bundle.folder}: the weights give no sentence; copy the whole folder again."
             )
-        judgements = self._judge([best for best, *_ in found], trace.strangeness)
+        judgements = self._judge([best for best, *_ in found], trace)
         return [
             self._caption(hypotheses, decoding, seconds, judgement)
             for hypotheses, judgement in zip(found, judgements, strict=True)
@@ -261,8 +261,8 @@ class Captioner(LoadedBundle):
             self.trace(features), length_penalty=self.bundle.decoding.length_penalty
         )
         best = [hypotheses[0] for hypotheses in found]
-        strangeness = familiarity.strangeness(features)
-        observed = self._observations(best, strangeness, self.blank_features)
+        about = familiarity.strangeness(features), familiarity.scene(features)
+        observed = self._observations(best, *about, self.blank_features)
         return [(self._text(h), seen) for h, seen in zip(best, observed, strict=True)]
 
     def read(self, features: np.ndarray, sentence: str) -> Reading:
@@ -317,7 +317,8 @@ class Captioner(LoadedBundle):
         trace = self._search.trace(features, decoding or self.bundle.decoding)
         if self.calibration is None:
             return trace
-        return replace(trace, strangeness=self.calibration.familiarity.strangeness(features))
+        known = self.calibration.familiarity
+        return replace(trace, strangeness=known.strangeness(features), scene=known.scene(features))
 
     def _caption(
         self,
@@ -342,16 +343,18 @@ class Captioner(LoadedBundle):
             **(judgement._asdict() if judgement else {}),
         )
 
-    def _judge(
-        self, best: Sequence[Hypothesis], strangeness: np.ndarray | None
-    ) -> Sequence[Judgement | None]:
-        if self.calibration is None or strangeness is None:
+    def _judge(self, best: Sequence[Hypothesis], trace: Trace) -> Sequence[Judgement | None]:
+        if self.calibration is None or trace.strangeness is None or trace.scene is None:
             return [None] * len(best)
-        observed = self._observations(best, strangeness, self.calibration.blank)
+        observed = self._observations(best, trace.strangeness, trace.scene, self.calibration.blank)
         return [self.calibration.judge(seen) for seen in observed]
 
     def _observations(
-        self, found: Sequence[Hypothesis], strangeness: np.ndarray, blank: np.ndarray | None
+        self,
+        found: Sequence[Hypothesis],
+        strangeness: np.ndarray,
+        scenes: np.ndarray,
+        blank: np.ndarray | None,
     ) -> list[Observation]:
         """Describe captions for calibration; `blank` are the features of a grey photo."""
         blind: list[np.ndarray | None] = [None] * len(found)
@@ -363,8 +366,9 @@ class Captioner(LoadedBundle):
                 strangeness=float(strange),
                 distinct=len(set(h.ids)) / max(len(h.ids), 1),
                 blind=None if unseen is None else unseen[: len(h.ids)],
+                scene=scene,
             )
-            for h, strange, unseen in zip(found, strangeness, blind, strict=True)
+            for h, strange, scene, unseen in zip(found, strangeness, scenes, blind, strict=True)
         ]
 
     def _neutral(self, caption: Caption, features: np.ndarray) -> str | None:

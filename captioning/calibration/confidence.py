@@ -1,7 +1,8 @@
 """How familiar a photo is to a model, and how likely its caption is good.  Needs NumPy alone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -16,12 +17,15 @@ __all__ = [
     "Judgement",
     "Level",
     "Observation",
+    "level_of",
     "predictors_of",
 ]
 
 COMPONENTS = 64
 REGIONS = 12_000
 """Regions from which the directions of largest variation are computed."""
+SCENE = 12
+"""Directions along which a photo is described for the confidence; the first vary most."""
 TINY = 1e-6
 
 
@@ -86,6 +90,20 @@ class Familiarity:
         strange: np.ndarray = np.sqrt(np.maximum(squared, 0.0)).astype(np.float32)
         return strange
 
+    def scene(self, features: np.ndarray) -> np.ndarray:
+        """Return what photos show, in a few numbers: some kinds of scenes are captioned better.
+
+        Args:
+            features: `(B, R, D)` or `(B, D)`.
+
+        Returns:
+            float32 `(B, S)`, the mean of the regions along the directions of largest variation,
+            in units of that variation; S is at most 12.
+        """
+        standard = (as_regions(features).astype(np.float32).mean(axis=1) - self.mean) / self.scale
+        along: np.ndarray = standard @ self.components[:, :SCENE] / np.sqrt(self.variances[:SCENE])
+        return along.astype(np.float32)
+
     def figures(self, features: np.ndarray) -> np.ndarray:
         """Summarize photos in a few figures, float64 `(B, 5)`, or `(B, 2)` for pooled features."""
         regions = as_regions(features).astype(np.float64)
@@ -133,6 +151,14 @@ def _self_similarity(regions: np.ndarray) -> np.ndarray:
 Level = Literal["sure", "fairly sure", "not sure"]
 """The confidence in words."""
 
+
+def level_of(confidence: float, levels: tuple[float, float], *, familiar: bool = True) -> Level:
+    """Return a confidence in words: "not sure" below the first level, "sure" from the second on."""
+    if not familiar or confidence < levels[0]:
+        return "not sure"
+    return "sure" if confidence >= levels[1] else "fairly sure"
+
+
 USUAL_LEVELS = (0.35, 0.65)
 """Levels of a calibration without its own: below the first "not sure", from the second "sure"."""
 
@@ -149,12 +175,14 @@ class Observation:
         strangeness: of the photo, as `Familiarity.strangeness` returns it.
         distinct: the share of its words that do not repeat an earlier one.
         blind: `(T,)`, of the same words given a uniformly grey photo; None if not computed.
+        scene: `(S,)`, of the photo, as `Familiarity.scene` returns it.
     """
 
     log_probs: np.ndarray
     strangeness: float
     distinct: float = 1.0
     blind: np.ndarray | None = None
+    scene: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 def _gain(seen: Observation) -> np.ndarray:
@@ -163,13 +191,20 @@ def _gain(seen: Observation) -> np.ndarray:
     return np.asarray(seen.log_probs - blind)
 
 
-PREDICTORS = {
+def _along(direction: int, seen: Observation) -> float:
+    return float(seen.scene[direction]) if direction < len(seen.scene) else 0.0
+
+
+PREDICTORS: dict[str, Callable[[Observation], float]] = {
     "mean_log_prob": lambda seen: np.mean(seen.log_probs),
     "least_log_prob": lambda seen: np.min(seen.log_probs),
     "strangeness": lambda seen: min(seen.strangeness, STRANGEST),
     "mean_gain": lambda seen: np.mean(_gain(seen)),
     "largest_gain": lambda seen: np.max(_gain(seen)),
     "distinct": lambda seen: seen.distinct,
+    "words": lambda seen: len(seen.log_probs),
+    "log_prob": lambda seen: np.sum(seen.log_probs),
+    **{f"scene{number}": partial(_along, number) for number in range(SCENE)},
 }
 """The predictors of confidence, by name.  The gains compare the photo with a grey one: a caption
 whose words are as likely without the photo says little about it."""
@@ -289,10 +324,7 @@ class Calibration:
 
     def level(self, confidence: float, familiar: bool = True) -> Level:
         """Return a confidence in words."""
-        low, high = self.levels
-        if not familiar or confidence < low:
-            return "not sure"
-        return "sure" if confidence >= high else "fairly sure"
+        return level_of(confidence, self.levels, familiar=familiar)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by their names."""

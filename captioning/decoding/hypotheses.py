@@ -57,6 +57,7 @@ class Trace:
         near_scores: float32 `(T, B, 2K)`, of those that were not kept; at most `NEG_INF / 2` for
             the others.
         strangeness: float32 `(B,)`, out-of-distribution score of each photo, if known.
+        scene: float32 `(B, S)`, what each photo shows, in a few numbers, if known.
     """
 
     tokens: np.ndarray
@@ -66,6 +67,7 @@ class Trace:
     near_parents: np.ndarray | None = None
     near_scores: np.ndarray | None = None
     strangeness: np.ndarray | None = None
+    scene: np.ndarray | None = None
 
 
 def read_hypotheses(trace: Trace, *, length_penalty: float) -> list[list[Hypothesis]]:

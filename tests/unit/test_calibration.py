@@ -114,14 +114,27 @@ def test_no_words_are_nothing_to_be_sure_of():
 
 def test_predictors_tell_seeing_from_guessing():
     seen = Observation(np.array([-0.5, -2.0]), 0.9, distinct=0.5, blind=np.array([-0.5, -6.0]))
-    assert dict(zip(PREDICTORS, predictors_of(seen), strict=True)) == {
+    found = dict(zip(PREDICTORS, predictors_of(seen), strict=True))
+    assert {name: value for name, value in found.items() if not name.startswith("scene")} == {
         "mean_log_prob": -1.25,
         "least_log_prob": -2.0,
         "strangeness": 0.9,
         "mean_gain": 2.0,
         "largest_gain": 4.0,
         "distinct": 0.5,
+        "words": 2.0,
+        "log_prob": -2.5,
     }
+
+
+def test_a_scene_is_what_all_regions_show_together(familiarity):
+    some = photos(3, 6)
+    scenes = familiarity.scene(some)
+    assert scenes.shape == (3, min(12, familiarity.components.shape[1]))
+    assert familiarity.scene(some[1:2, ::-1]) == pytest.approx(scenes[1:2], abs=1e-5)
+    assert np.abs(scenes[0] - scenes[1]).max() > 0.01
+    seen = Observation(np.array([-1.0]), 1.0, scene=scenes[2])
+    assert predictors_of(seen, ["scene1"])[0] == pytest.approx(scenes[2, 1])
 
 
 def test_photos_stranger_than_any_usual_one_count_alike():
