@@ -40,11 +40,11 @@ __all__ = [
 
 SURE_GOOD, UNSURE_GOOD = 0.80, 0.20
 """Share of good captions: at least the first among the "sure", at most the second among the
-"not sure".  On captions that did not choose the bounds, a level is some hundredths worse, so that
-three in four and one in four remain."""
+"not sure".  On captions that did not choose the bounds, a level is some hundredths worse
+(`CalibrationReport.levels`); three in four and one in four are what should remain."""
 
 PARTITIONS = 5
-"""How often the captions are parted anew to judge the levels."""
+"""Number of partitions of the captions in which the levels are judged."""
 
 SMALLEST = 0.17
 """The smallest share of the captions that a level holds; on other captions, about 0.15."""
