@@ -68,7 +68,7 @@ def test_a_reload_keeps_captions_and_corrections_until_start_over(warm_server, t
     tab.reload()
     tab.get_by_text("3 captions, 1 corrected by hand").wait_for()
     with tab.expect_download() as download:
-        tab.get_by_role("button", name="CSV").click()
+        tab.get_by_role("button", name="CSV", exact=True).click()
     assert "A kite in the sky." in Path(download.value.path()).read_text()
 
     tab.get_by_role("button", name="Start over").click()
