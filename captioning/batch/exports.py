@@ -1,4 +1,7 @@
-"""Rows as files: CSV, JSON lines, a text file per photo, COCO results."""
+"""Rows as files: CSV, JSON lines, a text file per photo, COCO results, and a CSV that grows.
+
+`Journal` reads the CSV that it appends to, so that an interrupted job goes on where it stopped.
+"""
 
 import csv
 import io

@@ -1,7 +1,7 @@
 """How familiar a photo is to a model, and how likely its caption is good.  Needs NumPy alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self
 
@@ -182,7 +182,7 @@ class Observation:
     strangeness: float
     distinct: float = 1.0
     blind: np.ndarray | None = None
-    scene: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    scene: Sequence[float] | np.ndarray = ()
 
 
 def _gain(seen: Observation) -> np.ndarray:

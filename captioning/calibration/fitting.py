@@ -110,7 +110,7 @@ def level_report(
 ) -> LevelReport:
     """Fit curve and levels on nine tenths of the captions, and apply them to the others.
 
-    Each caption is judged so in each of five partitions, since one partition alone says little.
+    This is repeated for `PARTITIONS` partitions, since one of them alone says little.
     """
     number = {"sure": 0, "fairly sure": 1, "not sure": 2}
     held, right = np.zeros(3), np.zeros(3)

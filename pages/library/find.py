@@ -34,8 +34,8 @@ def find(way: str, place: Place, bundle: Bundle, decoding: DecodingConfig) -> No
     sentence = ask(drawn=place.explored is not None and place.explored.generated)
     if not sentence.strip():
         prose("find-help")
-    elif way == HUMAN:
-        by_human("find", place, sentence)
+    elif way == HUMAN and place.explored is not None:
+        by_human("find", place, place.explored, sentence)
     elif way == MACHINE:
         by_machine("find", place, bundle, decoding, sentence)
     else:

@@ -49,15 +49,10 @@ def way_label(way: str, explored: Explored) -> str:
     return "Generated sentences" if way == HUMAN and explored.generated else way
 
 
-def by_human(page: str, place: Place, sentence: str) -> None:
+def by_human(page: str, place: Place, explored: Explored, sentence: str) -> None:
     """Find photos whose captions by people share words with a sentence."""
-    if place.explored is None:
-        st.info(
-            "Your photos have no captions by people. Search by the model's captions or probability."
-        )
-        return
-    ranking, inside = place.explored.ranking, {photo.name for photo in place.photos}
-    hits = ranking.nearest(sentence, count=len(place.explored.dataset))
+    ranking, inside = explored.ranking, {photo.name for photo in place.photos}
+    hits = ranking.nearest(sentence, count=len(explored.dataset))
     found = [hit for hit in hits if hit.photo.name in inside][:_COUNT]
     _unknown(ranking, sentence)
 

@@ -6,7 +6,6 @@ from captioning.errors import CaptioningError
 from captioning.runs import compare_runs
 from pages.train import comparison as comparing
 from pages.train.cache import all_runs, choose_run, choose_runs, no_runs
-from pages.train.comparison import show_published
 from pages.train.tutorial_files import offer_files
 from pages.ui.components import problem, prose, show_source
 
@@ -16,7 +15,7 @@ prose("train-compare")
 runs = all_runs()
 if not runs.all():
     no_runs("compare")
-    show_published("compare")
+    comparing.show_published("compare")
     offer_files("compare")
     st.stop()
 
@@ -32,7 +31,7 @@ try:
     run = runs.get(choose_run("compare", runs, chosen))
     comparing.show_downloads("compare", run)
     comparing.show_model("compare", runs, run)
-    show_published("compare")
+    comparing.show_published("compare")
     offer_files("compare", run)
     show_source("captioning.runs.curves", "compare_runs")
 except CaptioningError as error:

@@ -1,4 +1,4 @@
-"""Parts of the Compare page: the table, the chart, and the exports of one run."""
+"""Parts of the Compare page: the table, the chart, the exports of a run, published models."""
 
 from collections.abc import Callable
 

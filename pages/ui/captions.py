@@ -1,4 +1,7 @@
-"""Show a caption: the sentence, how sure the model is, and its other candidates."""
+"""Show a caption: the sentence, how sure the model is, and its other candidates.
+
+A picture that is not a photo is captioned on request only (`is_wanted`).
+"""
 
 import hashlib
 import re

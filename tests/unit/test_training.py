@@ -545,9 +545,8 @@ def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(
     shapes, tiny_bundle, data_home
 ):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
-    config = TOGETHER.replace(start_from="lender", encoder_from="lender", train_encoder=False)
     plain, surer = (
-        prepare(config.replace(start_temperature=heat), shapes).trainer for heat in (1.0, 0.5)
+        prepare(FINE_TUNING.replace(start_temperature=heat), shapes).trainer for heat in (1.0, 0.5)
     )
     features = plain.dev_data.photos(np.arange(2))
     tokens = np.full((2, 1, 1), BOS)
@@ -559,9 +558,7 @@ def test_the_finished_decoder_may_be_a_mean_with_the_one_it_started_from(
     shapes, tiny_bundle, data_home
 ):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
-    config = TOGETHER.replace(
-        start_from="lender", encoder_from="lender", train_encoder=False, epochs=1
-    )
+    config = FINE_TUNING.replace(epochs=1)
     alone, mean = (
         train(config.replace(start_share=share), shapes, bundle_folder=data_home / f"share{share}")
         for share in (0.0, 0.25)
@@ -588,15 +585,7 @@ def test_fine_tuning_never_ends_with_a_model_worse_than_its_start(
 
     monkeypatch.setattr(TeacherForcing, "learn", learn)
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
-    config = TOGETHER.replace(
-        start_from="lender",
-        encoder_from="lender",
-        train_encoder=False,
-        grow_vocabulary=True,
-        min_count=1,
-        epochs=1,
-        ema_momentum=0.0,
-    )
+    config = GROWING.replace(ema_momentum=0.0)
     events = []
     bundle = train(config, shapes, bundle_folder=data_home / "kept", on_event=events.append)
     facts, known = bundle.metrics["training"], len(tiny_bundle.vocabulary)
@@ -619,15 +608,7 @@ def test_fine_tuning_never_ends_with_a_model_worse_than_its_start(
 
 def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
-    config = TOGETHER.replace(
-        start_from="lender",
-        encoder_from="lender",
-        train_encoder=False,
-        grow_vocabulary=True,
-        min_count=1,
-        start_share=0.25,
-        epochs=1,
-    )
+    config = GROWING.replace(start_share=0.25)
     events = []
     bundle = train(config, shapes, bundle_folder=data_home / "grown", on_event=events.append)
     known = len(tiny_bundle.vocabulary)
@@ -971,6 +952,8 @@ TOGETHER = TrainingConfig(
     score_images=2,
     warmup_steps=2,
 )
+FINE_TUNING = TOGETHER.replace(start_from="lender", encoder_from="lender", train_encoder=False)
+GROWING = FINE_TUNING.replace(grow_vocabulary=True, epochs=1)
 
 
 def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
