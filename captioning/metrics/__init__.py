@@ -7,6 +7,7 @@ METEOR and SPICE are left out: both need Java.  `register_metric` adds further o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -90,6 +91,13 @@ class CaptionScores:
             "hypothesis_length": self.hypothesis_length,
             "reference_length": self.reference_length,
         }
+
+    @classmethod
+    def from_dict(cls, figures: Mapping[str, Any]) -> "CaptionScores":
+        """Return the scores that `as_dict` gave; metrics that are missing there stay missing."""
+        values = {name: figures[name] for name in METRICS if name in figures}
+        lengths = (figures[name] for name in ("n", "hypothesis_length", "reference_length"))
+        return cls(values, *lengths)
 
 
 def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:

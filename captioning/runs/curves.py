@@ -29,7 +29,8 @@ Row = dict[str, Any]
 
 _NUMBER = int | float
 _PLACE = {"epoch": int, "step": int, "steps": int}
-_SCORES = ("loss", "dev_loss", "bleu_4", "cider", "seconds")
+_FIGURES = ("dev_loss", "bleu_4", "cider")
+_SCORES = ("loss", *_FIGURES, "seconds")
 _NEEDED: dict[str, Mapping[str, Any]] = {
     "step": {**_PLACE, "loss": _NUMBER, "learning_rate": _NUMBER, "rate": _NUMBER},
     "epoch": {"epoch": int, **dict.fromkeys(_SCORES, _NUMBER)},
@@ -38,6 +39,7 @@ _NEEDED: dict[str, Mapping[str, Any]] = {
     "resume": _PLACE,
     "damaged": {"checkpoint": str},
     "given up": {"reason": str},
+    "averaged": {"share": _NUMBER, "captions": list, **dict.fromkeys(_FIGURES, _NUMBER)},
 }
 """The fields that each kind of event must have."""
 
@@ -61,6 +63,8 @@ class Curves:
         resumed: where the run was resumed, in epochs as a fraction.
         damaged: names of checkpoints that were damaged.
         data: sentences about the data set.
+        averaged: the figures of the average of the best epoch and the model before training that
+            was kept, with its `share` of the latter; None if none was made.
         given_up: why the run ended before its last epoch; empty if it did not.
     """
 
@@ -71,7 +75,22 @@ class Curves:
     resumed: list[float] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
+    averaged: Row | None = None
     given_up: str = ""
+
+    @property
+    def best(self) -> Row | None:
+        """The best finished epoch; None before the first."""
+        named = self.epochs[-1].get("best_epoch") if self.epochs else None
+        found = [row for row in self.epochs if row["epoch"] == named]
+        return max(found or self.epochs, key=lambda row: row["cider"], default=None)
+
+    @property
+    def kept(self) -> Row | None:
+        """The figures of the weights that are kept: `best`, or `averaged` with its `epoch`."""
+        if self.best is None or self.averaged is None or not self.averaged["share"]:
+            return self.best
+        return {**self.averaged, "epoch": self.best["epoch"]}
 
 
 def read_curves(run: Run) -> Curves:
@@ -91,6 +110,9 @@ def read_curves(run: Run) -> Curves:
                 steps[event["epoch"], event["step"]] = {**event, "done": done}
             case "epoch":
                 epochs[event["epoch"]] = event
+                curves.averaged = None
+            case "averaged":
+                curves.averaged = event
             case "filmstrip":
                 curves.photos = [str(name) for name in event["photos"]]
                 curves.filmstrip[event["epoch"]] = [str(text) for text in event["captions"]]
@@ -188,8 +210,9 @@ class Comparison:
     Attributes:
         runs: the runs.
         settings: those in which the runs differ, by name, one value per run.
-        results: for each run `state`, `epochs`, `best_epoch`, the headline metrics and `dev_loss`
-            of its best epoch (None before the first), and `seconds` of training.
+        results: for each run `state`, `epochs`, `best_epoch`, `start_share` of the model before
+            training in the weights that are kept, the headline metrics and `dev_loss` of these
+            weights (None before the first epoch), and `seconds` of training.
         curves: of each run.
     """
 
@@ -200,7 +223,7 @@ class Comparison:
 
 
 def compare_runs(runs: Sequence[Run]) -> Comparison:
-    """Compare runs by their settings and the dev scores of their best epochs.
+    """Compare runs by their settings and the dev scores of the weights that are kept.
 
     Raises:
         ConfigError: a run's settings are damaged.
@@ -225,13 +248,14 @@ def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, 
 
 
 def _result(run: Run, curves: Curves) -> dict[str, Any]:
-    best = max(curves.epochs, key=lambda row: row["cider"], default=None)
+    kept = curves.kept
     names = (*(metric.name for metric in headline_metrics()), "dev_loss")
-    figures = {name: best.get(name) if best else None for name in names}
+    figures = {name: kept.get(name) if kept else None for name in names}
     return {
         "state": run.status.state,
         "epochs": len(curves.epochs),
-        "best_epoch": best["epoch"] if best else None,
+        "best_epoch": kept["epoch"] if kept else None,
+        "start_share": kept.get("share", 0.0) if kept else None,
         **figures,
         "seconds": curves.epochs[-1]["seconds"] if curves.epochs else 0.0,
     }
@@ -239,7 +263,7 @@ def _result(run: Run, curves: Curves) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class WrittenCaption:
-    """The caption of a dev photo by a run's model in its best epoch.
+    """The caption of a dev photo by a run's model.
 
     Attributes:
         photo: its name.
@@ -257,17 +281,17 @@ class WrittenCaption:
 
 
 def best_captions(curves: Curves, references: Mapping[str, Sequence[str]]) -> list[WrittenCaption]:
-    """Return the captions of the best epoch, those nearest to a reference first.
+    """Return the captions of the weights that are kept, those nearest to a reference first.
 
     Args:
         curves: of the run.
         references: of each photo, by its name; a photo without any is left out.
     """
-    best = max(curves.epochs, key=lambda row: row["cider"], default=None)
-    captions = curves.filmstrip.get(best["epoch"], []) if best else []
+    kept = curves.kept
+    captions = kept.get("captions") or curves.filmstrip.get(kept["epoch"], []) if kept else []
     found = [
         _written(photo, caption, references[photo])
-        for photo, caption in zip(curves.photos, captions, strict=False)
+        for photo, caption in zip(curves.photos, map(str, captions), strict=False)
         if references.get(photo)
     ]
     return sorted(found, key=lambda one: (-one.exact, -one.rouge_l))

@@ -176,11 +176,12 @@ def html_report(run: Run, photos: Mapping[str, bytes] | None = None) -> str:
 def _sentence(run: Run, curves: Curves) -> str:
     made = time.strftime("%d %B %Y, %H:%M", time.localtime(run.status.created))
     text = f"Run {run.id}, made on {made}: {run.status.state}. {run.status.message}"
-    if not curves.epochs:
+    best = curves.kept
+    if best is None:
         return text
-    best = max(curves.epochs, key=lambda row: row["cider"])
+    average = f", averaged with {best['share']:.0%} of the start" if "share" in best else ""
     return (
-        f"{text} Epoch {best['epoch']} of {len(curves.epochs)} was the best: "
+        f"{text} Epoch {best['epoch']} of {len(curves.epochs)} was the best{average}: "
         f"{format_headline(best)} on {best.get('n', 0):,} dev photos, beam "
         f"{run.config.decoding.beam_width}, after {curves.epochs[-1]['seconds'] / 60:.1f} minutes "
         "in all."

@@ -24,13 +24,11 @@ class Averaged:
 
     Attributes:
         share: of the weights before training, 0 to 1.
-        arrays: the decoder's weights, by path.
         dev: what these achieve on dev.
         cider: on dev, of every share that was tried.
     """
 
     share: float
-    arrays: Mapping[str, np.ndarray]
     dev: DevResult
     cider: Mapping[float, float]
 
@@ -39,6 +37,7 @@ def average_with_start(
     trainer: Trainer,
     start: Mapping[str, np.ndarray],
     *,
+    known: Mapping[float, DevResult],
     shares: Sequence[float] = SHARES,
     on_result: Callable[[float, DevResult], None] = lambda share, dev: None,
 ) -> Averaged | None:
@@ -47,6 +46,7 @@ def average_with_start(
     Args:
         trainer: after its run.
         start: the decoder's weights before training, by path.
+        known: results that need not be computed again, by share.
         shares: of `start`, each from 0 to 1; of equally good ones, the first is chosen.
         on_result: called with each share and its result.
 
@@ -54,21 +54,24 @@ def average_with_start(
         The best; None if the run is asked to stop meanwhile.
     """
     trained = weights_of(trainer.decoder)
-    best: Averaged | None = None
-    cider: dict[float, float] = {}
-    for share in shares:
+    found: dict[float, DevResult] = {}
+
+    def assign(share: float) -> None:
         arrays = {
             path: (1.0 - share) * value + share * start[path].astype(np.float32)
             for path, value in trained.items()
         }
         assign_weights(trainer.decoder, arrays, source="the average")
-        dev = trainer.dev_result()
+
+    for share in shares:
+        dev = known.get(share)
+        if dev is None:
+            assign(share)
+            dev = trainer.dev_result()
         if dev is None:
             return None
-        cider[share] = dev.scores.cider
+        found[share] = dev
         on_result(share, dev)
-        if best is None or dev.rank > best.dev.rank:
-            best = Averaged(share, arrays, dev, cider)
-    if best is not None:
-        assign_weights(trainer.decoder, best.arrays, source="the average")
-    return best
+    best = max(found, key=lambda share: found[share].rank)
+    assign(best)
+    return Averaged(best, found[best], {share: dev.scores.cider for share, dev in found.items()})

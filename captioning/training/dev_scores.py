@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class DevResult:
 
     Attributes:
         loss: cross-entropy in nats per word, under teacher forcing.
-        hypotheses: the captions of the scored photos.
+        hypotheses: the captions of the scored photos; empty if only the scores are known.
         scores: of these captions.
         by_source: the same for each of several data sets.
     """
@@ -49,6 +50,14 @@ class DevResult:
         """
         scores = list(self.by_source.values()) or [self.scores]
         return float(np.mean([s.cider for s in scores])), -self.loss
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "DevResult":
+        """Return the result in the record of an epoch, which holds no captions."""
+        by_source = {
+            name: CaptionScores.from_dict(row) for name, row in record.get("by_data", {}).items()
+        }
+        return cls(record["dev_loss"], (), CaptionScores.from_dict(record), by_source)
 
 
 class DevScores:

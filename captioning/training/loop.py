@@ -15,7 +15,6 @@ from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.inference.keras_decoder import KerasDecoder
-from captioning.metrics import CaptionScores
 from captioning.metrics.exact import exact_match
 from captioning.prefetch import ahead
 from captioning.settings import flattened
@@ -38,7 +37,7 @@ __all__ = ["Trainer", "TrainingEvent"]
 
 TrainingEvent = dict[str, Any]
 """A progress report of a run: `event` is "data", "start_scores", "start", "step", "scoring",
-"epoch", "filmstrip", "damaged", "resume", "end" or "average"."""
+"epoch", "filmstrip", "damaged", "resume", "end", "average" or "averaged"."""
 
 CHECKPOINT_SECONDS = 120.0
 STEP_EVENT_SECONDS = 1.0
@@ -168,15 +167,15 @@ class Trainer:
         self._emit("end", best_epoch=self.progress.best_epoch, seconds=self.progress.seconds)
         return True
 
-    def start_scores(self) -> CaptionScores | None:
-        """Score dev before the first step; None if the run is asked to stop meanwhile."""
-        try:
-            return self.dev.score(self.dev.captions())[0]
-        except _Stopped:
-            return None
+    def best_result(self) -> DevResult:
+        """Return the scores of the weights after `run`, without the captions."""
+        return DevResult.from_record(self.progress.history[self.progress.best_epoch])
 
     def dev_result(self) -> DevResult | None:
-        """Score the weights after `run` on dev; None if the run is asked to stop meanwhile."""
+        """Score the current weights on dev; None if the run is asked to stop meanwhile.
+
+        Needs `prepare`, or `run`.
+        """
         try:
             return self.dev.result()
         except _Stopped:
@@ -305,7 +304,8 @@ class Trainer:
         self._emit("filmstrip", photos=names, captions=hypotheses[:FILMSTRIP])
         progress.epoch, progress.step = progress.epoch + 1, 0
         progress.loss_sum = progress.reward_sum = 0.0
-        self._emit("epoch", **record, seconds=progress.seconds)
+        best = progress.best_epoch + 1
+        self._emit("epoch", **record, best_epoch=best, seconds=progress.seconds)
 
     def _check_stop(self) -> None:
         if self._should_stop():

@@ -14,7 +14,7 @@ from captioning.datasets import CaptionDataset
 from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
-from captioning.metrics import METRICS, CaptionScores
+from captioning.metrics import METRICS
 from captioning.training.averaging import SHARES, Averaged, average_with_start
 from captioning.training.baselines import dev_baselines, verdict
 from captioning.training.card import training_card
@@ -22,7 +22,7 @@ from captioning.training.checkpoints import Checkpoints
 from captioning.training.data_report import check_vocabulary, data_report, new_words
 from captioning.training.dev_scores import DevResult
 from captioning.training.growth import Growth, grow
-from captioning.training.loop import Trainer, TrainingEvent
+from captioning.training.loop import FILMSTRIP, Trainer, TrainingEvent
 from captioning.training.sentences import Sentences, read_sentences
 from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
 from captioning.training.teachers import load_teachers
@@ -83,9 +83,13 @@ def train(
     )
 
     # The decoder still has the weights of `start_from`, also where a checkpoint is continued.
-    start = prepared.trainer.start_scores() if prepared.origin is not None else None
+    start = None
+    if prepared.origin is not None:
+        prepared.trainer.prepare()
+        start = prepared.trainer.dev_result()
     if start is not None:
-        on_event({"event": "start_scores", "model": config.start_from, **start.as_dict()})
+        scores = start.scores.as_dict()
+        on_event({"event": "start_scores", "model": config.start_from, **scores})
 
     def write(prepared: Prepared = prepared) -> Bundle:
         return prepared.write(Path(bundle_folder), command=command, start=start)
@@ -94,7 +98,7 @@ def train(
         prepared.trainer.on_best = write
     if not prepared.trainer.run():
         return None
-    finished = prepared.average(on_event)
+    finished = prepared.average(start, on_event)
     return write(finished) if finished is not None else None
 
 
@@ -250,8 +254,14 @@ class Prepared:
     report: Sequence[str] = ()
     averaged: Averaged | None = None
 
-    def average(self, on_event: Callable[[TrainingEvent], None]) -> "Prepared | None":
+    def average(
+        self, start: DevResult | None, on_event: Callable[[TrainingEvent], None]
+    ) -> "Prepared | None":
         """Average the trained decoder with that of `origin`, if the settings ask for it.
+
+        Args:
+            start: what the trainer's decoder achieved on dev before training, if it is known.
+            on_event: called with "average" for each share, and with "averaged" for the best.
 
         Returns:
             The run with the average; None if it is asked to stop meanwhile.
@@ -260,26 +270,40 @@ class Prepared:
         if self.origin is None or self.config.train_encoder or share == 0.0:
             return self
 
+        known = {0.0: self.trainer.best_result()}
+        if start is not None and self.config.start_temperature == 1.0:
+            known[1.0] = start
+
         def on_result(share: float, dev: DevResult) -> None:
             on_event({"event": "average", "share": share, **dev.scores.as_dict()})
 
         averaged = average_with_start(
             self.trainer,
             self.growth.weights(self.origin.decoder_arrays()),
+            known=known,
             shares=SHARES if share is None else (share,),
             on_result=on_result,
         )
-        return replace(self, averaged=averaged) if averaged is not None else None
+        if averaged is None:
+            return None
+        on_event(
+            {
+                "event": "averaged",
+                "share": averaged.share,
+                "dev_loss": averaged.dev.loss,
+                **averaged.dev.scores.as_dict(),
+                "captions": list(averaged.dev.hypotheses[:FILMSTRIP]),
+            }
+        )
+        return replace(self, averaged=averaged)
 
-    def write(
-        self, folder: Path, *, command: str = "", start: CaptionScores | None = None
-    ) -> Bundle:
+    def write(self, folder: Path, *, command: str = "", start: DevResult | None = None) -> Bundle:
         """Write the current weights as a bundle.
 
         Args:
             folder: where to.
             command: how the run was started.
-            start: scores on dev of the model it started from.
+            start: what the model it started from achieves on dev.
 
         Raises:
             BundleError: it cannot be written.
@@ -302,7 +326,7 @@ class Prepared:
             card=training_card(config, self.dataset, progress, facts),
         )
 
-    def _facts(self, command: str, start: CaptionScores | None) -> dict[str, Any]:
+    def _facts(self, command: str, start: DevResult | None) -> dict[str, Any]:
         """Return the training facts for `metrics.json`, including the model's origin."""
         progress, dev = self.trainer.progress, self.inputs.dev.captions
         best = progress.history[progress.best_epoch]
@@ -313,7 +337,7 @@ class Prepared:
             self.inputs.train.captions,
             dev[: best["n"]],
             start=self.config.start_from,
-            start_cider=start.cider if start is not None else None,
+            start_cider=start.scores.cider if start is not None else None,
         )
         facts = {
             "data": self.dataset.name,

@@ -40,6 +40,8 @@ def show_table(found: Comparison) -> None:
     rows = {plain(name): [_setting(v) for v in values] for name, values in found.settings.items()}
     for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
         rows[name] = [str(result[key] or "–") for result in found.results]
+    if any(result["start_share"] for result in found.results):
+        rows["Share of its start"] = [_share(result["start_share"]) for result in found.results]
     scores = [(metric.label, metric.name, 1) for metric in headline_metrics()]
     for name, key, digits in (*scores, ("Dev loss", "dev_loss", 3)):
         rows[name] = [_figure(result[key], digits) for result in found.results]
@@ -132,6 +134,10 @@ def _publish(page: str, runs: Runs, run: Run) -> None:
 
 def _setting(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def _figure(value: float | None, digits: int) -> str:

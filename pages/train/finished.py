@@ -43,7 +43,7 @@ def show_result(page: str, runs: Runs, run: Run) -> None:
 
 def explain_exact_match(run: Run, curves: Curves) -> None:
     """Explain why scores are high on generated shapes, and show the share of exact matches."""
-    best = max(curves.epochs, key=lambda row: row["cider"], default=None)
+    best = curves.kept
     if run.config.data != "shapes" or best is None:
         return
     exact = best.get("exact_match")
@@ -64,7 +64,7 @@ def _show_verdict(run: Run) -> None:
 
 
 def _show_best(run: Run, curves: Curves) -> None:
-    """Show the captions of the best epoch that are nearest to the references."""
+    """Show the captions of the finished model that are nearest to the references."""
     dataset = data_of(run)
     known = {name: dataset[name].captions for name in curves.photos if name in dataset}
     found = best_captions(curves, known)

@@ -591,7 +591,13 @@ def test_fine_tuning_never_ends_with_a_model_worse_than_its_start(
     facts, known = bundle.metrics["training"], len(tiny_bundle.vocabulary)
     assert facts["start_share"] == 1.0
     assert facts["dev"]["cider"] == facts["baselines"]["start_cider"]
-    assert [e["share"] for e in events if e["event"] == "average"] == list(SHARES)
+    shares = [e for e in events if e["event"] == "average"]
+    assert [e["share"] for e in shares] == list(SHARES)
+    [kept] = [e for e in events if e["event"] == "averaged"]
+    assert (kept["share"], kept["cider"]) == (1.0, facts["dev"]["cider"])
+    epochs = [e for e in events if e["event"] == "epoch"]
+    best = epochs[epochs[-1]["best_epoch"] - 1]
+    assert (shares[-1]["cider"], shares[-1]["bleu_4"]) == (best["cider"], best["bleu_4"])
     before = next(e for e in events if e["event"] == "start_scores")
     assert (before["model"], before["cider"]) == ("lender", facts["dev"]["cider"])
     found, start = bundle.decoder_arrays(), tiny_bundle.decoder_arrays()

@@ -14,6 +14,10 @@ SCORES = score_captions(["a dog"], [["a dog"]])
 START, TRAINED = {"w": np.zeros(2, np.float16)}, np.full(2, 4.0, np.float32)
 
 
+def result(weight, best):
+    return DevResult(abs(weight - best), ["a dog"], SCORES, {})
+
+
 @pytest.fixture
 def trainer(monkeypatch):
     """A trainer with one array as its decoder, whose dev loss is lowest where `best` says."""
@@ -25,7 +29,7 @@ def trainer(monkeypatch):
 
     def make(best):
         def dev_result():
-            return DevResult(abs(decoder["w"][0] - best), ["a dog"], SCORES, {})
+            return result(decoder["w"][0], best)
 
         return SimpleNamespace(decoder=decoder, dev_result=dev_result)
 
@@ -35,18 +39,29 @@ def trainer(monkeypatch):
 @pytest.mark.parametrize(("best", "share"), [(0.0, 1.0), (3.0, 0.25), (4.0, 0.0)])
 def test_dev_chooses_the_share(trainer, best, share):
     tried = trainer(best)
-    found = average_with_start(tried, START)
+    found = average_with_start(tried, START, known={})
     assert found.share == share
-    assert found.arrays["w"].tolist() == [best] * 2
     assert tried.decoder["w"].tolist() == [best] * 2
     assert tuple(found.cider) == SHARES
 
 
 def test_of_equally_good_shares_that_nearest_to_the_start_is_chosen(trainer):
-    assert average_with_start(trainer(0.5), START).share == 1.0
+    assert average_with_start(trainer(0.5), START, known={}).share == 1.0
 
 
 def test_a_stop_meanwhile_gives_no_average(trainer):
     tried = trainer(0.0)
     tried.dev_result = lambda: None
-    assert average_with_start(tried, START) is None
+    assert average_with_start(tried, START, known={}) is None
+
+
+@pytest.mark.parametrize(("best", "share"), [(0.0, 1.0), (3.0, 0.25), (4.0, 0.0)])
+def test_known_results_are_not_computed_again_and_the_choice_is_the_same(trainer, best, share):
+    tried, computed = trainer(best), []
+    dev_result = tried.dev_result
+    tried.dev_result = lambda: computed.append(float(tried.decoder["w"][0])) or dev_result()
+    known = {1.0: result(0.0, best), 0.0: result(4.0, best)}
+    found = average_with_start(tried, START, known=known)
+    assert computed == [1.0, 2.0, 3.0]
+    assert (found.share, tuple(found.cider)) == (share, SHARES)
+    assert tried.decoder["w"].tolist() == [best] * 2
