@@ -4,6 +4,7 @@ Only `captioner` imports Keras, and only for a model whose encoder has no graph.
 """
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from pages.ui.queue import Memory, in_line
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
     from captioning.caption import Caption
     from captioning.captioner import Captioner
@@ -62,6 +64,8 @@ Result = TypeVar("Result")
 load_plugins()  # their encoders, decoders and metrics are choices of the pages
 
 _SHAPES = "shapes-200-0"
+_MOST_PIXELS_KEPT = 16_000_000
+"""The largest photo kept until it is captioned (48 MB); a larger one is decoded twice."""
 
 
 @st.cache_resource(ttl=5, show_spinner=False)
@@ -180,7 +184,10 @@ def preview(photo: bytes, name: str) -> tuple[bytes, int]:
     Raises:
         ImageError: it is not a readable photo.
     """
-    return pictures.preview(photo, name)
+    picture = read_image(photo, name=name)
+    if math.prod(picture.size) <= _MOST_PIXELS_KEPT:
+        _decoded().put(_digest(photo), picture)
+    return pictures.preview(picture)
 
 
 def kind(bundle: Bundle, photo: bytes, name: str) -> Kind | None:
@@ -274,7 +281,8 @@ def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, flo
     key = _key(bundle, photo)
     known = _seen().get(key)
     if known is None:
-        model, picture = captioner(bundle), read_image(photo, name=name)
+        model = captioner(bundle)
+        picture = _decoded().pop(_digest(photo)) or read_image(photo, name=name)
         with in_line(model.turns, "Looking at the photo…"):
             known = _seen().get(key) or _timed(lambda: model.encode([picture]))
             known[0].flags.writeable = False  # all sessions read the same array
@@ -299,6 +307,12 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
 # Results of models are kept in `Memory`: a function cached by Streamlit cannot write to the page,
 # and a visitor who waits for the model should see their place in the queue.
 @st.cache_resource(max_entries=1, show_spinner=False)
+def _decoded() -> "Memory[Image.Image]":
+    # From the preview until the encoder reads it, so that a photo is decoded once.
+    return Memory(1)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
 def _seen() -> "Memory[tuple[np.ndarray, float]]":
     return Memory(64)
 
@@ -314,7 +328,11 @@ def _captions() -> "Memory[Caption]":
 
 
 def _key(bundle: Bundle, photo: bytes) -> tuple[str, int, str]:
-    return str(bundle.folder), version(bundle), hashlib.sha256(photo).hexdigest()
+    return str(bundle.folder), version(bundle), _digest(photo)
+
+
+def _digest(photo: bytes) -> str:
+    return hashlib.sha256(photo).hexdigest()
 
 
 def version(bundle: Bundle) -> int:

@@ -27,19 +27,15 @@ class Picture:
     data: bytes
 
 
-def preview(data: bytes, name: str) -> tuple[bytes, int]:
-    """Make an upright copy of at most 1000 pixels a side.
+def preview(photo: Image.Image) -> tuple[bytes, int]:
+    """Make a copy of an RGB photo of at most 1000 pixels a side.
 
     Returns:
         The copy as JPEG, and the width in pixels at which to show it.
-
-    Raises:
-        ImageError: `data` is not a readable photo; the text calls it `name`.
     """
-    photo = read_image(data, name=name)
-    width = display_width(*photo.size)
-    photo.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    return as_jpeg(photo), width
+    small = photo.copy()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return as_jpeg(small), display_width(*photo.size)
 
 
 def thumbnail(data: bytes, name: str) -> bytes:

@@ -32,6 +32,11 @@ class Memory(Generic[Value]):
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
+    def pop(self, key: Hashable) -> Value | None:
+        """Return a result and forget it, or None if it is not stored."""
+        with self._lock:
+            return self._kept.pop(key, None)
+
     def put(self, key: Hashable, value: Value) -> None:
         """Store a result, and drop the least recently used one if there are too many."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from captioning import images
 from captioning.errors import BundleError, WeightsError
 from pages.ui.samples import PHOTO_SAMPLES
 
@@ -42,6 +43,17 @@ def test_the_code_shown_is_what_ran_and_none_before_a_photo(page, jpeg, captione
     ran = ("encode", "trace", "rank", "with_neutral_words")
     assert names == ", ".join(f"Captioner.{method}" for method in ran)
     assert (captioner.encoded, captioner.captions) == ([1], [("tiny", 3)])
+
+
+def test_a_photo_is_decoded_once_for_its_caption(page, jpeg, monkeypatch):
+    decoded = []
+    decode = images._decode
+    monkeypatch.setattr(
+        images, "_decode", lambda data, *rest: decoded.append(data) or decode(data, *rest)
+    )
+    upload(page, ("dog.jpg", jpeg("red")))
+    assert page.title[0].value == r"A red a\."
+    assert decoded.count(jpeg("red")) == 1
 
 
 def test_the_model_is_loaded_before_the_photo_comes(page, captioner):

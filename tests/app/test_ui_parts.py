@@ -60,7 +60,7 @@ def test_a_preview_is_upright_and_keeps_its_proportions():
     photo.paste("red", (0, 0, 800, 800))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be looked at turned a quarter to the right
-    data, width = pictures.preview(encode(photo, exif=exif), "turned.jpg")
+    data, width = cache.preview(encode(photo, exif=exif), "turned.jpg")
     shown = Image.open(io.BytesIO(data))
     assert shown.size == (500, 1000)
     assert width / 520 == pytest.approx(0.5)
@@ -85,7 +85,7 @@ def test_a_thumbnail_of_other_proportions_shows_the_whole_photo(size):
     assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 
-@pytest.mark.parametrize("make", [pictures.preview, pictures.thumbnail])
+@pytest.mark.parametrize("make", [cache.preview, pictures.thumbnail])
 @pytest.mark.parametrize("data", [b"", b"not a photo"])
 def test_a_copy_of_what_is_no_photo_is_refused_by_name(make, data):
     with pytest.raises(ImageError, match=r"notes\.jpg"):
@@ -94,7 +94,7 @@ def test_a_copy_of_what_is_no_photo_is_refused_by_name(make, data):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (300, 200), (6000, 4000)])
 def test_any_shape_of_photo_has_a_preview(size):
-    data, width = pictures.preview(encode(Image.new("RGB", size)), "odd.jpg")
+    data, width = cache.preview(encode(Image.new("RGB", size)), "odd.jpg")
     assert width >= 1
     assert max(Image.open(io.BytesIO(data)).size) <= pictures.PREVIEW_SIDE
 
