@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from captioning.datasets.data_issues import Oddities, Tally
-from captioning.datasets.dataset import SPLITS
+from captioning.datasets.dataset import SPLITS, CaptionDataset
 from captioning.datasets.text_files import read_lines
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "split_by_name",
     "split_in_name",
     "splits_of_folders",
+    "with_dev",
 ]
 
 _WRITTEN = {
@@ -86,19 +88,45 @@ def draw_splits(names: Sequence[str], oddities: Oddities) -> dict[str, str]:
 def draw_dev(split_of: dict[str, str], names: Sequence[str], oddities: Oddities) -> None:
     """Move a tenth of the training photos to dev, if a data set has only train and test.
 
-    A data set that is marked as train alone stays so: it may be an addition to another.
+    A data set that is marked as train alone stays so, because it may be an addition to another;
+    `with_dev` draws its dev photos.
 
     Args:
         split_of: The split of each photo, of missing ones too; changed in place.
         names: The photos with captions.
         oddities: Records this.
     """
-    train = sorted((n for n in names if split_of.get(n) == "train"), key=_number)
-    if len(train) < 2 or {*split_of.values()} != {"train", "test"}:
+    train = [n for n in names if split_of.get(n) == "train"]
+    if {*split_of.values()} != {"train", "test"}:
         return
-    moved = train[: max(1, len(train) // 10)]
-    split_of.update(dict.fromkeys(moved, "dev"))
-    oddities.decisions.append(
+    moved, decision = _tenth(train)
+    if moved:
+        split_of.update(dict.fromkeys(moved, "dev"))
+        oddities.decisions.append(decision)
+
+
+def with_dev(dataset: CaptionDataset) -> CaptionDataset:
+    """Return a data set that can be trained on alone: if it has no dev photos, draw some.
+
+    A tenth of its training photos is moved to dev; one training photo alone stays where it is.
+    """
+    moved, decision = _tenth([photo.name for photo in dataset.split("train")])
+    if dataset.split("dev") or not moved:
+        return dataset
+    photos = tuple(replace(p, split="dev") if p.name in moved else p for p in dataset.photos)
+    oddities = replace(dataset.oddities, decisions=[*dataset.oddities.decisions, decision])
+    return replace(dataset, photos=photos, oddities=oddities)
+
+
+def _tenth(train: Sequence[str]) -> tuple[set[str], str]:
+    """Choose a tenth of the training photos as dev photos; return them, and a sentence for people.
+
+    Of fewer than two photos, none is chosen.
+    """
+    if len(train) < 2:
+        return set(), ""
+    moved = sorted(train, key=_number)[: max(1, len(train) // 10)]
+    return set(moved), (
         f"No photo is marked as dev, so {len(moved):,} of the {len(train):,} training photos are "
         "dev, drawn by photo name, the same every time."
     )

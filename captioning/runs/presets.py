@@ -7,6 +7,7 @@ from pathlib import Path
 from captioning.bundle import Bundle
 from captioning.config import DecoderConfig, EncoderConfig, TrainingConfig, read_training_config
 from captioning.datasets import CaptionDataset
+from captioning.datasets.splitting import with_dev
 from captioning.errors import ConfigError
 from captioning.storage import read_json, shipped_configs
 from captioning.text import tokenize
@@ -76,6 +77,7 @@ def preset_for(dataset: CaptionDataset, data: str, bundle: Bundle | None) -> Pre
     Raises:
         ConfigError: the data set has features without photos, or no training captions.
     """
+    dataset = with_dev(dataset)
     photos = [photo for photo in dataset.split("train") if photo.captions]
     captions = [caption for photo in photos for caption in photo.captions]
     if not dataset.has_photos or not captions:

@@ -11,6 +11,7 @@ from captioning.arrays import assign_weights, weights_of
 from captioning.bundle import Bundle, read_bundle, write_bundle
 from captioning.config import TrainingConfig
 from captioning.datasets import CaptionDataset
+from captioning.datasets.splitting import with_dev
 from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
@@ -119,6 +120,7 @@ def prepare(
     for data in (dataset, *extra):
         if not config.allow_missing:
             data.check_complete("train", "dev")
+    dataset = with_dev(dataset)
     get = StoredFeatures((dataset, *extra), on_event, should_stop)
     sentences = read_sentences(config.sentences) if config.sentences else []
     origin = read_bundle(config.start_from) if config.start_from else None

@@ -99,8 +99,7 @@ def _chosen(
     if not train or (needs_dev and not dev):
         raise TrainingError(
             f"{dataset.name} has {len(train)} training and {len(dev)} dev photos with captions; "
-            "training needs both. Mark photos as 'train' and 'dev' in a column 'split', or remove "
-            "the column: then the splits are drawn."
+            "training needs both. Add photos, or mark some as 'train' in a column 'split'."
         )
     return train[: config.limit_images or None], dev
 

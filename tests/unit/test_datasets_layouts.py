@@ -9,11 +9,10 @@ from PIL import Image
 
 from captioning.datasets import load
 from captioning.datasets.loading import kind_of, layouts_table
-from captioning.datasets.splitting import official_splits
+from captioning.datasets.splitting import official_splits, with_dev
 from captioning.errors import DatasetError
 
 ROOT = Path(__file__).parents[2]
-CASES = ROOT.parent / "shared" / "cases"
 NAMES = tuple(f"{number:03}.jpg" for number in range(1, 11))
 CAPTIONS = {name: (f"a dog runs {name}", f"two kids play {name}") for name in NAMES}
 SPLITS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
@@ -270,6 +269,19 @@ def test_without_dev_photos_a_tenth_of_train_is_dev(tmp_path, marks, expected):
     assert ("1 of the 8 training photos are dev" in dataset.summary()) == (expected[1] == 1)
 
 
+def test_a_data_set_of_train_photos_alone_gets_dev_photos_where_it_is_trained_on(tmp_path):
+    write_photos(tmp_path)
+    rows = "".join(f"{name},a dog,train\n" for name in NAMES)
+    write(tmp_path / "a.csv", "image,caption,split\n" + rows)
+    dataset = load(tmp_path)
+    assert sizes(with_dev(dataset)) == [9, 1, 0]
+    assert "1 of the 10 training photos are dev" in with_dev(dataset).summary()
+    assert "are dev" not in dataset.summary()
+    assert with_dev(with_dev(dataset)).split("dev") == with_dev(dataset).split("dev")
+    (tmp_path / "a.csv").write_text(f"image,caption,split\n{NAMES[0]},a dog,train\n")
+    assert sizes(with_dev(load(tmp_path))) == [1, 0, 0]
+
+
 def test_a_table_without_names_of_columns_loses_no_row(tmp_path):
     write_photos(tmp_path)
     write(tmp_path / "my.tsv", "".join(f"a dog runs\t{name}\n" for name in NAMES))
@@ -370,35 +382,3 @@ def test_a_folder_without_captions_says_what_it_holds(tmp_path):
 
 def test_the_documentation_lists_the_layouts_as_the_code_does():
     assert layouts_table() in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-
-
-COLLECTED = {
-    "c01-coco-string-ids": 10,
-    "c03-coco-own-name": 10,
-    "d04-split-column-ignored": 10,
-    "d04b-control": 10,
-    "d07-hf-flickr30k-csv": 30,
-    "d09-flickr8k-cn": 20,
-    "d10-kohya-folder": 10,
-    "d11-metadata-jsonl": 10,
-    "d22-hf-metadata-per-split": 55,
-    "e01-one-bad-byte": 10,
-    "e03-gbk": 10,
-    "k01-karpathy-2017": 10,
-    "n01-jfif": 2,
-    "q02-caption-first-unquoted": 10,
-    "t02-three-photos": 3,
-}
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="needs the collected cases")
-@pytest.mark.parametrize("case", COLLECTED)
-def test_collected_cases_of_layouts(tmp_path, case):
-    dataset = load(shutil.copytree(CASES / case, tmp_path / case))
-    assert sum(len(photo.captions) for photo in dataset.photos) == COLLECTED[case]
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="needs the collected cases")
-@pytest.mark.parametrize("case", ["d04-split-column-ignored", "d04b-control"])
-def test_collected_cases_of_a_split_column(case):
-    assert sizes(load(CASES / case)) == [6, 2, 2]

@@ -1,6 +1,5 @@
 """Which photo a caption file means by a name, and that no loss of captions is silent."""
 
-import shutil
 import unicodedata
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from PIL import Image
 from captioning.datasets import load
 from captioning.datasets.photo_files import Match, PhotoFiles
 from captioning.errors import DatasetError
-
-CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 CAPTIONS = ("a dog runs on grass", "two kids play ball", "a red kite flies")
 NUMBERS = [f"{number:03}" for number in range(1, 11)]
@@ -129,13 +126,3 @@ def test_captions_of_other_photos_are_refused_in_every_layout(tmp_path):
     for photos in ("Images", "photos"):
         with pytest.raises(DatasetError, match="do not belong together"):
             load(data_set(tmp_path / photos, ["holiday.jpg"], ["1.jpg"], photos))
-
-
-CASES_OF_TEN = ("d01-upper-jpg-images", "d02-folder-in-name", "d03-nested-images", "d06-nfd-names")
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="needs the collected cases")
-@pytest.mark.parametrize("case", CASES_OF_TEN)
-def test_collected_cases_of_names(tmp_path, case):
-    dataset = load(shutil.copytree(CASES / case, tmp_path / case))
-    assert [len(captions) for captions in captions_of(dataset)] == [2] * 10

@@ -464,7 +464,7 @@ def test_exiftool_finds_the_caption_everywhere_and_nothing_else_changed(kind, ph
     assert changed - set(expected) <= beside
 
 
-CASES = Path("/work/shared/cases")
+CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
 @pytest.mark.skipif(EXIFTOOL is None or not CASES.exists(), reason="the photos are not here")
