@@ -15,7 +15,7 @@ from captioning.cli.terminal import (
     quietly,
 )
 from captioning.config import DecodingConfig
-from captioning.errors import ConfigError
+from captioning.errors import CaptioningError, ConfigError, FeaturesError, ImageError
 from captioning.metrics import format_headline
 
 if TYPE_CHECKING:
@@ -72,9 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
         from captioning.captioner import Captioner
         from captioning.evaluation.scoring import ONE_PHOTO
     captioner = Captioner.load(arguments.model, with_encoder=False)
-    evaluation = _evaluate(captioner, dataset, arguments)
+    summary = dataset.summary()
+    try:
+        evaluation = _evaluate(captioner, dataset, arguments)
+    except (ImageError, FeaturesError) as error:
+        dataset, reasons = _readable(dataset, arguments.split, error)
+        summary = f"{summary} {reasons}"
+        evaluation = _evaluate(captioner, dataset, arguments)
     report = _report(captioner, dataset, evaluation, arguments)
-    report["data_summary"] = dataset.summary()
+    report["data_summary"] = summary
     if len(evaluation.captions) == 1:
         print(ONE_PHOTO, file=sys.stderr)
     if arguments.out:
@@ -110,6 +116,25 @@ def _evaluate(
         neutral_words=arguments.neutral_words,
         on_progress=show,
     )
+
+
+def _readable(
+    dataset: "CaptionDataset", split: str, error: CaptioningError
+) -> tuple["CaptionDataset", str]:
+    """Leave out the photos of a split that cannot be read; say which and why.
+
+    Raises:
+        CaptioningError: `error`, if all photos can be read or none.
+    """
+    from captioning.datasets.dataset import without_unreadable
+    from captioning.training.data_report import unreadable_photos
+
+    readable, unreadable = without_unreadable(dataset, split)
+    if not unreadable or not readable.split(split):
+        raise error
+    reasons = unreadable_photos(unreadable)
+    print(reasons, file=sys.stderr)
+    return readable, reasons
 
 
 def _decoding(captioner: "Captioner", arguments: argparse.Namespace) -> DecodingConfig:

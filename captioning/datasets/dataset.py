@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ __all__ = [
     "VerificationReport",
     "entries",
     "verify",
+    "without_unreadable",
 ]
 
 SPLITS = ("train", "dev", "test")
@@ -233,6 +234,24 @@ class VerificationReport:
             f"{len(self.unreadable):,} of {total} cannot be read:",
             *(reason for _, reason in self.unreadable),
         ]
+
+
+def without_unreadable(
+    dataset: CaptionDataset, split: str
+) -> tuple[CaptionDataset, dict[str, str]]:
+    """Take the photos that cannot be read out of a split.
+
+    Returns:
+        The data set, and the name of each such photo with the error message.
+    """
+    unreadable = {}
+    for photo in dataset.split(split):
+        try:
+            read_image(dataset.path(photo))
+        except ImageError as error:
+            unreadable[photo.name] = str(error)
+    photos = tuple(replace(p, split=None) if p.name in unreadable else p for p in dataset.photos)
+    return replace(dataset, photos=photos), unreadable
 
 
 def verify(

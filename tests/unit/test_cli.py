@@ -221,6 +221,26 @@ def test_evaluate_says_that_the_cider_of_one_photo_is_zero(command, models, tmp_
     assert "its CIDEr is always 0" in err
 
 
+def test_evaluate_names_all_photos_that_cannot_be_read_and_scores_the_others(
+    command, models, tmp_path
+):
+    dataset = generate_shapes(tmp_path / "thirty", count=30, seed=0)
+    bad = [photo.name for photo in dataset.split("test")[:2]]
+    for name in bad:
+        (dataset.folder / name).write_text("not a picture")
+    status, out, err = command("evaluate", "--model", "tiny", "--data", dataset.root, "--json")
+    assert status == 0
+    assert "2 photos cannot be read and are left out" in err
+    assert all(name in err for name in bad)
+    (found,) = objects(out)
+    assert found["images"] == 1
+    assert all(name in found["data_summary"] for name in bad)
+    (dataset.folder / dataset.split("test")[2].name).write_text("not a picture")
+    status, _, err = command("evaluate", "--model", "tiny", "--data", dataset.root)
+    assert status == 1
+    assert "is not a picture" in err
+
+
 def test_evaluate_keeps_scores_when_asked_to(command, shapes, models):
     arguments = ["evaluate", "--model", "tiny", "--data", shapes.root, "--split", "dev", "--save"]
     status, out, _ = command(*arguments, "--beam-width", 1)
