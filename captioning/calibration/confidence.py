@@ -275,9 +275,14 @@ class Confidence:
         return cls(tuple(float(weight) for weight in weights), float(least), tuple(predictors))
 
     def __call__(self, values: np.ndarray, familiar: bool = True) -> float:
-        """Return the probability that a caption with these predictors is good."""
-        share = float(_logistic(self.weights[0] + np.asarray(values) @ self.weights[1:]))
+        """Return the probability that a caption with these predictors, `(P,)`, is good."""
+        share = float(self.of_familiar(values))
         return share if familiar else min(share, self.doubt)
+
+    def of_familiar(self, values: np.ndarray) -> np.ndarray:
+        """Return the probabilities `(N,)` for captions `(N, P)` of familiar photos."""
+        found: np.ndarray = _logistic(self.weights[0] + np.asarray(values) @ self.weights[1:])
+        return found
 
 
 class Judgement(NamedTuple):

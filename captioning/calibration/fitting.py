@@ -74,7 +74,7 @@ def cross_fitted(
     for part in range(folds):
         rest, here = fold != part, fold == part
         curve = Confidence.fit(values[rest], good[rest], sample_weight=counts[rest])
-        found[here] = [curve(row) for row in values[here]]
+        found[here] = curve.of_familiar(values[here])
     return found
 
 
@@ -121,8 +121,8 @@ def level_report(
             fitted = cross_fitted(values[rest], good[rest], counts[rest], seed=seed)
             levels = fit_levels(fitted, good[rest], counts[rest])
             curve = Confidence.fit(values[rest], good[rest], sample_weight=counts[rest])
-            for row in here:
-                at = number[level_of(curve(values[row]), levels, familiar=bool(familiar[row]))]
+            for row, share in zip(here, curve.of_familiar(values[here]), strict=True):
+                at = number[level_of(share, levels, familiar=bool(familiar[row]))]
                 held[at] += counts[row]
                 right[at] += counts[row] * good[row]
     shares = zip(held / held.sum(), right / np.maximum(held, TINY), strict=True)
