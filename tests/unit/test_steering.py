@@ -131,18 +131,17 @@ def test_without_wishes_these_sentences_break_them(search, features):
 
 def every_sentence(decoder, photo, words, length):
     """All sentences of up to `length` words with their summed log-probability, end included."""
-    totals = {}
-    for count in range(length + 1):
-        for ids in itertools.product(range(4, 4 + words), repeat=count):
-            sentence = (*ids, EOS)[:length]
-            if sentence in totals:
-                continue
-            tokens = np.array([[[BOS, *sentence[:-1]]]], np.int32)
-            logits = to_numpy(decoder(photo[None], tokens))[0, 0].astype(np.float64)
-            logits[:, [PAD, UNK, BOS]] = -np.inf
-            log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-            totals[sentence] = log_probs[np.arange(len(sentence)), sentence].sum()
-    return totals
+    counts = range(length + 1)
+    ids = [i for n in counts for i in itertools.product(range(4, 4 + words), repeat=n)]
+    sentences = sorted({(*i, EOS)[:length] for i in ids})
+    padded = np.array([(*s, *[PAD] * (length - len(s))) for s in sentences])
+    begun = np.concatenate([np.full((len(padded), 1), BOS), padded[:, :-1]], axis=1)
+    logits = to_numpy(decoder(photo[None], begun[None].astype(np.int32)))[0].astype(np.float64)
+    logits[..., [PAD, UNK, BOS]] = -np.inf
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    said = np.take_along_axis(log_probs, padded[..., None], axis=-1)[..., 0]
+    totals = np.where(padded == PAD, 0.0, said).sum(axis=1)
+    return dict(zip(sentences, totals, strict=True))
 
 
 @pytest.mark.parametrize("required", [(4,), (5,), (4, 6), (6, 5, 4)])
