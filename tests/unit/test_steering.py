@@ -4,38 +4,24 @@ import itertools
 
 import numpy as np
 import pytest
+from tiny_decoders import D, R, TinyDecoder
 
-from captioning.backend import to_numpy
-from captioning.config import DecoderConfig, DecodingConfig
-from captioning.decoders import build_decoder
+from captioning.config import DecodingConfig
 from captioning.decoding import CaptionSearch, read_hypotheses
 from captioning.decoding.hypotheses import NEG_INF
 from captioning.decoding.steering import read_steering
 from captioning.errors import ConfigError
-from captioning.inference.keras_decoder import KerasDecoder
-from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
+from captioning.vocabulary import EOS, PAD, SPECIAL, Vocabulary
 
-pytestmark = pytest.mark.slow
-
-R, D, LENGTH = 4, 6, 7
+LENGTH = 7
 WORDS = "ant bee cat dog emu fox gnu hen".split()
 VOCABULARY = Vocabulary([*SPECIAL, *WORDS])
 BEAM = DecodingConfig(beam_width=3)
 SAMPLE = DecodingConfig(strategy="sample", samples=4, temperature=2.0)
 
 
-def make(words=WORDS, *, length=LENGTH, seed=0, kind="attention"):
-    decoder = build_decoder(
-        DecoderConfig(
-            kind=kind, embedding_size=8, units=16, heads=2, dropout=0.0, max_length=length
-        ),
-        vocabulary_size=len(SPECIAL) + len(words),
-        feature_shape=(R, D),
-    )
-    random = np.random.default_rng(seed)
-    for variable in decoder.trainable_variables:
-        variable.assign(random.normal(0, 0.7, variable.shape))
-    return decoder
+def make(words=WORDS, *, length=LENGTH, seed=0):
+    return TinyDecoder(words=len(SPECIAL) + len(words), length=length, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +36,7 @@ def decoder():
 
 @pytest.fixture(scope="module")
 def search(decoder):
-    return CaptionSearch(KerasDecoder(decoder), vocabulary=VOCABULARY)
+    return CaptionSearch(decoder.model, vocabulary=VOCABULARY)
 
 
 def said(hypothesis):
@@ -59,12 +45,8 @@ def said(hypothesis):
 
 def judged(decoder, photo, hypothesis):
     """The model's own log-probabilities of a sentence's words, by reading it whole."""
-    ids = [*hypothesis.ids, EOS]
-    logits = to_numpy(decoder(photo[None], np.array([[[BOS, *ids[:-1]]]], np.int32)))[0, 0]
-    logits = logits.astype(np.float64)
-    logits[:, [PAD, UNK, BOS]] = -np.inf
-    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    return log_probs[np.arange(len(ids)), ids]
+    ids = hypothesis.ids
+    return decoder.log_probs(photo, [ids])[0, np.arange(len(ids)), ids]
 
 
 WISHES = [
@@ -106,7 +88,7 @@ def test_a_beam_search_keeps_every_wish(wishes, width, decoder, search, features
         assert len(hypotheses) == width
         for hypothesis in hypotheses:
             assert kept(wishes, said(hypothesis)), said(hypothesis)
-            expected = judged(decoder, photo, hypothesis)[: len(hypothesis.ids)]
+            expected = judged(decoder, photo, hypothesis)
             np.testing.assert_allclose(hypothesis.log_probs, expected, atol=1e-4)
 
 
@@ -118,7 +100,7 @@ def test_drawn_sentences_keep_every_wish(wishes, decoder, search, features):
             assert len(hypotheses) == 4
             for hypothesis in hypotheses:
                 assert kept(wishes, said(hypothesis)), said(hypothesis)
-                expected = judged(decoder, photo, hypothesis)[: len(hypothesis.ids)]
+                expected = judged(decoder, photo, hypothesis)
                 np.testing.assert_allclose(hypothesis.log_probs, expected, atol=1e-4)
 
 
@@ -135,10 +117,7 @@ def every_sentence(decoder, photo, words, length):
     ids = [i for n in counts for i in itertools.product(range(4, 4 + words), repeat=n)]
     sentences = sorted({(*i, EOS)[:length] for i in ids})
     padded = np.array([(*s, *[PAD] * (length - len(s))) for s in sentences])
-    begun = np.concatenate([np.full((len(padded), 1), BOS), padded[:, :-1]], axis=1)
-    logits = to_numpy(decoder(photo[None], begun[None].astype(np.int32)))[0].astype(np.float64)
-    logits[..., [PAD, UNK, BOS]] = -np.inf
-    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    log_probs = decoder.log_probs(photo, padded[:, :-1])
     said = np.take_along_axis(log_probs, padded[..., None], axis=-1)[..., 0]
     totals = np.where(padded == PAD, 0.0, said).sum(axis=1)
     return dict(zip(sentences, totals, strict=True))
@@ -154,7 +133,7 @@ def test_a_wide_beam_finds_the_best_sentence_with_the_words(required, seed, feat
     right = {s: total for s, total in totals.items() if set(required) <= set(s)}
     names = tuple(words.words[i] for i in required)
     config = DecodingConfig(beam_width=20, length_penalty=0.0, required_words=names)
-    (found,) = CaptionSearch(KerasDecoder(decoder), vocabulary=words).search(features[:1], config)
+    (found,) = CaptionSearch(decoder.model, vocabulary=words).search(features[:1], config)
     best = max(right, key=right.get)
     assert (*found[0].ids, EOS)[: len(best)] == best
     assert found[0].score(0.0) == pytest.approx(right[best], abs=1e-4)
@@ -203,34 +182,13 @@ def test_a_batch_says_what_its_photos_say_alone(config, search, features):
         assert [h.ids for h in alone] == [h.ids for h in together[b]]
 
 
-def test_other_words_compile_nothing_again(features, monkeypatch):
-    decoder = make()
-    traces, step = [], decoder.step
-    monkeypatch.setattr(decoder, "step", lambda *a: traces.append(1) or step(*a))
-    search = CaptionSearch(KerasDecoder(decoder), vocabulary=VOCABULARY)
-
-    def steer(words):
-        for word in words:
-            search.search(features, BEAM.replace(required_words=(word,)))
-            search.search(features, BEAM.replace(banned_words=(word,)))
-            search.search(features, BEAM.replace(prefix=(word, "ant")))
-            search.search(features, SAMPLE.replace(banned_words=(word,), prefix=("ant",)))
-
-    steer(WORDS[1:2])
-    compiled = len(traces)
-    steer(WORDS[2:5])
-    assert len(traces) == compiled
-
-
 def test_the_trace_keeps_what_was_nearly_kept(decoder, search, features):
     """What was kept and what was not are, together, the best 2K of all continuations."""
     trace = search.trace(features[:1], BEAM)
     width = BEAM.beam_width
     kept_scores, near = trace.scores[0, 0], trace.near_scores[0, 0]
-    logits = to_numpy(decoder(features[:1], np.array([[[BOS]]], np.int32)))[0, 0, 0]
-    logits = logits.astype(np.float64)
-    logits[[PAD, UNK, BOS]] = -np.inf
-    best = np.sort(logits - np.log(np.exp(logits).sum()))[::-1][: 2 * width]
+    coming = decoder.log_probs(features[0], [[]])[0, 0]
+    best = np.sort(coming)[::-1][: 2 * width]
     np.testing.assert_allclose(kept_scores, best[:width], atol=1e-4)
     np.testing.assert_allclose(near[near > NEG_INF / 2], best[width:], atol=1e-4)
     assert read_hypotheses(trace, length_penalty=0.7) == search.search(features[:1], BEAM)
@@ -281,5 +239,5 @@ def test_words_that_must_occur_are_not_drawn_by_chance_and_are_few():
 
 def test_a_search_without_words_cannot_be_steered_by_words(decoder, features):
     with pytest.raises(ConfigError, match="has no vocabulary"):
-        CaptionSearch(KerasDecoder(decoder)).search(features, BEAM.replace(banned_words=("dog",)))
-    CaptionSearch(KerasDecoder(decoder)).search(features, BEAM.replace(no_repeat=2))
+        CaptionSearch(decoder.model).search(features, BEAM.replace(banned_words=("dog",)))
+    CaptionSearch(decoder.model).search(features, BEAM.replace(no_repeat=2))
