@@ -5,6 +5,7 @@ and the error messages agree.  A value out of range is refused when the object i
 """
 
 import dataclasses
+import difflib
 import json
 import types
 import typing
@@ -95,7 +96,9 @@ class Config:
             for part in path:
                 place = place.get(part) if isinstance(place, dict) else None
             if not isinstance(place, dict) or last not in place:
-                raise ConfigError(f"There is no setting called {key.strip()!r}.")
+                near = difflib.get_close_matches(key.strip(), flattened(values), n=1)
+                meant = f" Did you mean {near[0]}?" if near else ""
+                raise ConfigError(f"There is no setting called {key.strip()!r}.{meant}")
             place[last] = _parse(text.strip(), for_text=isinstance(place[last], str))
         return type(self).from_dict(values)
 

@@ -30,7 +30,7 @@ _FOLDERS = ("annotations", "captions", "labels", "text", "texts")
 # If a folder has several files, these names are preferred.
 _LIKELY = ("captions", "caption", "metadata", "annotations", "labels", "results")
 _TABLES = (".csv", ".tsv", "captions.txt", "caption.txt")
-_TEXT_ENDINGS = (".txt", ".caption")
+_TEXT_ENDINGS = (".txt", ".caption", ".TXT")
 _TEXT_FOLDERS = ("captions", "texts", "labels")
 # Number of photos that are checked for a text file.
 _LOOKED_AT = 50
@@ -292,7 +292,8 @@ ADAPTERS = (
         captions="`metadata.jsonl`, a list of records as in LAVIS and BLIP, conversations as in "
         "LLaVA (the first answer), or captions by photo",
         photos="below it",
-        splits="a key, else the files' or folders' names, else drawn",
+        splits="a key, also one around a list of records, else the files' or folders' names, else "
+        "drawn",
         inner_folders=frozenset(),
         fits=partial(_fits, _RECORDS),
         read=partial(_read, _RECORDS),

@@ -17,6 +17,7 @@ from captioning.datasets.column_names import (
 )
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.photo_files import is_photo
+from captioning.datasets.splitting import known_split
 from captioning.datasets.text_files import read_json, read_lines, read_start
 from captioning.errors import DatasetError
 
@@ -43,9 +44,10 @@ def has_records(start: str) -> bool:
 
 
 def read_records(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
-    """Read JSON records: a list of objects, one object per line, or captions by photo.
+    """Read JSON records: lists of objects, one object per line, or captions by photo.
 
-    The keys are the same as the column names of tables; a caption may be a list of captions.
+    The keys are the same as the column names of tables; a caption may be a list of captions.  There
+    may be one list for each split, under its name.
 
     Args:
         path: The file; one object per line, or one JSON value.
@@ -88,9 +90,11 @@ def _json_records(
         return
     content = read_json(path, (), encoding, oddities.decisions)
     if isinstance(content, dict):
-        lists = [v for v in content.values() if isinstance(v, list) and v and _rows_of(v[0])]
-        if lists and not any(map(is_photo, content)):
-            content = lists[0]
+        lists = {k: v for k, v in content.items() if isinstance(v, list) and v and _rows_of(v[0])}
+        if lists and all(map(known_split, lists)):
+            content = [_marked(record, key) for key, records in lists.items() for record in records]
+        elif lists and not any(map(is_photo, content)):
+            content = next(iter(lists.values()))
         else:
             content = [_record_of(name, value) for name, value in content.items()]
     for number, record in enumerate(content if isinstance(content, list) else (), start=1):
@@ -105,6 +109,10 @@ def _is_line_by_line(path: Path) -> bool:
         return len(lines) > 1 and isinstance(json.loads(lines[0]), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _marked(record: Any, split: str) -> Any:
+    return {"split": split, **record} if isinstance(record, dict) else record
 
 
 def _record_of(name: str, value: Any) -> dict[str, Any]:

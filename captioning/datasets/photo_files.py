@@ -142,7 +142,9 @@ class PhotoFiles:
         if close or not loosely:
             return Match(close)
         address = _relative(_ADDRESS.sub("", name.strip()).partition("?")[0])
-        for variant in dict.fromkeys((written, address, unquote(address), unquote_plus(address))):
+        decoded = unquote(address)
+        variants = (written, address, decoded, unquote_plus(address), unquote(decoded))
+        for variant in dict.fromkeys(variants):
             variant = _NUMBERED.sub("", variant)
             for index, form in (
                 (self._by_name, _folded),

@@ -40,6 +40,8 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 # Five Hebrew letters have another form at the end of a word.  In Cyrillic text the same bytes are
 # frequent letters inside words.
 _FINAL_INSIDE = re.compile(rb"[\xea\xed\xef\xf3\xf5](?=[\xe0-\xfa])")
+# Russian has further letters, such as those for ya and soft sign, in one of fifteen places.
+_HEBREW = re.compile(rb"[\xe0-\xfa]{20,}")
 _QUOTES = "\u2018\u2019\u201c\u201d\u201e\u2026\u2013\u2014\xab\xbb"
 _IN_WORD = re.compile(r"(?<=[a-z])[^\x00-\x7f]|[^\x00-\x7f](?=[a-z])")
 
@@ -141,6 +143,7 @@ def _decode(data: bytes, path: Path, encoding: str | None) -> tuple[str, str]:
     """Return the text, and a remark for the user or ""."""
     data = data.removesuffix(b"\x1a")  # the end-of-file mark of DOS
     text, remark = _named(data, path, encoding) if encoding else _found_out(data, path)
+    text = text.rstrip("\0")  # a crash while the file was written leaves zeros at its end
     controls = len(_CONTROL.findall(text))
     if controls > max(2, _CONTROL_SHARE * len(text)):
         raise DatasetError(
@@ -222,8 +225,11 @@ def _guess(data: bytes) -> str:
     odd = sum(c.isupper() or not (c.isalpha() or c in _QUOTES) for c in inside)
     if alone > 0.6 and odd <= 0.2 * len(inside):
         return "cp1252"
+    finals_inside = len(_FINAL_INSIDE.findall(lines))
+    if alone < 0.5 and not finals_inside and _HEBREW.fullmatch(b"".join(_HIGH_RUN.findall(lines))):
+        return "cp1255"
     candidates = list(_CANDIDATES)
-    if len(_FINAL_INSIDE.findall(lines)) > 0.05 * len(runs):
+    if finals_inside > 0.05 * len(runs):
         candidates.remove("cp1255")
     best = from_bytes(lines, cp_isolation=candidates).best()
     return best.encoding if best else "cp1252"

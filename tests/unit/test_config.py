@@ -141,6 +141,13 @@ def test_settings_come_back_from_json_as_they_were(config):
     assert hash(again) == hash(config)
 
 
+def test_the_nearest_setting_is_named():
+    with pytest.raises(ConfigError, match=r"'learning_rat'\. Did you mean learning_rate\?"):
+        TrainingConfig().with_settings(["learning_rat=1"])
+    with pytest.raises(ConfigError, match="Did you mean decoding.beam_width"):
+        TrainingConfig().with_settings(["beam_width=1"])
+
+
 def test_unknown_settings_are_refused_by_name():
     with pytest.raises(ConfigError, match="'epoch'.*epochs"):
         TrainingConfig.from_dict({"epoch": 3})

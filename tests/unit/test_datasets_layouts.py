@@ -174,7 +174,7 @@ def test_a_caption_file_of_any_form_gives_the_same_captions(tmp_path, form, phot
     assert dataset.oddities.losses(("train", "dev", "test"))[0] == 0
 
 
-@pytest.mark.parametrize("endings", [".txt", ".caption", ".jpg.txt"])
+@pytest.mark.parametrize("endings", [".txt", ".TXT", ".caption", ".jpg.txt"])
 def test_texts_next_to_photos_hold_a_caption_per_line(tmp_path, endings):
     for folder in ("", "10_dog/"):
         write_photos(tmp_path / folder, NAMES[:3])
@@ -248,6 +248,16 @@ def test_a_caption_file_a_split_gives_the_splits(tmp_path, stem, form):
     dataset = load(tmp_path)
     assert sizes(dataset) == [6, 2, 2]
     assert captions_by_file(dataset) == CAPTIONS
+
+
+def test_a_json_file_with_a_list_of_records_for_each_split_gives_the_splits(tmp_path):
+    write_photos(tmp_path)
+    records = [{"image": name, "caption": "a dog"} for name in NAMES]
+    content = {"info": {"year": 2024}, "train": records[:6], "val": records[6:8]}
+    write(tmp_path / "data.json", {**content, "test": records[8:]})
+    dataset = load(tmp_path)
+    assert sizes(dataset) == [6, 2, 2]
+    assert "drawn" not in dataset.summary()
 
 
 @pytest.mark.parametrize(

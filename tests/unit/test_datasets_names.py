@@ -50,6 +50,7 @@ SAME = {
     "another Unicode form": ("Käse-{}.jpg", nfd("Käse-{}.jpg")),
     "the other way round": (nfd("Käse-{}.jpg"), "Käse-{}.jpg"),
     "percent-encoding": ("K%C3%A4se%20{}.jpg", "Käse {}.jpg"),
+    "percent-encoding twice": ("K%25C3%25A4se%2520{}.jpg", "Käse {}.jpg"),
     "a web address": ("https://example.org/photos/my%20{}.jpg?size=2", "my {}.jpg"),
     "quotes and a mark of direction": ("\u202a'{}.jpg'", "{}.jpg"),
     "COCO's names of 2014": ("COCO_val2014_000000000{}.jpg", "000000000{}.jpg"),

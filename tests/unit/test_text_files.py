@@ -44,6 +44,17 @@ def test_encodings_of_windows_are_guessed_reported_and_can_be_given(tmp_path, en
     assert read(tmp_path / "a.csv", text.encode(encoding), encoding=encoding) == (expected, [])
 
 
+def test_short_hebrew_is_not_taken_for_cyrillic(tmp_path):
+    text = table("כלב רץ בפארק עם כדור")
+    assert read(tmp_path / "a.csv", text.encode("cp1255"))[0] == text.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_zeros_at_the_end_of_a_file_are_left_out(tmp_path, encoding):
+    data = table("käse").encode(encoding) + bytes(64)
+    assert read(tmp_path / "a.csv", data) == (table("käse").replace("\r\n", "\n"), [])
+
+
 def test_cyrillic_without_its_rarer_letters_is_not_taken_for_hebrew(tmp_path):
     text = table("собака бежит по траве в парке")
     assert read(tmp_path / "a.csv", text.encode("cp1251"))[0] == text.replace("\r\n", "\n")
