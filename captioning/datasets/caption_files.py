@@ -23,8 +23,10 @@ from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError
 
 __all__ = [
+    "has_descriptions",
     "has_table",
     "has_tokens",
+    "read_descriptions",
     "read_table",
     "read_token_file",
     "rows_of_table",
@@ -32,6 +34,9 @@ __all__ = [
 
 # Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
 _TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
+
+# What tutorials put around a caption.
+_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|\s+(?:<end>|endseq|<eos>)$")
 
 _DELIMITERS = (",", "\t", ";", "|")
 # Excel writes the delimiter into a separate first line.
@@ -79,6 +84,43 @@ def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None)
             "and the caption."
         )
     return rows
+
+
+def has_descriptions(start: str) -> bool:
+    """Return whether a file with this beginning has rows `photo<TAB>caption`, as in tutorials."""
+    return _described(start.lstrip().partition("\n")[0]) is not None
+
+
+def read_descriptions(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
+    """Read rows of a photo, with or without its extension, a tab and a caption.
+
+    Without a tab, the first blank follows the photo's name, which must then have a digit.  Marks
+    around the caption, such as `startseq` and `endseq`, are left out.
+
+    Args:
+        path: The file.
+        oddities: Receives lines in another form.
+        encoding: As for `read_text`.
+
+    Raises:
+        DatasetError: The file cannot be read, or is not text.
+    """
+    rows = []
+    for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
+        if row := _described(line):
+            rows.append(row)
+        else:
+            oddities.add_unreadable(f"line {number}", blank=not line.strip())
+    return rows
+
+
+def _described(line: str) -> Row | None:
+    name, tab, caption = line.strip().partition("\t")
+    if not tab:
+        name, _, caption = line.strip().partition(" ")
+    if not caption or not (tab or any(map(str.isdigit, name))):
+        return None
+    return Row(name.strip(), _MARKS.sub("", caption.strip()))
 
 
 def has_table(start: str) -> bool:

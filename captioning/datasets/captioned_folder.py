@@ -1,6 +1,6 @@
 """Users' own photos: a folder of photos with a caption file, or with one text file per photo.
 
-A caption file has one of five forms, each with an adapter.  There may be one file per split, or one
+A caption file has one of six forms, each with an adapter.  There may be one file per split, or one
 folder per split with photos and captions, as in Hugging Face's image folders.  In the layout of
 tools that fine-tune image generators, `1.jpg` is described by `1.txt`, `1.caption`, `1.jpg.txt`, or
 by `1.txt` in a folder `captions` next to the photo folder; each line is a caption.
@@ -13,7 +13,14 @@ from itertools import islice
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.caption_files import has_table, has_tokens, read_table, read_token_file
+from captioning.datasets.caption_files import (
+    has_descriptions,
+    has_table,
+    has_tokens,
+    read_descriptions,
+    read_table,
+    read_token_file,
+)
 from captioning.datasets.coco import has_coco_form, read_coco_form
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
@@ -55,10 +62,11 @@ class Form:
 
 _TABLE = Form((*_TABLES, ".txt", ".tab"), has_table, read_table, flickr8k=False)
 _TOKENS = Form((".txt", ".token", ".tsv", ".csv", ".caption"), has_tokens, read_token_file)
+_DESCRIPTIONS = Form(("descriptions.txt",), has_descriptions, read_descriptions)
 _COCO = Form((".json",), has_coco_form, read_coco_form)
 _RECORDS = Form((".json", ".jsonl", ".ndjson"), has_records, read_records)
 _WORKBOOK = Form((".xlsx",), has_workbook, read_workbook)
-FORMS = (_TABLE, _TOKENS, _COCO, _RECORDS, _WORKBOOK)
+FORMS = (_TABLE, _TOKENS, _COCO, _RECORDS, _WORKBOOK, _DESCRIPTIONS)
 
 
 def caption_files(root: Path, form: Form) -> list[Path]:
@@ -311,6 +319,16 @@ ADAPTERS = (
     ),
     _SPLIT_FOLDERS,
     _TEXTS,
+    Adapter(
+        name="tutorial's captions",
+        looked_for="photos with 'descriptions.txt' of lines '1000268201', a tab and a caption",
+        captions="`descriptions.txt` of `captioning tutorial write` and of widespread tutorials",
+        photos="below it",
+        splits="Flickr8k's official ones for its photos, else the folders' names, else drawn",
+        inner_folders=frozenset(),
+        fits=partial(_fits, _DESCRIPTIONS),
+        read=partial(_read, _DESCRIPTIONS),
+    ),
     # Last, because its error says which columns a table lacks.
     replace(_TABLE_ADAPTER, fits=_fits_in_part, captions=""),
 )

@@ -103,7 +103,7 @@ def _json_records(
 
 def _is_line_by_line(path: Path) -> bool:
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        return True
+        return not read_start(path).lstrip().startswith("[")
     lines = read_start(path).strip().split("\n")
     try:
         return len(lines) > 1 and isinstance(json.loads(lines[0]), dict)

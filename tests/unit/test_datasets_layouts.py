@@ -146,6 +146,18 @@ ONE_FILE = {
     ),
     "Python in a cell": ("captions.tsv", in_cells(repr)),
     "NumPy in a cell": ("captions.tsv", in_cells(as_numpy)),
+    "a tutorial's descriptions": (
+        "descriptions.txt",
+        "".join(f"{n[:3]}\tstartseq {t} endseq\n" for n, t, _ in ROWS),
+    ),
+    "descriptions without tabs": (
+        "descriptions.txt",
+        "".join(f"{n[:3]} {t}\n" for n, t, _ in ROWS),
+    ),
+    "a list named .jsonl": (
+        "metadata.jsonl",
+        [{"file_name": n, "text": t} for n, t, _ in ROWS],
+    ),
     "columns of other names": ("my.csv", "Bild;Satz\n" + "".join(f"{n};{t}\n" for n, t, _ in ROWS)),
     "Excel's first line": (
         "my.csv",

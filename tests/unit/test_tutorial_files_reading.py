@@ -1,5 +1,6 @@
 """A class's own files: matched, and made a data set that a run learns from."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -10,6 +11,7 @@ import pytest
 
 from captioning.config import EncoderConfig, TrainingConfig
 from captioning.datasets import available_datasets, load
+from captioning.encoders.registry import ENCODERS, feature_shape, resolve
 from captioning.errors import CaptioningError, FeaturesError
 from captioning.features import FeatureStore, store_folder
 from captioning.runs import data_sizes
@@ -19,6 +21,7 @@ from captioning.tutorial_files import (
     take_over,
     write_tutorial_files,
 )
+from captioning.tutorial_files.writing import _encoder_facts
 
 XCEPTION = EncoderConfig(name="xception", layer="avg_pool")
 
@@ -137,6 +140,22 @@ def test_the_encoder_is_read_from_the_file_next_to_the_features(brought, facts, 
     (brought / "encoder.json").write_text(json.dumps({"encoder": facts, "model": None}))
     found = files_of(brought).encoder
     assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [(name, layer) for name, spec in ENCODERS.items() for layer in spec.layers]
+)
+def test_features_of_every_encoder_are_read_as_its_own(brought, tiny_bundle, name, layer):
+    """What differs between encoders: the facts next to the features, and their shape."""
+    config = resolve(EncoderConfig(name=name, layer=layer))[0]
+    row = np.ones(feature_shape(config), np.float32)
+    features = {f"{1000 + n}_ab.jpg": row.copy() for n in range(9)}
+    (brought / "features.p").write_bytes(pickle.dumps(features))
+    facts = _encoder_facts(dataclasses.replace(tiny_bundle, encoder=config))
+    (brought / "encoder.json").write_text(json.dumps(facts))
+    found = files_of(brought)
+    assert found.encoder == config
+    assert found.shape == feature_shape(config)
 
 
 def test_what_was_written_of_a_model_with_its_own_encoder_is_read(
