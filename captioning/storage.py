@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -227,15 +227,23 @@ def append_json_line(path: Path, content: Any) -> None:
         file.write(line)
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(
+    path: Path, select: Callable[[list[bytes]], list[bytes]] | None = None
+) -> list[dict[str, Any]]:
     """Read the JSON objects that `append_json_line` wrote, without damaged lines.
 
     A file that is missing or not a regular file has no lines.
+
+    Args:
+        path: the file.
+        select: returns the lines to read, of all lines; by default it is all of them.
     """
     try:
         lines = read_regular_file(path, _MOST_JSON_BYTES).splitlines()
     except OSError:
         return []
+    if select is not None:
+        lines = select(lines)
     return [content for line in lines if (content := _json_object(line)) is not None]
 
 

@@ -10,7 +10,6 @@ from captioning.metrics import METRICS, headline_metrics, rouge_l
 from captioning.metrics.exact import is_exact
 from captioning.runs.record import Run, fits
 from captioning.settings import flattened
-from captioning.storage import read_json_lines
 from captioning.text import tokenize
 
 __all__ = [
@@ -94,11 +93,11 @@ class Curves:
 
 
 def read_curves(run: Run) -> Curves:
-    """Read the events of a run; a line that is cut short or lacks a field is ignored."""
+    """Read the events of a run (`Run.events`); one that lacks a field is ignored."""
     steps: dict[tuple[int, int], Row] = {}
     epochs: dict[int, Row] = {}
     curves = Curves()
-    for event in read_json_lines(run.folder / "events.jsonl"):
+    for event in run.events():
         kind = event.get("event")
         if not isinstance(kind, str) or not fits(event, _NEEDED.get(kind, {})):
             continue

@@ -19,7 +19,7 @@ from captioning.encoders.registry import feature_shape, resolve
 from captioning.errors import StorageError
 from captioning.features import fitted, store_progress
 from captioning.runs.record import Run
-from captioning.storage import read_json, read_json_lines, write_json
+from captioning.storage import read_json, write_json
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -197,7 +197,7 @@ def remember_rates(data: Path, run: Run) -> None:
     begun, words = None, 0
     config = run.config.replace(encoder=resolve(run.config.encoder)[0])
     encoder = config.encoder
-    for event in read_json_lines(run.folder / "events.jsonl"):
+    for event in run.events():
         match event.get("event"):
             case "features" if event["rate"] > 0:
                 rates[f"encode {encoder.name} {encoder.layer}"] = event["rate"]

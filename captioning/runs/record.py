@@ -1,6 +1,7 @@
 """A training run: its settings, status and notes, read from its folder."""
 
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 from captioning.config import TrainingConfig, read_training_config
 from captioning.errors import ConfigError, StorageError
 from captioning.runs.store import Record
-from captioning.storage import read_json, read_regular_file, write_json
+from captioning.storage import read_json, read_json_lines, read_regular_file, write_json
 
 __all__ = [
     "LATEST",
@@ -33,6 +34,8 @@ STARTABLE = ("ready", "stopped", "failed", "died")
 STATES = (*LIVE, *STARTABLE, "queued", "finished")
 
 MOST_NOTE_BYTES, MOST = 1_000_000, 1e15
+MOST_STEP_EVENTS = 10_000
+_STEP_EVENT = b'{"event": "step"'
 
 LATEST = 1e11
 """Seconds since 1970; a later time is damaged data, and cannot be formatted as a date."""
@@ -156,6 +159,14 @@ class Run(Record):
         """Whether it has a model, finished or not."""
         return (self.bundle_folder / "config.json").is_file()
 
+    def events(self) -> list[dict[str, Any]]:
+        """Read what the training has reported, without damaged lines.
+
+        Of a very long file, `MOST_STEP_EVENTS` evenly spaced reports of steps are read, and as many
+        of the last other events.
+        """
+        return read_json_lines(self.folder / "events.jsonl", _thinned)
+
     def checkpoints(self) -> list[str]:
         """Return the names of its complete checkpoints, the latest last."""
         found = (self.folder / "checkpoints").glob("epoch*.safetensors")
@@ -191,6 +202,14 @@ def fits(values: Any, kinds: Mapping[str, Any]) -> bool:
         or (type(values.get(name)) is int and isinstance(0.0, kind))
         for name, kind in kinds.items()
     )
+
+
+def _thinned(lines: list[bytes]) -> list[bytes]:
+    steps = [place for place, line in enumerate(lines) if line.startswith(_STEP_EVENT)]
+    others = [place for place, line in enumerate(lines) if not line.startswith(_STEP_EVENT)]
+    every = max(1, math.ceil(len(steps) / MOST_STEP_EVENTS))
+    kept = sorted(steps[::-every] + others[-MOST_STEP_EVENTS:])  # the last step is among them
+    return [lines[place] for place in kept]
 
 
 def _a_file(path: Path) -> Path:

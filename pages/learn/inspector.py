@@ -1,6 +1,7 @@
-"""The decoder's numbers in NumPy, computed once for a photo and a sentence."""
+"""The layers of the encoder, and the decoder's numbers in NumPy, computed once and shared."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -19,12 +20,16 @@ from captioning.vocabulary import EOS, Vocabulary
 from pages.learn.subject import Subject
 from pages.ui import cache
 
+if TYPE_CHECKING:
+    from captioning.lessons.encoder import OpenedEncoder
+
 __all__ = [
     "decoder",
     "difference_from_keras",
     "look_again",
     "memory",
     "models_of",
+    "opened_encoder",
     "reading",
     "sentence_ids",
     "word_of",
@@ -43,6 +48,15 @@ def decoder(bundle: Bundle) -> PlainDecoder:
         BundleError: its weights are missing or damaged.
     """
     return _decoder(str(bundle.folder), cache.version(bundle), bundle)
+
+
+def opened_encoder(subject: Subject) -> "OpenedEncoder":
+    """Return the layers of the model's encoder, opened once for all photos and sessions.
+
+    Raises:
+        CaptioningError: the encoder's weights are not available.
+    """
+    return _opened_encoder(str(subject.bundle.folder), cache.version(subject.bundle), subject)
 
 
 def memory(subject: Subject) -> Memory:
@@ -128,6 +142,13 @@ def _distance(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _decoder(folder: str, version: int, _bundle: Bundle) -> PlainDecoder:
     return PlainDecoder.of(_bundle)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the encoder…")
+def _opened_encoder(folder: str, version: int, _subject: Subject) -> "OpenedEncoder":
+    from captioning.lessons.encoder import OpenedEncoder
+
+    return OpenedEncoder(_subject.captioner.keras_encoder)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -2,13 +2,17 @@
 
 Streamlit runs every rerun in a thread of its own.  On Linux, the C library gives each new thread a
 heap of its own, and memory that one thread frees is not used by the next: over some dozens of
-photos the server would grow by hundreds of megabytes that nothing uses.
+photos the server would grow by hundreds of megabytes that nothing uses.  After many sessions at
+once, a shared heap has gaps that the C library keeps, so they are returned to the system now and
+then (docs/adr/0012).
 """
 
 import contextlib
 import ctypes
 import gc
 import sys
+import threading
+import time
 from typing import Any
 
 __all__ = ["keep_compact", "settle", "settle_keras"]
@@ -17,14 +21,28 @@ __all__ = ["keep_compact", "settle", "settle_keras"]
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 
+_PAUSE = 30.0
+"""Seconds between two times that free memory is returned; each of them takes milliseconds."""
+
 
 def keep_compact() -> None:
-    """Share two heaps among all threads, and return blocks of a megabyte when they are freed."""
+    """Share two heaps among all threads, and return to the system what is freed.
+
+    Blocks of a megabyte are returned at once, others within a minute.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             library = ctypes.CDLL(None)
             library.mallopt(_M_ARENA_MAX, 2)
             library.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+            threading.Thread(target=_trim, args=(library,), name="trim", daemon=True).start()
+
+
+def _trim(library: ctypes.CDLL) -> None:
+    """Return free memory to the system again and again."""
+    while True:
+        time.sleep(_PAUSE)
+        library.malloc_trim(0)
 
 
 def settle() -> None:

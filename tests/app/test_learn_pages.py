@@ -152,6 +152,19 @@ def test_the_link_for_class_can_hide_controls(open_lesson):
     assert any("learn.hide=controls" in code.value for code in app.code)
 
 
+def test_the_network_is_opened_once_for_all_photos(open_lesson, monkeypatch):
+    from captioning.lessons import encoder, overview
+
+    calls = []
+    for module, name in ((encoder, "OpenedEncoder"), (overview, "anatomy_of")):
+        made = getattr(module, name)
+        count = lambda *a, made=made, name=name: calls.append(name) or made(*a)  # noqa: E731
+        monkeypatch.setattr(module, name, count)
+    for photo in ("shapes 1", "shapes 2"):
+        sound(open_lesson("overview", photo=photo))
+    assert sorted(calls) == ["OpenedEncoder", "anatomy_of"]
+
+
 def test_a_link_may_name_a_photo_of_the_data_set(open_lesson):
     app = sound(open_lesson("overview", photo="shapes_00009.png"))
     assert app.selectbox(key="learn.photo").value == "shapes_00009.png"

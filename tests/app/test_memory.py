@@ -54,6 +54,38 @@ print(resident_mb() - before)
 """
 
 
+FREE_AND_MEASURE = """
+import time
+from pages.ui import memory
+
+memory._PAUSE = 0.05
+memory.keep_compact()
+
+
+def resident_mb():
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+blocks = [bytearray(50_000) for _ in range(4_000)]
+full = resident_mb()
+del blocks[:-1]  # the last one keeps the C library from making its heap shorter
+deadline = time.monotonic() + 30
+while full - resident_mb() < 150 and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(full - resident_mb())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_freed_memory_below_other_blocks_is_returned_to_the_system():
+    done = subprocess.run(
+        [sys.executable, "-c", FREE_AND_MEASURE], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) >= 150
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_dozens_of_photos_leave_the_server_as_large_as_a_few(home, write_tiny_bundle):

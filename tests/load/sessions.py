@@ -8,7 +8,8 @@ be the one that the model writes for that photo without a server.  `make load` r
 `make soak` for hours.
 
 Memory is measured before, with one visitor who has seen every page and loaded the model; then its
-highest value; and after the sessions have ended.  Streamlit keeps a closed session for two minutes,
+highest value; and after the sessions have ended.  The server returns freed memory every half
+minute, so the first value is taken after that.  Streamlit keeps a closed session for two minutes,
 in case its browser connects again, so the last value is taken after `--rest` seconds.
 """
 
@@ -47,6 +48,8 @@ PAGES = ("gallery", "search", "statistics", "bleu", "overview", "scores", "new",
 UPLOADS = 0.3
 """The share of uploads among what a visitor does."""
 PATIENCE = 120.0
+RETURNED = 40.0
+"""Seconds after which the server has returned freed memory to the system."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ class Upload:
 
 @dataclass
 class Figures:
-    """What the visitors met: seconds per page and per caption, and faults."""
+    """What the visitors met: seconds per page and per caption with their names, and faults."""
 
-    pages: list[float] = field(default_factory=list)
-    captions: list[float] = field(default_factory=list)
+    pages: list[tuple[float, str]] = field(default_factory=list)
+    captions: list[tuple[float, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -181,9 +184,10 @@ async def session(
             except TimeoutError:
                 fault = f"it was not drawn in {PATIENCE:.0f} s"
             kind = figures.captions if photo is not None else figures.pages
-            kind.append(time.monotonic() - begun)
+            name = photo.name if photo is not None else page
+            kind.append((time.monotonic() - begun, name))
             if fault:
-                figures.faults.append(f"{photo.name if photo is not None else page}: {fault}")
+                figures.faults.append(f"{name}: {fault}")
             photo = draw.choice(photos) if draw.random() < UPLOADS else None
             await asyncio.sleep(draw.uniform(0.5, 3.0))
 
@@ -278,6 +282,7 @@ async def measure(
     photos = make_photos(3 * arguments.sessions, arguments.model)
     print(f"{len(photos)} photos, {len({tuple(p.words) for p in photos})} different captions")
     await look_around(address, arguments.model, photos[:: arguments.sessions])
+    await asyncio.sleep(RETURNED)
     memory = {"before": megabytes(server)}
     visits = asyncio.create_task(
         drive(address, arguments.model, arguments.sessions, arguments.seconds, photos)
@@ -290,13 +295,18 @@ async def measure(
     return visits.result(), memory
 
 
+def print_times(what: str, times: list[float]) -> None:
+    ordered = sorted(times) or [float("nan")]
+    median, p95 = statistics.median(ordered), ordered[int(0.95 * (len(ordered) - 1))]
+    print(f"{len(times)} x {what}: {median:.2f} s (median), {p95:.2f} s (p95), {ordered[-1]:.2f} s")
+
+
 def report(sessions: int, figures: Figures, memory: dict[str, float]) -> None:
     print(f"{sessions} sessions: {len(figures.faults)} faults")
-    for kind, seconds in (("page", figures.pages), ("caption", figures.captions)):
-        ordered = sorted(seconds) or [float("nan")]
-        p95 = ordered[int(0.95 * (len(ordered) - 1))]
-        median = statistics.median(ordered)
-        print(f"{len(seconds)} x a {kind}: {median:.2f} s (median), {p95:.2f} s (p95)")
+    print_times("a caption", [seconds for seconds, _ in figures.captions])
+    print_times("a page", [seconds for seconds, _ in figures.pages])
+    for page in PAGES:
+        print_times(f"  {page}", [seconds for seconds, name in figures.pages if name == page])
     print(f"memory in MB: {', '.join(f'{value:.0f} {when}' for when, value in memory.items())}")
     for fault in sorted(set(figures.faults))[:20]:
         print(f"{figures.faults.count(fault)} x {fault}")

@@ -53,6 +53,15 @@ def test_an_opened_encoder_ends_where_the_encoder_does(opened, pixels):
     np.testing.assert_allclose(values.reshape(features.shape), features, rtol=1e-4, atol=1e-5)
 
 
+def test_later_photos_are_read_by_a_compiled_function_with_the_same_result(opened, pixels):
+    names = [spec.name for spec in opened.maps[-2:]]
+    first, later = opened.outputs(pixels, names), opened.outputs(pixels, names)
+    for name in names:
+        np.testing.assert_allclose(later[name], first[name], rtol=1e-4, atol=1e-4)
+    other = opened.outputs(255 - pixels, names)
+    assert not np.allclose(other[names[-1]], later[names[-1]], atol=1e-4)
+
+
 def test_maps_get_smaller_and_are_no_gates(opened):
     heights = [spec.height for spec in opened.maps]
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == len(heights) >= 3

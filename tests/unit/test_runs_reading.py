@@ -51,6 +51,15 @@ def make(runs: Runs, events: list[dict], **settings: object) -> Run:
     return run
 
 
+def test_a_very_long_file_of_events_is_read_in_part(runs: Runs, monkeypatch) -> None:
+    monkeypatch.setattr("captioning.runs.record.MOST_STEP_EVENTS", 10)
+    steps = [step(1, number, 3.0 - number / 100) for number in range(95)]
+    run = make(runs, [{"event": "data", "sentences": ["a"]}, *steps, epoch(1, 2.0, 2.0)])
+    curves = read_curves(run)
+    assert [row["step"] for row in curves.steps] == list(range(4, 95, 10))
+    assert curves.data == ["a"] and len(curves.epochs) == 1
+
+
 def test_steps_taken_again_after_a_kill_are_there_once(runs: Runs) -> None:
     resume = {"event": "resume", "epoch": 1, "step": 5, "steps": 10}
     run = make(runs, [step(1, 5, 3.0), step(1, 8, 2.5), resume, step(1, 8, 2.5), step(1, 9, 2.4)])

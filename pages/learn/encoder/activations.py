@@ -8,6 +8,7 @@ import streamlit as st
 
 from captioning.datasets import CaptionDataset
 from pages.learn.frame import Paper, Question
+from pages.learn.inspector import opened_encoder
 from pages.learn.subject import Subject
 from pages.ui import cache
 from pages.ui.pictures import as_jpeg
@@ -82,12 +83,11 @@ def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
 @st.cache_resource(max_entries=4, show_spinner="Opening the encoder…")
 def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     from captioning.lessons.convolution import find_pair
-    from captioning.lessons.encoder import OpenedEncoder, inputs_of
+    from captioning.lessons.encoder import inputs_of
     from captioning.lessons.receptive_field import fields
 
-    encoder = _subject.captioner.keras_encoder
-    opened = OpenedEncoder(encoder)
-    pixels = encoder.pixels(_subject.photo)
+    opened = opened_encoder(_subject)
+    pixels = opened.encoder.pixels(_subject.photo)
     convolution, maps, pair = opened.first_convolution, opened.maps, find_pair(opened)
     reads = inputs_of(convolution, opened.layers)[0].name
     wanted = [reads, convolution.name, *(spec.name for spec in maps), *(pair.names if pair else [])]

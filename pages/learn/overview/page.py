@@ -12,6 +12,7 @@ from captioning.lessons.lexicon import content_places
 from captioning.vocabulary import EOS
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
+from pages.learn.inspector import opened_encoder
 from pages.learn.overview.drawing import Moment, draw_decoder, draw_encoder, draw_regions
 from pages.learn.subject import Subject
 from pages.ui.word_chart import word_chart
@@ -56,7 +57,7 @@ def show() -> None:
             ),
             Question(
                 "Which part has more learned numbers, the encoder or the decoder?",
-                lambda: _who_is_larger(_anatomy(subject.key, subject)),
+                lambda: _who_is_larger(_anatomy(subject)),
             ),
             Question(
                 "At which word was the model least sure, and what else did it consider?",
@@ -110,10 +111,7 @@ def _scene(page: LessonPage, words: list[str], place: int) -> bool:
 
 
 def _regions(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
-    anatomy, moment = (
-        _anatomy(page.subject.key, page.subject),
-        _moment(page, words, place, revealed),
-    )
+    anatomy, moment = _anatomy(page.subject), _moment(page, words, place, revealed)
     pixels, _ = _seen(page.subject.key, page.subject)
     cut = len(anatomy.tensor("features").shape) == 2
     regions = f"{anatomy.tensor('features').shape[0]} regions" if cut else "one piece"
@@ -154,10 +152,7 @@ def _next(subject: Subject, words: list[str], place: int) -> Answer:
 
 def _model(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
     """Show both halves of the model at this word, side by side where there is room."""
-    anatomy, moment = (
-        _anatomy(page.subject.key, page.subject),
-        _moment(page, words, place, revealed),
-    )
+    anatomy, moment = _anatomy(page.subject), _moment(page, words, place, revealed)
     pixels, maps = _seen(page.subject.key, page.subject)
     page.heading("The whole model at this word")
     with st.grid(2, min_column_width=320):
@@ -234,7 +229,7 @@ def _product(page: LessonPage, words: list[str], place: int, *, revealed: bool) 
 
 def _parts(page: LessonPage) -> None:
     page.heading("All parts and their lessons")
-    tensors = _anatomy(page.subject.key, page.subject).tensors
+    tensors = _anatomy(page.subject).tensors
     page.table(
         {
             "tensor": [tensor.name for tensor in tensors],
@@ -298,20 +293,23 @@ def _plain(number: float) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
-@st.cache_resource(max_entries=32, show_spinner="Opening the network…")
-def _anatomy(key: tuple[str, int, str], _subject: Subject) -> "Anatomy":
+def _anatomy(subject: Subject) -> "Anatomy":
+    name, version, _ = subject.key
+    return _anatomy_of(name, version, subject)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the network…")
+def _anatomy_of(name: str, version: int, _subject: Subject) -> "Anatomy":
     from captioning.lessons.overview import anatomy_of
 
     return anatomy_of(_subject.captioner, _subject.features)
 
 
-@st.cache_data(max_entries=16, show_spinner="Opening the encoder…")
+@st.cache_data(max_entries=64, show_spinner="Opening the encoder…")
 def _seen(
     key: tuple[str, int, str], _subject: Subject
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    from captioning.lessons.encoder import OpenedEncoder
-
-    opened = OpenedEncoder(_subject.captioner.keras_encoder)
+    opened = opened_encoder(_subject)
     pixels = _subject.captioner.encoder.pixels(_subject.photo)
     names = [spec.name for spec in opened.maps]
     maps = opened.outputs(pixels, names)
