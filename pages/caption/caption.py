@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.caption.details import show_details
-from pages.caption.ways import show_left_out, show_ways
+from pages.caption.details import choose_one, show_details
+from pages.caption.ways import show_way_to_many, show_ways
 from pages.ui import cache, state
 from pages.ui.captions import check_link, choose_settings, show_captions, show_model
 from pages.ui.components import prose, show_source
@@ -41,10 +41,13 @@ with answer:
     if not pictures:
         st.header("Caption a photo", anchor=False)
     written = show_captions(pictures, bundle, decoding)
-    show_left_out("caption")
-    if len(pictures) == len(written) == 1:
-        state.remember_captioned(pictures[0], name_in_link("caption"), bundle.name)
-        show_details("caption", pictures[0], models, bundle, written[0])
+    if len(pictures) > 1:
+        show_way_to_many("caption")
+    chosen = choose_one("caption", written)
+    if chosen is not None:
+        picture, caption = chosen
+        state.remember_captioned(picture, name_in_link("caption"), bundle.name)
+        show_details("caption", picture, models, bundle, caption)
 if written:
     show_source(
         "captioning.captioner",

@@ -1,6 +1,6 @@
 """The details of one caption in four tabs; only the open tab is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypedDict
 
@@ -18,7 +18,7 @@ from pages.ui.pictures import Picture
 if TYPE_CHECKING:
     from captioning.caption import Caption
 
-__all__ = ["export", "show_details"]
+__all__ = ["choose_one", "export", "show_details"]
 
 WHY, TREE, MODELS, EXPORT = PARTS = (
     "Why this sentence",
@@ -26,6 +26,24 @@ WHY, TREE, MODELS, EXPORT = PARTS = (
     "Other models",
     "Export",
 )
+
+
+def choose_one(
+    page: str, written: "Sequence[tuple[Picture, Caption]]"
+) -> "tuple[Picture, Caption] | None":
+    """Return the photo whose details to show, with its caption; of several photos ask for one."""
+    if len(written) < 2:
+        return next(iter(written), None)
+    place = st.selectbox(
+        "Look closer at one photo",
+        range(len(written)),
+        index=None,
+        format_func=lambda number: f"{number + 1}. {written[number][1].sentence}",
+        placeholder="Choose its caption",
+        key=f"{page}.one",
+        width=480,
+    )
+    return None if place is None else written[place]
 
 
 def show_details(

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.components import prose
 from pages.ui.wording import counted
 
-__all__ = ["show_left_out", "show_ways"]
+__all__ = ["show_way_to_many", "show_ways"]
 
 _MANY = "pages/library/many.py"
 _WAYS = (
@@ -25,11 +25,13 @@ def show_ways() -> None:
             st.page_link(page, label=label, icon=f":material/{icon}:")
 
 
-def show_left_out(page: str) -> None:
-    """Say how many photos were too many here, and where all of them can be captioned."""
+def show_way_to_many(page: str) -> None:
+    """Lead to Many photos, and say how many photos were too many here."""
     left_out = st.session_state.get(f"{page}.left_out", 0)
     if left_out:
         st.caption(f"{counted(left_out, 'photo')} more than this page can show were left out.")
-        st.page_link(
-            _MANY, label="Caption all of them in Many photos", icon=":material/photo_album:"
-        )
+    st.page_link(
+        _MANY,
+        label="Caption all of them in Many photos",
+        icon=":material/photo_album:",
+    )

@@ -8,7 +8,9 @@ import streamlit as st
 
 from captioning.evaluation import Interval
 from captioning.metrics import METRICS
+from captioning.metrics.exact import exact_match
 from pages.evaluate.hypotheses import Judged, Task
+from pages.ui.components import say_exact_match
 from pages.ui.decoding_settings import how_chosen
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
@@ -30,6 +32,9 @@ def show_scores(task: Task, judged: Judged) -> None:
         f"{plain(task.dataset.name)}, {how_chosen(task.decoding)}. Below each score: its 95% "
         "bootstrap confidence interval over photos."
     )
+    if task.explored.generated:
+        exact = 100 * exact_match(judged.captions, task.dataset.references(task.split))
+        say_exact_match(exact, figures["bleu_4"], figures["cider"])
     _show_variety(judged)
 
 

@@ -1,13 +1,14 @@
-"""How similar photos are: by their colours, or by what a model's encoder sees in them."""
+"""How similar photos are: by what a model's encoder sees in them, or by their colours."""
 
 import streamlit as st
 
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
+from captioning.bundle import Bundle
 from pages.ui import cache
 from pages.ui.datasets import Explored, fitting_models, with_progress
 from pages.ui.progress import features_of
 
-__all__ = ["likeness_of", "offer_encoder"]
+__all__ = ["likeness_by_encoder", "likeness_of"]
 
 _FEW = 500
 """Up to this many photos are compared without asking first."""
@@ -31,23 +32,34 @@ def likeness_of(page: str, explored: Explored) -> Likeness | None:
     return explored.likeness
 
 
-def offer_encoder(page: str, explored: Explored) -> None:
-    """Offer to encode all photos with the model that fits them, and compare the features.
+def likeness_by_encoder(page: str, explored: Explored) -> Likeness | None:
+    """Return how similar the photos are by the features of a model, unless that is switched off.
+
+    Where no model can run, or it is switched off, small copies of the photos are compared.
 
     Raises:
         CaptioningError: the model cannot be loaded, or features cannot be written.
     """
-    models = cache.models()
-    if not models or not st.toggle(
+    explored.likeness = explored.likeness or kept_likeness(explored.dataset)
+    if explored.likeness is not None and explored.likeness.by_meaning:
+        return explored.likeness
+    bundle = _encoder(explored)
+    if bundle is None or not st.toggle(
         "Compare what the photos show, not their colours",
+        value=True,
         key=f"{page}.by_encoder",
         help="The encoder of a model reads each photo once; the result is kept.",
     ):
-        return
-    bundle = next(iter(fitting_models(models, explored).values()))
+        return likeness_of(page, explored)
     if features_of(page, explored.dataset, bundle) is None:
-        return
+        return None
     explored.likeness = with_progress(
         "Comparing the photos…", lambda report: open_likeness(explored.dataset, on_progress=report)
     )
     st.rerun()
+
+
+def _encoder(explored: Explored) -> Bundle | None:
+    """Return the first model that can run and learned from pictures of this kind."""
+    models = fitting_models(cache.models(), explored).values()
+    return next((bundle for bundle in models if bundle.has_weights), None)

@@ -6,7 +6,7 @@ from captioning.analysis.bleu import draw_bleu
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
 from pages.explore.chosen_photo import chosen_photo, step_buttons
-from pages.explore.likeness import likeness_of, offer_encoder
+from pages.explore.likeness import likeness_by_encoder
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
 from pages.ui.captions import choose_settings
@@ -66,9 +66,7 @@ def neighbours(explored: Explored, photo: Photo) -> None:
     """Show the photos most like this one."""
     st.subheader("Photos that look like it", anchor=False)
     try:
-        likeness = likeness_of("photo", explored)
-        if likeness is None or not likeness.by_meaning:
-            offer_encoder("photo", explored)
+        likeness = likeness_by_encoder("photo", explored)
         if likeness is not None:
             pairs = likeness.nearest(photo.name)
             st.caption(f"By the cosine between {plain(likeness.source)}.")

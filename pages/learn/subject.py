@@ -23,7 +23,7 @@ from pages.ui.components import problem, prose
 from pages.ui.datasets import DATA, Explored, explored_data
 from pages.ui.photos import PHOTO_TYPES
 from pages.ui.pictures import Picture
-from pages.ui.samples import SAMPLES, best_sample, sample
+from pages.ui.samples import PHOTO_SAMPLES, SAMPLES, best_sample, sample
 from pages.ui.wording import plain
 
 if TYPE_CHECKING:
@@ -107,6 +107,14 @@ class Subject:
         dataset = _dataset()
         found = dataset[self.name] if dataset and self.name in dataset else None
         return tuple(found.captions) if found else ()
+
+    @cached_property
+    def authors(self) -> str:
+        """Who wrote the references: people, or the program that drew the picture."""
+        if self.name in SAMPLES or self.name == OWN:
+            return "people" if self.name in (*PHOTO_SAMPLES, OWN) else "the generator"
+        data = lesson_data()
+        return data.authors if data else "people"
 
 
 def choose_subject(*, hidden: bool = False) -> Subject:

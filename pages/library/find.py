@@ -53,8 +53,10 @@ def ask(*, drawn: bool) -> str:
 
 
 models = open_page("find", "Find photos")
-explored = choose_data()
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+first = st.container(
+    horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+)
+with first:
     where = st.segmented_control(
         "Photos to search",
         [DATA, OWN],
@@ -64,9 +66,13 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         key="find.where",
         bind="query-params",
     )
-    bundle, decoding = choose_settings("find", fitting_models(models, explored))
-place = photos_of("find", explored) if where == DATA else own_photos("find")
-ways = WAYS if where == DATA else OWN_WAYS  # nobody has described a visitor's photos
+explored = choose_data() if where == DATA else None
+with first:
+    bundle, decoding = choose_settings(
+        "find", fitting_models(models, explored) if explored else models
+    )
+place = photos_of("find", explored) if explored else own_photos("find")
+ways = WAYS if explored else OWN_WAYS  # nobody has described a visitor's photos
 way = st.segmented_control(
     "Way to search",
     ways,
@@ -82,7 +88,7 @@ try:
         find(way, place, bundle, decoding)
     else:
         st.info("Upload photos of your own above. They are deleted when this session ends.")
-    if where == DATA:
+    if explored:
         show_recall("find", place.split, explored, bundle)
 except CaptioningError as error:
     problem(error)

@@ -44,9 +44,10 @@ OWN_WAYS = WAYS[1:]
 _COUNT = 12
 
 
-def way_label(way: str, explored: Explored) -> str:
+def way_label(way: str, explored: Explored | None) -> str:
     """Return what a way to find photos is called for this data set."""
-    return "Generated sentences" if way == HUMAN and explored.generated else way
+    generated = explored is not None and explored.generated
+    return "Generated sentences" if way == HUMAN and generated else way
 
 
 def by_human(page: str, place: Place, explored: Explored, sentence: str) -> None:

@@ -1,5 +1,7 @@
 """Many photos: caption hundreds of photos, correct the table by hand, and download it."""
 
+import streamlit as st
+
 from pages.library.table import caption_photos, correct_rows, download
 from pages.library.upload import bring_album
 from pages.library.workspace import open_workspace
@@ -7,11 +9,16 @@ from pages.ui.captions import choose_settings, open_page
 from pages.ui.components import show_source
 
 models = open_page("many", "Many photos")
-bundle, decoding = choose_settings("many", models)
 workspace = open_workspace("many")
-album = bring_album("many")
-caption_photos("many", album, workspace, bundle, decoding)
-rows = correct_rows("many", workspace, album)
+# Once there are captions, they are above the place for more photos.
+before, work, after = st.container(), st.container(), st.container()
+with after if workspace.table.rows else before:
+    bundle, decoding = choose_settings("many", models)
+    album = bring_album("many")
+    caption_photos("many", album, workspace, bundle, decoding)
+with work:
+    rows = correct_rows("many", workspace, album)
+    if rows:
+        download("many", rows)
 if rows:
-    download("many", rows)
     show_source("captioning.batch.captioning", "caption_album")

@@ -62,7 +62,7 @@ def _measure(
     from captioning.retrieval import EncodedPhotos
     from pages.ui.progress import features_of
 
-    store = features_of(f"{page}.recall", explored.dataset, bundle)
+    store = features_of(f"{page}.recall", explored.dataset, bundle, split=split)
     if store is None:
         return
     photos = [photo for photo in explored.dataset.split(split) if photo.name in store]

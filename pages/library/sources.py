@@ -66,7 +66,7 @@ def photos_of(page: str, explored: Explored) -> Place:
     dataset = explored.dataset
 
     def encode(bundle: Bundle) -> EncodedPhotos | None:
-        store = features_of(page, dataset, bundle)
+        store = features_of(page, dataset, bundle, split=split)
         return None if store is None else EncodedPhotos.in_store(store, [p.name for p in photos])
 
     return Place(

@@ -114,8 +114,9 @@ def correct_rows(page: str, workspace: Workspace, album: Album) -> list[Row]:
         + (f", {by_hand:,} corrected by hand" if by_hand else "")
         + ". They stay while you visit other pages, and the address of this page opens them again."
     )
-    view = _choose_view(page, workspace)
-    if _one_by_one(page):
+    singly = _one_by_one(page)
+    view = _choose_view(page, workspace, singly=singly)
+    if singly:
         review(page, workspace, view.rows, album)
     else:
         _edit(page, workspace, view)
@@ -144,18 +145,19 @@ def download(page: str, rows: Sequence[Row]) -> None:
             )
 
 
-def _choose_view(page: str, workspace: Workspace) -> View:
-    """Ask which rows to show, and whether the least sure ones come first.
+def _choose_view(page: str, workspace: Workspace, *, singly: bool) -> View:
+    """Ask which rows to show, and whether the least sure ones come first: usual one by one.
 
     A corrected row stays in its place until another choice is made: the table identifies rows by
     their places.
     """
     table = workspace.table.rows
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         shown = st.segmented_control(
             "Show", list(SHOWN), default="All", required=True, key=f"{page}.show"
         )
-        first = st.toggle("Least sure first", key=f"{page}.least_sure")
+        name = "review_least_sure" if singly else "least_sure"
+        first = st.toggle("Least sure first", value=singly, key=f"{page}.{name}")
     key = f"{shown}.{first}.{workspace.revision}.{len(table)}"
     kept_key, photos = st.session_state.get(f"{page}.view", ("", []))
     if kept_key != key:

@@ -16,7 +16,7 @@ from captioning.runs import (
 from pages.train.cache import data_of, model_of, small_photos
 from pages.ui import cache, state
 from pages.ui.captions import show_captions
-from pages.ui.components import main_button, problem
+from pages.ui.components import main_button, problem, say_exact_match
 from pages.ui.pictures import Picture
 from pages.ui.rights import is_teacher
 from pages.ui.wording import counted, plain
@@ -46,14 +46,7 @@ def explain_exact_match(run: Run, curves: Curves) -> None:
     best = curves.kept
     if run.config.data != "shapes" or best is None:
         return
-    exact = best.get("exact_match")
-    share = f"Word for word right: **{exact:.0f}%** of its captions. " if exact is not None else ""
-    st.info(
-        f"{share}BLEU-4 {best['bleu_4']:.1f} and CIDEr {best['cider']:.1f} look far better, "
-        "because a program wrote all captions from a few phrases: a model that knows the phrases "
-        "shares most word sequences with the references, even with a wrong shape or colour.",
-        icon=":material/rule:",
-    )
+    say_exact_match(best.get("exact_match"), best["bleu_4"], best["cider"])
 
 
 def _show_verdict(run: Run) -> None:

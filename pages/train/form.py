@@ -21,6 +21,7 @@ from pages.ui.wording import plain
 __all__ = [
     "choose_base",
     "edit_config",
+    "label_of",
     "question",
     "show_needs",
     "show_time",
@@ -83,6 +84,9 @@ _LABELS = {
     "limit_images": "Training photos at most",
     "allow_missing": "Train with missing photos",
     "min_count": "Rarest known word",
+    "sentence_min_count": "Rarest word of the sentences",
+    "sentences_per_step": "Sentences per step",
+    "sentence_weight": "Weight of the sentences",
     "seed": "Random seed",
     "encoder.name": "Network that reads photos",
     "encoder.layer": "Layer used",
@@ -204,6 +208,15 @@ def question(owner: type[Config], name: str) -> str:
     return f"{about[:1].upper()}{about[1:]}.{between}"
 
 
+def label_of(name: str) -> str:
+    """Return the label of a setting.
+
+    >>> label_of("ema_momentum"), label_of("decoder.dropout")
+    ('Weight averaging', 'Dropout')
+    """
+    return _LABELS.get(name, name.rsplit(".", 1)[-1].replace("_", " ").capitalize())
+
+
 def _ask(key: str, name: str, values: dict[str, Any]) -> None:
     """Ask for one field and put the answer into `values`."""
     owner, *_, last = _owner(name)
@@ -225,7 +238,7 @@ def _owner(name: str) -> tuple[type[Config], str]:
 def _answer(
     key: str, name: str, owner: type[Config], field: str, value: Any, values: dict[str, Any]
 ) -> Any:
-    label = _LABELS.get(name, field.replace("_", " ").capitalize())
+    label = label_of(name)
     help_text = question(owner, field)
     options = _options(name, owner, field, values)
     if options is not None:

@@ -126,9 +126,9 @@ def show_status(run: Run, curves: Curves) -> None:
         **_exact(run, last),
     }
     if run.live:
-        figures["Steps per second"] = f"{status.rate:.1f}" if status.rate else "–"
+        figures["Steps a second"] = f"{status.rate:.1f}" if status.rate else "–"
         figures["Time left"] = clock(status.seconds_left)
-    with st.grid(len(figures), min_column_width=120):
+    with st.grid(len(figures), min_column_width=105):
         for name, value in figures.items():
             st.metric(name, value)
 
@@ -192,7 +192,7 @@ def show_curves(page: str, curves: Curves) -> None:
     if not curves.steps and not curves.epochs:
         st.caption("The curves appear after the first steps.")
         return
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
     with left:
         st.subheader("Loss", anchor=False)
         st.altair_chart(charts.loss_chart(curves), key=f"{page}.loss", alt=_spoken(curves))
@@ -212,14 +212,15 @@ def show_curves(page: str, curves: Curves) -> None:
         match topic:
             case "Forced and free":
                 st.altair_chart(charts.forced_chart(curves), key=f"{page}.forced")
-                st.caption(
-                    "Reading the true words before each word is easier than reading the model's "
-                    "own words. The distance between the lines shows the difference."
-                )
             case "Learning rate":
                 st.altair_chart(charts.rate_chart(curves), key=f"{page}.rate")
             case _:
                 st.altair_chart(charts.score_chart(curves), key=f"{page}.score")
+    if topic == "Forced and free":
+        st.caption(
+            "Reading the true words before each word is easier than reading the model's own words. "
+            "The distance between the lines shows the difference."
+        )
 
 
 def show_filmstrip(page: str, run: Run, curves: Curves) -> None:

@@ -18,7 +18,7 @@ from captioning.tuning import (
     suggested,
 )
 from pages.train.cache import sizes_of
-from pages.train.form import choose_base, question
+from pages.train.form import choose_base, label_of, question
 from pages.train.run_view import clock
 from pages.ui.wording import counted, plain
 
@@ -27,7 +27,6 @@ __all__ = [
     "begin",
     "choose_study",
     "edit_study",
-    "field_label",
     "seconds_between_updates",
     "form_container",
     "show_cost",
@@ -36,7 +35,6 @@ __all__ = [
 _AT_FIRST = ("learning_rate", "decoder.dropout")
 _MOST_FIELDS = 6
 _LOOK_SECONDS = 1.5
-_NEED_THEIR_PART = ("decoder.kind", "encoder.width")
 
 
 def all_studies() -> Studies:
@@ -66,7 +64,7 @@ def edit_study(page: str) -> StudyConfig:
         list(searchable()),
         selection_mode="multi",
         default=_AT_FIRST,
-        format_func=field_label,
+        format_func=label_of,
         key=f"{page}.fields",
         bind="query-params",
     )
@@ -131,20 +129,10 @@ def choose_study(page: str, studies: Studies) -> str | None:
     return st.selectbox("Search", names, key=f"{page}.study", bind="query-params")
 
 
-def field_label(name: str) -> str:
-    """Return a dotted name for people, short enough for the head of a column.
-
-    >>> field_label("decoder.dropout"), field_label("decoder.kind")
-    ('Dropout', 'Decoder kind')
-    """
-    words = name if name in _NEED_THEIR_PART else name.rsplit(".", 1)[-1]
-    return words.replace(".", " ").replace("_", " ").capitalize()
-
-
 def _ask_field(key: str, name: str, base: TrainingConfig) -> SearchField:
     usual, declared = suggested(name, base), searchable()[name]
     with st.container(border=True, gap="small"):
-        st.markdown(f"**{field_label(name)}**", help=_help(name))
+        st.markdown(f"**{label_of(name)}**", help=_help(name))
         if usual.choices:
             chosen = st.pills(
                 "Values",

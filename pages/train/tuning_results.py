@@ -18,8 +18,9 @@ from captioning.tuning import (
     importances,
     places_of,
 )
+from pages.train.form import label_of
 from pages.train.run_view import clock
-from pages.train.tuning import all_studies, field_label
+from pages.train.tuning import all_studies
 from pages.ui.components import problem
 from pages.ui.rights import is_teacher
 from pages.ui.theme import look
@@ -73,7 +74,7 @@ def show_trials(page: str, study: Study) -> None:
         ],
         measure: [trial.score for trial in study.trials],
         **{
-            field_label(field.name): [_value(trial, field.name) for trial in study.trials]
+            label_of(field.name): [_value(trial, field.name) for trial in study.trials]
             for field in study.config.search_fields
         },
         "epochs": [len(trial.scores) for trial in study.trials],
@@ -81,7 +82,7 @@ def show_trials(page: str, study: Study) -> None:
     }
     number = st.column_config.NumberColumn
     columns = {
-        field_label(field.name): number(format="%.3g")
+        label_of(field.name): number(format="%.3g")
         for field in study.config.search_fields
         if field.low is not None and not field.whole
     }
@@ -100,7 +101,7 @@ def show_trials(page: str, study: Study) -> None:
 def parallel_chart(study: Study) -> alt.LayerChart:
     """Draw each trial as a line across an axis per field and one for the score."""
     axes = axes_of(study)
-    labels = [*(field_label(axis.name) for axis in axes[:-1]), axes[-1].name]
+    labels = [*(label_of(axis.name) for axis in axes[:-1]), axes[-1].name]
     named = dict(zip((axis.name for axis in axes), labels, strict=True))
     rows = pd.DataFrame([{**row, "axis": named[row["axis"]]} for row in places_of(study)])
     marks = pd.DataFrame(
@@ -183,8 +184,7 @@ def _show_standing(studies: Studies, study: Study) -> None:
             st.metric(name, value)
     if best is not None:
         found = ", ".join(
-            f"{field_label(name)} **{plain(_shown(value))}**"
-            for name, value in best.settings.items()
+            f"{label_of(name)} **{plain(_shown(value))}**" for name, value in best.settings.items()
         )
         st.markdown(f"Best so far, trial {best.number}: {found}.")
     if present is not None and present.run is not None and study.status.state == "running":
@@ -253,7 +253,7 @@ def _show_importance(study: Study) -> None:
             )
         return
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{field_label(name)} {share:.0%}" for name, share in ordered)
+    listed = ", ".join(f"{label_of(name)} {share:.0%}" for name, share in ordered)
     st.markdown(f"**Importance:** {plain(listed)}.")
     st.caption(
         f"From {len(study.finished)} finished trials, by PED-ANOVA, which compares the values of a "

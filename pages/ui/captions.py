@@ -122,19 +122,19 @@ def say_publication(bundle: Bundle) -> None:
 
 def show_captions(
     pictures: Sequence[Picture], bundle: Bundle, decoding: DecodingConfig
-) -> "list[Caption]":
+) -> "list[tuple[Picture, Caption]]":
     """Show each photo with the sentence about it, or why there is none.
 
     A photo that cannot be read does not stop the others; a model that cannot be loaded does.
 
     Returns:
-        The captions of the photos that could be captioned.
+        The photos that could be captioned, each with its caption.
     """
     written = []
     for picture in pictures:
         try:
             caption = _card(picture, bundle, decoding, alone=len(pictures) == 1)
-            written += [caption] if caption else []
+            written += [(picture, caption)] if caption else []
         except ImageError as error:
             problem(error)
         except CaptioningError as error:

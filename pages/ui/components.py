@@ -14,7 +14,15 @@ from pages.ui.rights import is_teacher
 from pages.ui.theme import look
 from pages.ui.wording import plain
 
-__all__ = ["Button", "main_button", "problem", "prose", "show_source", "source_of"]
+__all__ = [
+    "Button",
+    "main_button",
+    "problem",
+    "prose",
+    "say_exact_match",
+    "show_source",
+    "source_of",
+]
 
 _PROSE = Path(__file__).with_name("prose")
 
@@ -52,6 +60,17 @@ def problem(error: Exception) -> None:
     """
     text = str(error) if is_teacher() else without_paths(str(error))
     st.error(plain(text), icon=":material/error:")
+
+
+def say_exact_match(exact: float | None, bleu_4: float, cider: float) -> None:
+    """Say how many captions of drawn shapes are right, and why the scores are high; in percent."""
+    share = f"Word for word right: **{exact:.0f}%** of its captions. " if exact is not None else ""
+    st.info(
+        f"{share}BLEU-4 {bleu_4:.1f} and CIDEr {cider:.1f} look far better, because a program "
+        "wrote all captions from a few phrases: a model that knows the phrases shares most word "
+        "sequences with the references, even with a wrong shape or colour.",
+        icon=":material/rule:",
+    )
 
 
 def show_source(module: str, *names: str) -> None:

@@ -104,8 +104,8 @@ def offer_samples(page: str, source: str) -> None:
     """Offer the sample photos until a photo is chosen; then offer to remove it."""
     if source != UPLOAD:
         return
-    if state.kept_photos(page):
-        _start_over(page, "Remove the photo")
+    if kept := state.kept_photos(page):
+        _start_over(page, "Remove the photos" if len(kept) > 1 else "Remove the photo")
         return
     st.caption("No photo here? Try one of these.")
     # Three in a row on a phone.

@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -52,24 +53,35 @@ def stoppable(page: str, what: str, *, before: int = 0) -> Iterator[OnProgress]:
     yield report
 
 
-def features_of(page: str, dataset: CaptionDataset, bundle: Bundle) -> "FeatureStore | None":
+def features_of(
+    page: str, dataset: CaptionDataset, bundle: Bundle, *, split: str | None = None
+) -> "FeatureStore | None":
     """Return the features of a data set's photos by a model's encoder.
 
     They are computed once and stored on disk for everybody. If that takes long, the visitor is
     asked first, can stop it, and can resume it later.
 
+    Args:
+        page: for keys.
+        dataset: whose photos.
+        bundle: the model.
+        split: encode only its photos, unless all photos are encoded already.
+
     Raises:
         CaptioningError: the model cannot be loaded, or features cannot be written.
     """
     store = cache.writer(bundle).stored_features(dataset)
+    if store is None and split is not None:
+        dataset = replace(dataset, photos=dataset.split(split))
+        store = cache.writer(bundle).stored_features(dataset)
     if store is not None:
         return store
     place = st.empty()
     with place.container():
         encoder = plain(bundle.encoder.name)
         st.caption(
-            f"There are no features of {plain(bundle.name)} for the {len(dataset):,} photos of "
-            f"{plain(dataset.name)} yet. Its encoder, {encoder}, computes them once."
+            f"The encoder of {plain(bundle.name)}, {encoder}, has to read the {len(dataset):,} "
+            f"photos of {plain(dataset.name)} once."
         )
         if len(dataset) > _FEW and not st.button(
             f"Encode {len(dataset):,} photos", icon=":material/visibility:", key=f"{page}.look"

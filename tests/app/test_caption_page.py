@@ -114,6 +114,9 @@ def test_several_photos_are_captioned_and_a_bad_one_stops_none(page, jpeg):
     notes, empty = (error.value.replace("\\", "") for error in page.error)
     assert "my_notes_2.jpg" in notes and "not a picture" in notes
     assert "empty.png" in empty and "0 bytes" in empty
+    page.selectbox(key="caption.one").set_value(1).run()
+    assert page.session_state["photos.captioned"].picture.name == "two.jpg"
+    assert page.segmented_control(key="caption.closer").options
 
 
 def test_a_file_name_is_never_read_as_markdown(page):

@@ -155,6 +155,22 @@ def test_a_photos_page_shows_its_captions_and_its_neighbours(open_explore, shape
     assert len([label for label in links(app) if label]) == 6
 
 
+def test_photos_are_compared_by_a_models_encoder_where_one_can_run(
+    open_explore, shapes_here, home, write_tiny_bundle
+):
+    write_tiny_bundle(home / "models" / "tiny")
+    app = open_explore("photo")
+    assert not app.exception
+    assert "16 by 16" not in shown(app)
+    assert len([label for label in links(app) if label]) == 6
+
+
+@pytest.fixture
+def by_pixels(monkeypatch):
+    """Photos are compared by pixels: the fake captioner cannot encode a data set."""
+    monkeypatch.setattr("pages.explore.likeness._encoder", lambda explored: None)
+
+
 def test_next_and_previous_walk_through_the_split_and_the_link(open_explore, shapes_here):
     names = [photo.name for photo in shapes_here.split("test")]
     app = open_explore("photo", photo__photo=names[0])
@@ -176,7 +192,7 @@ def test_a_link_to_a_photo_that_is_not_there_shows_another(open_explore, shapes_
     assert "1 of 4 in test" in shown(app)
 
 
-def test_a_model_is_asked_only_when_wanted(open_explore, shapes_here, model, captioner):
+def test_a_model_is_asked_only_when_wanted(open_explore, shapes_here, model, captioner, by_pixels):
     app = open_explore("photo")
     assert captioner.captions == []
     app.toggle(key="photo.ask").set_value(True).run()
@@ -198,7 +214,7 @@ def app_text(app):
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_photo(
-    open_explore, shapes_here, model, captioner
+    open_explore, shapes_here, model, captioner, by_pixels
 ):
     from captioning.errors import WeightsError
 

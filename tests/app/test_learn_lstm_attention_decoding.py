@@ -265,7 +265,7 @@ def test_the_next_word_is_guessed_and_then_cut(shipped):
     press(app, "decoding.next.look")
     text = text_of(app)
     assert "You guessed **circle**" in text
-    assert "All 46 words can be drawn" in text
+    assert "All 45 words and the end can be drawn" in text
     app.slider("decoding.top_k").set_value(2).run()
     assert "2 words of 46 can be drawn" in text_of(app)
     app.slider("decoding.temperature").set_value(2.0).run()

@@ -100,6 +100,17 @@ def warm_server(home, tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="session")
+def follow():
+    """A function that clicks links of the sidebar, tabs or cards, one after another."""
+
+    def click(tab, *links):
+        for link in links:
+            tab.get_by_role("link", name=link, exact=True).first.click()
+
+    return click
+
+
 @pytest.fixture
 def tab(browser):
     """An empty tab that fails its test when the page breaks or calls out of this machine."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +32,18 @@ def test_a_sample_is_captioned_with_the_keyboard_alone(warm_server, tab):
     tab.get_by_text("Written by tiny").wait_for()
 
 
-def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(warm_server, tab, photos):
-    tab.goto(f"{warm_server}/many?many.model=tiny")
+def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(
+    warm_server, tab, photos, follow
+):
+    tab.goto(warm_server)
+    follow(tab, "Library")
     tab.get_by_text("A folder", exact=True).click()
     tab.get_by_text("with the folders in it").wait_for()
     tab.locator("input[type=file]").set_input_files(photos)
     tab.get_by_role("button", name="Caption 3 photos").click()
     tab.get_by_text("One by one", exact=True).click()
     tab.get_by_text("Photo 1 of 3").wait_for()
+    expect(tab.get_by_role("switch", name="Least sure first")).to_be_checked(timeout=60_000)
     caption = tab.get_by_label("Caption", exact=True)
     caption.focus()
     tab.keyboard.press("Enter")  # accepted
@@ -51,7 +56,7 @@ def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(warm_server,
     tab.get_by_text("2 of 3 captions checked").wait_for()
     tab.keyboard.press("Alt+ArrowUp")
     tab.get_by_text("Photo 2 of 3").wait_for()
-    tab.get_by_role("cell", name="A kite in the sky.").wait_for()
+    tab.get_by_role("cell", name="A kite in the sky.").wait_for()  # in its history
     assert caption.input_value() == "A kite in the sky."
 
 
@@ -69,7 +74,9 @@ def test_a_reload_keeps_captions_and_corrections_until_start_over(warm_server, t
     tab.get_by_text("3 captions, 1 corrected by hand").wait_for()
     with tab.expect_download() as download:
         tab.get_by_role("button", name="CSV", exact=True).click()
-    assert "A kite in the sky." in Path(download.value.path()).read_text()
+    saved = Path(download.value.path()).read_text()
+    assert "A kite in the sky." in saved
+    assert "confidence" in saved.splitlines()[0]
 
     tab.get_by_role("button", name="Start over").click()
     tab.get_by_text("Delete all 3 rows and corrections?").wait_for()

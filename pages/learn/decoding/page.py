@@ -20,6 +20,7 @@ from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.subject import Subject
 from pages.ui.components import problem
+from pages.ui.samples import true_sentences
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
@@ -78,7 +79,8 @@ def _next_word(subject: Subject, place: int) -> Answer:
     log_probs = inspector.reading(subject).steps[place].log_probs[0]
     top = inspector.word_of(subject.vocabulary, int(log_probs.argmax()))
     likely = f"To the model, {plain(top)} has {percent(float(log_probs.max()))} here"
-    given = continuations(subject.references, subject.words[:place])
+    references = subject.references or true_sentences(subject.name)
+    given = continuations(references, subject.words[:place])
     if given:
         return Answer(
             given, model=top, because=f"The captions that begin like this continue so. {likely}."
@@ -302,7 +304,7 @@ def _kept(chances: Chances) -> str:
     words = int((chances.heated > 0).sum())
     held = float(chances.heated[: chances.kept].sum())
     if chances.kept == words:
-        return f"All {words:,} words can be drawn; the first {_BARS} are shown."
+        return f"All {words - 1:,} words and the end can be drawn; the first {_BARS} are shown."
     return (
         f"{counted(chances.kept, 'word')} of {words:,} can be drawn. Together they had {held:.1%}, "
         f"so each is divided by {held:.3f}; then their sum is 1 again."

@@ -117,8 +117,8 @@ def how_sure(caption: "Caption") -> str:
     """Describe in Markdown how sure the model was, by every measure it has."""
     sum_of_logs = math.fsum(word.log_prob for word in caption.words)
     parts = [f"{percent(sum_of_logs / max(len(caption.words), 1))} a word on average"]
-    if (confidence := getattr(caption, "confidence", None)) is not None:
-        parts.append(f"confidence {100 * confidence:.0f}%")
+    if caption.level is not None:
+        parts.append(f"the model is {caption.level}")
     if (familiar := getattr(caption, "familiar", None)) is not None:
         parts.append("like its training photos" if familiar else "unlike its training photos")
     return "; ".join(parts) + "."

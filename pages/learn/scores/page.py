@@ -101,16 +101,16 @@ def _lesson(page: LessonPage, references: tuple[str, ...]) -> None:
 
 
 def _scene(page: LessonPage, references: tuple[str, ...]) -> None:
-    """Show the photo, what people wrote and what the model wrote."""
+    """Show the photo, its references and what the model wrote."""
     subject = page.subject
     left, right = st.columns([1, 2], gap="medium")
     with left:
         page.photo(320)
     with right:
-        st.markdown("**What people wrote** (the references)")
+        st.markdown(f"**What {subject.authors} wrote** (the references)")
         st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(references, 1)))
         st.markdown(f"**What the model wrote**: {plain(subject.caption.text)}")
-    page.keep(listed("What people wrote", references))
+    page.keep(listed(f"What {subject.authors} wrote", references))
 
 
 def _choose_edit(base: str) -> Edit:
