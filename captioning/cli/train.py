@@ -166,6 +166,12 @@ def _command(arguments: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
+def _scores(event: dict[str, Any]) -> str:
+    """Write the scores; with several data sets also the CIDEr of each, whose mean chooses."""
+    parts = [f"{name} {scores['cider']:.1f}" for name, scores in event.get("by_data", {}).items()]
+    return format_headline(event) + (f" ({', '.join(parts)})" if parts else "")
+
+
 def show_event(event: dict[str, Any]) -> None:
     """Print a training event."""
     where = f"epoch {event.get('epoch')} of {event.get('epochs')}"
@@ -185,13 +191,13 @@ def show_event(event: dict[str, Any]) -> None:
         case "epoch":
             figures = f"loss {event['loss']:.3f}, dev {event['dev_loss']:.3f}"
             where = f"epoch {event['epoch']} of {event['epochs']}"
-            progress_line(f"{where}: {figures}, {format_headline(event)}", done=True)
+            progress_line(f"{where}: {figures}, {_scores(event)}", done=True)
         case "start_scores":
-            text = f"{event['model']} before training: {format_headline(event)}"
+            text = f"{event['model']} before training: {_scores(event)}"
             progress_line(text, done=True)
         case "average":
             share = f"{event['share']:.0%} of the weights before training"
-            progress_line(f"{share}: {format_headline(event)}", done=True)
+            progress_line(f"{share}: {_scores(event)}", done=True)
         case "resume":
             progress_line(f"resuming at {where}, step {event['step']}", done=True)
         case "damaged":

@@ -25,7 +25,7 @@ class Averaged:
     Attributes:
         share: of the weights before training, 0 to 1.
         dev: what these achieve on dev.
-        cider: on dev, of every share that was tried.
+        cider: on dev, of every share that was tried; the mean of several data sets.
     """
 
     share: float
@@ -74,4 +74,4 @@ def average_with_start(
         on_result(share, dev)
     best = max(found, key=lambda share: found[share].rank)
     assign(best)
-    return Averaged(best, found[best], {share: dev.scores.cider for share, dev in found.items()})
+    return Averaged(best, found[best], {share: dev.mean_cider for share, dev in found.items()})

@@ -146,7 +146,8 @@ def _average(config: TrainingConfig, facts: Mapping[str, Any]) -> str:
     text = f"- Trained weights and the start's are averaged: {text}"
     if len(tried) > 1:
         ciders = ", ".join(f"{float(s):.0%}: {cider:.1f}" for s, cider in tried.items())
-        text += f". The share was chosen on dev (CIDEr with a share of {ciders})"
+        mean = ", the mean of the data sets," if config.extra_data else ""
+        text += f". The share was chosen on dev (CIDEr{mean} with a share of {ciders})"
     return f"{text}.\n"
 
 

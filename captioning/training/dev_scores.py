@@ -42,14 +42,23 @@ class DevResult:
     by_source: Mapping[str, CaptionScores]
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """What the best model has most of: CIDEr and, where that is equal, a low loss.
-
-        Of several data sets it is their mean CIDEr, so that a large one does not dominate.  CIDEr
-        of one photo is always 0, so there the loss decides.
-        """
+    def mean_cider(self) -> float:
+        """CIDEr times 100; of several data sets the mean, so that no large one dominates."""
         scores = list(self.by_source.values()) or [self.scores]
-        return float(np.mean([s.cider for s in scores])), -self.loss
+        return float(np.mean([s.cider for s in scores]))
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What the best model has most of: mean CIDEr and, where that is equal, a low loss.
+
+        CIDEr of one photo is always 0, so there the loss decides.
+        """
+        return self.mean_cider, -self.loss
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the scores by name, and with several data sets also `by_data`."""
+        parts = {name: scores.as_dict() for name, scores in self.by_source.items()}
+        return {**self.scores.as_dict(), **({"by_data": parts} if parts else {})}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "DevResult":

@@ -285,13 +285,11 @@ class Trainer:
                 "reward": progress.reward_sum / max(progress.step, 1),
                 "dev_loss": dev.loss,
                 "learning_rate": self.learning_rate(),
-                **dev.scores.as_dict(),
+                **dev.as_dict(),
                 "forced_bleu_4": self.dev.forced_scores().bleu_4,
                 "exact_match": 100
                 * exact_match(hypotheses, self.dev_data.captions[: len(hypotheses)]),
             }
-            if dev.by_source:
-                record["by_data"] = {n: s.as_dict() for n, s in dev.by_source.items()}
             progress.history.append(record)
             if dev.rank > (progress.best, -progress.best_loss):
                 progress.best, progress.best_loss = dev.rank[0], dev.loss

@@ -89,8 +89,7 @@ def train(
         prepared.trainer.prepare()
         start = prepared.trainer.dev_result()
     if start is not None:
-        scores = start.scores.as_dict()
-        on_event({"event": "start_scores", "model": config.start_from, **scores})
+        on_event({"event": "start_scores", "model": config.start_from, **start.as_dict()})
 
     def write(prepared: Prepared = prepared) -> Bundle:
         return prepared.write(Path(bundle_folder), command=command, start=start)
@@ -277,7 +276,7 @@ class Prepared:
             known[1.0] = start
 
         def on_result(share: float, dev: DevResult) -> None:
-            on_event({"event": "average", "share": share, **dev.scores.as_dict()})
+            on_event({"event": "average", "share": share, **dev.as_dict()})
 
         averaged = average_with_start(
             self.trainer,

@@ -5,13 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from captioning.metrics import score_captions
+from captioning.metrics import CaptionScores, score_captions
 from captioning.training import averaging
 from captioning.training.averaging import SHARES, average_with_start
 from captioning.training.dev_scores import DevResult
 
 SCORES = score_captions(["a dog"], [["a dog"]])
 START, TRAINED = {"w": np.zeros(2, np.float16)}, np.full(2, 4.0, np.float32)
+
+
+def with_cider(cider):
+    return CaptionScores.from_dict({**SCORES.as_dict(), "cider": cider})
 
 
 def result(weight, best):
@@ -47,6 +51,21 @@ def test_dev_chooses_the_share(trainer, best, share):
 
 def test_of_equally_good_shares_that_nearest_to_the_start_is_chosen(trainer):
     assert average_with_start(trainer(0.5), START, known={}).share == 1.0
+
+
+def test_of_several_data_sets_the_mean_cider_chooses_and_is_reported(trainer):
+    """Else a report would name a higher score than that of the chosen share."""
+    tried = trainer(0.0)
+
+    def dev_result():
+        weight = float(tried.decoder["w"][0])
+        large, small = with_cider(-weight), with_cider(10 * weight)
+        return DevResult(1.0, [], large, {"large": large, "small": small})
+
+    tried.dev_result = dev_result
+    found = average_with_start(tried, START, known={})
+    assert found.share == 0.0
+    assert found.cider[0.0] == max(found.cider.values()) == pytest.approx(4.5 * 4)
 
 
 def test_a_stop_meanwhile_gives_no_average(trainer):

@@ -1,6 +1,7 @@
 """Training on several data sets at once, and on sentences that have no photos."""
 
 import lzma
+import re
 from dataclasses import replace
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 
 from captioning.__main__ import main
 from captioning.bundle import read_bundle
+from captioning.cli.train import show_event
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig, TrainingConfig
 from captioning.datasets import generate_shapes, load
 from captioning.decoders import build_decoder
@@ -82,7 +84,7 @@ def test_features_come_from_the_store_of_their_data_set_and_view():
     assert read(np.array([0, 1, 2, 4, 5, 9]))[:, 0, 0].tolist() == [11, 10, 20, 22, 30, 40]
 
 
-def test_the_best_epoch_has_the_best_mean_over_data_sets(eagerly):
+def test_the_best_epoch_has_the_best_mean_over_data_sets(eagerly, capsys):
     dev = photos_of(4, "a red dog runs here", sources=[("large", 3), ("small", 1)])
     dev = replace(dev, captions=[["a red dog runs here"]] * 3 + [["a cat sits there"]])
     trainer = make_trainer(photos_of(4, "a red dog runs here"), dev)
@@ -94,6 +96,10 @@ def test_the_best_epoch_has_the_best_mean_over_data_sets(eagerly):
     record = trainer.progress.history[0]
     expected = np.mean([part["cider"] for part in record["by_data"].values()])
     assert trainer.progress.best == pytest.approx(expected)
+    capsys.readouterr()
+    show_event({"event": "epoch", "epochs": 1, **record})
+    line = capsys.readouterr().err.strip()
+    assert re.search(r"CIDEr \d+\.\d \(large \d+\.\d, small \d+\.\d\)$", line)
 
 
 def test_one_data_set_alone_is_scored_as_before(eagerly):
