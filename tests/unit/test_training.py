@@ -1032,12 +1032,15 @@ def test_settings_that_cannot_be_met_are_refused_before_anything_is_read(shapes,
     assert not list(Path(tmp_path).iterdir())
 
 
-@pytest.mark.parametrize("split", ["train", "dev"])
-def test_both_splits_are_needed(shapes, tmp_path, split):
-    photos = tuple(photo for photo in shapes.photos if photo.split != split)
-    poorer = CaptionDataset("shapes", shapes.root, photos, shapes.folder, shapes.oddities)
-    with pytest.raises(TrainingError, match="0 " + {"train": "training"}.get(split, split)):
-        train(TOGETHER, poorer, bundle_folder=tmp_path / "x")
+def test_training_needs_a_training_photo_and_a_dev_photo(shapes, tmp_path):
+    train_photos, dev = shapes.split("train"), shapes.split("dev")
+    for photos, message in [
+        (dev, "0 training and 4 dev"),
+        (train_photos[:1], "1 training and 0 dev"),
+    ]:
+        poorer = CaptionDataset("shapes", shapes.root, photos, shapes.folder, shapes.oddities)
+        with pytest.raises(TrainingError, match=message):
+            train(TOGETHER, poorer, bundle_folder=tmp_path / "x")
 
 
 def test_a_photo_that_cannot_be_read_stops_no_run(shapes, tmp_path):
