@@ -113,12 +113,19 @@ def follow():
 
 @pytest.fixture
 def tab(browser):
-    """An empty tab that fails its test when the page breaks or calls out of this machine."""
+    """An empty tab that fails its test when the page breaks, or calls out of this machine.
+
+    So do charts of which Vega warns that they have nothing to show.
+    """
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     broken, outside = [], []
     page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on(
+        "console",
+        lambda line: broken.append(line.text) if "Infinite extent" in line.text else None,
+    )
     local = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
     page.on(
         "request",

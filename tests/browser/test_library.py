@@ -1,5 +1,7 @@
 """Many photos and a sample photo, with the keyboard alone."""
 
+import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,36 @@ def test_a_folder_is_captioned_and_reviewed_with_the_keyboard_alone(
     tab.get_by_text("Photo 2 of 3").wait_for()
     tab.get_by_role("cell", name="A kite in the sky.").wait_for()  # in its history
     assert caption.input_value() == "A kite in the sky."
+
+
+def test_words_are_replaced_in_all_captions_undone_filtered_and_downloaded(
+    warm_server, tab, photos, follow
+):
+    tab.goto(warm_server)
+    follow(tab, "Library")
+    tab.locator("input[type=file]").set_input_files(sorted(photos.iterdir()))
+    tab.get_by_role("button", name="Caption 3 photos").click()
+    tab.get_by_text("One by one", exact=True).click()
+    caption = tab.get_by_label("Caption", exact=True)
+    expect(caption).not_to_have_value("", timeout=90_000)
+    written = caption.input_value()
+    tab.get_by_text("Find and replace in all captions").click()
+    tab.get_by_label("Find these words").fill(written.removesuffix("."))
+    tab.get_by_label("Replace them with").fill("A kite")
+    tab.get_by_role("button", name="Replace", exact=True).click()
+    tab.get_by_text(re.compile("corrected by hand")).wait_for()
+    tab.get_by_role("radio", name="Corrected").click()
+    tab.get_by_text(re.compile("Photo 1 of [123]: .* Corrected")).wait_for()
+    assert caption.input_value() == "A kite."
+
+    tab.get_by_text(re.compile(r"^[123] corrections?$")).click()
+    tab.get_by_role("button", name="Undo the last one").click()
+    tab.get_by_text("No caption of this kind is left").wait_for()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="CSV", exact=True).click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert written in [row["caption"] for row in rows]
+    assert all(0 <= float(row["confidence"]) <= 1 for row in rows)
 
 
 def test_a_reload_keeps_captions_and_corrections_until_start_over(warm_server, tab, photos):

@@ -1,6 +1,7 @@
 """A lesson: start a small run in the browser, watch it, stop it, resume it; train on own photos."""
 
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -29,10 +30,11 @@ def fill(tab, label, value):
     field.press("Enter")
 
 
-def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
+def test_a_run_is_started_watched_and_stopped(lesson, home: Path, follow) -> None:
     tab, server = lesson
     tab.set_viewport_size({"width": 1366, "height": 768})
-    tab.goto(f"{server}/new")
+    tab.goto(server)
+    follow(tab, "Train")
     fill(tab, "Epochs", 200)
     assert tab.get_by_role("button", name="Start training").bounding_box()["y"] < 768
     tab.get_by_text("All other settings").click()
@@ -45,6 +47,7 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab.wait_for_url("**/watch**")
     tab.get_by_text("The same photos, epoch by epoch").wait_for(timeout=180_000)
     chart = tab.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first
+    chart.wait_for()
     assert chart.bounding_box()["height"] > 50
     (run,) = Runs(home).all()
     assert run.config.epochs == 200
@@ -61,7 +64,14 @@ def test_a_run_is_started_watched_and_stopped(lesson, home: Path) -> None:
     tab.get_by_role("heading", name="What it learned").wait_for()
     tab.get_by_role("button", name="Caption photo 1").click()
     tab.get_by_text(f"Written by {run.id}").wait_for()
-    tab.get_by_role("button", name="Use it in Caption").wait_for()
+    tab.get_by_text("Word for word right").wait_for()
+    tab.get_by_role("button", name="Compare").click()
+    tab.get_by_role("heading", name="Compare").wait_for()
+    follow(tab, "Watch")
+    tab.get_by_role("button", name="Use it in Caption").click()
+    tab.wait_for_url(f"**caption.model={run.id}**")
+    tab.get_by_text("Drop a photo, paste one, or take one").wait_for()
+    shutil.rmtree(home / "models" / run.id)  # other tests' pages would offer it
 
 
 def test_own_photos_lead_from_their_folder_to_a_run(lesson, home: Path, tmp_path) -> None:
@@ -81,6 +91,7 @@ def test_own_photos_lead_from_their_folder_to_a_run(lesson, home: Path, tmp_path
         tab.get_by_role("button", name="Check and use it").click()
         tab.get_by_text(re.compile("does not exist|is ready")).wait_for()
     tab.get_by_text("10 photos with 10 captions").first.wait_for()
+    assert tab.get_by_text("does not exist").count() == 0
     tab.get_by_role("link", name="Train a model on it").click()
     tab.get_by_text("training photos are very few").wait_for()
     tab.get_by_role("button", name="Start training").click()
