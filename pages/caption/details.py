@@ -35,7 +35,7 @@ def choose_one(
     if len(written) < 2:
         return next(iter(written), None)
     place = st.selectbox(
-        "Look closer at one photo",
+        "Show the details of one photo",
         range(len(written)),
         index=None,
         format_func=lambda number: f"{number + 1}. {written[number][1].sentence}",
