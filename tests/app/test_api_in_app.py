@@ -32,6 +32,7 @@ print(*[app.address(file) for rows in app.PAGES.values() for file, *_ in rows])
     return routes.split(), pages.split()
 
 
+@pytest.mark.slow
 def test_a_class_server_has_the_api_only_if_it_was_asked_for():
     key = {"CAPTIONING_TEACHER_KEY": "a-key"}
     assert addresses_of_the_app(**key, CAPTIONING_API="0")[0] == []

@@ -76,6 +76,7 @@ def test_the_first_page_does_not_wait_for_the_libraries_of_charts():
     assert ended.stdout.split() == []
 
 
+@pytest.mark.slow
 def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")
     # A lesson shows the live network, and the first page makes it ready for the photo to come.
@@ -93,6 +94,7 @@ def test_pages_open_without_importing_keras(home, write_tiny_bundle):
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_captioning_finding_and_exploring_import_no_keras(home, write_tiny_bundle, photo, tmp_path):
     write_tiny_bundle(home / "models" / "tiny")
     generate_shapes(home / "shapes", count=20, seed=3)

@@ -81,6 +81,7 @@ def test_a_lesson_opens_on_the_model_that_comes_with_the_app(shipped, key):
     assert text.count("arxiv.org") + text.count("doi.org") >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", LESSONS)
 def test_every_question_is_answered_by_the_live_model(shipped, monkeypatch, key):
     answers = []
@@ -95,6 +96,7 @@ def test_every_question_is_answered_by_the_live_model(shipped, monkeypatch, key)
         assert re.search(r"\*\*.+\*\*", answer) and re.search(r"\d", answer), answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", LESSONS)
 @pytest.mark.parametrize("kind", ["merge", "inject", "attention"])
 def test_a_lesson_opens_on_any_kind_of_decoder(write_kind, key, kind):
@@ -136,6 +138,7 @@ def test_pooled_features_serve_too(write_kind, monkeypatch, key):
 # The LSTM
 
 
+@pytest.mark.slow
 def test_the_word_that_changes_most_is_guessed(shipped):
     app = open_lesson("lstm")
     assert "The memory through the sentence" not in text_of(app)
@@ -161,6 +164,7 @@ def test_the_formulas_are_those_of_the_word_and_unit_chosen(shipped):
     assert after == pytest.approx(f * before + i * g, abs=0.01)
 
 
+@pytest.mark.slow
 def test_holding_a_gate_changes_the_sentence_and_freeing_it_restores_it(shipped):
     app = open_lesson("lstm")
     usual, held = sentences(app)
@@ -180,6 +184,7 @@ def sentences(app):
     return bare[start : start + 2]
 
 
+@pytest.mark.slow
 def test_units_are_found_on_the_captions_of_the_data_set(shipped):
     app = open_lesson("lstm")
     press(app, "lstm.read_sentences")
@@ -200,6 +205,7 @@ def test_units_are_found_on_the_captions_of_the_data_set(shipped):
     assert "Too few of the words read" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_longer_reading_fades_further(shipped):
     app = open_lesson("lstm")
     text = text_of(app)
@@ -226,6 +232,7 @@ def test_the_maps_come_after_the_guess(shipped):
     assert formulas(app)[0] != first
 
 
+@pytest.mark.slow
 def test_looking_elsewhere_gives_other_words(shipped):
     app = open_lesson("attention")
     seen = set()

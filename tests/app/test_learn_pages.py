@@ -84,6 +84,7 @@ def test_the_table_of_lessons_is_the_section_and_the_files():
         lesson("nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", MINE)
 def test_a_lesson_opens_with_nothing_downloaded(open_lesson, key):
     app = sound(open_lesson(key))
@@ -107,6 +108,7 @@ def test_every_question_is_answered_by_the_model(open_lesson, key):
     assert len(app.markdown) >= before + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", MINE)
 def test_a_lesson_for_a_projector_is_larger_and_says_less(open_lesson, key):
     plain, large = open_lesson(key), sound(open_lesson(key, projector="true"))
@@ -127,6 +129,7 @@ def test_a_link_can_hide_the_choice_of_photo_and_model(open_lesson, key):
     assert "Link for class" not in [expander.label for expander in app.expander]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])
 def test_what_did_not_change_is_not_drawn_again(open_lesson, key, monkeypatch):
     app = sound(open_lesson(key, projector="false"))
@@ -152,6 +155,7 @@ def test_the_link_for_class_can_hide_controls(open_lesson):
     assert any("learn.hide=controls" in code.value for code in app.code)
 
 
+@pytest.mark.slow
 def test_the_network_is_opened_once_for_all_photos(open_lesson, monkeypatch):
     from captioning.lessons import encoder, overview
 
@@ -176,6 +180,7 @@ def test_a_link_to_an_unknown_model_is_reported_and_the_lesson_continues(open_le
     assert app.selectbox(key="learn.model").value == "shapes"
 
 
+@pytest.mark.slow
 def test_a_guess_is_scored_before_the_word_is_shown(open_lesson):
     app = open_lesson("overview", step="1")
     assert "The answer is" not in all_text(app)
@@ -306,6 +311,7 @@ def test_a_photo_that_cannot_be_read_is_reported(open_lesson):
     assert not app.exception and app.error
 
 
+@pytest.mark.slow
 def test_a_step_beyond_a_shorter_caption_is_no_fault(open_lesson, home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")
     app = open_lesson("overview", model="shapes")
@@ -382,6 +388,7 @@ def test_what_a_link_fixed_goes_along_to_the_next_lesson(open_lesson):
     assert not app.title and app.slider(key="learn.step").value == 2
 
 
+@pytest.mark.slow
 def test_another_model_with_other_maps_is_no_fault(open_lesson, home, write_tiny_bundle):
     write_tiny_bundle(home / "models" / "tiny")
     app = open_lesson("encoder", model="shapes")

@@ -34,6 +34,7 @@ def sentences_of(app):
     return [text for text in plain if "$" not in text and text.rstrip().endswith((".", "?"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])
 def test_a_student_in_the_first_year_can_read_it(lesson, key):
     texts = sentences_of(lesson(key))

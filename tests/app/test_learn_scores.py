@@ -20,6 +20,7 @@ def test_the_lesson_opens_on_the_shapes_model(lesson):
     assert "What BLEU counts" not in shown(app)  # first guess, then look
 
 
+@pytest.mark.slow
 def test_a_guess_is_scored_and_opens_the_arithmetic(lesson):
     app = lesson.open()
     app.radio(key="scores.direction.guess").set_value("down")
@@ -29,6 +30,7 @@ def test_a_guess_is_scored_and_opens_the_arithmetic(lesson):
     assert any("CIDEr" in formula for formula in formulas(app))
 
 
+@pytest.mark.slow
 def test_a_sentence_of_one_s_own_is_scored(lesson):
     own = "a small black cross and a small purple star"
     app = lesson.open(**{"scores.own": own, "scores.order": "BLEU-4"})
@@ -39,6 +41,7 @@ def test_a_sentence_of_one_s_own_is_scored(lesson):
     assert "BLEU-4 was 58.8 and is 100.0" in shown(app)
 
 
+@pytest.mark.slow
 def test_every_way_of_changing_the_sentence_works(lesson):
     app = lesson.open()
     for number, title in enumerate(app.selectbox(key="scores.edit").options):
@@ -56,6 +59,7 @@ def test_an_uploaded_photo_is_described_by_the_student(lesson, jpeg):
     assert "the red square" in shown(app)
 
 
+@pytest.mark.slow
 def test_the_duel_and_the_mistakes_are_there(lesson):
     app = lesson.open()
     app.radio(key="scores.duel.guess").set_value("A")
@@ -68,6 +72,7 @@ def test_the_duel_and_the_mistakes_are_there(lesson):
         assert not app.exception
 
 
+@pytest.mark.slow
 def test_misleading_examples_come_from_the_data_and_open_in_the_lesson(lesson):
     app = lesson.open()
     app.toggle(key="scores.examples").set_value(True).run()
@@ -81,6 +86,7 @@ def test_misleading_examples_come_from_the_data_and_open_in_the_lesson(lesson):
     assert f"becomes *{own.strip(' .').lower()}*" in shown(app)
 
 
+@pytest.mark.slow
 def test_the_questions_are_answered_by_the_model(lesson):
     app = lesson.open()
     for number in (1, 2, 3):

@@ -43,6 +43,7 @@ def secrets_of(answer, *, word):
     return [right, *figures] if word else figures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lesson", [found.key for found in LESSONS], indirect=True)
 def test_the_answer_is_not_on_the_page_before_the_guess(lesson):
     app = lesson.open()

@@ -33,6 +33,7 @@ def test_the_lesson_opens_on_the_shapes_model(lesson):
     assert "Each word has a bias" not in shown(app)  # first guess, then look
 
 
+@pytest.mark.slow
 def test_a_sentence_is_taught(lesson):
     app = lesson.open(**{"training.sentence": "a small red cross"})
     options = app.radio(key="training.gain.guess").options
@@ -78,6 +79,7 @@ def test_the_curve_of_a_run_of_the_data_set_can_be_chosen(lesson, home):
     assert "You guessed an earlier one" in shown(app).replace("*", "")
 
 
+@pytest.mark.slow
 def test_overfitting_and_chance_are_trained_on_the_spot(lesson, quick):
     app = lesson.open()
     app.radio(key="training.overfit.guess").set_value("it falls to the end")
@@ -89,6 +91,7 @@ def test_overfitting_and_chance_are_trained_on_the_spot(lesson, quick):
     assert "Two settings, each tried with 2 seeds" in shown(app)
 
 
+@pytest.mark.slow
 def test_the_questions_are_answered_by_the_model(lesson):
     app = lesson.open()
     for number in (1, 2, 3):

@@ -67,6 +67,7 @@ def wait(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_search_is_started_from_the_form_and_watched_to_its_end(page, home):
     app = page()
     key = f"{PAGE}.shapes-two-minutes"

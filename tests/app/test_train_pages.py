@@ -168,6 +168,7 @@ def test_what_cannot_fit_cannot_be_started(train, monkeypatch):
     assert app.button(key="new.start").disabled
 
 
+@pytest.mark.slow
 def test_stop_resume_and_delete(train, home):
     runs = Runs(home)
     from captioning.config import TrainingConfig

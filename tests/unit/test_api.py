@@ -349,6 +349,7 @@ def test_the_command_names_what_is_missing(started, monkeypatch, capsys):
     assert not started
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_captioning_over_http_needs_no_tensorflow(tmp_path, jpeg):
     photo = tmp_path / "photo.jpg"

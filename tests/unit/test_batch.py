@@ -80,6 +80,7 @@ def zipped(files, **settings):
     return buffer
 
 
+@pytest.mark.slow
 def test_every_photo_is_a_row_and_a_bad_file_says_why(tiny_captioner, folder, files):
     seen = {}
     rows = list(caption_album(tiny_captioner, open_album(folder), on_read=seen.__setitem__))
@@ -194,6 +195,7 @@ def test_rows_come_while_later_photos_wait_and_only_a_few_are_read(tiny_captione
     assert len(read) <= 3 * BATCH
 
 
+@pytest.mark.slow
 def test_photos_do_not_pile_up(tiny_captioner, tmp_path):
     """Forty photos of 2 megapixels are 240 MB of pixels; a few are in memory at a time."""
     buffer = io.BytesIO()

@@ -242,6 +242,7 @@ def test_a_model_without_calibration_does_not_pretend(dataset):
     assert caption.familiar is None
 
 
+@pytest.mark.slow
 def test_a_calibrated_model_knows_odd_pictures(calibrated, dataset):
     _, report = calibrated
     assert report.all_odd_flagged >= 0.9, report.odd_flagged

@@ -210,6 +210,7 @@ def test_a_failed_call_does_not_hold_up_the_next(tiny_captioner, photo, caption)
     assert tiny_captioner.caption(photo, BEAM).text == caption.text
 
 
+@pytest.mark.slow
 def test_the_networks_of_keras_are_the_same(tiny_bundle, photo):
     captioner = Captioner.load(tiny_bundle.folder)
     by_keras = Captioner(

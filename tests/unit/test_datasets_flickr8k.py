@@ -408,6 +408,7 @@ def real_layouts(tmp_path_factory):
     return load(root / "kaggle"), load(root / "classic")
 
 
+@pytest.mark.slow
 def test_real_flickr8k_is_whole_and_equal_in_both_layouts(real_layouts):
     kaggle_copy, classic_copy = real_layouts
     assert kaggle_copy.photos == classic_copy.photos

@@ -134,6 +134,7 @@ def test_numbers_are_dropped_while_training_and_only_then(decoder, features, tok
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_scaling_undoes_the_scale_of_an_encoder(kind, features, tokens):
     plain, adapted = make(kind), make(kind)

@@ -80,6 +80,7 @@ def test_the_missing_package_is_named(monkeypatch):
         load_encoder(EncoderConfig(name="efficientnetlite2"))
 
 
+@pytest.mark.slow
 def test_it_recognises_dogs():
     """With the classifier of the same file on top, the photo of two dogs is a dog's."""
     encoder = load_encoder(EncoderConfig(name="efficientnetlite2"))

@@ -141,6 +141,7 @@ def test_the_compact_encoder_gives_a_map_of_regions(size, width, shape):
     assert feature_shape(encoder.config) == shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer", "shape"),
     [
@@ -189,6 +190,7 @@ def test_an_encoder_from_outside_is_built_and_used(monkeypatch):
         register_encoder("colours", spec)
 
 
+@pytest.mark.slow
 def test_pooled_xception_is_one_vector():
     config = EncoderConfig(name="xception", layer="avg_pool", input_size=71)
     encoder = load_encoder(config, random_weights=True)
@@ -197,6 +199,7 @@ def test_pooled_xception_is_one_vector():
     assert encoder.encode(some_pixels(1, 71)).shape == (1, 2048)
 
 
+@pytest.mark.slow
 def test_features_are_the_layer_of_the_network_laid_out_in_rows(vgg):
     """The same weights in Keras' own model, fed through Keras' own preprocessing."""
     whole = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
@@ -406,6 +409,7 @@ def test_a_file_of_the_right_hash_in_keras_place_is_loaded(keras_home, monkeypat
     np.testing.assert_allclose(load_encoder(VGG).encode(pixels), vgg.encode(pixels), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "weights").is_dir(), reason="needs the ImageNet weights")
 @pytest.mark.parametrize(
     ("name", "shape"), [("xception", (100, 1024)), ("efficientnetv2b0", (49, 1280))]

@@ -206,6 +206,7 @@ def test_arrays_of_another_decoder_are_refused(tmp_path):
 SHIPPED = [bundle for bundle in find_bundles() if bundle.folder.parent.name == "models"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.name)
 def test_shipped_decoders_are_the_same_by_their_graphs(bundle):
     from captioning.arrays import assign_weights

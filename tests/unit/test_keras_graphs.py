@@ -160,6 +160,7 @@ def places(weights_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "data"))
 
 
+@pytest.mark.slow
 def test_features_are_those_of_keras(places):
     found, expected = open_encoder(SMALL), load_encoder(SMALL)
     assert isinstance(found, OnnxEncoder)
@@ -169,6 +170,7 @@ def test_features_are_those_of_keras(places):
     np.testing.assert_allclose(found.encode(pixels), values, atol=1e-5 * np.abs(values).max())
 
 
+@pytest.mark.slow
 def test_a_network_without_a_graph_runs_in_keras(places, monkeypatch):
     def unknown(network, module):
         raise NotImplementedError
@@ -190,6 +192,7 @@ def test_a_registered_encoder_runs_in_keras(monkeypatch):
     np.testing.assert_allclose(encoder.encode(np.full((1, 32, 32, 3), 5, np.uint8)), 15.0)
 
 
+@pytest.mark.slow
 def test_the_second_caption_needs_no_tensorflow(places, write_tiny_bundle, tiny_bundle, tmp_path):
     photo = tmp_path / "photo.png"
     keras.utils.save_img(photo, some_pixels(1, 40)[0])

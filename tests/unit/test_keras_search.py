@@ -69,6 +69,7 @@ def test_a_search_follows_weights_that_change(decoder, search, features):
     assert sentences[0] != sentences[1]
 
 
+@pytest.mark.slow
 def test_a_step_is_compiled_once_whatever_the_settings(search, features, compilations):
     def everything(features):
         for temperature, top_k, top_p, seed in [(1, 0, 1, 0), (2, 3, 0.5, 1), (0.5, 9, 0.9, 2)]:

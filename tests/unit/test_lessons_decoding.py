@@ -50,6 +50,7 @@ def search(decoder):
 # Beam search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_the_plain_search_finds_what_the_compiled_one_finds(search, ours, features, width):
     for photo in features:
@@ -134,6 +135,7 @@ def test_a_word_is_drawn_as_often_as_its_chance_says():
     assert counts.tolist() == [0, 5000, 0, 2000, 1500]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{}, {"temperature": 0.6}, {"top_k": 3}, {"top_p": 0.7}, {"temperature": 1.5, "top_k": 6}],

@@ -46,6 +46,7 @@ def first_layers(opened, pixels):
     return layer, outputs[before], outputs[layer.name]
 
 
+@pytest.mark.slow
 def test_an_opened_encoder_ends_where_the_encoder_does(opened, pixels):
     last = opened.maps[-1]
     features = opened.encoder.encode(pixels[None])[0]
@@ -53,6 +54,7 @@ def test_an_opened_encoder_ends_where_the_encoder_does(opened, pixels):
     np.testing.assert_allclose(values.reshape(features.shape), features, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_later_photos_are_read_by_a_compiled_function_with_the_same_result(opened, pixels):
     names = [spec.name for spec in opened.maps[-2:]]
     first, later = opened.outputs(pixels, names), opened.outputs(pixels, names)
@@ -178,6 +180,7 @@ def narrow_maps(opened):
             yield spec, place, box
 
 
+@pytest.mark.slow
 def test_a_place_changes_with_pixels_inside_its_field_and_with_no_others(opened, pixels):
     tried = 0
     for spec, place, box in narrow_maps(opened):
@@ -239,6 +242,7 @@ def test_the_photos_that_excite_a_channel_come_strongest_first():
     assert strongest_photos(peaks, 0, top=2) == [("b", 3.0), ("c", 2.0)]
 
 
+@pytest.mark.slow
 def test_peaks_are_the_largest_values_of_photos(tiny_captioner, shapes):
     from captioning.images import read_image
     from captioning.lessons.encoder import peaks_of

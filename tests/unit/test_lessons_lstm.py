@@ -63,6 +63,7 @@ def keras_steps(decoder, features, tokens):
         yield [to_numpy(part)[:, 0] for part in parts]
 
 
+@pytest.mark.slow
 def test_every_number_of_every_step_equals_keras(decoder, ours, features):
     memory = ours.remember(features)
     state = ours.begin(memory)
@@ -171,6 +172,7 @@ def test_the_cell_equals_keras(decoder, ours):
     np.testing.assert_allclose(step.cell, to_numpy(kept), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["merge", "inject", "attention"])
 def test_a_gru_equals_keras(kind, features):
     decoder = make(kind, cell="gru")
@@ -306,6 +308,7 @@ def test_the_gradients_without_gates_are_those_that_differences_give(ours, featu
     assert (both.lstm > 0).all()
 
 
+@pytest.mark.slow
 def test_keras_own_gradient_agrees(decoder, ours, features):
     """The norm of all derivatives, from one backward pass for each unit, on TensorFlow."""
     tf = pytest.importorskip("tensorflow")

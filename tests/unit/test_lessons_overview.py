@@ -25,6 +25,7 @@ def anatomy(encoder, kind, features):
     return anatomy_of(SimpleNamespace(keras_decoder=decoder, keras_encoder=encoder), features)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "memory", "read"),
     [("attention", (64, 2, 8), 24), ("inject", (16,), 8), ("merge", (16,), 8)],

@@ -55,6 +55,7 @@ def probabilities(captioner, features, sentence):
 # One sentence taught.
 
 
+@pytest.mark.slow
 def test_the_losses_and_probabilities_are_those_of_the_model(tiny_captioner, features, learned):
     shares, targets = probabilities(tiny_captioner, features, SENTENCE)
     expected = shares[np.arange(len(targets)), targets]
@@ -106,6 +107,7 @@ def test_the_gradient_s_length_by_finite_differences(tiny_captioner, features, p
     assert norms == sorted(norms, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_model_itself_is_never_changed(tiny_captioner, features, pupil):
     before = weights_of(tiny_captioner.keras_decoder)
     first = pupil.learn(features, SENTENCE, rate=1.0, steps=2)
@@ -120,6 +122,7 @@ def test_captions_before_are_the_model_s_own_greedy_ones(tiny_captioner, feature
     assert len(learned.before) == len(learned.after) == 2
 
 
+@pytest.mark.slow
 def test_more_steps_teach_more(pupil, features, learned):
     longer = pupil.learn(features, SENTENCE, rate=0.05, steps=8)
     assert longer.losses[:4] == pytest.approx(learned.losses, abs=1e-4)
@@ -244,6 +247,7 @@ def study():
     return SeedStudy(features, captions, held_out=6, config=config, learning_rate=0.05)
 
 
+@pytest.mark.slow
 def test_equal_seeds_train_alike_and_others_do_not(study):
     first = study.run(1, photos=18, epochs=3)
     assert study.run(1, photos=18, epochs=3) == first

@@ -292,6 +292,7 @@ def photos_in(table):
     return [row["photo"] for row in csv.DictReader(io.StringIO(text))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["sidecar", "csv"])
 @pytest.mark.process
 def test_two_processes_share_the_work(many, form):
@@ -304,6 +305,7 @@ def test_two_processes_share_the_work(many, form):
         assert len(list(many.glob("*.xmp"))) == 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["sidecar", "csv"])
 @pytest.mark.process
 def test_a_killed_process_costs_nothing(many, form):

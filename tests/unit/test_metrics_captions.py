@@ -153,6 +153,7 @@ def test_refuses_what_it_cannot_score(hypotheses, references, message):
         score_captions(hypotheses, references)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FLICKR8K.exists(), reason="Flickr8k is not beside the checkout")
 def test_a_person_scored_against_four_others_on_flickr8k():
     """Figures of pycocoevalcap 1.2 after the same cleaning; within 0.05 of a point."""

@@ -82,6 +82,7 @@ def test_settings_and_notes_come_back(runs: Runs) -> None:
         runs.clone(run.id, {"epochs": 0})
 
 
+@pytest.mark.slow
 def test_one_at_a_time_in_the_order_of_the_queue_without_a_server(runs: Runs) -> None:
     first = runs.start(make(runs, "slow", epochs=1).id)
     others = [runs.start(make(runs, epochs=1).id) for _ in range(3)]
@@ -99,6 +100,7 @@ def test_one_at_a_time_in_the_order_of_the_queue_without_a_server(runs: Runs) ->
     ]
 
 
+@pytest.mark.slow
 def test_a_lost_queue_file_loses_no_run(runs: Runs) -> None:
     first = runs.start(make(runs, "slow", epochs=5).id)
     second = runs.start(make(runs, epochs=1).id)
@@ -109,6 +111,7 @@ def test_a_lost_queue_file_loses_no_run(runs: Runs) -> None:
     wait_for(runs, second, "finished")
 
 
+@pytest.mark.slow
 def test_stop_keeps_a_checkpoint_and_resume_goes_on_exactly(runs: Runs) -> None:
     whole = wait_for(runs, runs.start(make(runs, epochs=3).id), "finished")
     run = runs.start(make(runs, "slow", epochs=3).id)
@@ -179,6 +182,7 @@ def test_a_queued_run_is_taken_out_of_the_queue_by_stop(runs: Runs) -> None:
     wait_for(runs, first, "stopped")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("note", "text"),
     [
@@ -198,6 +202,7 @@ def test_a_failed_run_says_why_and_lets_the_next_one_begin(
     wait_for(runs, after, "finished")
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing(runs: Runs) -> None:
     """The quick sister of tests/chaos/kill_runs.py."""
     whole = wait_for(runs, runs.start(make(runs, epochs=4).id), "finished")

@@ -165,6 +165,7 @@ class RunFolders(RuleBasedStateMachine):
         return True
 
 
+@pytest.mark.slow
 def test_no_order_of_events_hides_an_intact_run(monkeypatch: pytest.MonkeyPatch) -> None:
     process = SimpleNamespace(pid=os.getpid(), poll=lambda: None)  # holds the slot until `end`
     monkeypatch.setattr(control, "_launch", lambda run, data: process)

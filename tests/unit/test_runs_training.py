@@ -59,6 +59,7 @@ def whole():
     return trainer.progress.history, events
 
 
+@pytest.mark.slow
 def test_eight_photos_are_reported_with_their_captions_after_each_epoch(whole):
     _, events = whole
     strips = [event for event in events if event["event"] == "filmstrip"]
@@ -68,6 +69,7 @@ def test_eight_photos_are_reported_with_their_captions_after_each_epoch(whole):
         assert len(strip["captions"]) == 8
 
 
+@pytest.mark.slow
 def test_a_stop_is_heard_while_an_epoch_is_scored(whole, tmp_path):
     history, _ = whole
     events = []
@@ -137,6 +139,7 @@ def test_time_halted_is_not_time_spent():
     assert pace.left(steps=5, epochs=0) == pytest.approx(5 / pace.rate)
 
 
+@pytest.mark.slow
 def test_a_step_laid_open_is_a_step(shapes):
     config = TrainingConfig.from_dict(
         {

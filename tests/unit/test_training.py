@@ -190,6 +190,7 @@ def shapes_given(monkeypatch):
     return given
 
 
+@pytest.mark.slow
 def test_all_steps_of_a_run_have_one_shape(shapes_given):
     make_trainer(CONFIG.replace(epochs=3), dev=split_of(6, seed=1)).run()
     names = sorted(name for name, *_ in shapes_given)
@@ -197,6 +198,7 @@ def test_all_steps_of_a_run_have_one_shape(shapes_given):
     assert names == ["begin", "learn", "likeliest", "loss_of", "step", "step", "step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["cross_entropy", "self_critical"])
 def test_a_run_compiles_few_shapes(objective, shapes_given):
     more = {}
@@ -284,6 +286,7 @@ def test_padding_never_teaches(rows):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_the_running_mean_and_leave_no_trace(rows):
     keras.utils.set_random_seed(0)
     model = TeacherForcing(make_decoder(), None, label_smoothing=0.0)
@@ -303,6 +306,7 @@ def test_averaged_weights_are_the_running_mean_and_leave_no_trace(rows):
     model.learn(batch)  # and training goes on
 
 
+@pytest.mark.slow
 def test_averaged_weights_of_a_short_run_are_not_those_it_began_with(rows):
     keras.utils.set_random_seed(0)
     model = TeacherForcing(make_decoder(dropout=0.0), None, label_smoothing=0.0)
@@ -364,6 +368,7 @@ def whole_run():
     return trainer, events, losses
 
 
+@pytest.mark.slow
 def test_a_run_reports_its_events(whole_run):
     trainer, events, _ = whole_run
     kinds = [event["event"] for event in events]
@@ -400,6 +405,7 @@ def run_until(stop, folder, losses):
     return trainer, events[0]["event"]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(whole_run, tmp_path):
     """Stopped twice in an epoch, and the last checkpoint damaged."""
     losses, begins = [], []
@@ -420,6 +426,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(whole_run, tmp_path):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_settings_it_began_with_or_not_at_all(whole_run, tmp_path):
     run_until((0, 2), tmp_path, [])
     changed = CONFIG.replace(seed=8, learning_rate=0.5)
@@ -434,6 +441,7 @@ def test_a_run_goes_on_with_the_settings_it_began_with_or_not_at_all(whole_run, 
     assert renamed.run()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_from_before_settings_were_kept_is_taken(tmp_path):
     run_until((0, 2), tmp_path, [])
     checkpoints = Checkpoints(tmp_path)
@@ -508,6 +516,7 @@ def test_half_of_the_photos_are_shown_as_one_of_their_crops():
     assert crops[flipped == 1].mean() == pytest.approx(crops[flipped == 0].mean(), abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_encoder", [True, False])
 def test_views_of_a_photo_are_read_mirrored_unless_its_captions_name_a_side(
     shapes, tiny_bundle, data_home, with_encoder
@@ -554,6 +563,7 @@ def test_a_run_may_start_from_a_model_that_is_made_surer_of_its_words(
     np.testing.assert_allclose(after, before / 0.5, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_finished_decoder_may_be_a_mean_with_the_one_it_started_from(
     shapes, tiny_bundle, data_home
 ):
@@ -612,6 +622,7 @@ def test_fine_tuning_never_ends_with_a_model_worse_than_its_start(
     assert "used to choose the epoch and the share" in bundle.card
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     config = GROWING.replace(start_share=0.25)
@@ -628,6 +639,7 @@ def test_a_fine_tuned_model_may_learn_new_words(shapes, tiny_bundle, data_home):
     assert kept.words == tiny_bundle.vocabulary.words
 
 
+@pytest.mark.slow
 def test_a_model_records_its_starting_model(shapes, tiny_bundle, data_home):
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")
     first = TOGETHER.replace(encoder_from="lender", train_encoder=False, epochs=1, name="first")
@@ -711,6 +723,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(scripted):
             trainer.run()
 
 
+@pytest.mark.slow
 def test_losses_that_stay_on_the_device_are_read_some_steps_later(monkeypatch):
     expected = make_trainer()
     assert expected.run()
@@ -725,6 +738,7 @@ def test_losses_that_stay_on_the_device_are_read_some_steps_later(monkeypatch):
         make_trainer().run()
 
 
+@pytest.mark.slow
 def test_callbacks_of_keras_see_steps_and_epochs_and_may_end_the_run():
     seen = []
 
@@ -760,6 +774,7 @@ def test_a_run_without_photos_does_not_begin():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"kind": "merge"}, {"units": 32}, {"cell": "gru"}], ids=str)
 def test_a_checkpoint_of_another_model_is_refused(scripted, tmp_path, changes):
     trainer, _ = scripted([["a"] * 4], checkpoints=Checkpoints(tmp_path))
@@ -889,6 +904,7 @@ def test_draws_are_weighed_by_how_much_better_they_are_than_their_siblings(rows)
     np.testing.assert_allclose(weights, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_captions_that_score_better_become_likelier(all_is_compiled):
     keras.utils.set_random_seed(0)
     config = CONFIG.replace(
@@ -904,6 +920,7 @@ def test_captions_that_score_better_become_likelier(all_is_compiled):
     assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
 
 
+@pytest.mark.slow
 def test_a_step_on_own_captions_drops_numbers_only_when_asked_to():
     """Without, two equal steps on the same draws have the same loss; with, they have not."""
     losses = {}
@@ -962,6 +979,7 @@ FINE_TUNING = TOGETHER.replace(start_from="lender", encoder_from="lender", train
 GROWING = FINE_TUNING.replace(grow_vocabulary=True, epochs=1)
 
 
+@pytest.mark.slow
 def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
     """Stopped once on the way; the stopped run leaves a checkpoint and no bundle."""
     events = []
@@ -1002,6 +1020,7 @@ def test_a_model_trained_with_its_encoder_becomes_a_bundle(secretive, tmp_path):
     assert captioner.caption(read_image(secretive.path(photo))).model == "tiny"
 
 
+@pytest.mark.slow
 def test_a_decoder_is_trained_on_stored_features(shapes, tiny_bundle, data_home, monkeypatch):
     """Of an encoder that another bundle lends; the second run encodes nothing."""
     shutil.copytree(tiny_bundle.folder, data_home / "models" / "lender")

@@ -161,6 +161,7 @@ def test_frequent_words_of_sentences_are_known_too():
     assert vocabulary.words == (*SPECIAL, "a", "dog", "pizza")
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_two_data_sets_and_sentences(
     shapes, tmp_path, data_home, eagerly, capsys
 ):

@@ -158,6 +158,7 @@ def searched(tmp_path: Path, settings: StudyConfig) -> list[Trial]:
     return trials
 
 
+@pytest.mark.slow
 def test_proposals_begin_with_the_base_and_close_in_on_what_is_good(tmp_path: Path) -> None:
     settings = config(trials=24, fields=(RATE, "dropout=0.1:0.6"))
     trials = searched(tmp_path, settings)
@@ -223,6 +224,7 @@ def test_importances_need_enough_trials(tmp_path: Path) -> None:
 # Trials as runs
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_study_goes_to_its_end_without_anybody_looking(studies: Studies) -> None:
     study = studies.start(studies.create(config()).id)
@@ -269,6 +271,7 @@ def test_kills_and_torn_files_lose_no_trial_and_run_none_twice(studies: Studies)
     assert sorted(run.origin["trial"] for run in runs) == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["proposed", "made", "begun"])
 @pytest.mark.process
 def test_a_step_that_a_kill_cut_short_is_taken_up_where_it_was(
@@ -300,6 +303,7 @@ def test_a_step_that_a_kill_cut_short_is_taken_up_where_it_was(
     assert len(again.runs.all()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_stop_and_go_on(studies: Studies) -> None:
     study = studies.start(studies.create(config("slow", trials=2)).id)
@@ -343,6 +347,7 @@ def test_a_trial_below_the_median_is_given_up_and_says_why(studies: Studies) -> 
     assert study.best.number == 1  # the base has the upper end of the range, which is the best
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_trials_that_fail_end_a_study_with_their_reason(studies: Studies) -> None:
     study = studies.start(studies.create(config("fails")).id)
@@ -362,6 +367,7 @@ def test_a_trial_that_kills_itself_is_not_tried_for_ever(studies: Studies) -> No
     assert study.trials[0].restarts == (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_deleted_run_costs_its_trial_alone(studies: Studies) -> None:
     study = studies.start(studies.create(config("slow", trials=2)).id)

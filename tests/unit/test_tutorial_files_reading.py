@@ -84,6 +84,7 @@ def test_a_class_s_files_become_a_data_set_with_features(brought, data_home):
         take_over(files_of(brought), "our class")
 
 
+@pytest.mark.slow
 def test_a_decoder_learns_from_them_without_a_photo(brought, tmp_path):
     from captioning.training import train
 

@@ -58,6 +58,7 @@ def written(shipped, shapes, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_script_alone_writes_the_captions_that_the_model_writes(shipped, shapes, written):
     """In a process that cannot import this project, beside the files and nothing else."""
     (written / "descriptions.txt").rename(written / "d.txt")
@@ -115,6 +116,7 @@ def test_the_picture_shows_the_network(written):
         assert len(picture.convert("RGB").getcolors(1_000_000)) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("shape", [(12,), (9, 12)])
 @pytest.mark.parametrize("kind", ["merge", "inject", "attention"])
@@ -151,6 +153,7 @@ def test_every_kind_of_decoder_gives_the_same_probabilities(tmp_path, kind, shap
         fill_decoder(model, kind, {**weights_of(decoder), "decoder/more/kernel": np.zeros(1)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer"),
     [(name, layer) for name, spec in ENCODERS.items() if spec.application for layer in spec.layers],
@@ -176,6 +179,7 @@ def test_every_encoder_s_script_is_whole(tmp_path, tiny_bundle, name, layer, mon
     assert tuple(encoder.output.shape[1:]) == ours.feature_shape
 
 
+@pytest.mark.slow
 def test_the_script_rebuilds_efficientnet_lite2(tmp_path, tiny_bundle):
     from dataclasses import replace
 

@@ -49,6 +49,7 @@ def test_commands_run(tmp_path: Path, command: list[str]) -> None:
     assert run_without_posix(program, tmp_path)
 
 
+@pytest.mark.slow
 def test_every_module_that_needs_no_keras_can_be_imported(tmp_path: Path) -> None:
     program = """
         import importlib, pkgutil
