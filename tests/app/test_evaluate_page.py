@@ -72,6 +72,7 @@ def test_the_scores_are_the_librarys_and_come_back_at_once(
     assert values["CIDEr"] == f"{expected.cider:.1f}"
     assert " to " in shown(app)
     assert "Word for word right: **0%** of its captions." in shown(app)
+    assert ("look far better" in shown(app)) == (expected.bleu_4 > 10)
     # Another visitor finds them, and no photo is captioned again.
     monkeypatch.setattr(captions_part, "caption_photos", None)
     assert {m.label: m.value for m in evaluated().metric} == values
