@@ -90,7 +90,7 @@ _SAYS = {
         "attention",
         "How much each region counts for the next word; they sum to 1.",
     ),
-    "word scores": ("words", "decoding", "One score for each word of the vocabulary."),
+    "word scores": ("words", "decoding", "One score for each word and mark of the vocabulary."),
 }
 _POOLED = ("numbers", "encoder", "What the encoder found in the photo as a whole.")
 

@@ -274,7 +274,7 @@ def test_the_next_word_is_guessed_and_then_cut(shipped):
     assert "You guessed **circle**" in text
     assert "All 45 words and the end can be drawn" in text
     app.slider("decoding.top_k").set_value(2).run()
-    assert "2 words of 46 can be drawn" in text_of(app)
+    assert "2 of 45 words and the end can be drawn" in text_of(app)
     app.slider("decoding.temperature").set_value(2.0).run()
     assert "2.000" in formulas(app)[0]
 

@@ -154,8 +154,8 @@ def _nine_tenths(subject: Subject) -> str:
     most = int(np.argmax(counts))
     sayable = len(subject.vocabulary) - EOS
     return (
-        f"From {min(counts)} to **{max(counts)}**, of {sayable:,} possible words; most at "
-        f"**{plain(words[most])}**. A fixed top-k keeps too few words there or too many "
+        f"From {min(counts)} to **{max(counts)}**, of {sayable - 1:,} words and the end; most "
+        f"at **{plain(words[most])}**. A fixed top-k keeps too few words there or too many "
         "elsewhere. This is why top-p exists."
     )
 
@@ -306,8 +306,8 @@ def _kept(chances: Chances) -> str:
     if chances.kept == words:
         return f"All {words - 1:,} words and the end can be drawn; the first {_BARS} are shown."
     return (
-        f"{counted(chances.kept, 'word')} of {words:,} can be drawn. Together they had {held:.1%}, "
-        f"so each is divided by {held:.3f}; then their sum is 1 again."
+        f"{chances.kept:,} of {words - 1:,} words and the end can be drawn. Together they had "
+        f"{held:.1%}, so each is divided by {held:.3f}; then their sum is 1 again."
     )
 
 
