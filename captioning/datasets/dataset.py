@@ -236,24 +236,6 @@ class VerificationReport:
         ]
 
 
-def without_unreadable(
-    dataset: CaptionDataset, split: str
-) -> tuple[CaptionDataset, dict[str, str]]:
-    """Take the photos that cannot be read out of a split.
-
-    Returns:
-        The data set, and the name of each such photo with the error message.
-    """
-    unreadable = {}
-    for photo in dataset.split(split):
-        try:
-            read_image(dataset.path(photo))
-        except ImageError as error:
-            unreadable[photo.name] = str(error)
-    photos = tuple(replace(p, split=None) if p.name in unreadable else p for p in dataset.photos)
-    return replace(dataset, photos=photos), unreadable
-
-
 def verify(
     dataset: CaptionDataset, on_progress: Callable[[int, int], object] | None = None
 ) -> VerificationReport:
@@ -272,3 +254,16 @@ def verify(
         if on_progress is not None:
             on_progress(done, len(dataset))
     return VerificationReport(len(dataset), tuple(unreadable))
+
+
+def without_unreadable(
+    dataset: CaptionDataset, split: str
+) -> tuple[CaptionDataset, dict[str, str]]:
+    """Take the photos that cannot be read out of a split.
+
+    Returns:
+        The data set, and the name of each such photo with the error message.
+    """
+    unreadable = dict(verify(replace(dataset, photos=dataset.split(split))).unreadable)
+    photos = tuple(replace(p, split=None) if p.name in unreadable else p for p in dataset.photos)
+    return replace(dataset, photos=photos), unreadable
