@@ -19,8 +19,15 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from captioning.errors import ImageError
-from captioning.image_bytes import too_long_to_decode, without_metadata
-from captioning.image_formats import FORMATS, PNG_SIGNATURE, formats_of, is_heif, other_kind
+from captioning.image_formats import (
+    FORMATS,
+    PNG_SIGNATURE,
+    formats_of,
+    is_heif,
+    other_kind,
+    too_long_to_decode,
+    without_metadata,
+)
 from captioning.image_modes import exif_orientation, to_rgb, upright
 from captioning.storage import read_regular_file
 

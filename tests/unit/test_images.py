@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from captioning import images
 from captioning.errors import ImageError
-from captioning.image_bytes import count_scans
+from captioning.image_formats import count_scans
 from captioning.images import as_rgb, as_small_copy, read_image, read_photo_file, to_square
 
 ROOT = Path(__file__).parents[2]
