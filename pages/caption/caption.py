@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.caption.details import choose_one, show_details
+from pages.caption.ways import show_way_to_many, show_ways
 from pages.ui import cache, state
 from pages.ui.captions import check_link, choose_settings, show_captions, show_model
 from pages.ui.components import prose, show_source
@@ -13,37 +14,6 @@ from pages.ui.photos import (
     offer_photos,
     offer_samples,
 )
-from pages.ui.wording import counted
-
-_MANY = "pages/library/many.py"
-_WAYS = (
-    (_MANY, "Caption many photos", "photo_album"),
-    ("pages/explore/gallery.py", "Explore the data", "photo_library"),
-    ("pages/learn/learn.py", "Learn how it works", "school"),
-    ("pages/train/new.py", "Train a model", "model_training"),
-)
-
-
-def _lead_on() -> None:
-    """Say what the app does, and lead to its other sections."""
-    st.space("small")
-    prose("caption")
-    with st.container(horizontal=True, gap="small"):
-        for page, label, icon in _WAYS:
-            st.page_link(page, label=label, icon=f":material/{icon}:")
-
-
-def _lead_to_many() -> None:
-    """Lead to Many photos, and say how many photos were too many here."""
-    left_out = st.session_state.get("caption.left_out", 0)
-    if left_out:
-        st.caption(f"{counted(left_out, 'photo')} more than this page can show were left out.")
-    st.page_link(
-        _MANY,
-        label="Caption all of them in Many photos",
-        icon=":material/photo_album:",
-    )
-
 
 models = cache.models()
 if not models:
@@ -72,7 +42,7 @@ with answer:
         st.header("Caption a photo", anchor=False)
     written = show_captions(pictures, bundle, decoding)
     if len(pictures) > 1:
-        _lead_to_many()
+        show_way_to_many("caption")
     chosen = choose_one("caption", written)
     if chosen is not None:
         picture, caption = chosen
@@ -87,5 +57,5 @@ if written:
         "Captioner.with_neutral_words",
     )
 if not pictures:
-    _lead_on()
+    show_ways()
     cache.get_ready(bundle)
