@@ -10,6 +10,8 @@ import io
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from captioning.errors import DatasetError, RunError
@@ -31,6 +33,7 @@ __all__ = [
     "qr_code",
     "visitor_of",
     "visitors_address",
+    "within_quota",
     "without_paths",
 ]
 
@@ -42,6 +45,7 @@ API_VARIABLE = "CAPTIONING_API"
 MOST_SECONDS = 15 * 60
 MOST_MEMORY_BYTES = 2 * 1024**3
 MOST_DISK_BYTES = 500_000_000
+MOST_STORED_BYTES = 2_000_000_000
 MOST_WAITING = 30
 _UNAMBIGUOUS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -100,7 +104,7 @@ def allowed_folder(text: str) -> Path:
     Raises:
         DatasetError: the folder is not allowed.
     """
-    folder = Path(text).expanduser()
+    folder = Path(os.path.expanduser(text))
     if not is_visited():
         return folder
     named = [Path(root) for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
@@ -123,11 +127,26 @@ def visitor_of(run: Run) -> str | None:
     return visitor if isinstance(visitor, str) else None
 
 
+@contextmanager
+def within_quota(runs: Runs, visitor: str, needs: Estimate) -> Iterator[None]:
+    """Check that a visitor may start a run, and let no other visitor start one in the block.
+
+    Otherwise two tabs that ask at the same time would both find the quota unused.
+
+    Raises:
+        RunError: as for `check_quota`, or the lock cannot be written.
+    """
+    with runs.locked(".quota"):
+        check_quota(runs, visitor, needs)
+        yield
+
+
 def check_quota(runs: Runs, visitor: str, needs: Estimate) -> None:
     """Check that a visitor may start a run with these needs.
 
     Raises:
-        RunError: the run is too large, the visitor already has one, or too many are waiting.
+        RunError: the run is too large, the visitor already has one, their runs take too much of
+            the disk, or too many are waiting.
     """
     if (
         needs.seconds > MOST_SECONDS
@@ -140,11 +159,27 @@ def check_quota(runs: Runs, visitor: str, needs: Estimate) -> None:
             f"{MOST_DISK_BYTES // 1_000_000} MB on the disk. Choose fewer epochs or photos, or ask "
             "the teacher."
         )
-    active = [run for run in runs.all() if run.status.state in (*LIVE, "queued")]
+    found = runs.all()
+    active = [run for run in found if run.status.state in (*LIVE, "queued")]
     if any(visitor_of(run) == visitor for run in active):
         raise RunError("You already have a run. Stop it, or wait until it has finished.")
+    stored = sum(_size(run.folder) for run in found if visitor_of(run) == visitor)
+    if stored + needs.disk_bytes > MOST_STORED_BYTES:
+        raise RunError(
+            f"Your runs take {stored // 1_000_000} MB on the disk of the server. "
+            "Delete one of them first."
+        )
     if len(active) > MOST_WAITING:
         raise RunError(f"{len(active)} runs are waiting. Try again when there are fewer.")
+
+
+def _size(folder: Path) -> int:
+    """Return how many bytes the files of a folder take."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # a checkpoint may just have been replaced
+            size += path.stat().st_size
+    return size
 
 
 def without_paths(text: str) -> str:

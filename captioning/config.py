@@ -28,6 +28,9 @@ MOST_REQUIRED_WORDS = 4
 """The search keeps a beam for each number of required words already used."""
 
 
+_LONGEST_NAME = 60
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(Config):
     """Which network reads the photo, and which of its layers is used."""
@@ -299,6 +302,8 @@ class TrainingConfig(Config):
     def __post_init__(self) -> None:
         """Check the fields, and that the name can be a folder's among the models."""
         super().__post_init__()
+        if len(self.name) > _LONGEST_NAME:  # a folder's name may have 255 bytes
+            raise ConfigError(f"name must have at most {_LONGEST_NAME} characters.")
         if not re.fullmatch(r"\w(?:[\w .-]*\w)?", self.name):
             raise ConfigError(
                 "name must consist of letters, digits, spaces, '_', '-' and '.', and begin and end "

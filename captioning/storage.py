@@ -62,7 +62,7 @@ def data_folder() -> Path:
     the platform gives each user for an application's data.
     """
     if chosen := os.environ.get("CAPTIONING_DATA"):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     if not _SHIPPED.is_dir():
         return _PACKAGE.parent / "data"
     from platformdirs import user_data_path
@@ -178,11 +178,13 @@ def _old(folder: Path) -> Path:
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Write or replace a text file in UTF-8, without converting line ends.
 
+    A byte of a file name that is not UTF-8 is written as an escape, which JSON reads back.
+
     Raises:
         OSError: the file cannot be written; the old one is not changed.
     """
     with replacing(path, durable=durable) as part:
-        part.write_text(text, encoding="utf-8", newline="")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
@@ -219,7 +221,7 @@ def append_json_line(path: Path, content: Any) -> None:
     Raises:
         OSError: the line cannot be written.
     """
-    line = json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    line = json.dumps(content, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
     with open(path, "ab+", buffering=0) as file:
         if size := file.seek(0, os.SEEK_END):
             file.seek(size - 1)

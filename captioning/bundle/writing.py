@@ -6,6 +6,7 @@ published it, when, and from which run.  The names of the shipped models are res
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -223,9 +224,10 @@ def publish_bundle(
     _check_name(name)
     read_bundle(source)
     target = models / name
+    twin = _twin(name, models)
+    if twin not in (None, name) or (target.exists() and not replace):
+        raise BundleError(f"There is already a model called {twin or name}. Choose another name.")
     if target.exists():
-        if not replace:
-            raise BundleError(f"There is already a model called {name}. Choose another name.")
         _check_not_lent(name)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with _writing(target), replacing_folder(target, durable=True) as part:
@@ -265,8 +267,11 @@ def rename_bundle(name: str, new_name: str) -> Bundle:
     folder = _published(name)
     _check_name(new_name)
     target = folder.with_name(new_name)
-    if target.exists():
-        raise BundleError(f"There is already a model called {new_name}. Choose another name.")
+    twin = _twin(new_name, folder.parent)
+    if new_name == name or twin not in (None, name) or (twin is None and target.exists()):
+        raise BundleError(
+            f"There is already a model called {twin or new_name}. Choose another name."
+        )
     with _writing(target):
         folder.rename(target)
     return read_bundle(target)
@@ -285,8 +290,20 @@ def _published(name: str) -> Path:
 
 def is_reserved(name: str) -> bool:
     """Return whether a shipped model has this name, in upper or lower case."""
-    # Some file systems ignore case.
-    return name.casefold() in {one.name.casefold() for one in bundle_folders(shipped_models())}
+    return _twin(name, shipped_models()) is not None
+
+
+def _twin(name: str, models: Path) -> str | None:
+    """Return the model of a folder whose name differs at most in case or in the form of letters.
+
+    Some file systems would take both for the same.
+    """
+    folded = _fold(name)
+    return next((one.name for one in bundle_folders(models) if _fold(one.name) == folded), None)
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _check_name(name: str) -> None:

@@ -114,7 +114,7 @@ def _existing(folder: str | os.PathLike[str]) -> Path:
     if not os.fspath(folder).strip():
         raise DatasetError("No folder was given. Enter the folder of a data set.")
     try:
-        root = Path(folder).expanduser().absolute()
+        root = Path(os.path.expanduser(folder)).absolute()
         if ".." in root.parts:  # hard to read, and `parent` would not be the parent folder
             root = root.resolve()
         if root.is_dir():

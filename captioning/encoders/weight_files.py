@@ -49,7 +49,7 @@ def classroom_files(name: str, spec: EncoderSpec, layer: LayerSpec) -> list[tupl
     folder = os.environ.get("CAPTIONING_WEIGHTS")
     if not folder:
         return []
-    place = Path(folder).expanduser()
+    place = Path(os.path.expanduser(folder))
     if not place.is_dir():
         raise WeightsError(
             f"CAPTIONING_WEIGHTS is {folder}, but there is no such folder. Correct it, or "
@@ -72,4 +72,4 @@ def keras_file(spec: EncoderSpec, layer: LayerSpec) -> tuple[str, str]:
 
 def keras_folder() -> Path:
     """Return the folder in which Keras stores downloaded weights."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")) / "models"

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from captioning.errors import PlayError
+from captioning.images import MAX_BYTES
 from captioning.storage import (
     append_json_line,
     data_folder,
     lock,
     read_json,
     read_json_lines,
+    read_regular_file,
     replacing_folder,
     write_json,
 )
@@ -161,7 +163,7 @@ class Round:
     def photo(self) -> bytes:
         """The content of the photo's file."""
         with _files(self.folder):
-            return (self.folder / "photo").read_bytes()
+            return read_regular_file(self.folder / "photo", MAX_BYTES)
 
     @property
     def teacher(self) -> str:

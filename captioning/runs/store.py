@@ -5,7 +5,7 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -162,16 +162,23 @@ class FolderStore(ABC, Generic[R]):
                     write(part / name, content)
         return self.record.read(folder)
 
+    def _lock(self) -> AbstractContextManager[None]:
+        """Hold the lock of the store."""
+        return self.locked(".lock")
+
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Hold the lock of the store.
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold a lock that all processes share which use this data folder.
+
+        Args:
+            name: of its file. What the store itself does inside the block takes another one.
 
         Raises:
             RunError: a file cannot be written, here or in the block.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with lock(self.folder / ".lock"):
+            with lock(self.folder / name):
                 yield
         except OSError as error:
             raise RunError(

@@ -5,7 +5,10 @@ the training photos.  The probabilities that it learns there are its language mo
 probability of a sentence regardless of the photo.
 """
 
+import errno
+import io
 import lzma
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import DatasetError
+from captioning.storage import read_regular_file
 from captioning.training.batches import Batch, BatchShape, make_batch
 from captioning.vocabulary import PAD, UNK, Vocabulary
 
 __all__ = ["Sentences", "read_sentences"]
 
+_MOST_BYTES = 500_000_000
 LENGTHS = 4
 """A step reads sentences of similar lengths, to limit padding."""
 
@@ -28,16 +33,30 @@ def read_sentences(path: str | Path) -> list[str]:
     Raises:
         DatasetError: the file cannot be read or holds no sentence.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
-        data = path.read_bytes()
-        text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")
+        data = read_regular_file(path, _MOST_BYTES)
+        text = (_decompressed(data) if path.suffix == ".xz" else data).decode("utf-8")
     except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise DatasetError(f"The sentences in {path} cannot be read ({error}).") from error
     sentences = [line.strip() for line in text.splitlines() if line.strip()]
     if not sentences:
         raise DatasetError(f"{path} contains no sentences; expected one per line.")
     return sentences
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Decompress xz data, at most as many bytes as a file may have.
+
+    Raises:
+        OSError: there are more.
+        lzma.LZMAError: they are damaged.
+    """
+    with lzma.open(io.BytesIO(data)) as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {_MOST_BYTES // 10**6} MB")
+    return text
 
 
 class Sentences:

@@ -133,7 +133,7 @@ def formula_png(latex: str) -> bytes | None:
     return buffer.getvalue()
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=96, show_spinner=False)  # 0.1 to 0.2 MB each
 def _drawn(key: str, look: Look, _draw: Callable[[Look], Figure]) -> bytes:
     with rc_context(_settings(look)):
         return png(_draw(look), look)

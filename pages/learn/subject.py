@@ -258,7 +258,7 @@ def _picture(name: str | None, bundle: Bundle) -> tuple[str, Picture]:
     return usual, sample(usual)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=32, show_spinner=False)  # 0.15 MB each
 def _reading(key: tuple[str, int, str], _subject: Subject, sentence: str) -> "Reading":
     return _subject.captioner.read(_subject.features, sentence)
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import streamlit as st
@@ -26,7 +27,7 @@ from captioning.runs import (
 )
 from captioning.storage import data_folder
 from pages.ui.components import main_button, problem, prose
-from pages.ui.rights import is_teacher, origin, require_quota
+from pages.ui.rights import is_teacher, origin, within_quota
 from pages.ui.wording import plain
 
 __all__ = [
@@ -158,9 +159,8 @@ def start_run(config: TrainingConfig, note: str) -> Run:
         CaptioningError: what it needs cannot be estimated.
     """
     runs = Runs()
-    if not is_teacher():
-        require_quota(runs, estimate_run(config, sizes_of(config), data_folder()))
-    return runs.start(runs.create(config, note=note, origin=origin()).id)
+    with _within_quota(runs, config):
+        return runs.start(runs.create(config, note=note, origin=origin()).id)
 
 
 def start_again(run: Run) -> None:
@@ -171,10 +171,14 @@ def start_again(run: Run) -> None:
         CaptioningError: what it needs cannot be estimated.
     """
     runs = Runs()
-    if not is_teacher():
-        config = run.config
-        require_quota(runs, estimate_run(config, sizes_of(config), data_folder()))
-    runs.start(run.id)
+    with _within_quota(runs, run.config):
+        runs.start(run.id)
+
+
+def _within_quota(runs: Runs, config: TrainingConfig) -> AbstractContextManager[None]:
+    if is_teacher():
+        return nullcontext()
+    return within_quota(runs, estimate_run(config, sizes_of(config), data_folder()))
 
 
 def no_runs(page: str) -> None:

@@ -23,10 +23,9 @@ from captioning.errors import (
     BundleError,
     CaptioningError,
     DatasetError,
-    ImageError,
     WeightsError,
 )
-from captioning.images import read_image
+from captioning.images import read_image, read_photo_file
 from captioning.plugins import load_plugins
 from captioning.storage import data_folder
 from pages.ui import pictures
@@ -218,12 +217,9 @@ def photo_file(path: Path) -> bytes:
     """Return the bytes of a data set's photo.
 
     Raises:
-        ImageError: the file is missing.
+        ImageError: the file is missing, too large, or not a regular file.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"The photo '{path.name}' cannot be opened ({error.strerror}).") from error
+    return read_photo_file(path)
 
 
 @st.cache_resource(ttl=600, show_spinner="Looking for photos…")

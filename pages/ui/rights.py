@@ -1,6 +1,7 @@
 """What the person at this browser may do: a visitor can harm nobody."""
 
 import time
+from contextlib import AbstractContextManager
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from captioning import classroom
 from captioning.errors import RunError
 from captioning.runs import Estimate, Run, Runs
 
-__all__ = ["ask_for_key", "is_teacher", "may_change", "origin", "require_quota", "require_teacher"]
+__all__ = ["ask_for_key", "is_teacher", "may_change", "origin", "require_teacher", "within_quota"]
 
 _TEACHER = "rights.teacher"
 _PAUSE_SECONDS = 1.0
@@ -55,14 +56,13 @@ def origin() -> dict[str, str] | None:
     return None if is_teacher() else {"visitor": _visitor()}
 
 
-def require_quota(runs: Runs, needs: Estimate) -> None:
-    """Make sure that this person may start a run with these needs.
+def within_quota(runs: Runs, needs: Estimate) -> AbstractContextManager[None]:
+    """Make sure that this visitor may start a run with these needs; start it in the block.
 
     Raises:
-        RunError: the quota of a visitor does not allow it.
+        RunError: the quota does not allow it.
     """
-    if not is_teacher():
-        classroom.check_quota(runs, _visitor(), needs)
+    return classroom.within_quota(runs, _visitor(), needs)
 
 
 def require_teacher(action: str) -> None:

@@ -40,6 +40,7 @@ CONFIG = TrainingConfig.from_dict(
 )
 SERVER = (
     "import sys, time\nfrom pathlib import Path\nfrom captioning.runs import Runs\n"
+    "print('up', flush=True)\n"
     "while True:\n    Runs(Path(sys.argv[1])).reconcile()\n    time.sleep(0.5)\n"
 )
 SERVERS: list[subprocess.Popen[bytes]] = []
@@ -144,8 +145,11 @@ def losses(run: Run) -> list[float]:
 
 
 def serve(runs: Runs) -> subprocess.Popen[bytes]:
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(runs.data)], cwd=ROOT)
+    command = [sys.executable, "-c", SERVER, str(runs.data)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     SERVERS.append(server)
+    assert server.stdout is not None
+    server.stdout.readline()  # its start is not part of how soon it sees a dead run
     return server
 
 

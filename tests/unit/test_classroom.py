@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +14,10 @@ from captioning import classroom
 from captioning.__main__ import main
 from captioning.cli.classroom import invitation, server_command
 from captioning.config import TrainingConfig
+from captioning.datasets import load_folder
 from captioning.errors import DatasetError, RunError
 from captioning.runs import Estimate, Runs
+from captioning.training.sentences import read_sentences
 
 SMALL = Estimate(10, 0, 1000, 0.0, 60.0, 10**8, 10**6, measured=False)
 
@@ -79,6 +83,50 @@ def test_a_visitor_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(classroom, "MOST_WAITING", 0)
     with pytest.raises(RunError, match="1 runs are waiting"):
         classroom.check_quota(runs, "10.0.0.2", SMALL)
+
+
+def test_tabs_that_start_at_the_same_time_share_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, ready = Runs(tmp_path), threading.Barrier(2)
+    config = TrainingConfig(name="try", data="shapes")
+
+    def start(_: int) -> bool:
+        ready.wait()
+        try:
+            with classroom.within_quota(runs, "10.0.0.1", SMALL):
+                run = runs.create(config, origin={"visitor": "10.0.0.1"})
+                run.write_status(run.status.replace(state="queued"))
+        except RunError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as tabs:
+        assert sorted(tabs.map(start, range(2))) == [False, True]
+
+
+def test_a_visitor_s_runs_take_a_share_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(tmp_path)
+    run = runs.create(TrainingConfig(name="try", data="shapes"), origin={"visitor": "10.0.0.1"})
+    (run.folder / "checkpoint").write_bytes(b"x" * 3_000_000)
+    monkeypatch.setattr(classroom, "MOST_STORED_BYTES", 2_000_000 + SMALL.disk_bytes)
+    with pytest.raises(RunError, match="take 3 MB on the disk"):
+        classroom.check_quota(runs, "10.0.0.1", SMALL)
+    classroom.check_quota(runs, "10.0.0.2", SMALL)
+
+
+@pytest.mark.parametrize("text", ["~nobodyhere", "~nobodyhere/photos"])
+def test_a_home_that_does_not_exist_is_an_ordinary_folder(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.delenv(classroom.KEY_VARIABLE, raising=False)
+    assert classroom.allowed_folder(text) == Path(text)
+    with pytest.raises(DatasetError):
+        load_folder(Path(text))
+    with pytest.raises(DatasetError):
+        read_sentences(text)
 
 
 def test_a_visitor_reads_no_places_of_the_server(tmp_path: Path) -> None:

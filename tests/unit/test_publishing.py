@@ -113,3 +113,31 @@ def test_a_damaged_model_is_not_published(left, data_home):
     with pytest.raises(BundleError, match=r"vocabulary\.json"):
         publish_bundle(left, "mine", run="try")
     assert not (data_home / "models" / "mine").exists()
+
+
+@pytest.mark.parametrize("name", ["ｓhapes", "ſhapes", "SHAPES"])
+def test_lookalikes_of_shipped_names_are_reserved(left, data_home, name):
+    with pytest.raises(BundleError, match="comes with the app"):
+        publish_bundle(left, name, run="try")
+
+
+def test_names_that_differ_in_case_are_the_same(published, left):
+    publish_bundle(left, "ours", run="try")
+    with pytest.raises(BundleError, match="already a model called mine"):
+        publish_bundle(left, "Mine", run="try", replace=True)
+    with pytest.raises(BundleError, match="already a model called ours"):
+        rename_bundle("mine", "Ours")
+    assert rename_bundle("mine", "Mine").name == "Mine"
+
+
+def test_a_name_too_long_for_a_folder_is_refused(published, left):
+    for act in (
+        lambda: rename_bundle("mine", "a" * 300),
+        lambda: publish_bundle(left, "é" * 150, run="try", replace=True),
+    ):
+        with pytest.raises(ConfigError, match="at most 60 characters"):
+            act()
+
+
+def test_a_publisher_whose_name_is_no_text_is_written_down(left, data_home):
+    assert publish_bundle(left, "mine", run="try", by="Ren\udce9").published.by == "Ren\udce9"

@@ -1,5 +1,6 @@
 """Pipes, devices and endless files are refused at once; what is done is on the disk."""
 
+import lzma
 import os
 import shutil
 from pathlib import Path
@@ -10,13 +11,25 @@ from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets.catalog import remembered_folders
 from captioning.datasets.download import download_state
+from captioning.datasets.shapes.files import _read_index
 from captioning.datasets.text_files import read_text
-from captioning.errors import BundleError, ConfigError, DatasetError, FeaturesError
+from captioning.errors import (
+    BundleError,
+    ConfigError,
+    DatasetError,
+    FeaturesError,
+    ImageError,
+    PlayError,
+)
+from captioning.play import Round
 from captioning.runs import Run, Runs
 from captioning.runs.estimate import _read_rates
 from captioning.runs.slot import Slot
 from captioning.storage import data_folder, read_regular_file
+from captioning.training import sentences
+from captioning.training.sentences import read_sentences
 from captioning.tutorial_files import read_descriptions
+from pages.ui.cache import photo_file
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
 
@@ -37,6 +50,11 @@ def odd(request, tmp_path):
     return path
 
 
+def photo_of_a_round(path):
+    path.replace(path.parent / "photo")
+    return Round(path.parent).photo
+
+
 @pytest.mark.parametrize(
     ("read", "error"),
     [
@@ -44,6 +62,10 @@ def odd(request, tmp_path):
         (read_training_config, ConfigError),
         (read_text, DatasetError),
         (read_descriptions, FeaturesError),
+        (read_sentences, DatasetError),
+        (_read_index, DatasetError),
+        (photo_file, ImageError),
+        (photo_of_a_round, PlayError),
     ],
 )
 def test_what_is_no_ordinary_file_is_refused_at_once(odd, read, error):
@@ -121,3 +143,13 @@ def test_what_is_reported_done_is_on_the_disk(flushed, write_tiny_bundle, tmp_pa
     runs.finish(run, run.status.replace(state="finished"), Slot.take(runs.slot_path, run.id))
     assert flushed[0] == "events.jsonl"
     assert flushed[-1] == run.id
+
+
+def test_sentences_that_unpack_to_gigabytes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sentences, "_MOST_BYTES", 1000)
+    path = tmp_path / "many.xz"
+    path.write_bytes(lzma.compress(b"a dog\n" * 1000))
+    with pytest.raises(DatasetError, match="more than"):
+        read_sentences(path)
+    path.write_bytes(lzma.compress(b"a dog\n" * 100))
+    assert len(read_sentences(path)) == 100

@@ -4,6 +4,7 @@ The process writes its progress to `downloads/flickr8k.json` in the data folder,
 read it; it holds a lock file while it runs, and stops when a file `flickr8k.stop` appears.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -73,7 +74,7 @@ def start_download(archive: Path | None = None) -> DownloadState:
     folder = writable_folder(downloads_folder())
     _stop_file().unlink(missing_ok=True)
     command = [sys.executable, "-m", "captioning", "data", "download"]
-    command += ["--zip", str(archive.expanduser().absolute())] if archive else []
+    command += ["--zip", os.path.abspath(os.path.expanduser(archive))] if archive else []
     environment = {"CAPTIONING_DATA": str(data_folder().absolute())}
     log = folder / "flickr8k.log"
     try:

@@ -116,7 +116,7 @@ def install_zip(
         DownloadError: There is not enough disk space.
         DownloadStopped: `should_stop` stopped it.
     """
-    archive = Path(path).expanduser().absolute()
+    archive = Path(os.path.expanduser(path)).absolute()
     if archive.is_dir():
         raise DatasetError(f"'{path}' is a folder, not a zip archive. Enter it as a folder.")
     if not archive.is_file():

@@ -16,13 +16,14 @@ from captioning.datasets.shapes.drawing import paint
 from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import CAPTIONS_EACH, describe
 from captioning.errors import DatasetError
-from captioning.storage import write_text
+from captioning.storage import read_regular_file, write_text
 
 __all__ = ["ADAPTER", "generate_shapes", "read_shapes"]
 
 MAX_COUNT = 100_000
 
 _INDEX = "shapes.json"
+_MOST_BYTES = 256_000_000
 _PHOTOS = "Images"
 _PHOTO_NAME = re.compile(r"shapes_\d{5}\.png")
 _FORMAT_VERSION = 1
@@ -48,7 +49,7 @@ def generate_shapes(folder: str | os.PathLike[str], *, count: int, seed: int) ->
         raise DatasetError(f"A count of {count:,} is out of range: 1 to {MAX_COUNT:,} shapes.")
     if seed < 0:
         raise DatasetError(f"A seed of {seed} is out of range: it must be 0 or more.")
-    root = Path(folder).expanduser().absolute()
+    root = Path(os.path.expanduser(folder)).absolute()
     try:
         _clear(root)
         index = {"format_version": _FORMAT_VERSION, "count": count, "seed": seed}
@@ -119,7 +120,7 @@ def _clear(root: Path) -> None:
 
 def _read_index(path: Path) -> Any:
     try:
-        index = json.loads(path.read_bytes())
+        index = json.loads(read_regular_file(path, _MOST_BYTES))
         version = index["format_version"]
     except OSError as error:
         raise DatasetError(f"'{path}' cannot be read ({error.strerror}).") from error

@@ -34,7 +34,7 @@ class Opened:
         read: what the first convolution reads, after the padding, which is a separate layer.
         first: what the first convolution gives, float32 `(H, W, C)`.
         maps: one for each size to which the photo shrinks.
-        values: what these maps and the separable convolution give, by layer.
+        values: what these maps (float16) and the separable convolution (float32) give, by layer.
         fields: receptive fields by layer.
         pair: a separable convolution, if there is one.
     """
@@ -80,7 +80,7 @@ def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
     return _peaks(subject.bundle.name, version, dataset.name, names, subject, dataset)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the encoder…")
+@st.cache_resource(max_entries=1, show_spinner="Opening the encoder…")  # 13 MB
 def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     from captioning.lessons.convolution import find_pair
     from captioning.lessons.encoder import inputs_of
@@ -90,8 +90,10 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     pixels = opened.encoder.pixels(_subject.photo)
     convolution, maps, pair = opened.first_convolution, opened.maps, find_pair(opened)
     reads = inputs_of(convolution, opened.layers)[0].name
-    wanted = [reads, convolution.name, *(spec.name for spec in maps), *(pair.names if pair else [])]
-    values = opened.outputs(pixels, list(dict.fromkeys(wanted)))
+    exact = [reads, convolution.name, *(pair.names if pair else [])]
+    values = opened.outputs(pixels, list(dict.fromkeys([*exact, *(spec.name for spec in maps)])))
+    for name in values.keys() - set(exact):  # these are drawn, not computed with
+        values[name] = values[name].astype(np.float16)
     return Opened(
         encoder=opened,
         pixels=pixels,

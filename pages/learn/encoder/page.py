@@ -292,7 +292,7 @@ def _channels(page: LessonPage, opened: Opened, number: int) -> None:
     values = opened.values[spec.name]
     best = most_varied(page.subject, spec.name, values, _SHOWN)
     page.picture(
-        lambda look: draw_channels(values, best, look),
+        lambda look: draw_channels(values.astype(np.float32), best, look),
         key=("channels", spec.name),
         alt=f"The {len(best)} channels of the map that differ most over the photo: "
         f"{', '.join(map(str, best))}.",

@@ -158,7 +158,9 @@ def _model(page: LessonPage, words: list[str], place: int, *, revealed: bool) ->
     with st.grid(2, min_column_width=320):
         with st.container():
             page.picture(
-                lambda look: draw_encoder(anatomy, pixels, maps, look),
+                lambda look: draw_encoder(
+                    anatomy, pixels, [m.astype(np.float32) for m in maps], look
+                ),
                 key=("encoder",),
                 alt=_spoken(anatomy, slice(0, 2)),
                 caption=f"The CNN encoder ({anatomy.encoder}) turns the photo into smaller maps "
@@ -305,7 +307,7 @@ def _anatomy_of(name: str, version: int, _subject: Subject) -> "Anatomy":
     return anatomy_of(_subject.captioner, _subject.features)
 
 
-@st.cache_data(max_entries=64, show_spinner="Opening the encoder…")
+@st.cache_data(max_entries=32, show_spinner="Opening the encoder…")  # 0.2 MB each
 def _seen(
     key: tuple[str, int, str], _subject: Subject
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -313,7 +315,7 @@ def _seen(
     pixels = _subject.captioner.encoder.pixels(_subject.photo)
     names = [spec.name for spec in opened.maps]
     maps = opened.outputs(pixels, names)
-    return pixels, tuple(maps[name].mean(axis=2) for name in names)
+    return pixels, tuple(maps[name].mean(axis=2).astype(np.float16) for name in names)
 
 
 if __name__ == "__main__":
