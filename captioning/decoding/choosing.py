@@ -133,12 +133,8 @@ def _best_of_bank(
     """Keep the best of `totals` `(B, K, n)`, up to the number of free slots."""
     photos, beams, count = totals.shape
     flat = totals.reshape(photos, beams * count)
-    if flat.shape[1] < 2 * width:  # fewer words than slots
-        missing = ((0, 0), (0, 2 * width - flat.shape[1]))
-        flat = np.pad(flat, missing, constant_values=2 * NEG_INF)
     places = _highest(flat, 2 * width)
     best = np.take_along_axis(flat, places, axis=1)
-    places = np.minimum(places, beams * count - 1)
     parents, tokens = np.divmod(places, count)
     if words is not None:
         tokens = np.take_along_axis(words.reshape(photos, -1), places, axis=1)

@@ -192,7 +192,9 @@ def test_not_even_by_the_rarest_draw(draw, temperature, search, features, monkey
         patched.setattr(np.random, "default_rng", Rare)
         config = DecodingConfig(strategy="sample", samples=5, temperature=temperature)
         found = search.search(features, config)
+        drawn = search.draw(features, np.full((LENGTH, B, 5), draw, np.float32))
     assert min(min(h[0].ids, default=EOS + 1) for h in found) > EOS
+    assert drawn.tokens[drawn.scores > NEG_INF / 2].min() >= EOS
 
 
 @pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
@@ -237,8 +239,9 @@ def test_the_same_seed_draws_the_same_and_another_something_else(search, feature
     assert len(set(drawn(0))) > 5
 
 
-def first_words(search, photo, *, draws, **settings):
-    """How often each word (or the end) is drawn first."""
+def first_words(photo, *, draws, **settings):
+    """How often each word (or the end) is drawn first by the fixture `decoder`."""
+    search = CaptionSearch(make(seed=2, bias={EOS: 2.0}, length=2).model)
     counts = np.zeros(V)
     for seed in range(draws // 20):
         config = DecodingConfig(strategy="sample", samples=20, seed=seed, **settings)
@@ -259,20 +262,20 @@ def chi_square(counts, probabilities):
     [({}, V), ({"temperature": 2.0}, V), ({"top_k": 4}, 4), ({"temperature": 3.0, "top_k": 6}, 6)],
     ids=str,
 )
-def test_words_are_drawn_as_often_as_they_are_likely(settings, kept, decoder, search, features):
+def test_words_are_drawn_as_often_as_they_are_likely(settings, kept, decoder, features):
     heated = np.exp(next_log_probs(decoder, features[0], [])[0] / settings.get("temperature", 1.0))
     heated[np.argsort(-heated)[kept:]] = 0.0
-    counts = first_words(search, features[0], draws=2000, **settings)
+    counts = first_words(features[0], draws=2000, **settings)
     # At most 16 degrees of freedom: 45 is exceeded once in 7,000 fair trials.
     assert chi_square(counts, heated / heated.sum()) < 45
 
 
-def test_top_p_keeps_the_fewest_words_that_make_up_the_share(decoder, search, features):
+def test_top_p_keeps_the_fewest_words_that_make_up_the_share(decoder, features):
     probabilities = np.exp(next_log_probs(decoder, features[0], [])[0])
     order = np.argsort(-probabilities)
     for top_p in (0.3, 0.6, 0.9):
         count = int((np.cumsum(probabilities[order]) < top_p).sum()) + 1
-        counts = first_words(search, features[0], draws=1000, top_p=top_p)
+        counts = first_words(features[0], draws=1000, top_p=top_p)
         likely = np.where(np.isin(np.arange(V), order[:count]), probabilities, 0.0)
         assert chi_square(counts, likely / likely.sum()) < 45
 
