@@ -4,6 +4,10 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Compiled files are kept even where that is switched off: without them each process compiles the
+# library, and pytest every test, anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run class setup lock fast test test-all check unit coverage wheel browser-test chaos-test fuzz load soak benchmark clean
 
 run: setup
@@ -19,8 +23,7 @@ setup: $(VENV)/.installed
 # the tests that start programs too.
 MARKS ?= not slow and not process
 fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --without-keras -m "$(MARKS)" --numprocesses 2 --dist worksteal \
-	  tests/unit tests/app/test_page_rules.py
+	$(BIN)/python -m pytest --without-keras -m "$(MARKS)" --numprocesses 2 --dist worksteal tests/unit
 
 test: check unit
 

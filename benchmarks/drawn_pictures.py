@@ -3,9 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 
-import matplotlib.style
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from captioning.calibration.picture_kind import Kind
@@ -106,6 +104,9 @@ def _scanned(page: Image.Image, random: Random) -> Image.Image:
 
 def _chart(random: Random) -> Image.Image:
     """Draw a chart: bars, lines, points, a pie, a histogram, areas or a heat map."""
+    import matplotlib.style  # takes a second
+    from matplotlib.figure import Figure
+
     sort = str(random.choice(["bar", "barh", "line", "scatter", "pie", "hist", "area", "heat"]))
     with matplotlib.style.context(str(random.choice(STYLES))):
         figure = Figure(figsize=(random.uniform(4, 10), random.uniform(3, 7)), dpi=100)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 __all__ = ["FIT_PAGES", "SCORE_PAGES", "take_screenshots"]
 
@@ -34,6 +33,8 @@ def take_screenshots(
         photos: for templates that contain a photo.
         seed: of the random content.
     """
+    from playwright.sync_api import sync_playwright
+
     browsers = ("chromium", "chromium-browser", "google-chrome")
     found = next((path for name in browsers if (path := shutil.which(name))), None)
     with sync_playwright() as driver:

@@ -57,6 +57,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--without-keras"):
         sys.meta_path.insert(0, NO_KERAS)
+        # NLTK imports all of SciPy, if JAX has brought it, for a function that nothing here uses.
+        sys.modules.setdefault("scipy", None)
 
 
 @pytest.hookimpl(wrapper=True)

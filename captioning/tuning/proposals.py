@@ -105,7 +105,8 @@ def _draw(study: Study, attempt: int) -> dict[str, Any]:
 def _known_to_optuna(study: Study, seed: int, *, at_random: bool = False) -> "optuna.Study":
     """Make an Optuna study, in memory, of all trials that have ended.
 
-    A trial that was given up or has failed counts as one of the worst.
+    A trial that was given up or has failed counts as one of the worst.  Draws at random
+    need no trials.
     """
     import optuna
     from optuna.trial import TrialState, create_trial
@@ -115,7 +116,7 @@ def _known_to_optuna(study: Study, seed: int, *, at_random: bool = False) -> "op
     sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=first)
     known = optuna.create_study(direction="maximize", sampler=sampler)
     distributions = _distributions(study.config.search_fields)
-    for trial in study.trials:
+    for trial in () if at_random else study.trials:
         if trial.ended:
             complete = trial.state == "finished" and trial.score is not None
             known.add_trial(

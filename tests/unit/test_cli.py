@@ -92,11 +92,13 @@ HEAVY = "keras tensorflow jax torch streamlit pandas matplotlib"
 LOADED = f"print(sorted({{m.split('.')[0] for m in sys.modules}} & set('{HEAVY}'.split())))"
 
 
+@pytest.mark.process
 def test_importing_the_library_loads_nothing_heavy():
     ended = python("-c", f"import sys, captioning; dir(captioning); {LOADED}")
     assert ended.stdout.strip() == "[]", ended.stderr
 
 
+@pytest.mark.process
 def test_what_needs_no_model_loads_no_keras(shapes, tmp_path):
     """Help, data sets and the list of models answer at once."""
     helps = [

@@ -478,6 +478,7 @@ def test_photos_of_other_programs_keep_what_they_say(path, tmp_path):
     assert lost <= {"XMP-dc:Description", "IPTC:Caption-Abstract"}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_changed_packet_keeps_or_takes_a_caption(data):

@@ -22,7 +22,10 @@ def test_photos_stay_photos_in_grey_with_a_border_dark_and_under_a_sky(path):
         assert kind_of(change(photo, np.random.default_rng(0))) == "photo"
 
 
-@pytest.mark.parametrize("kind", ["document", "chart", "drawing", "blank", "noise"])
+@pytest.mark.parametrize(
+    "kind",
+    ["document", pytest.param("chart", marks=pytest.mark.slow), "drawing", "blank", "noise"],
+)
 def test_drawn_pictures_are_no_photos_and_mostly_of_their_kind(kind):
     found = [kind_of(picture) for _, picture in draw_pictures({kind: 12}, seed=5)]
     assert found.count("photo") <= 1

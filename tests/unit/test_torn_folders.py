@@ -141,6 +141,7 @@ def two_runs(tmp_path_factory):
     return runs, runs.create(CONFIG), runs.create(CONFIG)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(name=st.sampled_from(FILES), content=ANYTHING)
 def test_any_json_in_any_file_hides_no_other_run(two_runs, name, content) -> None:
