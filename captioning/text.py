@@ -12,7 +12,7 @@ import string
 from collections.abc import Iterable
 from unicodedata import category, normalize
 
-__all__ = ["STOP_WORDS", "clean", "join_words", "sentence", "tokenize"]
+__all__ = ["STOP_WORDS", "clean", "join_words", "readable", "sentence", "tokenize"]
 
 STOP_WORDS = frozenset(
     "a an the is are was were be been being am and or but of in on at to by for with from into "
@@ -22,6 +22,7 @@ STOP_WORDS = frozenset(
 """Frequent English words that name nothing in a photo."""
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Accents and a modifier letter used as apostrophes, which Unicode does not class as punctuation
 _APOSTROPHES = "\u00b4\u02bc\uff40"
 _JOINERS = "\u200c\u200d"  # part of Indic and Persian spelling
@@ -56,6 +57,17 @@ _BEFORE_VOWEL = re.compile(
     r"\ba(?= (adult|airplane|airport|american|antique|apple|asian|elderly|elephant|empty|enclosed"
     r"|individual|inflatable|office|old|older|orange|outdoor|oven|overhead|umbrella)\b)"
 )
+
+
+def readable(text: str) -> str:
+    r"""Replace what no file and no page can hold: halves of emojis and bytes of file names.
+
+    JSON files may hold one half of an emoji, and a file name may hold bytes that are not UTF-8.
+
+    >>> readable("a dog \ud83d runs")
+    'a dog \ufffd runs'
+    """
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def clean(caption: str) -> str:

@@ -18,6 +18,7 @@ from captioning.datasets.splitting import (
     splits_of_folders,
 )
 from captioning.errors import DatasetError
+from captioning.text import readable
 
 __all__ = ["Row", "assemble", "assemble_rows"]
 
@@ -108,7 +109,7 @@ def assemble(
     """
     captions: dict[str, list[str]] = {name: [] for name in sorted(names)}
     for name, caption in rows:
-        caption = caption.strip()
+        caption = readable(caption).strip()
         oddities.count_row(split_of.get(name), kept=name in captions)
         if name in captions and caption:
             captions[name].append(caption)

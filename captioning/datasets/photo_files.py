@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_plus
 from captioning.datasets.dataset import entries
 from captioning.errors import DatasetError
 from captioning.image_formats import ENDINGS, has_photo_ending
+from captioning.text import readable
 
 __all__ = [
     "Match",
@@ -42,8 +43,11 @@ _AROUND = " \t\r\n\"'\xa0\ufeff\u200b\u200e\u200f\u202a\u202c\u2066\u2069"
 
 
 def is_photo(name: str) -> bool:
-    """Return whether a file name belongs to a photo; hidden files do not count."""
-    return has_photo_ending(name) and not name.startswith(".")
+    """Return whether a file name belongs to a photo.
+
+    Hidden files do not count, nor do names that are not UTF-8: no page and no table can hold them.
+    """
+    return has_photo_ending(name) and not name.startswith(".") and readable(name) == name
 
 
 def photo_names(folder: Path) -> list[str]:

@@ -3,6 +3,8 @@
 import math
 import re
 
+from captioning.text import readable
+
 __all__ = ["counted", "percent", "plain", "seconds"]
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -12,12 +14,14 @@ def plain(text: str) -> str:
     r"""Escape `text` so that Markdown shows it unchanged, line breaks included.
 
     In file names, error texts and a model's words, an underscore is not emphasis and a colon
-    does not start an icon.
+    does not start an icon.  A byte of a file name that is not UTF-8 is replaced.
 
     >>> plain("my_photo.jpg")
     'my\\_photo\\.jpg'
+    >>> plain("half \ud83d")
+    'half �'
     """
-    return _PUNCTUATION.sub(r"\\\1", text).replace("\n", "  \n")
+    return _PUNCTUATION.sub(r"\\\1", readable(text)).replace("\n", "  \n")
 
 
 def counted(number: int, thing: str) -> str:

@@ -1,5 +1,8 @@
 """Which photo a caption file means by a name, and that no loss of captions is silent."""
 
+import json
+import os
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -127,3 +130,18 @@ def test_captions_of_other_photos_are_refused_in_every_layout(tmp_path):
     for photos in ("Images", "photos"):
         with pytest.raises(DatasetError, match="do not belong together"):
             load(data_set(tmp_path / photos, ["holiday.jpg"], ["1.jpg"], photos))
+
+
+def test_what_no_page_can_show_is_replaced_or_left_out(tmp_path):
+    write_photos(tmp_path / "Images", ["a.jpg"])
+    odd = os.path.join(os.fsencode(tmp_path / "Images"), b"caf\xe9.jpg")
+    try:
+        shutil.copy(tmp_path / "Images" / "a.jpg", odd)
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": os.fsdecode(b"caf\xe9.jpg")}]
+    rows = [{"id": n, "image_id": n, "caption": "half \ud83d"} for n in (1, 2)]
+    (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": rows}))
+    dataset = load(tmp_path)
+    assert [(p.name, p.captions) for p in dataset.photos] == [("a.jpg", ("half \ufffd",))]
+    assert any("the photo is not in the folder" in line for line in dataset.oddities.sentences())
