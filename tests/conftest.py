@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-# Read when TensorFlow is imported, so it is set before any test module imports it.
+# Read when TensorFlow and NumPy are imported, so they are set before any test module imports them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes that test share the cores
 
 import numpy as np
 import pytest

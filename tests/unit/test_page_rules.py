@@ -1,6 +1,7 @@
 """Pages hold layout only: rules that a page's syntax tree shows."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ WIDGETS = set(
 )
 
 
+@cache
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
