@@ -161,6 +161,7 @@ class Captioner(LoadedBundle):
             decoding: how to search; by default the bundle's settings.
 
         Raises:
+            FeaturesError: the features have another shape than the encoder's.
             ConfigError: `decoding` requires a word that the model does not know, or too many.
         """
         begun = time.perf_counter()
@@ -204,6 +205,7 @@ class Captioner(LoadedBundle):
         """Search for sentences and return all beams kept; `rank` reads the sentences from them.
 
         Raises:
+            FeaturesError: the features have another shape than the encoder's.
             ConfigError: `decoding` requires a word that the model does not know, or too many.
         """
         with self.turns.take():
@@ -314,6 +316,11 @@ class Captioner(LoadedBundle):
         return kind_of(picture) if self.bundle.learned_from_photos else None
 
     def _trace(self, features: np.ndarray, decoding: DecodingConfig | None) -> Trace:
+        if features.shape[1:] != (shape := self.bundle.feature_shape):
+            raise FeaturesError(
+                f"The model {self.name} reads features of the shape "
+                f"({', '.join(map(str, ('photos', *shape)))}), not {features.shape}."
+            )
         trace = self._search.trace(features, decoding or self.bundle.decoding)
         if self.calibration is None:
             return trace

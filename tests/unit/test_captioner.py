@@ -16,7 +16,7 @@ from PIL import Image
 
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
-from captioning.errors import ConfigError, WeightsError
+from captioning.errors import ConfigError, FeaturesError, WeightsError
 from captioning.images import read_image
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.vocabulary import Vocabulary
@@ -276,3 +276,9 @@ def test_uncertain_genders_are_left_out_of_the_sentence_alone(
     ):
         assert kept.neutral is None
         assert "man" in kept.sentence.lower()
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 2, 3, 4), (1, 0, 5)])
+def test_features_of_another_shape_are_refused(tiny_captioner, shape):
+    with pytest.raises(FeaturesError, match="reads features of the shape"):
+        tiny_captioner.describe(np.zeros(shape, np.float32))
