@@ -132,7 +132,33 @@ def test_uploads_end_at_a_visitor_s_share(monkeypatch, session, length, status):
     monkeypatch.setattr(guard, "MOST_SERVER_BYTES", 250)
     place = f"/_stcore/upload_file/{session}/a-file"
     assert status_of("PUT", place, **{"content-length": length}) == status
+    assert status_of("PUT", place, **{"content-length": "1", "transfer-encoding": "chunked"}) == 411
     assert status_of("DELETE", place) == 200
+
+
+def test_uploads_at_the_same_time_share_the_room(monkeypatch):
+    files = MemoryUploadedFileManager("/upload")
+    monkeypatch.setattr(guard, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=files))
+    monkeypatch.setattr(guard, "MOST_SESSION_BYTES", 200)
+    headers = [(b"content-length", b"150")]
+    place = "/_stcore/upload_file/one/a-file"
+    scope = {"type": "http", "method": "PUT", "path": place, "headers": headers}
+    passed, answers = [], []
+
+    async def app(scope, receive, send):
+        passed.append(scope)
+        await asyncio.sleep(0)
+
+    async def send(message):
+        answers.append(message.get("status"))
+
+    async def upload():
+        door = guard.Guard(app)
+        await asyncio.gather(*(door(scope, None, send) for _ in range(2)))
+        await door(scope, None, send)
+
+    asyncio.run(upload())
+    assert len(passed) == 2 and 413 in answers  # the second waits for the first to end
 
 
 RUNS = """
