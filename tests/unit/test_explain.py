@@ -225,7 +225,7 @@ def test_another_length_penalty_asks_neither_encoder_nor_decoder(captioner, feat
 def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, features):
     decoding = DecodingConfig(beam_width=3, length_penalty=penalty, **wishes)
     trace = captioner.trace(features, decoding)
-    nodes = read_tree(trace, length_penalty=penalty, cut=2)
+    nodes, near = read_tree(trace, length_penalty=penalty, cut=2), trace.near_scores
     kept = [node for node in nodes if node.fate != CUT]
     assert len(kept) == int((trace.scores > NEG_INF / 2).sum())
     for place, node in enumerate(nodes):
@@ -244,6 +244,8 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, 
         assert len(cut) <= 2
         if not wishes:
             assert max(cut, default=-99) <= min(n.total for n in of_step if n.fate != CUT) + 1e-4
+            missed = sorted(near[step, 0][near[step, 0] > NEG_INF / 2], reverse=True)
+            assert cut == pytest.approx(missed[:2])
     best = captioner.rank(trace, decoding)[0]
     way = [node.token for node in nodes if node.fate == BEST]
     assert captioner.bundle.vocabulary.decode(way) == best.text
