@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
 if TYPE_CHECKING:
     import keras
 
@@ -28,6 +26,8 @@ def draw_model(model: "keras.Model", path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    from matplotlib.figure import Figure  # takes a second
+
     operations, sources = _graph(model)
     rows = _rows(sources)
     places = _places(sources, rows)

@@ -29,7 +29,6 @@ from captioning.storage import data_folder, read_regular_file
 from captioning.training import sentences
 from captioning.training.sentences import read_sentences
 from captioning.tutorial_files import read_descriptions
-from pages.ui.cache import photo_file
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
 
@@ -50,6 +49,12 @@ def odd(request, tmp_path):
     return path
 
 
+def photo_of_a_page(path):
+    from pages.ui.cache import photo_file  # imports Streamlit
+
+    return photo_file(path)
+
+
 def photo_of_a_round(path):
     path.replace(path.parent / "photo")
     return Round(path.parent).photo
@@ -64,7 +69,7 @@ def photo_of_a_round(path):
         (read_descriptions, FeaturesError),
         (read_sentences, DatasetError),
         (_read_index, DatasetError),
-        (photo_file, ImageError),
+        (photo_of_a_page, ImageError),
         (photo_of_a_round, PlayError),
     ],
 )
