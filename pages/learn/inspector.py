@@ -151,19 +151,19 @@ def _opened_encoder(folder: str, version: int, _subject: Subject) -> "OpenedEnco
     return OpenedEncoder(_subject.captioner.keras_encoder)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)  # 0.3 MB each
+@st.cache_resource(max_entries=8, show_spinner=False)  # 0.3 MB each
 def _memory(key: tuple[str, int, str], _subject: Subject) -> Memory:
     return decoder(_subject.bundle).remember(_subject.features)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)  # 1 MB each
+@st.cache_resource(max_entries=8, show_spinner=False)  # 1 MB each
 def _reading(
     key: tuple[str, int, str], ids: tuple[int, ...], switches: Switches, _subject: Subject
 ) -> Written:
     return read_sentence(decoder(_subject.bundle), memory(_subject), ids, switches=switches)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)  # 1 MB each
+@st.cache_resource(max_entries=8, show_spinner=False)  # 1 MB each
 def _writing(
     key: tuple[str, int, str], begun: tuple[int, ...], switches: Switches, _subject: Subject
 ) -> Written:
