@@ -75,13 +75,14 @@ def cached() -> Counter[str]:
         get_data_cache_stats_provider,
         get_resource_cache_stats_provider,
     )
+    from streamlit.runtime.stats import CacheStat
 
     config.set_option("server.enableExpensiveMemoryStats", True)
     sizes: Counter[str] = Counter()
     for provider in (get_data_cache_stats_provider(), get_resource_cache_stats_provider()):
         for family in provider.get_stats().values():
             for stat in family:
-                if not stat.cache_name.endswith(PER_MODEL):
+                if isinstance(stat, CacheStat) and not stat.cache_name.endswith(PER_MODEL):
                     sizes[stat.cache_name] += stat.byte_length
     return sizes
 
