@@ -324,5 +324,8 @@ def _check_not_lent(name: str) -> None:
 def _writing(target: Path) -> Iterator[None]:
     try:
         yield
+    except shutil.Error as error:  # of a whole folder: one (source, target, reason) for each file
+        reason = error.args[0][0][2]
+        raise BundleError(f"The model {target} cannot be written: {reason}.") from error
     except OSError as error:
         raise BundleError(f"The model {target} cannot be written: {error}.") from error

@@ -1,6 +1,7 @@
 """Publishing a run's model: under a name of its own, with who and when, and back again."""
 
 import json
+import os
 from datetime import datetime
 
 import pytest
@@ -141,3 +142,11 @@ def test_a_name_too_long_for_a_folder_is_refused(published, left):
 
 def test_a_publisher_whose_name_is_no_text_is_written_down(left, data_home):
     assert publish_bundle(left, "mine", run="try", by="Ren\udce9").published.by == "Ren\udce9"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes")
+def test_a_file_that_cannot_be_copied_is_named_in_a_sentence(left, data_home):
+    os.mkfifo(left / "pipe")
+    with pytest.raises(BundleError, match=r"mine cannot be written: [^\[(]*named pipe\.$"):
+        publish_bundle(left, "mine", run="try")
+    assert not list((data_home / "models").iterdir())
