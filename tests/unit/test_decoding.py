@@ -5,9 +5,10 @@ import pytest
 from tiny_decoders import KINDS, D, R, TinyDecoder
 
 from captioning.config import DecodingConfig
-from captioning.decoding import CaptionSearch, read_hypotheses
+from captioning.decoding import CaptionSearch, read_hypotheses, read_tree
 from captioning.decoding.hypotheses import NEG_INF
-from captioning.vocabulary import BOS, EOS, PAD, UNK
+from captioning.decoding.tree import BEST, CUT, ENDED
+from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
 B, V, LENGTH = 3, 20, 7
 NEVER_SAID = [PAD, UNK, BOS]
@@ -329,3 +330,36 @@ def test_a_photo_without_words_has_the_empty_sentence(features):
         assert hypothesis.ids == ()
         assert hypothesis.log_prob == 0.0
         assert hypothesis.end_log_prob == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.7, 2.0])
+@pytest.mark.parametrize("wishes", [{}, {"required_words": ("w3", "w9")}], ids=str)
+def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, decoder, features):
+    vocabulary = Vocabulary([*SPECIAL, *(f"w{n}" for n in range(V - len(SPECIAL)))])
+    search = CaptionSearch(decoder.model, vocabulary=vocabulary)
+    trace = search.trace(features[:1], DecodingConfig(beam_width=3, **wishes))
+    nodes, near = read_tree(trace, length_penalty=penalty, cut=2), trace.near_scores
+    assert sum(node.fate != CUT for node in nodes) == int((trace.scores > NEG_INF / 2).sum())
+    for place, node in enumerate(nodes):
+        before = nodes[node.parent] if node.parent is not None else None
+        assert (before is None) == (node.step == 0)
+        if before is not None:
+            assert node.parent < place
+            assert before.step == node.step - 1
+            assert before.fate != CUT
+            assert before.token != EOS
+        assert node.total == pytest.approx((before.total if before else 0) + node.log_prob)
+        assert node.log_prob <= 1e-5
+    for step in {node.step for node in nodes}:
+        of_step = [n for n in nodes if n.step == step]
+        cut = [n.total for n in of_step if n.fate == CUT]
+        assert len(cut) <= 2
+        kept = [n.total for n in of_step if n.fate != CUT]
+        assert kept == sorted(kept, reverse=True)
+        if not wishes:
+            assert max(cut, default=-99) <= min(kept) + 1e-4
+            missed = sorted(near[step, 0][near[step, 0] > NEG_INF / 2], reverse=True)
+            assert cut == pytest.approx(missed[:2])
+    best = read_hypotheses(trace, length_penalty=penalty)[0][0]
+    assert [node.token for node in nodes if node.fate == BEST] == list(whole(best))
+    assert all(n.token == EOS for n in nodes if n.fate == ENDED)

@@ -10,9 +10,7 @@ from PIL import Image
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
-from captioning.decoding import read_hypotheses, read_tree
-from captioning.decoding.hypotheses import NEG_INF
-from captioning.decoding.tree import BEST, CUT, ENDED
+from captioning.decoding import read_hypotheses
 from captioning.errors import QueryError
 from captioning.explain import (
     attention_maps,
@@ -218,38 +216,6 @@ def test_another_length_penalty_asks_neither_encoder_nor_decoder(captioner, feat
         assert len(caption.alternatives) == 7
         found[penalty] = len(caption.words)
     assert found[0.0] <= found[2.0]
-
-
-@pytest.mark.parametrize("penalty", [0.0, 0.7, 2.0])
-@pytest.mark.parametrize("wishes", [{}, {"required_words": ("red", "the")}], ids=str)
-def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, captioner, features):
-    decoding = DecodingConfig(beam_width=3, length_penalty=penalty, **wishes)
-    trace = captioner.trace(features, decoding)
-    nodes, near = read_tree(trace, length_penalty=penalty, cut=2), trace.near_scores
-    kept = [node for node in nodes if node.fate != CUT]
-    assert len(kept) == int((trace.scores > NEG_INF / 2).sum())
-    for place, node in enumerate(nodes):
-        before = nodes[node.parent] if node.parent is not None else None
-        assert (before is None) == (node.step == 0)
-        if before is not None:
-            assert node.parent < place
-            assert before.step == node.step - 1
-            assert before.fate != CUT
-            assert before.token != EOS
-        assert node.total == pytest.approx((before.total if before else 0) + node.log_prob)
-        assert node.log_prob <= 1e-5
-    for step in {node.step for node in nodes}:
-        of_step = [n for n in nodes if n.step == step]
-        cut = [n.total for n in of_step if n.fate == CUT]
-        assert len(cut) <= 2
-        if not wishes:
-            assert max(cut, default=-99) <= min(n.total for n in of_step if n.fate != CUT) + 1e-4
-            missed = sorted(near[step, 0][near[step, 0] > NEG_INF / 2], reverse=True)
-            assert cut == pytest.approx(missed[:2])
-    best = captioner.rank(trace, decoding)[0]
-    way = [node.token for node in nodes if node.fate == BEST]
-    assert captioner.bundle.vocabulary.decode(way) == best.text
-    assert all(n.token == EOS for n in nodes if n.fate == ENDED)
 
 
 def test_eight_at_once_say_what_one_says(captioner, photo):
