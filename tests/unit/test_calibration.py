@@ -70,6 +70,12 @@ def test_odd_photos_lie_further_than_nearly_all_usual_ones(familiarity, odd):
     assert np.mean(familiarity.strangeness(odd) > limit) >= 0.9
 
 
+def test_the_last_figure_falls_as_regions_resemble_each_other(familiarity):
+    usual = photos(50, 3)
+    alike = np.repeat(usual.mean(axis=1, keepdims=True), R, axis=1)
+    assert familiarity.figures(alike)[:, 4].max() < familiarity.figures(usual)[:, 4].min()
+
+
 def test_a_batch_is_judged_as_each_photo_alone(familiarity):
     some = photos(5, 6)
     alone = [familiarity.strangeness(photo[None])[0] for photo in some]
@@ -134,6 +140,8 @@ def test_a_scene_is_what_all_regions_show_together(familiarity):
     assert scenes.shape == (3, min(12, familiarity.components.shape[1]))
     assert familiarity.scene(some[1:2, ::-1]) == pytest.approx(scenes[1:2], abs=1e-5)
     assert np.abs(scenes[0] - scenes[1]).max() > 0.01
+    spread = familiarity.scene(photos(400, 8)).std(axis=0)[:3]
+    assert spread == pytest.approx(np.sqrt((1 + 1 / R) / 2), abs=0.1)  # in units of the regions'
     seen = Observation(np.array([-1.0]), 1.0, scene=scenes[2])
     assert predictors_of(seen, ["scene1"])[0] == pytest.approx(scenes[2, 1])
 
