@@ -17,6 +17,7 @@ from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
 from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
+from captioning.text import readable
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -285,9 +286,14 @@ def lent_encoder(name: str | Path) -> tuple[dict[str, np.ndarray], bool]:
 
 
 def bundle_folders(place: Path) -> list[Path]:
-    """List the folders of bundles in `place`, without hidden ones, which are unfinished."""
+    """List the folders of bundles in `place`.
+
+    Hidden ones are left out, which are unfinished, and those whose name is not UTF-8: no page can
+    show it.
+    """
     folders = sorted(place.iterdir()) if place.is_dir() else []
-    return [folder for folder in folders if folder.name[0] != "." and _is_bundle(folder)]
+    shown = (f for f in folders if f.name[0] != "." and readable(f.name) == f.name)
+    return [folder for folder in shown if _is_bundle(folder)]
 
 
 def _is_bundle(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.loading import kind_of, load
 from captioning.errors import DatasetError, StorageError
 from captioning.storage import data_folder, read_json, write_json
+from captioning.text import readable
 
 __all__ = [
     "Available",
@@ -62,12 +63,15 @@ def available_datasets() -> list[Available]:
     """Return the available data sets: well-known ones first, then users' own, then shapes.
 
     They are detected by file names, in milliseconds; only `load` checks whether one can be read.
-    Added folders that are missing, as on a removed disk, are skipped.
+    Added folders that are missing, as on a removed disk, are skipped, and folders whose path is not
+    UTF-8, which no page can show.
     """
     found = [_available(folder, False) for folder in _inside_data_folder()]
     found += [_available(folder, True) for folder in remembered_folders()]
     kept: dict[str, Available] = {}
     for dataset in sorted(filter(None, found), key=_rank):
+        if readable(str(dataset.folder)) != str(dataset.folder):
+            continue
         name, number = dataset.name, 2
         while name in kept:
             name, number = f"{dataset.name}-{number}", number + 1

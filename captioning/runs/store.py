@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from captioning.errors import CaptioningError, RunError
 from captioning.storage import data_folder, lock, replacing_folder, write_json, write_text
+from captioning.text import readable
 
 __all__ = ["FolderStore", "Record"]
 
@@ -99,6 +100,9 @@ class FolderStore(ABC, Generic[R]):
         damaged: dict[str, str] = {}
         for folder in sorted(p for p in self.folder.glob("[!.]*") if p.is_dir()):
             if folder.suffix == ".json":  # in the place of a file of the store
+                continue
+            if (name := readable(folder.name)) != folder.name:
+                damaged[name] = "The name of its folder is not UTF-8. Rename it."
                 continue
             if not (folder / "config.json").exists():
                 damaged[folder.name] = "Its config.json is missing."
