@@ -1,7 +1,7 @@
 """Add words to the vocabulary of a model that is fine-tuned."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,17 +56,31 @@ class Growth:
         return np.moveaxis(np.concatenate([rows, new]), 0, axis)
 
 
-def grow(vocabulary: Vocabulary, captions: Iterable[str], *, min_count: int) -> Growth:
-    """Add the frequent words of `captions` that a vocabulary lacks.
+def grow(
+    vocabulary: Vocabulary,
+    captions: Sequence[str],
+    *,
+    min_count: int,
+    sentences: Sequence[str] = (),
+    sentence_min_count: int = 20,
+) -> Growth:
+    """Add the words that a vocabulary of these texts has (`Vocabulary.build`) and this one lacks.
 
     Args:
         vocabulary: of the model.
         captions: raw training captions.
-        min_count: minimum occurrences of a new word.
+        min_count: minimum occurrences of a new word in captions.
+        sentences: raw sentences without photos, counted separately.
+        sentence_min_count: a new word with this many occurrences in `sentences` is added as well.
     """
-    counts = Counter(word for caption in captions for word in tokenize(caption))
-    new = [word for word, n in counts.items() if n >= min_count and word not in vocabulary]
-    new.sort(key=lambda word: (-counts[word], word))
+    built = Vocabulary.build(
+        captions,
+        min_count=min_count,
+        sentences=sentences,
+        sentence_min_count=sentence_min_count,
+    )
+    new = [word for word in built.words[len(SPECIAL) :] if word not in vocabulary]
+    counts = Counter(word for text in (*captions, *sentences) for word in tokenize(text))
     known = np.array([counts[word] for word in vocabulary.words[len(SPECIAL) :]])
     like = [np.argsort(np.abs(known - counts[word]), kind="stable")[:_LIKE] for word in new]
     ids = np.array(like, np.int64) + len(SPECIAL)

@@ -186,8 +186,15 @@ def _vocabulary(
 ) -> Growth:
     captions = [caption for photo in inputs.train_photos for caption in photo.captions]
     if origin is not None:
-        grown = captions if config.grow_vocabulary else []
-        return grow(origin.vocabulary, grown, min_count=config.min_count)
+        if not config.grow_vocabulary:
+            return grow(origin.vocabulary, [], min_count=1)
+        return grow(
+            origin.vocabulary,
+            captions,
+            min_count=config.min_count,
+            sentences=sentences,
+            sentence_min_count=config.sentence_min_count,
+        )
     vocabulary = Vocabulary.build(
         captions,
         min_count=config.min_count,

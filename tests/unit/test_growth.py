@@ -16,6 +16,13 @@ def test_frequent_new_words_come_after_the_known_ones():
     assert grow(KNOWN, CAPTIONS, min_count=3).vocabulary.words == KNOWN.words
 
 
+def test_frequent_words_of_sentences_without_photos_are_added_too():
+    sentences = ["a pizza on a plate", "a pizza runs"]
+    grown = grow(KNOWN, CAPTIONS, min_count=2, sentences=sentences, sentence_min_count=2)
+    assert grown.vocabulary.words == (*KNOWN.words, "lad", "pizza")
+    assert grown.like.shape == (2, 4)  # there are only four known words to begin as
+
+
 def test_a_new_word_is_never_the_likeliest_before_training():
     words = [f"w{number}" for number in range(300)]
     captions = [f"{' '.join(words[:number])} new{number} new" for number in range(1, 301)]
