@@ -13,7 +13,7 @@ import numpy as np
 from captioning.decoding.hypotheses import NEG_INF
 from captioning.vocabulary import EOS
 
-__all__ = ["Selection", "Choose", "Candidates", "choose_best", "draw_among", "draw_from_all"]
+__all__ = ["Selection", "Choose", "Candidates", "choose_best", "draw_among"]
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,6 @@ def draw_among(
     place = (sums <= draws[candidates.t][:, :, None] * sums[:, :, -1:]).sum(axis=-1)
     place = np.minimum(place, kept.sum(axis=-1) - 1)
     return _extended(candidates, np.take_along_axis(order, place[:, :, None], axis=-1))
-
-
-def draw_from_all(candidates: Candidates, draws: np.ndarray) -> Selection:
-    """Sample from all words, which needs no sorting; `draws` `(T, B, K)` are in [0, 1)."""
-    sums = np.cumsum(np.exp(candidates.log_probs), axis=-1)
-    point = draws[candidates.t][:, :, None] * sums[:, :, -1:]
-    tokens = (sums <= point).sum(axis=-1, keepdims=True)
-    return _extended(candidates, np.minimum(tokens, sums.shape[-1] - 1))
 
 
 def _softmax(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ from captioning.decoding.choosing import (
     Selection,
     choose_best,
     draw_among,
-    draw_from_all,
 )
 from captioning.decoding.hypotheses import NEG_INF, Hypothesis, Trace, read_hypotheses
 from captioning.decoding.steering import NO_STEERING, Steering, WordMask, read_steering
@@ -75,16 +74,6 @@ class CaptionSearch:
             top_p=config.top_p,
         )
         return self._run(features, draw, steering, config.samples, drawn=True)
-
-    def draw(self, features: np.ndarray, draws: np.ndarray) -> Trace:
-        """Sample captions from the decoder's probabilities, excluding only special tokens.
-
-        Args:
-            features: `(B, R, D)` or `(B, D)`.
-            draws: float32 `(max_length, B, K)` in [0, 1): one random number per word of K captions.
-        """
-        choose = partial(draw_from_all, draws=draws)
-        return self._run(features, choose, NO_STEERING, draws.shape[-1], drawn=True)
 
     def _steering(self, config: DecodingConfig) -> Steering:
         if self.vocabulary is not None:

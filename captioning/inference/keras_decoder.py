@@ -10,6 +10,7 @@ from keras import ops
 from captioning.backend import compiled, to_numpy
 from captioning.decoders import Decoder
 from captioning.decoding import Beginning, Step, unsayable
+from captioning.vocabulary import BOS
 
 __all__ = ["KerasDecoder"]
 
@@ -29,6 +30,7 @@ class KerasDecoder:
         self.max_length = network.config.max_length
         self.vocabulary_size = network.vocabulary_size
         self._begin = compiled(self._first, network)
+        self._sample = compiled(self._sampled, network)
         self._steps: dict[int | None, Callable[..., Any]] = {}
 
     def begin(self, features: np.ndarray) -> Beginning:
@@ -50,6 +52,38 @@ class KerasDecoder:
         if top is not None:
             return Step(values, to_numpy(rest[0]).astype(np.int64), state)
         return Step(values, None, state, to_numpy(rest[0]) if rest else None)
+
+    def sample(self, features: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        """Sample captions from the decoder's probabilities, excluding only special tokens.
+
+        All words of all captions are one compiled call.
+
+        Args:
+            features: float32 `(B, R, D)` or `(B, D)`.
+            draws: float32 `(T, B, K)` in [0, 1): one random number per word of K captions.
+
+        Returns:
+            Ids, int32 `(T, B, K)`; those after a caption's EOS have no meaning.
+        """
+        return to_numpy(self._sample(features, np.asarray(draws, np.float32)))
+
+    def _sampled(self, features: Any, draws: Any) -> Any:
+        network = self.network
+        memory = network.remember(features)
+        special = unsayable(self.vocabulary_size)
+
+        def one(before: list[Any], draw: Any) -> tuple[list[Any], list[Any]]:
+            tokens, *state = before
+            logits, after, _ = network.step(tokens, tuple(state), memory)
+            sums = ops.cumsum(ops.softmax(logits + special), axis=-1)
+            below = ops.cast(sums <= draw[..., None] * sums[..., -1:], "int32")
+            tokens = ops.minimum(ops.sum(below, axis=-1), self.vocabulary_size - 1)
+            return [tokens, *after], [tokens, *after]  # TensorFlow needs the same structure twice
+
+        begin = ops.full(ops.shape(draws)[1:], BOS, dtype="int32")
+        state = network.initial_state(memory, ops.shape(draws)[2])
+        _, (tokens, *_) = ops.scan(one, [begin, *state], draws)
+        return tokens
 
     def _first(self, features: Any) -> tuple[Any, Any]:
         memory = self.network.remember(features)

@@ -105,6 +105,9 @@ class Trainer:
         self.on_best = on_best
         self.should_stop = should_stop
         self.taught, self.sentences = taught, sentences
+        if sentences is not None:
+            # With captions and sentences in one step, cuDNN's LSTM does not learn (docs/gpu.md).
+            decoder.recurrent.use_cudnn = False
         length = decoder.config.max_length
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self.steps = -(-train.shown // config.images_per_batch)
@@ -118,7 +121,8 @@ class Trainer:
             teacher_share=config.teacher_share,
             dropout=config.critical_dropout or not critical,
         )
-        self.search = CaptionSearch(KerasDecoder(decoder), vocabulary=vocabulary)
+        self._words = KerasDecoder(decoder)
+        self.search = CaptionSearch(self._words, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.dev = DevScores(
             self.model,
@@ -197,8 +201,10 @@ class Trainer:
 
     def batch(self, indices: np.ndarray, inputs: np.ndarray) -> Batch:
         """Return the batch for a step on the given training photos."""
-        critical = self.config.objective == "self_critical"
-        features = self.features(inputs) if critical else inputs
+        features = inputs
+        if self.config.objective == "self_critical":
+            self.model.sync()  # captions are sampled from the current weights
+            features = self.features(inputs)
         return self.objective.batch(indices % len(self.train_data.captions), inputs, features)
 
     def _epoch(self) -> bool:
@@ -313,7 +319,7 @@ class Trainer:
         config, captions = self.config, self.train_data.captions
         if config.objective == "self_critical":
             return SelfCritical(
-                self.search, captions, self.vocabulary, samples=config.samples, seed=config.seed
+                self._words, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
         photos = len(self.train_data.captions)
         epochs = (self.groups(epoch) for epoch in range(config.epochs))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from captioning.decoding import CaptionSearch
+from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training.batches import Batch, BatchShape, CaptionRows, make_batch
@@ -76,7 +76,7 @@ class SelfCritical:
         Self-Critical Sequence Training", 2020, https://arxiv.org/abs/2003.09971
 
     Args:
-        search: samples from the decoder that is trained.
+        decoder: the decoder that is trained.
         captions: raw references of each training photo.
         vocabulary: of the decoder.
         samples: captions sampled per photo, at least 2.
@@ -85,14 +85,14 @@ class SelfCritical:
 
     def __init__(
         self,
-        search: CaptionSearch,
+        decoder: KerasDecoder,
         captions: Sequence[Sequence[str]],
         vocabulary: Vocabulary,
         *,
         samples: int,
         seed: int,
     ) -> None:
-        self.search = search
+        self.decoder = decoder
         self.samples = samples
         self.reward = 0.0
         self._seed = seed
@@ -104,13 +104,13 @@ class SelfCritical:
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
         """Sample captions and weight them by their advantage over the other samples."""
-        steps, samples = self.search.model.max_length, self.samples
+        steps, samples = self.decoder.max_length, self.samples
         # Seeded by the photos: the samples do not depend on what ran before a restart.
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
         draws = random.random((steps, len(indices), samples), np.float32)
         padding = len(features) - len(indices)
-        trace = self.search.draw(features, np.pad(draws, ((0, 0), (0, padding), (0, 0))))
-        ids = np.moveaxis(trace.tokens, 0, -1)[: len(indices)]
+        tokens = self.decoder.sample(features, np.pad(draws, ((0, 0), (0, padding), (0, 0))))
+        ids = np.moveaxis(tokens, 0, -1)[: len(indices)]
         rows = _rows(ids)
         rewards = self._rewards(ids.reshape(-1, steps), np.repeat(indices, samples))
         self.reward = float(rewards.mean())

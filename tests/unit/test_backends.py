@@ -71,7 +71,9 @@ def train_and_search(kind):
     from captioning.vocabulary import EOS
 
     decoder, features, losses = train(kind)
-    search, found = CaptionSearch(KerasDecoder(decoder)), {}
+    model, found = KerasDecoder(decoder), {}
+    search, draws = CaptionSearch(model), np.random.default_rng(2).random((LENGTH, 4, 3))
+    found["drawn"] = model.sample(features, draws).tolist()
     for name, decoding in {
         "beam": DecodingConfig(beam_width=3),
         "sample": DecodingConfig(strategy="sample", samples=3, seed=1, top_k=9, top_p=0.9),
@@ -84,47 +86,60 @@ def train_and_search(kind):
     return {"losses": losses, **found, "changed": [list(map(int, h[0].ids)) for h in changed]}
 
 
-def resumed_weights():
-    """Two steps with dropout, once in one go and once from a checkpoint; the difference."""
-    import tempfile
-
+def make_trainer(**options):
+    """A trainer on four photos, with settings and arguments changed by `options`."""
     import keras
 
-    from captioning.backend import to_numpy
     from captioning.config import DecoderConfig, DecodingConfig, TrainingConfig
     from captioning.decoders import build_decoder
     from captioning.training import Trainer
     from captioning.training.batches import SplitData
-    from captioning.training.checkpoints import Checkpoints
     from captioning.vocabulary import SPECIAL, Vocabulary
 
     vocabulary = Vocabulary([*SPECIAL, *"a red blue dog cat runs sits".split()])
     features = np.random.default_rng(0).normal(size=(4, R, D)).astype(np.float32)
-    split = SplitData(lambda indices: features[indices], [["a red dog runs", "a dog"]] * 4)
+    captions = [["a red dog runs", "a dog"], ["a blue cat sits"]] * 2
+    split = SplitData(lambda indices: features[indices], captions)
     config = TrainingConfig(
         decoder=DecoderConfig(kind="inject", embedding_size=8, units=16, max_length=LENGTH),
         decoding=DecodingConfig(beam_width=1),
         epochs=1,
-        images_per_batch=2,
         ema_momentum=0.9,
+        **{"images_per_batch": 2, **options.pop("settings", {})},
+    )
+    keras.utils.set_random_seed(0)
+    decoder = build_decoder(config.decoder, vocabulary_size=len(vocabulary), feature_shape=(R, D))
+    random = np.random.default_rng(1)
+    for variable in decoder.trainable_variables:
+        variable.assign(random.normal(0, 0.4, variable.shape))
+    return Trainer(
+        config, decoder=decoder, vocabulary=vocabulary, train=split, dev=split, **options
     )
 
+
+def rewarded():
+    """Four steps with rewards; all but the first sample captions from changed weights."""
+    settings = {"objective": "self_critical", "learning_rate": 0.5, "images_per_batch": 1}
+    trainer = make_trainer(settings=settings)
+    trainer.run()
+    record = trainer.progress.history[0]
+    return [record["reward"], record["loss"]]
+
+
+def resumed_weights():
+    """Two steps with dropout, once in one go and once from a checkpoint; the difference."""
+    import tempfile
+
+    from captioning.backend import to_numpy
+    from captioning.training.checkpoints import Checkpoints
+
     def run(folder, stop):
-        keras.utils.set_random_seed(0)
-        decoder = build_decoder(
-            config.decoder, vocabulary_size=len(vocabulary), feature_shape=(R, D)
-        )
-        trainer = Trainer(
-            config,
-            decoder=decoder,
-            vocabulary=vocabulary,
-            train=split,
-            dev=split,
+        trainer = make_trainer(
             checkpoints=Checkpoints(folder),
             should_stop=lambda: stop and trainer.progress.step == 1,
         )
         trainer.run()
-        return [to_numpy(variable) for variable in decoder.weights]
+        return [to_numpy(variable) for variable in trainer.decoder.weights]
 
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         whole = run(one, False)
@@ -138,7 +153,12 @@ def on(backend):
     ended = subprocess.run(
         [sys.executable, __file__],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "JAX_PLATFORMS": "cpu",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
         capture_output=True,
         text=True,
         timeout=300,
@@ -150,9 +170,13 @@ def on(backend):
 def report():
     import keras
 
+    from captioning.inference.loading import _finds_gpu
+
     return {
         "backend": keras.config.backend(),
+        "gpu": _finds_gpu(),
         "resumed": resumed_weights(),
+        "rewarded": rewarded(),
         **{kind: train_and_search(kind) for kind in KINDS},
     }
 
@@ -166,7 +190,9 @@ def test_another_backend_learns_and_says_the_same():
         pytest.skip("neither JAX nor Torch is installed")
     theirs = on(other)
     assert theirs["backend"] == other
+    assert theirs["gpu"] is False  # JAX_PLATFORMS
     assert theirs["resumed"] < 1e-6
+    np.testing.assert_allclose(theirs["rewarded"], rewarded(), atol=1e-4)
     for kind in KINDS:
         ours, found = train_and_search(kind), theirs[kind]
         np.testing.assert_allclose(found["losses"], ours["losses"], atol=1e-4)
@@ -175,6 +201,7 @@ def test_another_backend_learns_and_says_the_same():
             np.testing.assert_allclose(
                 [total for _, total in found[name]], [total for _, total in ours[name]], atol=1e-3
             )
+        assert found["drawn"] == ours["drawn"]
         assert found["changed"] == ours["changed"] == [[]] * 4
 
 

@@ -193,9 +193,7 @@ def test_not_even_by_the_rarest_draw(draw, temperature, search, features, monkey
         patched.setattr(np.random, "default_rng", Rare)
         config = DecodingConfig(strategy="sample", samples=5, temperature=temperature)
         found = search.search(features, config)
-        drawn = search.draw(features, np.full((LENGTH, B, 5), draw, np.float32))
     assert min(min(h[0].ids, default=EOS + 1) for h in found) > EOS
-    assert drawn.tokens[drawn.scores > NEG_INF / 2].min() >= EOS
 
 
 @pytest.mark.parametrize("config", STRATEGIES, ids=NAMES)
@@ -279,17 +277,6 @@ def test_top_p_keeps_the_fewest_words_that_make_up_the_share(decoder, features):
         counts = first_words(features[0], draws=1000, top_p=top_p)
         likely = np.where(np.isin(np.arange(V), order[:count]), probabilities, 0.0)
         assert chi_square(counts, likely / likely.sum()) < 45
-
-
-def test_drawn_sentences_are_as_often_as_they_are_likely(decoder, search, features):
-    """`draw` takes its numbers from the caller and gives every sentence its own."""
-    random = np.random.default_rng(0)
-    many = np.repeat(features[:1], 50, axis=0)
-    counts = np.zeros(V)
-    for _ in range(4):
-        draws = random.random((LENGTH, 50, 10), np.float32)
-        np.add.at(counts, search.draw(many, draws).tokens[0].ravel(), 1)
-    assert chi_square(counts, np.exp(next_log_probs(decoder, features[0], [])[0])) < 45
 
 
 def steps_taken(decoder, features, config, monkeypatch):

@@ -110,3 +110,28 @@ def test_other_words_compile_nothing_again(search, features, compilations):
 def test_features_may_be_tensors(search, features):
     config = DecodingConfig(beam_width=3)
     assert search.search(ops.convert_to_tensor(features), config) == search.search(features, config)
+
+
+def test_captions_are_sampled_by_their_probabilities(decoder, features):
+    model = KerasDecoder(decoder)
+    draws = np.random.default_rng(3).random((LENGTH, 3, 200), np.float32)
+    tokens = model.sample(features, draws)
+    assert not np.isin(tokens, [PAD, UNK, BOS]).any()
+    logits = np.array(decoder(features, np.full((3, 1, 1), BOS, np.int32)))[:, 0, 0]
+    logits[:, [PAD, UNK, BOS]] = -np.inf
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    places = [np.searchsorted(np.cumsum(s), d) for s, d in zip(shares, draws[0], strict=True)]
+    np.testing.assert_array_equal(tokens[0], places)
+    # Each caption continues from its own words.
+    for caption in range(3):
+        first = tokens[0, 1, caption]
+        logits = np.array(decoder(features[1:2], np.array([[[BOS, first]]], np.int32)))[0, 0, 1]
+        logits[[PAD, UNK, BOS]] = -np.inf
+        shares = np.exp(logits) / np.exp(logits).sum()
+        assert tokens[1, 1, caption] == np.searchsorted(np.cumsum(shares), draws[1, 1, caption])
+
+
+@pytest.mark.parametrize("draw", [0.0, 1 - 2**-24])
+def test_the_rarest_draws_are_words(draw, decoder, features):
+    tokens = KerasDecoder(decoder).sample(features, np.full((LENGTH, 3, 5), draw))
+    assert tokens.min() >= EOS

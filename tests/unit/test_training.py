@@ -211,6 +211,13 @@ def test_a_run_compiles_few_shapes(objective, shapes_given):
     assert len(shapes_given) <= 12
 
 
+@pytest.mark.parametrize("lines, cudnn", [([], "auto"), (["dog"], False)])
+def test_runs_with_sentences_do_not_use_cudnn(lines, cudnn):
+    sizes = {"max_length": LENGTH, "per_step": 3, "weight": 0.1, "seed": 0}
+    trainer = make_trainer(sentences=Sentences(lines, VOCABULARY, **sizes) if lines else None)
+    assert trainer.decoder.recurrent.use_cudnn == cudnn
+
+
 def test_padding_to_the_size_of_a_run_does_not_change_the_loss(plain_model, rows):
     own, indices = make_batch(TRAIN.photos(np.arange(3)), rows[:3]), padded_indices(np.arange(3), 5)
     weights = np.full(rows[:3].shape[:2], 2.0)
@@ -878,11 +885,10 @@ def test_a_checkpoint_is_on_the_disk_before_older_ones_are_removed(tmp_path, mon
 
 
 def test_draws_are_weighed_by_how_much_better_they_are_than_their_siblings(rows):
-    from captioning.decoding import CaptionSearch
     from captioning.inference.keras_decoder import KerasDecoder
 
-    search = CaptionSearch(KerasDecoder(make_decoder(dropout=0.0)))
-    critic = SelfCritical(search, TRAIN.captions, VOCABULARY, samples=4, seed=0)
+    sampled = KerasDecoder(make_decoder(dropout=0.0))
+    critic = SelfCritical(sampled, TRAIN.captions, VOCABULARY, samples=4, seed=0)
     indices = np.array([3, 7, 8])
     photos = TRAIN.photos(indices)
     batch = critic.batch(indices, photos, photos)
