@@ -14,7 +14,7 @@ import numpy as np
 
 from captioning.errors import BundleError
 from captioning.storage import read_json
-from captioning.text import join_words, tokenize
+from captioning.text import join_words, readable, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 
@@ -117,7 +117,8 @@ class Vocabulary:
         """Read a vocabulary that `save` wrote.
 
         Raises:
-            BundleError: the file is missing, is not JSON, or has another format version.
+            BundleError: the file is missing, is not JSON, has another format version, or holds
+                what is no text.
         """
         path = Path(path)
         content = read_json(path, dict, error=BundleError)
@@ -128,6 +129,8 @@ class Vocabulary:
             )
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise BundleError(f"{path}: expected a list of words.")
+        if (text := "".join(words)) != readable(text):
+            raise BundleError(f"{path}: a word holds half an emoji, which is no text.")
         try:
             return cls(words)
         except BundleError as error:

@@ -118,3 +118,11 @@ def test_a_bad_file_is_named(tmp_path, content, message):
     with pytest.raises(BundleError, match=message) as caught:
         Vocabulary.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_half_an_emoji_is_no_word(tmp_path):
+    (tmp_path / "v.json").write_text(
+        json.dumps({"format_version": 1, "words": [*SPECIAL, "\ud83d"]})
+    )
+    with pytest.raises(BundleError, match="half an emoji"):
+        Vocabulary.load(tmp_path / "v.json")
