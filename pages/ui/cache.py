@@ -23,11 +23,12 @@ from captioning.errors import (
     BundleError,
     CaptioningError,
     DatasetError,
+    ImageError,
     WeightsError,
 )
-from captioning.images import read_image, read_photo_file
+from captioning.images import MAX_BYTES, read_image
 from captioning.plugins import load_plugins
-from captioning.storage import data_folder
+from captioning.storage import data_folder, read_regular_file
 from pages.ui import pictures
 from pages.ui.memory import settle
 from pages.ui.queue import Memory, in_line
@@ -219,7 +220,10 @@ def photo_file(path: Path) -> bytes:
     Raises:
         ImageError: the file is missing, too large, or not a regular file.
     """
-    return read_photo_file(path)
+    try:
+        return read_regular_file(path, MAX_BYTES)
+    except OSError as error:
+        raise ImageError(f"The photo '{path.name}' cannot be opened ({error.strerror}).") from error
 
 
 @st.cache_resource(ttl=600, show_spinner="Looking for photos…")
