@@ -237,7 +237,11 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def calibrated(model, dataset):
     captioner = Captioner.load(model)
-    report = calibrate(captioner, dataset, odd_pictures=5)
+    progress = []
+    report = calibrate(
+        captioner, dataset, odd_pictures=5, on_progress=lambda *done: progress.append(done)
+    )
+    assert progress[-1] == (180, 180)  # photos
     keep_calibration(captioner.bundle, report.calibration)
     return model, report
 

@@ -5,7 +5,13 @@ import pytest
 from tiny_decoders import KINDS, D, R, TinyDecoder
 
 from captioning.config import DecodingConfig
-from captioning.decoding import CaptionSearch, read_hypotheses, read_tree
+from captioning.decoding import (
+    CaptionSearch,
+    read_hypotheses,
+    read_sentence,
+    read_tree,
+    sentence_likelihoods,
+)
 from captioning.decoding.hypotheses import NEG_INF
 from captioning.decoding.tree import BEST, CUT, ENDED
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
@@ -350,3 +356,22 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, decoder, fe
     best = read_hypotheses(trace, length_penalty=penalty)[0][0]
     assert [node.token for node in nodes if node.fate == BEST] == list(whole(best))
     assert all(n.token == EOS for n in nodes if n.fate == ENDED)
+
+
+def test_given_sentences_are_read_as_in_the_plain_loop(decoder, features):
+    sentences = [(5, 9, 4), (7,), (6, UNK, 8), tuple(range(4, 4 + LENGTH + 2))]
+    found = sentence_likelihoods(decoder.model, features, sentences)
+    assert found.shape == (B, 4, LENGTH + 1)
+    for photo, likelihoods in enumerate(found):
+        for words, row in zip(sentences, likelihoods, strict=True):
+            scored = (*words, EOS) if len(words) <= LENGTH else words[:LENGTH]
+            plain = decoder.log_probs(features[photo], [scored])[0]
+            expected = np.zeros(LENGTH + 1)
+            for place, word in enumerate(scored):
+                expected[place] = 0.0 if word == UNK else plain[place, word]
+            np.testing.assert_allclose(row, expected, atol=1e-4)
+    read = read_sentence(decoder.model, features, sentences[0])
+    assert read.ids.tolist() == [*sentences[0], EOS]
+    np.testing.assert_allclose(read.of_words, found[:, 0, :4], atol=1e-5)
+    assert read.attention.shape == (B, 4, R)
+    np.testing.assert_allclose(read.attention.sum(axis=2), 1.0, atol=1e-4)

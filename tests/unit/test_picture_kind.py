@@ -52,3 +52,11 @@ def test_a_fitted_model_separates_kinds_and_keeps_nearly_all_photos():
     found = [model.kind(row) for row in model.probabilities(statistics)]
     assert np.mean([name == KINDS[kind] for name, kind in zip(found, kinds, strict=True)]) > 0.98
     assert found[:200].count("photo") >= 198
+
+
+def test_the_statistics_are_those_that_the_shipped_model_was_fitted_on():
+    """Noise that grows from the upper left to the lower right, in blocks."""
+    random, strength = np.random.default_rng(0), np.linspace(0, 90, 28).repeat(8)
+    noise = random.normal(0, 1, (224, 224, 3)) * np.minimum.outer(strength, strength)[..., None]
+    found = picture_statistics(Image.fromarray((120 + noise).clip(0, 255).astype(np.uint8)))
+    assert found @ np.arange(1, len(found) + 1) == pytest.approx(429.781, abs=0.01)
