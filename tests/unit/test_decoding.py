@@ -359,9 +359,10 @@ def test_the_tree_holds_every_beam_and_what_was_cut(penalty, wishes, decoder, fe
 
 
 def test_given_sentences_are_read_as_in_the_plain_loop(decoder, features):
-    sentences = [(5, 9, 4), (7,), (6, UNK, 8), tuple(range(4, 4 + LENGTH + 2))]
+    longer = tuple(range(4, 4 + LENGTH + 2))
+    sentences = [(5, 9, 4), (7,), (6, UNK, 8), longer[:LENGTH], longer]
     found = sentence_likelihoods(decoder.model, features, sentences)
-    assert found.shape == (B, 4, LENGTH + 1)
+    assert found.shape == (B, 5, LENGTH + 1)
     for photo, likelihoods in enumerate(found):
         for words, row in zip(sentences, likelihoods, strict=True):
             scored = (*words, EOS) if len(words) <= LENGTH else words[:LENGTH]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks.drawn_pictures import draw_pictures
 from benchmarks.picture_kinds import ALTERED, fit_model
-from captioning.calibration.picture_kind import KINDS, kind_of, picture_statistics
+from captioning.calibration.picture_kind import KINDS, kind_of, picture_statistics, shipped_model
 from captioning.images import read_image
 
 PHOTOS = sorted((Path(__file__).parents[2] / "assets" / "photos").glob("*.jpg"))
@@ -56,7 +56,10 @@ def test_a_fitted_model_separates_kinds_and_keeps_nearly_all_photos():
 
 def test_the_statistics_are_those_that_the_shipped_model_was_fitted_on():
     """Noise that grows from the upper left to the lower right, in blocks."""
-    random, strength = np.random.default_rng(0), np.linspace(0, 90, 28).repeat(8)
+    random, strength = np.random.default_rng(0), (np.linspace(0, 9.5, 28) ** 2).repeat(8)
     noise = random.normal(0, 1, (224, 224, 3)) * np.minimum.outer(strength, strength)[..., None]
     found = picture_statistics(Image.fromarray((120 + noise).clip(0, 255).astype(np.uint8)))
-    assert found @ np.arange(1, len(found) + 1) == pytest.approx(429.781, abs=0.01)
+    assert found @ np.arange(1, len(found) + 1) == pytest.approx(388.760, abs=0.01)
+    probabilities = shipped_model().probabilities(found[None])[0]
+    assert probabilities.sum() == pytest.approx(1.0)
+    assert probabilities[KINDS.index("drawing")] == pytest.approx(0.410, abs=0.005)
