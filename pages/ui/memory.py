@@ -10,6 +10,7 @@ then (docs/adr/0012).
 import contextlib
 import ctypes
 import gc
+import itertools
 import sys
 import threading
 import time
@@ -23,6 +24,10 @@ _M_ARENA_MAX = -8
 
 _PAUSE = 30.0
 """Seconds between two times that free memory is returned; each of them takes milliseconds."""
+
+_PAUSES_TO_COLLECT = 4
+"""Sessions that have ended leave objects that refer to each other, and Python rarely looks for them
+among many others.  Looking takes 0.4 s on a busy machine."""
 
 
 def keep_compact() -> None:
@@ -39,9 +44,11 @@ def keep_compact() -> None:
 
 
 def _trim(library: ctypes.CDLL) -> None:
-    """Return free memory to the system again and again."""
-    while True:
+    """Return free memory to the system again and again, at times after a garbage collection."""
+    for number in itertools.count(1):
         time.sleep(_PAUSE)
+        if number % _PAUSES_TO_COLLECT == 0:
+            gc.collect()
         library.malloc_trim(0)
 
 

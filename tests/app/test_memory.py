@@ -86,6 +86,32 @@ def test_freed_memory_below_other_blocks_is_returned_to_the_system():
     assert float(done.stdout) >= 150
 
 
+COLLECT = """
+import gc, time, weakref
+from pages.ui import memory
+
+class Session: pass
+
+memory._PAUSE = 0.01
+gc.disable()
+session = Session()
+session.page = session
+gone = weakref.ref(session)
+del session
+memory.keep_compact()
+deadline = time.monotonic() + 30
+while gone() and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(gone())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need no such thread")
+def test_what_ended_sessions_leave_is_collected():
+    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "None", done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_dozens_of_photos_leave_the_server_as_large_as_a_few(home, write_tiny_bundle):
