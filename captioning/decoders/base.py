@@ -173,8 +173,8 @@ class Decoder(keras.Model):
         return state
 
     def build_all(self) -> None:
-        """Create all weights by reading one caption with one blank photo."""
-        self(np.zeros((1, *self.feature_shape), "float32"), np.zeros((1, 1, 2), "int32"))
+        """Create all weights, by the shapes of one photo and one caption; nothing is computed."""
+        self(keras.KerasTensor((1, *self.feature_shape)), keras.KerasTensor((1, 1, 2), "int32"))
 
     def blank_photo(self) -> Any:
         """Return the mean features of the training photos as one photo, `(1, ...)`."""
