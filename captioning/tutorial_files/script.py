@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import astuple
 from importlib import resources
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,9 +85,17 @@ def write_script(bundle: Bundle, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+class _WithoutCache(SourceFileLoader):
+    """Leaves no `__pycache__` among the tutorial files."""
+
+    def set_data(self, *_: Any, **__: Any) -> None:
+        """Write nothing."""
+
+
 def load_script(path: Path) -> ModuleType:
     """Import a script that `write_script` wrote."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loader = _WithoutCache(path.stem, str(path))
+    spec = importlib.util.spec_from_file_location(path.stem, path, loader=loader)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
