@@ -76,6 +76,15 @@ def test_the_last_figure_falls_as_regions_resemble_each_other(familiarity):
     assert familiarity.figures(alike)[:, 4].max() < familiarity.figures(usual)[:, 4].min()
 
 
+def test_what_lies_among_the_usual_directions_is_not_outside_of_them(familiarity):
+    random = np.random.default_rng(5)
+    directions = familiarity.components.shape[1]
+    standard = random.normal(size=(4, R, directions)) @ familiarity.components.T
+    among = standard * familiarity.scale + familiarity.mean
+    aside = random.normal(size=(4, R, D)) * familiarity.scale + familiarity.mean
+    assert familiarity.figures(among)[:, 1].max() < familiarity.figures(aside)[:, 1].min() - 5
+
+
 def test_a_batch_is_judged_as_each_photo_alone(familiarity):
     some = photos(5, 6)
     alone = [familiarity.strangeness(photo[None])[0] for photo in some]
@@ -188,6 +197,14 @@ def test_levels_hold_what_they_promise_on_captions_they_were_not_fitted_on():
     assert report.sure[0] + report.fairly_sure[0] + report.not_sure[0] == pytest.approx(1)
     unfamiliar = level_report(values, good, np.full(4000, False), once, seed=0)
     assert unfamiliar.not_sure[0] == 1
+
+
+def test_levels_promise_nothing_where_chance_decides():
+    """A curve that was judged on the captions it was fitted on would seem right."""
+    random = np.random.default_rng(0)
+    values, good = random.normal(size=(120, len(PREDICTORS))), random.random(120) < 0.5
+    report = level_report(values, good, np.full(120, True), np.ones(120), seed=0)
+    assert report.sure[1] < 0.65
 
 
 def test_levels_that_cannot_reach_their_share_hold_the_nearest_captions():
