@@ -5,19 +5,19 @@ from pathlib import Path
 
 from captioning.config import EncoderConfig
 from captioning.encoders.registry import EncoderSpec, LayerSpec, resolve
-from captioning.errors import WeightsError
+from captioning.errors import ConfigError, WeightsError
 
 __all__ = ["classroom_files", "find_weights", "has_weights", "keras_file", "keras_folder"]
 
 
 def has_weights(encoder: EncoderConfig) -> bool:
-    """Return whether an encoder's weight files exist here, so that it needs no download."""
-    config, spec = resolve(encoder)
-    if spec.files is None:
-        return True  # they come with the model or with a package
+    """Return whether an encoder is known and needs no download, because its files are here."""
     try:
+        config, spec = resolve(encoder)
+        if spec.files is None:
+            return True  # they come with the model or with a package
         return find_weights(config.name, spec, spec.layers[str(config.layer)]) is not None
-    except WeightsError:
+    except (ConfigError, WeightsError):
         return False
 
 

@@ -70,13 +70,13 @@ _MOST_PIXELS_KEPT = 16_000_000
 
 @st.cache_resource(ttl=5, show_spinner=False)
 def models() -> dict[str, Bundle]:
-    """Return the available models by name, the default model first.
+    """Return the available models by name: the default first, those that lack weights last.
 
     A new model of a run appears within five seconds.
     """
     found = {bundle.name: bundle for bundle in bundles.find_bundles()}
     first = bundles.default_model() if found else ""
-    return dict(sorted(found.items(), key=lambda item: item[0] != first))
+    return dict(sorted(found.items(), key=lambda item: (item[0] != first, not item[1].has_weights)))
 
 
 def missing_model(name: str) -> CaptioningError | None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import captioning.captioner
+from captioning import storage
 from captioning.caption import Caption, Word
 from captioning.config import DecodingConfig
 from captioning.errors import ImageError
@@ -53,6 +54,17 @@ def test_percent_keeps_two_digits_that_mean_something(share):
     text = wording.percent(math.log(share))
     if text[0].isdigit():
         assert float(text.rstrip("%")) == pytest.approx(100 * share, rel=0.05)
+
+
+def test_models_that_lack_weights_come_last(monkeypatch, tmp_path):
+    monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("captioning.bundle.reading.shipped_models", storage.shipped_models)
+    cache.models.clear()
+    names = list(cache.models())
+    lacking = {"everyday-efficientnet", "flickr8k-efficientnet", "flickr8k-xception"}
+    assert names[:2] == ["everyday", "flickr8k-compact"]
+    assert lacking == set(names[-3:])
 
 
 def test_a_preview_is_upright_and_keeps_its_proportions():

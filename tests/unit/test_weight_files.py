@@ -39,3 +39,7 @@ def test_an_encoder_needs_a_file_in_one_of_two_places(name, places, monkeypatch)
 def test_what_comes_with_the_program_needs_no_file():
     assert has_weights(EncoderConfig(name="compact"))
     assert has_weights(EncoderConfig(name="efficientnetlite2"))
+
+
+def test_a_model_with_an_unknown_encoder_cannot_run():
+    assert not has_weights(EncoderConfig(name="nowhere"))
