@@ -121,8 +121,8 @@ class Trainer:
             teacher_share=config.teacher_share,
             dropout=config.critical_dropout or not critical,
         )
-        self._words = KerasDecoder(decoder)
-        self.search = CaptionSearch(self._words, vocabulary=vocabulary)
+        self._sampler = KerasDecoder(decoder)
+        self.search = CaptionSearch(self._sampler, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None
         self.dev = DevScores(
             self.model,
@@ -201,10 +201,10 @@ class Trainer:
 
     def batch(self, indices: np.ndarray, inputs: np.ndarray) -> Batch:
         """Return the batch for a step on the given training photos."""
-        features = inputs
-        if self.config.objective == "self_critical":
+        critical = self.config.objective == "self_critical"
+        if critical:
             self.model.sync()  # captions are sampled from the current weights
-            features = self.features(inputs)
+        features = self.features(inputs) if critical else inputs
         return self.objective.batch(indices % len(self.train_data.captions), inputs, features)
 
     def _epoch(self) -> bool:
@@ -319,7 +319,7 @@ class Trainer:
         config, captions = self.config, self.train_data.captions
         if config.objective == "self_critical":
             return SelfCritical(
-                self._words, captions, self.vocabulary, samples=config.samples, seed=config.seed
+                self._sampler, captions, self.vocabulary, samples=config.samples, seed=config.seed
             )
         photos = len(self.train_data.captions)
         epochs = (self.groups(epoch) for epoch in range(config.epochs))
