@@ -117,7 +117,9 @@ class Checkpoints:
 
 
 def check_settings(kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Check that a run continues with its original settings and data; its name may change.
+    """Check that a run continues with its original settings and data.
+
+    Its name may change, and so may `start_share`, which is used only after the last epoch.
 
     Raises:
         TrainingError: they differ, so no settings would describe the resulting weights.
@@ -128,7 +130,11 @@ def check_settings(kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             "changed since. Continue with the original data, or start a new run in another "
             "folder."
         )
-    differ = [name for name in now if name != "name" and kept.get(name, now[name]) != now[name]]
+    differ = [
+        name
+        for name in now
+        if name not in ("name", "start_share") and kept.get(name, now[name]) != now[name]
+    ]
     if differ:
         changes = ", ".join(f"{name} was {kept[name]}, now {now[name]}" for name in differ[:4])
         raise TrainingError(

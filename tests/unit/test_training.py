@@ -794,6 +794,16 @@ def test_a_checkpoint_of_another_model_is_refused(scripted, tmp_path, changes):
         other.run()
 
 
+def test_the_share_of_the_start_may_change_after_the_last_epoch(scripted, tmp_path):
+    trainer, _ = scripted([["a"] * 4], checkpoints=Checkpoints(tmp_path))
+    assert trainer.run()
+    other = make_trainer(
+        trainer.config.replace(start_share=0.25), checkpoints=Checkpoints(tmp_path)
+    )
+    assert other.run()
+    assert other.progress.history == trainer.progress.history
+
+
 # Checkpoints by themselves
 
 
