@@ -8,9 +8,10 @@ be the one that the model writes for that photo without a server.  `make load` r
 `make soak` for hours.
 
 Memory is measured before, with one visitor who has seen every page and loaded the model; then its
-highest value; and after the sessions have ended.  The server returns freed memory every half
-minute, so the first value is taken after that.  Streamlit keeps a closed session for two minutes,
-in case its browser connects again, so the last value is taken after `--rest` seconds.
+highest value; and after the sessions have ended.  Streamlit keeps a closed session for two minutes,
+in case its browser connects again, so the last value is taken after `--rest` seconds, when one
+visitor has seen every page once more.  The server returns freed memory every half minute, so the
+first and the last value are taken after that.
 """
 
 import argparse
@@ -291,6 +292,7 @@ async def measure(
     memory["after"] = megabytes(server)
     await asyncio.sleep(arguments.rest)
     await look_around(address, arguments.model, [])  # Streamlit forgets old sessions at a new one
+    await asyncio.sleep(RETURNED)
     memory[f"{arguments.rest:.0f} s later"] = megabytes(server)
     return visits.result(), memory
 
