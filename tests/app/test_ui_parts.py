@@ -16,7 +16,7 @@ from PIL import Image
 import captioning.captioner
 from captioning import storage
 from captioning.caption import Caption, Word
-from captioning.config import DecodingConfig
+from captioning.config import DecodingConfig, EncoderConfig
 from captioning.errors import ImageError
 from captioning.evaluation import MISTAKES, Interval, MistakenScore
 from captioning.explain import Evidence
@@ -24,7 +24,7 @@ from pages.caption.words import evidence_chart
 from pages.evaluate.mistakes import mistake_chart
 from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording
-from pages.ui.captions import mark_doubted
+from pages.ui.captions import mark_doubted, say_needs
 from pages.ui.components import source_of
 from pages.ui.word_chart import word_chart
 
@@ -65,6 +65,23 @@ def test_models_that_lack_weights_come_last(monkeypatch, tmp_path):
     lacking = {"everyday-efficientnet", "flickr8k-efficientnet", "flickr8k-xception"}
     assert names[:2] == ["everyday", "flickr8k-compact"]
     assert lacking == set(names[-3:])
+
+
+def test_models_that_cannot_run_are_named_with_what_they_need(
+    write_tiny_bundle, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    shown = []
+    monkeypatch.setattr("pages.ui.captions.st.caption", shown.append)
+    tiny = write_tiny_bundle(tmp_path / "tiny")
+    say_needs([tiny])
+    assert shown == []
+    encoders = {"downloads": EncoderConfig(name="xception"), "odd": EncoderConfig(name="nowhere")}
+    say_needs(replace(tiny, name=name, encoder=encoder) for name, encoder in encoders.items())
+    first, second = shown
+    assert "downloads: the ImageNet weights are not on this machine" in first
+    assert "odd: the encoder is not known here" in second
 
 
 def test_a_preview_is_upright_and_keeps_its_proportions():
