@@ -109,7 +109,7 @@ def offer_samples(page: str, source: str) -> None:
         return
     st.caption("No photo here? Try one of these.")
     # Three in a row on a phone.
-    with st.container(width=720), st.grid(4, min_column_width=100, vertical_alignment="bottom"):
+    with st.container(width=720), st.grid(6, min_column_width=100, vertical_alignment="bottom"):
         _offer_last(page)
         for name in PHOTO_SAMPLES:
             _offer(page, name, cache.thumbnail(sample_file(name)), SAMPLE)

@@ -47,12 +47,26 @@ _PHOTOS = {
         "A sausage in a bread roll with ketchup.",
         "Someone serves a hot dog in a paper tray.",
     ),
+    "taxis": (
+        "Yellow taxis drive down a street between tall buildings.",
+        "A city street with many yellow cabs.",
+        "Several taxis are on a road in a big city.",
+        "Yellow cars wait in the traffic of a city.",
+        "A row of taxis on a wide street with skyscrapers.",
+    ),
     "camera": (
         "A man in a black coat looks through a camera on a tripod.",
         "A photographer with a camera stands on a field.",
         "A man is filming something on a wide lawn.",
         "A man bends over his camera in front of a city.",
         "A man with dark hair takes a picture outside.",
+    ),
+    "coffee": (
+        "A cup of coffee with a leaf drawn in the milk foam.",
+        "A black cup and saucer on a dark table.",
+        "A cappuccino with a pattern of milk on top.",
+        "Coffee in a black cup stands on a tray.",
+        "A close up of a cup of coffee.",
     ),
 }
 PHOTO_SAMPLES = tuple(_PHOTOS)
