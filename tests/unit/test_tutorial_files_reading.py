@@ -4,12 +4,17 @@ import dataclasses
 import json
 import os
 import pickle
+import re
+import shlex
 import shutil
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from captioning.config import EncoderConfig, TrainingConfig
+from captioning.__main__ import main
+from captioning.config import EncoderConfig, TrainingConfig, read_training_config
 from captioning.datasets import available_datasets, load
 from captioning.encoders.registry import ENCODERS, feature_shape, resolve
 from captioning.errors import CaptioningError, FeaturesError
@@ -23,6 +28,7 @@ from captioning.tutorial_files import (
 )
 from captioning.tutorial_files.writing import _encoder_facts
 
+ROOT = Path(__file__).parents[2]
 XCEPTION = EncoderConfig(name="xception", layer="avg_pool")
 
 
@@ -52,6 +58,17 @@ def test_matches_and_mismatches_are_reported(brought):
     assert files.without_features == ("1999_ab.jpg",)
     assert files.without_captions == ("1998_ab.jpg",)
     assert files.encoder == XCEPTION
+
+
+def test_the_command_that_is_printed_trains_on_their_features(brought, data_home, capsys):
+    files = ("descriptions.txt", "features.p")
+    assert main(["tutorial", "read", *(str(brought / f) for f in files), "--name", "class"]) == 0
+    (printed,) = re.findall("Train on it: (.*)", capsys.readouterr().out)
+    words = shlex.split(printed)
+    sets = [value for option, value in pairwise(words) if option == "--set"]
+    config = read_training_config(ROOT / words[words.index("--config") + 1]).with_settings(sets)
+    assert resolve(config.encoder)[0] == resolve(XCEPTION)[0]
+    assert load(words[words.index("--data") + 1]).name == "class"
 
 
 def test_names_without_ending_spaces_for_tabs_and_marks_are_understood(tmp_path):
