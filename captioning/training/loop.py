@@ -111,16 +111,7 @@ class Trainer:
         length = decoder.config.max_length
         self.train_rows = CaptionRows(train.captions, vocabulary, max_length=length)
         self.steps = -(-train.shown // config.images_per_batch)
-        critical = config.objective == "self_critical"
-        self.model = TeacherForcing(
-            decoder,
-            encoder,
-            # Smoothing over all words would reward words that captions never use.
-            label_smoothing=0.0 if critical else config.label_smoothing,
-            own_captions=critical,
-            teacher_share=config.teacher_share,
-            dropout=config.critical_dropout or not critical,
-        )
+        self.model = TeacherForcing.of(config, decoder, encoder)
         self._sampler = KerasDecoder(decoder)
         self.search = CaptionSearch(self._sampler, vocabulary=vocabulary)
         self._encode = compiled(partial(encoder, training=False), encoder) if encoder else None

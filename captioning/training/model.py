@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -53,6 +53,20 @@ class TeacherForcing(keras.Model):
         self.encoder = encoder
         self.label_smoothing = label_smoothing
         self._steps = StepsOnDevice(self) if keras.config.backend() == "jax" else None
+
+    @classmethod
+    def of(cls, config: TrainingConfig, decoder: Decoder, encoder: keras.Model | None) -> Self:
+        """Return the model that the settings of a run describe."""
+        critical = config.objective == "self_critical"
+        return cls(
+            decoder,
+            encoder,
+            # Smoothing over all words would reward words that captions never use.
+            label_smoothing=0.0 if critical else config.label_smoothing,
+            own_captions=critical,
+            teacher_share=config.teacher_share,
+            dropout=config.critical_dropout or not critical,
+        )
 
     def call(self, x: dict[str, Any], training: bool = False) -> Any:
         """Return logits `(M, V)` for the real words of a batch."""

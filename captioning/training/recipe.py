@@ -82,14 +82,7 @@ def train(
         on_event=on_event,
         should_stop=should_stop,
     )
-
-    # The decoder still has the weights of `start_from`, also where a checkpoint is continued.
-    start = None
-    if prepared.origin is not None:
-        prepared.trainer.prepare()
-        start = prepared.trainer.dev_result()
-    if start is not None:
-        on_event({"event": "start_scores", "model": config.start_from, **start.as_dict()})
+    start = prepared.score_start(on_event)
 
     def write(prepared: Prepared = prepared) -> Bundle:
         return prepared.write(Path(bundle_folder), command=command, start=start)
@@ -261,6 +254,24 @@ class Prepared:
     extra: Sequence[CaptionDataset] = ()
     report: Sequence[str] = ()
     averaged: Averaged | None = None
+
+    def score_start(self, on_event: Callable[[TrainingEvent], None]) -> DevResult | None:
+        """Score the model that the run starts from on dev, before the trainer runs.
+
+        Args:
+            on_event: called with "start_scores".
+
+        Returns:
+            The scores; None if the run starts from no model, or is asked to stop.
+        """
+        if self.origin is None:
+            return None
+        # The decoder still has the weights of `start_from`, also where a checkpoint is continued.
+        self.trainer.prepare()
+        start = self.trainer.dev_result()
+        if start is not None:
+            on_event({"event": "start_scores", "model": self.config.start_from, **start.as_dict()})
+        return start
 
     def average(
         self, start: DevResult | None, on_event: Callable[[TrainingEvent], None]
