@@ -14,6 +14,7 @@ import numpy as np
 from captioning.bundle.files import EVALUATIONS, read_arrays, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
+from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
 from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
@@ -91,6 +92,11 @@ class Bundle:
     def has_weights(self) -> bool:
         """Whether the model can run without a download, judged by the names of files."""
         return has_weights(self.encoder)
+
+    @property
+    def has_known_encoder(self) -> bool:
+        """Whether its encoder comes with this package or is registered."""
+        return self.encoder.name in ENCODERS
 
     @cached_property
     def version(self) -> str:

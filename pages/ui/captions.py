@@ -15,7 +15,6 @@ from captioning.bundle import Bundle
 from captioning.calibration.picture_kind import Kind
 from captioning.caption import DOUBTED
 from captioning.config import DecodingConfig
-from captioning.encoders import ENCODERS
 from captioning.errors import CaptioningError, ImageError
 from captioning.metrics import format_headline
 from captioning.text import clean, sentence
@@ -77,13 +76,13 @@ def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, De
 def say_needs(bundles: Iterable[Bundle]) -> None:
     """List the models that cannot run yet, and how to change that."""
     lacking = [bundle for bundle in bundles if not bundle.has_weights]
-    names = [bundle.name for bundle in lacking if bundle.encoder.name in ENCODERS]
+    names = [bundle.name for bundle in lacking if bundle.has_known_encoder]
     if names:
         st.caption(
             f":material/download: {plain(', '.join(names))}: the ImageNet weights are not on this "
             "machine. Choose such a model to download them; that needs a network."
         )
-    unknown = [bundle.name for bundle in lacking if bundle.encoder.name not in ENCODERS]
+    unknown = [bundle.name for bundle in lacking if not bundle.has_known_encoder]
     if unknown:
         st.caption(
             f":material/extension_off: {plain(', '.join(unknown))}: the encoder is not known here. "
