@@ -64,12 +64,26 @@ MAX_SCANS = 50
 MAX_CHUNKS = 100_000
 """Most chunks in a PNG; Pillow processes them one by one."""
 
+MAX_EXIF = 1_000
+"""Most EXIF segments in a JPEG; Pillow copies what it has at each further one."""
+
+MAX_STRIPS = 200_000
+"""Most strips or tiles in a TIFF; Pillow starts a decoder for each."""
+
+MAX_BLOCKS = 100_000
+"""Most blocks before the first frame of a GIF; Pillow reads them one by one."""
+
+MAX_RUN_LENGTH_BMP = 4_000_000
+"""Most bytes of a BMP with run lengths; Pillow decodes these in Python."""
+
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
 _END_OF_IMAGE = 0xD9
 _MAX_SEGMENTS = 10_000
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_BIG_TIFF, _OFFSETS = 43, (273, 324)
+_GIF_EXTENSION, _GIF_FRAME_OR_END = 0x21, (0x2C, 0x3B)
 _PNG_PICTURE, _PNG_WANTED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, {b"tRNS", b"eXIf"}
 
 
@@ -135,11 +149,56 @@ def too_long_to_decode(data: bytes) -> str | None:
     """Return why a file would take too long to decode, or None."""
     if count_scans(data) > MAX_SCANS:
         return f"it is a JPEG with more than {MAX_SCANS} scans"
+    if data[:2] == b"\xff\xd8" and data.count(b"Exif\0\0") > MAX_EXIF:
+        return f"it is a JPEG with more than {MAX_EXIF:,} blocks of EXIF"
+    if data.startswith(PNG_SIGNATURE) and _png_chunks(data) > MAX_CHUNKS:
+        return f"it is a PNG with more than {MAX_CHUNKS:,} chunks"
+    if data.startswith((b"II", b"MM")) and _tiff_strips(data) > MAX_STRIPS:
+        return f"it is a TIFF in more than {MAX_STRIPS:,} pieces"
+    if data.startswith((b"GIF87a", b"GIF89a")) and _gif_blocks(data) > MAX_BLOCKS:
+        return f"it is a GIF with more than {MAX_BLOCKS:,} blocks before the picture"
+    if data.startswith(b"BM") and data[30:31] in (b"\1", b"\2") and len(data) > MAX_RUN_LENGTH_BMP:
+        return f"it is a run-length encoded BMP of more than {MAX_RUN_LENGTH_BMP // 10**6} MB"
+    return None
+
+
+def _png_chunks(data: bytes) -> int:
     place, chunks = len(PNG_SIGNATURE), 0
-    while data.startswith(PNG_SIGNATURE) and place < len(data) and chunks <= MAX_CHUNKS:
+    while place < len(data) and chunks <= MAX_CHUNKS:
         place += 12 + int.from_bytes(data[place : place + 4], "big")
         chunks += 1
-    return f"it is a PNG with more than {MAX_CHUNKS:,} chunks" if chunks > MAX_CHUNKS else None
+    return chunks
+
+
+def _tiff_strips(data: bytes) -> int:
+    """Return the number of strips or tiles that the first directory of a TIFF or BigTIFF states."""
+
+    def number(place: int, size: int) -> int:
+        return int.from_bytes(data[place : place + size], "little" if data[0] == 0x49 else "big")
+
+    wide = number(2, 2) == _BIG_TIFF
+    word, head = (8, 8) if wide else (4, 2)
+    start = number(word, word)
+    first, size = start + head, 4 + 2 * word
+    entries = range(first, first + size * min(number(start, head), 65_535), size)
+    return max((number(at + 4, word) for at in entries if number(at, 2) in _OFFSETS), default=0)
+
+
+def _gif_blocks(data: bytes) -> int:
+    """Count the blocks before the first frame of a GIF, and the stray bytes between them."""
+    table = 3 << (data[10] & 7) + 1 if data[10:11] and data[10] & 0x80 else 0
+    place, blocks, inside = 13 + table, 0, False
+    while place < len(data) and blocks <= MAX_BLOCKS:
+        length = data[place]
+        if inside:
+            inside, place = length > 0, place + 1 + length
+        elif length in _GIF_FRAME_OR_END:
+            break
+        else:
+            inside = length == _GIF_EXTENSION
+            place += 2 if inside else 1
+        blocks += 1
+    return blocks
 
 
 def without_metadata(data: bytes) -> bytes:

@@ -33,6 +33,7 @@ __all__ = [
     "hold",
     "is_held",
     "lock",
+    "parse_json",
     "read_json",
     "read_json_lines",
     "read_regular_file",
@@ -51,6 +52,8 @@ _PACKAGE = Path(__file__).resolve().parent
 # An installed package carries what a checkout has at its top level in this folder.
 _SHIPPED = _PACKAGE / "shipped"
 _MOST_JSON_BYTES = 256 * 1024 * 1024
+# Karpathy's file of COCO, the largest known one, has 2 million and 10 million.
+_MOST_JSON_CONTAINERS, _MOST_JSON_VALUES = 5_000_000, 15_000_000
 _JSON_KINDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -203,7 +206,7 @@ def read_json(path: Path, kind: type[T], *, error: type[CaptioningError] = Stora
         error: the file is missing, unreadable, damaged, too large, or holds something else.
     """
     try:
-        content = json.loads(read_regular_file(path, _MOST_JSON_BYTES).decode("utf-8"))
+        content = parse_json(read_regular_file(path, _MOST_JSON_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise error(f"{path} cannot be read: the file is missing.") from None
     except OSError as problem:
@@ -213,6 +216,25 @@ def read_json(path: Path, kind: type[T], *, error: type[CaptioningError] = Stora
     if not isinstance(content, kind):
         raise error(f"{path}: expected a JSON {_JSON_KINDS[kind]}, found {type(content).__name__}.")
     return content
+
+
+def parse_json(text: str, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Parse a JSON document, unless it would take many times the memory of its text.
+
+    Args:
+        text: the document.
+        object_hook: as for `json.loads`.
+
+    Raises:
+        ValueError: it is not JSON, or it has more than 5 million lists and objects, or more than
+            15 million values.
+        RecursionError: it is nested too deeply.
+    """
+    if text.count("[") + text.count("{") > _MOST_JSON_CONTAINERS:
+        raise ValueError(f"more than {_MOST_JSON_CONTAINERS:,} lists and objects")
+    if text.count(",") > _MOST_JSON_VALUES:
+        raise ValueError(f"more than {_MOST_JSON_VALUES:,} values")
+    return json.loads(text, object_hook=object_hook)
 
 
 def append_json_line(path: Path, content: Any) -> None:

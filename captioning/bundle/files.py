@@ -3,6 +3,7 @@
 Each error names the file.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save
 from captioning.errors import BundleError
 from captioning.metrics import METRICS, Metric
 from captioning.storage import read_json, read_regular_file, replacing
+from captioning.text import shown
 
 __all__ = [
     "EVALUATIONS",
@@ -58,7 +60,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return load_file(path)
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing; copy the whole folder again.") from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:  # ValueError: impossible shapes
         raise BundleError(f"{path} is damaged: {error}.") from error
     except (TypeError, AttributeError) as error:  # for types unknown to NumPy
         raise BundleError(
@@ -82,13 +84,12 @@ def _narrowed(value: np.ndarray) -> np.ndarray:
 SCORES_BEGIN, SCORES_END = "<!-- scores -->", "<!-- end of scores -->"
 """These lines of a model card enclose its table of scores."""
 
-_NUMBER = (int, float)
 _EVALUATION: dict[str, Any] = {
     "data": str,
     "split": str,
     "images": int,
     "beam_width": int,
-    "length_penalty": _NUMBER,
+    "length_penalty": (int, float),
 }
 """The fields of an evaluation apart from its scores; the metrics may differ between versions."""
 
@@ -109,19 +110,20 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
 
 def _check_evaluations(path: Path, evaluations: Any) -> None:
     if not isinstance(evaluations, list):
-        raise BundleError(f"{path}: expected a list of evaluations, found {evaluations!r}.")
+        raise BundleError(f"{path}: expected a list of evaluations, found {shown(evaluations)}.")
     for evaluation in evaluations:
         found = evaluation if isinstance(evaluation, dict) else {}
         wrong = [
             name for name, kind in _EVALUATION.items() if not isinstance(found.get(name), kind)
         ]
-        wrong += [name for name in METRICS if not isinstance(found.get(name, 0.0), _NUMBER)]
+        numbers = ("length_penalty", *METRICS)
+        wrong += [name for name in numbers if not _is_number(found.get(name, 0.0))]
         if not _are_intervals(found.get("intervals", {})):
             wrong.append("intervals")
         if wrong:
             raise BundleError(
                 f"{path}: the {wrong[0]} of an evaluation is missing or wrong: "
-                f"found {found.get(wrong[0])!r}."
+                f"found {shown(found.get(wrong[0]))}."
             )
 
 
@@ -152,10 +154,13 @@ def _cell(evaluation: Mapping[str, Any], metric: Metric) -> str:
     return score + " ({:.1f} to {:.1f})".format(*intervals[metric.name])
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value can be written as a float; JSON has integers that are too large for one."""
+    return isinstance(value, (int, float)) and not abs(value) > sys.float_info.max
+
+
 def _are_intervals(found: Any) -> bool:
     return isinstance(found, dict) and all(
-        isinstance(edges, list)
-        and len(edges) == 2
-        and all(isinstance(edge, _NUMBER) for edge in edges)
+        isinstance(edges, list) and len(edges) == 2 and all(map(_is_number, edges))
         for edges in found.values()
     )

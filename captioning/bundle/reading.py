@@ -18,7 +18,7 @@ from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError
 from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
-from captioning.text import readable
+from captioning.text import readable, shown
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -36,7 +36,7 @@ FORMAT_VERSION = 1
 MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 """More than any encoder has; a damaged size must not allocate terabytes."""
 
-MAX_HISTORY_BYTES = 50_000_000
+MAX_HISTORY_BYTES = 5_000_000
 MAX_WEIGHTS_BYTES = 4_000_000_000
 
 PUBLICATION = "published.json"
@@ -226,7 +226,7 @@ def read_bundle(name: str | Path) -> Bundle:
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
-            f"{folder / 'config.json'}: format version {version!r}; "
+            f"{folder / 'config.json'}: format version {shown(version)}; "
             f"this program reads {FORMAT_VERSION}."
         )
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
@@ -337,6 +337,9 @@ def _checked_shape(value: Any) -> tuple[int, ...]:
 
 def _checked_lender(value: Any) -> str | None:
     """Accept only a bundle's name, since a path could lead anywhere."""
-    if value is not None and (not isinstance(value, str) or Path(value).parts != (value,)):
-        raise ValueError(f"encoder_from must be the name of a model, found {value!r}.")
-    return value
+    if value is None:
+        return None
+    is_name = isinstance(value, str) and Path(value).parts == (value,) and value != ".."
+    if is_name and not value.startswith("~"):
+        return str(value)
+    raise ValueError(f"encoder_from must be the name of a model, found {shown(value)}.")

@@ -365,7 +365,7 @@ class Calibration:
             found = {name: np.asarray(value, np.float32) for name, value in arrays.items()}
             blank = found.pop("blank", None)
             familiarity = Familiarity(**found)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BundleError(f"{source}: {error!s} is missing or wrong.") from error
         if unknown := set(predictors) - set(PREDICTORS):
             raise BundleError(f"{source} needs the unknown predictor {unknown.pop()!r}.")

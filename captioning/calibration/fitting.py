@@ -145,8 +145,8 @@ GOOD = 0.5
 """The CIDEr-D from which a caption counts as good."""
 
 FLAGGED = 0.02
-"""Share of dev photos that count as unfamiliar.  Captions of the most unusual dev photos are good as
-often as others, so a larger share would doubt good captions; odd pictures are far beyond it."""
+"""Share of dev photos that count as unfamiliar.  Captions of the most unusual dev photos are good
+as often as others, so a larger share would doubt good captions; odd pictures are far beyond it."""
 
 MOST_TRAINING_PHOTOS = 1200
 """The largest number of training photos used per data set."""

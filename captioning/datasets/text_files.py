@@ -2,7 +2,6 @@
 
 import codecs
 import errno
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from charset_normalizer import from_bytes
 
 from captioning.errors import DatasetError
-from captioning.storage import read_regular_file
+from captioning.storage import parse_json, read_regular_file
 
 __all__ = ["read_json", "read_lines", "read_start", "read_text"]
 
@@ -116,7 +115,7 @@ def read_json(
 
     text = read_text(path, encoding, remarks)
     try:
-        return json.loads(text, object_hook=lighter if without else None)
+        return parse_json(text, lighter if without else None)
     except (ValueError, RecursionError) as error:
         raise DatasetError(
             f"'{path}' is damaged or incomplete: it is not JSON ({error}). Download or unpack it "

@@ -125,15 +125,19 @@ def _segments(photo: bytes) -> Iterator[tuple[int, int, int]]:
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEYWORD, _DESCRIPTION = b"XML:com.adobe.xmp", b"Description"
 _MAX_TEXT = 10_000_000
+_MAX_PACKETS = 10
 
 
 def _read_png(photo: bytes) -> Metadata:
-    found = Metadata()
+    found, packets = Metadata(), 0
     for kind, start, end in _chunks(photo):
         data = photo[start + 8 : end - 4]
         if kind == b"eXIf":
             found.exif = data
         elif kind == b"iTXt" and data.startswith(_KEYWORD + b"\0"):
+            packets += 1
+            if packets > _MAX_PACKETS:
+                raise ImageError(f"The photo has more than {_MAX_PACKETS} XMP packets.")
             found.xmp = _itxt(data)[1]
     return found
 

@@ -53,8 +53,13 @@ class _Element:
     closes_itself: bool
     closing: int = 0
     end: int = 0
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
     items: list["_Element"] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The text, without that of the elements inside."""
+        return "".join(self.texts)
 
     @property
     def is_default(self) -> bool:
@@ -96,11 +101,11 @@ def with_properties(packet: bytes | None, values: Mapping[str, str | None]) -> b
         edits.append((first.inside - len("/>"), first.inside, added))
     else:
         edits.append((first.closing, first.closing, added))
-    new, done = b"", 0
+    parts, done = [], 0
     for start, end, text in sorted(edits):
-        new += old[done:start] + text
+        parts += [old[done:start], text]
         done = end
-    return _padded(new + old[done:], len(old))
+    return _padded(b"".join([*parts, old[done:]]), len(old))
 
 
 def printable(text: str) -> str:
@@ -241,4 +246,4 @@ class _Reader:
 
     def _text(self, text: str) -> None:
         if self.open:
-            self.open[-1].text += text
+            self.open[-1].texts.append(text)

@@ -54,13 +54,11 @@ __all__ = [
     "write_tokenizer",
 ]
 
-_ID_AND_CAPTION = re.compile(r"(\S*\d\S*)\s+(\S.*)")
-
 ENCODER_FILE = "encoder.json"
 """Written next to `features.p`: which encoder gave the features."""
 
 MAX_FEATURE_BYTES = 600_000_000
-MAX_TEXT_BYTES = 200_000_000
+MAX_TEXT_BYTES = 50_000_000
 _MOST_SECONDS = 120
 
 
@@ -98,8 +96,9 @@ def read_descriptions(path: Path) -> dict[str, list[str]]:
         raise FeaturesError(f"{path} cannot be read as text: {error}.") from error
     for number, line in enumerate(lines, start=1):
         name, tab, caption = line.partition("\t")
-        if not tab and (parts := _ID_AND_CAPTION.fullmatch(line.strip())):
-            name, tab, caption = parts[1], " ", parts[2]
+        words = [] if tab else line.strip().split(maxsplit=1)
+        if len(words) == 2 and any(letter.isdecimal() for letter in words[0]):
+            (name, caption), tab = words, " "
         if not tab and line.strip():
             raise FeaturesError(
                 f"{path}, line {number}: expected a photo's name, a tab and a caption, "
@@ -213,7 +212,7 @@ _ENCODERS = {
 }
 """The encoder and layer with features of each shape in the tutorials."""
 
-_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|\s+(?:<end>|endseq|<eos>)$")
+_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s+(?:<end>|endseq|<eos>)$")
 """The marks of tutorials at the beginning and end of a caption, which are not part of it."""
 
 

@@ -263,6 +263,11 @@ def test_the_model_that_captions_when_none_is_named(write_tiny_bundle, models):
 # Damage
 
 
+def nested(depth):
+    """An object inside an object, and so on; Python can parse it, but not always print it."""
+    return {"a": nested(depth - 1)} if depth else {}
+
+
 def change_json(path, **changes):
     content = json.loads(path.read_text())
     for key, value in changes.items():
@@ -301,6 +306,10 @@ def change_json(path, **changes):
         ({"encoder_from": "../elsewhere"}, "encoder_from.*'../elsewhere'"),
         ({"encoder_from": "/etc"}, "encoder_from.*'/etc'"),
         ({"encoder_from": ""}, "encoder_from.*''"),
+        ({"encoder_from": ".."}, r"encoder_from.*'\.\.'"),
+        ({"encoder_from": "~root"}, "encoder_from.*'~root'"),
+        ({"decoding": {"prefix": nested(900)}}, r"prefix.*\.\.\."),
+        ({"decoding": {"required_words": nested(900)}}, r"required_words.*\.\.\."),
     ],
     ids=lambda value: json.dumps(value, default=str)[:60] if isinstance(value, dict) else "",
 )
@@ -394,6 +403,11 @@ def wrong_type(path):
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
 
 
+def with_shape(shape):
+    header = json.dumps({"a": {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    return struct.pack("<Q", len(header)) + header
+
+
 def with_changes(change):
     def damage(path):
         arrays = load_file(path)
@@ -416,6 +430,8 @@ DAMAGES = {
         lambda arrays, name: arrays.update({name: arrays[name][..., 1:]})
     ),
     "not finite": with_changes(lambda arrays, name: arrays.update({name: arrays[name] * np.inf})),
+    "impossible shape": lambda path: path.write_bytes(with_shape([0, 2**62, 2**62])),
+    "100 dimensions": lambda path: path.write_bytes(with_shape([0] * 100)),
     "a pickle": lambda path: path.write_bytes(pickle.dumps({"a": 1})),
 }
 
@@ -445,7 +461,7 @@ def test_a_damaged_history_is_named(bundle):
     path = bundle.folder / "history.jsonl"
     path.write_text('{"epoch": 1}\n\n{"epoch": 2}\n')
     assert bundle.history() == [{"epoch": 1}, {"epoch": 2}]
-    for content in ('{"epoch": 1}\n{"ep', "3\n", "[]\n", "\xff"):
+    for content in ('{"epoch": 1}\n{"ep', "3\n", "[]\n", "\xff", "{}\n" * 2_000_000):
         path.write_text(content, encoding="latin-1")
         with pytest.raises(BundleError, match="history.jsonl"):
             bundle.history()
@@ -511,6 +527,17 @@ def test_scores_of_different_data_are_kept_together(bundle):
     add_scores(bundle, {**dev, "bleu_4": 31.0})
     kept = read_bundle(bundle.folder).scores()
     assert sorted(e["bleu_4"] for e in kept) == [21.75, 21.75, 31.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"length_penalty": 10**400}, {"cider": 10**400}, {"intervals": {"cider": [0, 10**400]}}],
+)
+def test_scores_too_large_for_a_float_are_reported(bundle, change):
+    metrics = {"evaluations": [{**EVALUATION, **change}]}
+    (bundle.folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(BundleError, match=f"metrics.json: the {next(iter(change))}"):
+        read_bundle(bundle.folder)
 
 
 def test_scores_leave_the_rest_of_metrics_and_card_alone(write_tiny_bundle, models):

@@ -323,6 +323,8 @@ def test_what_is_kept_reads_back(calibrated):
         lambda facts: facts.update(predictors=["the_weather"] * 6),
         lambda facts: facts.pop("predictors"),
         lambda facts: facts.update(limit=float("nan")),
+        lambda facts: facts.update(limit=10**400),
+        lambda facts: facts.update(levels=[0.3, 10**400]),
     ],
 )
 def test_a_damaged_calibration_is_reported(calibrated, tmp_path, harm):

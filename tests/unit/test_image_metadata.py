@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +296,31 @@ def test_a_packet_of_blanks_and_the_like_takes_no_longer_than_another(blank):
         assert xmp.with_properties(tag, {"photoshop:CaptionWriter": "m"}) is not None
     xmp.with_properties(HDR.replace(b"</rdf:Desc", many + b"</rdf:Desc"), {"dc:description": "a"})
     xmp.with_properties(HDR + many + b'<?xpacket end="w"?>', {"dc:description": "a"})
+
+
+def test_a_text_in_many_pieces_is_read_and_replaced_at_once():
+    pieces = "\U0001f415" + "abcd<a/>" * 100_000
+    old = HDR.replace(
+        b"</rdf:Desc", f"<dc:description>{pieces}</dc:description></rdf:Desc".encode()
+    )
+    assert xmp.read_properties(old)["dc:description"] == "\U0001f415" + "abcd" * 100_000
+    many = b"<dc:description>a</dc:description>" * 25_000
+    packet = HDR.replace(b"</rdf:Desc", many + b"</rdf:Desc")
+    new = xmp.with_properties(packet, {"dc:description": "b"})
+    assert new.count(b"<dc:description") == 1
+    assert xmp.read_properties(new)["dc:description"] == "b"
+
+
+def test_a_png_with_many_xmp_packets_is_refused(photo):
+    packet = zlib.compress(b" " * 1_000_000)
+    body = b"iTXtXML:com.adobe.xmp\0\1\0\0\0" + packet
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    png = buffer.getvalue()
+    assert read_caption(png[:33] + chunk * 10 + png[33:]) is None
+    with pytest.raises(ImageError, match="more than 10 XMP packets"):
+        read_caption(png[:33] + chunk * 11 + png[33:])
 
 
 def iptc_block(*records):

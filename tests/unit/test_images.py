@@ -593,6 +593,54 @@ def test_a_png_of_endless_chunks_is_refused_before_it_is_decoded():
     assert "100,000 chunks" in refusal(data[:33] + chunk * 100_000 + data[33:])
 
 
+def tiff(strips, *, order="<", big=False):
+    """A TIFF directory that states a number of strips."""
+    if big:
+        head = b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 1)
+        return head + struct.pack("<HHQQ", 273, 4, strips, 0) + bytes(8)
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, 1)
+    return head + struct.pack(f"{order}HHII", 273, 4, strips, 0) + bytes(4)
+
+
+SLOW = {
+    "JPEG with more than 1,000 blocks of EXIF": lambda: (
+        encode(scene(), "JPEG")[:2]
+        + b"\xff\xe1\0\x10Exif\0\0abcdefgh" * 1_001
+        + encode(scene(), "JPEG")[2:]
+    ),
+    "TIFF in more than 200,000 pieces": lambda: tiff(200_001),
+    "TIFF in more than 200,000 pieces ": lambda: tiff(6_000_000, order=">"),
+    "TIFF in more than 200,000 pieces  ": lambda: tiff(10**12, big=True),
+    "GIF with more than 100,000 blocks": lambda: (
+        b"GIF89a" + bytes(7) + b"!\xfe" + b"\1a" * 100_001 + b"\0"
+    ),
+    "GIF with more than 100,000 blocks ": lambda: (
+        b"GIF89a" + bytes(4) + b"\x80\0\0" + bytes(6) + b"!\xf9\1a\0" * 50_001
+    ),
+    "GIF with more than 100,000 blocks  ": lambda: b"GIF89a" + bytes(7) + b"a" * 100_001,
+    "run-length encoded BMP of more than 4 MB": lambda: (
+        b"BM" + bytes(28) + b"\1" + b"\1\0" * 2_000_000
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", SLOW)
+def test_a_file_that_takes_long_to_read_is_refused_unread(reason, monkeypatch):
+    monkeypatch.setattr(images.Image, "open", None)
+    assert f"refused: it is a {reason.strip()}" in refusal(SLOW[reason]())
+
+
+def test_files_with_many_pieces_are_read():
+    blocks = b"!\xfe" + b"\1a" * 1_000 + b"\0"
+    gif = encode(scene(), "GIF")
+    table = 13 + (3 << (gif[10] & 7) + 1)
+    assert difference(read_image(gif[:table] + blocks + gif[table:]), read_image(gif)) == 0
+    rows = encode(scene(), "TIFF", tiffinfo={278: 1})
+    assert difference(read_image(rows), scene()) == 0
+    jpeg, exif = encode(scene(), "JPEG"), b"\xff\xe1\0\x10Exif\0\0abcdefgh"
+    assert difference(read_image(jpeg[:2] + exif * 100 + jpeg[2:]), read_image(jpeg)) == 0
+
+
 def test_large_pictures_are_decoded_one_after_the_other():
     budget, together, most = images._PixelBudget(100), [], []
 

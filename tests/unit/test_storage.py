@@ -127,6 +127,20 @@ def test_a_folder_and_a_giant_file_are_refused_unread(
         storage.read_json(tmp_path / "giant.json", dict)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[" + "[]," * 5_000_000 + "0]", "lists and obj"), ("[" + "0," * 15_000_001 + "0]", "values")],
+    ids=["lists", "values"],
+)
+def test_a_document_much_larger_in_memory_than_on_the_disk_is_refused_unparsed(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(StorageError, match=f"more than [0-9,]+ {message}"):
+        storage.read_json(tmp_path / "a.json", list)
+    assert storage.parse_json('{"a": [1, {}]}') == {"a": [1, {}]}
+
+
 def test_a_line_cut_short_costs_itself_alone(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     assert storage.read_json_lines(path) == []

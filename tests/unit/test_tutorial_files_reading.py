@@ -82,6 +82,20 @@ def test_names_without_ending_spaces_for_tabs_and_marks_are_understood(tmp_path)
     assert files.encoder == EncoderConfig(name="vgg16", layer="fc2")
 
 
+def test_long_lines_are_read_or_refused_at_once(tmp_path):
+    path = tmp_path / "descriptions.txt"
+    path.write_text("1" * 1_000_000)
+    with pytest.raises(FeaturesError, match="line 1: expected a photo's name"):
+        read_descriptions(path)
+    path.write_text("1.jpg  a dog \u00b2\n\u00b2 a cat\n")
+    with pytest.raises(FeaturesError, match="line 2"):
+        read_descriptions(path)
+    path.write_text("1.jpg\ta" + " " * 1_000_000 + "dog endseq\n")
+    (tmp_path / "features.p").write_bytes(pickle.dumps({"1.jpg": np.zeros(4096, np.float32)}))
+    (caption,) = files_of(tmp_path).captions["1.jpg"]
+    assert caption.split() == ["a", "dog"]
+
+
 def test_a_class_s_files_become_a_data_set_with_features(brought, data_home):
     dataset = take_over(files_of(brought), "our class")
     assert dataset.root == data_home / "our-class"
