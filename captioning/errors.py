@@ -19,6 +19,8 @@ Error messages are written for users: the pages and the command line show them u
 exception that leaves the library is a bug.
 """
 
+import reprlib
+
 __all__ = [
     "BundleError",
     "CaptioningError",
@@ -34,6 +36,7 @@ __all__ = [
     "StorageError",
     "TrainingError",
     "WeightsError",
+    "quoted",
 ]
 
 
@@ -91,3 +94,16 @@ class PlayError(CaptioningError):
 
 class StorageError(CaptioningError):
     """A file that the program wrote is missing or damaged."""
+
+
+_QUOTED = reprlib.Repr()
+_QUOTED.maxstring = _QUOTED.maxother = 100
+
+
+def quoted(value: object) -> str:
+    """Return a value from a file as an error message quotes it, shortened and at most 6 deep.
+
+    >>> quoted("many"), quoted([[[[[[[[]]]]]]]]), quoted("a" * 1000 + "b")[-5:]
+    ("'many'", '[[[[[[...]]]]]]', "aaab'")
+    """
+    return _QUOTED.repr(value)

@@ -64,17 +64,17 @@ MAX_SCANS = 50
 MAX_CHUNKS = 100_000
 """Most chunks in a PNG; Pillow processes them one by one."""
 
-MAX_EXIF = 1_000
+MAX_EXIF = 100
 """Most EXIF segments in a JPEG; Pillow copies what it has at each further one."""
 
-MAX_STRIPS = 200_000
-"""Most strips or tiles in a TIFF; Pillow starts a decoder for each."""
+MAX_NUMBERS = 200_000
+"""Most numbers in an entry of a TIFF, such as one for each strip; Pillow reads them one by one."""
 
 MAX_BLOCKS = 100_000
 """Most blocks before the first frame of a GIF; Pillow reads them one by one."""
 
-MAX_RUN_LENGTH_BMP = 4_000_000
-"""Most bytes of a BMP with run lengths; Pillow decodes these in Python."""
+MAX_RUN_LENGTH_BMP = 8_000_000
+"""Most bytes and pixels of a BMP with run lengths; Pillow decodes these in Python."""
 
 _START_OF_PIXELS = 0xDA
 _METADATA = {*range(0xE0, 0xEE), 0xEF, 0xFE}
@@ -82,7 +82,7 @@ _END_OF_IMAGE = 0xD9
 _MAX_SEGMENTS = 10_000
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_BIG_TIFF, _OFFSETS = 43, (273, 324)
+_BIG_TIFF, _BYTES = 43, (1, 2, 6, 7)
 _GIF_EXTENSION, _GIF_FRAME_OR_END = 0x21, (0x2C, 0x3B)
 _PNG_PICTURE, _PNG_WANTED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, {b"tRNS", b"eXIf"}
 
@@ -128,13 +128,14 @@ def count_scans(data: bytes) -> int:
     """Count the scans of a JPEG, each a pass over its pixels; return 0 for other files.
 
     Like libjpeg, this skips bytes that are not markers.  Segments beyond a number that no photo
-    reaches count as scans too.
+    reaches, and so many bytes between two of them, count as scans too.
     """
     count, place, segments = 0, 2, 0
     while data[:2] == b"\xff\xd8" and (found := _MARKER.search(data, place)):
         segments += 1
-        if segments > _MAX_SEGMENTS:
-            return segments
+        between = 0 if count else found.start() - place
+        if max(segments, between) > _MAX_SEGMENTS:
+            return _MAX_SEGMENTS
         marker = data[found.start() + 1]
         if marker == _END_OF_IMAGE:
             break
@@ -153,12 +154,12 @@ def too_long_to_decode(data: bytes) -> str | None:
         return f"it is a JPEG with more than {MAX_EXIF:,} blocks of EXIF"
     if data.startswith(PNG_SIGNATURE) and _png_chunks(data) > MAX_CHUNKS:
         return f"it is a PNG with more than {MAX_CHUNKS:,} chunks"
-    if data.startswith((b"II", b"MM")) and _tiff_strips(data) > MAX_STRIPS:
-        return f"it is a TIFF in more than {MAX_STRIPS:,} pieces"
+    if data.startswith((b"II", b"MM")) and _tiff_numbers(data) > MAX_NUMBERS:
+        return f"it is a TIFF with more than {MAX_NUMBERS:,} numbers in an entry"
     if data.startswith((b"GIF87a", b"GIF89a")) and _gif_blocks(data) > MAX_BLOCKS:
         return f"it is a GIF with more than {MAX_BLOCKS:,} blocks before the picture"
-    if data.startswith(b"BM") and data[30:31] in (b"\1", b"\2") and len(data) > MAX_RUN_LENGTH_BMP:
-        return f"it is a run-length encoded BMP of more than {MAX_RUN_LENGTH_BMP // 10**6} MB"
+    if data.startswith(b"BM") and _run_length_size(data) > MAX_RUN_LENGTH_BMP:
+        return f"it is a run-length encoded BMP of more than {MAX_RUN_LENGTH_BMP:,} pixels or bytes"
     return None
 
 
@@ -170,8 +171,16 @@ def _png_chunks(data: bytes) -> int:
     return chunks
 
 
-def _tiff_strips(data: bytes) -> int:
-    """Return the number of strips or tiles that the first directory of a TIFF or BigTIFF states."""
+def _run_length_size(data: bytes) -> int:
+    """Return the bytes or pixels of a run-length encoded BMP; 0 for other BMPs."""
+    if data[30:31] not in (b"\1", b"\2"):
+        return 0
+    width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+    return max(len(data), abs(width * height))
+
+
+def _tiff_numbers(data: bytes) -> int:
+    """Return the most numbers, other than bytes, in an entry of a TIFF's first directory."""
 
     def number(place: int, size: int) -> int:
         return int.from_bytes(data[place : place + size], "little" if data[0] == 0x49 else "big")
@@ -181,7 +190,9 @@ def _tiff_strips(data: bytes) -> int:
     start = number(word, word)
     first, size = start + head, 4 + 2 * word
     entries = range(first, first + size * min(number(start, head), 65_535), size)
-    return max((number(at + 4, word) for at in entries if number(at, 2) in _OFFSETS), default=0)
+    return max(
+        (number(at + 4, word) for at in entries if number(at + 2, 2) not in _BYTES), default=0
+    )
 
 
 def _gif_blocks(data: bytes) -> int:

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from captioning.errors import ConfigError
+from captioning.errors import ConfigError, quoted
 from captioning.storage import read_json
-from captioning.text import shown
 
 __all__ = ["Config", "flattened", "read_settings", "setting"]
 
@@ -61,7 +60,7 @@ class Config:
             ConfigError: `values` is not a mapping, has an unknown setting, or lacks a required one.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"{cls.__name__} expects named settings, got {shown(values)}.")
+            raise ConfigError(f"{cls.__name__} expects named settings, got {quoted(values)}.")
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - set(fields))
         if unknown:
@@ -91,7 +90,7 @@ class Config:
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
             if not equals:
-                raise ConfigError(f"Write a setting as key=value, got {shown(assignment)}.")
+                raise ConfigError(f"Write a setting as key=value, got {quoted(assignment)}.")
             *path, last = key.strip().split(".")
             place: Any = values
             for part in path:
@@ -174,7 +173,7 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{name} must be of type {hint.__name__}, got {shown(value)}.")
+        raise ConfigError(f"{name} must be of type {hint.__name__}, got {quoted(value)}.")
     return value
 
 
@@ -184,7 +183,7 @@ def _coerce_list(name: str, value: Any, hint: Any) -> tuple[Any, ...]:
         numbers = value if isinstance(value, (list, tuple)) and value else [value]
         return tuple(_coerce(name, number, int) for number in numbers)
     if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-        raise ConfigError(f"{name} must be a list of words, got {shown(value)}.")
+        raise ConfigError(f"{name} must be a list of words, got {quoted(value)}.")
     return tuple(value)
 
 
@@ -199,8 +198,8 @@ def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
         return
     # Every comparison with NaN is false, so these conditions refuse it.
     if low is not None and not value >= low:
-        raise ConfigError(f"{field.name} must be at least {low:g}, got {shown(value)}.")
+        raise ConfigError(f"{field.name} must be at least {low:g}, got {quoted(value)}.")
     if high is not None and not value <= high:
-        raise ConfigError(f"{field.name} must be at most {high:g}, got {shown(value)}.")
+        raise ConfigError(f"{field.name} must be at most {high:g}, got {quoted(value)}.")
     if choices is not None and value not in choices:
-        raise ConfigError(f"{field.name} must be one of {', '.join(choices)}, got {shown(value)}.")
+        raise ConfigError(f"{field.name} must be one of {', '.join(choices)}, got {quoted(value)}.")

@@ -8,12 +8,11 @@ punctuation, text is normalised to one Unicode form, and scripts without spaces 
 """
 
 import re
-import reprlib
 import string
 from collections.abc import Iterable
 from unicodedata import category, normalize
 
-__all__ = ["STOP_WORDS", "clean", "join_words", "readable", "sentence", "shown", "tokenize"]
+__all__ = ["STOP_WORDS", "clean", "join_words", "readable", "sentence", "tokenize"]
 
 STOP_WORDS = frozenset(
     "a an the is are was were be been being am and or but of in on at to by for with from into "
@@ -34,19 +33,6 @@ _UNSPACED = re.compile(
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao, Burmese, Khmer
     "]"
 )
-
-
-_SHOWN = reprlib.Repr()
-_SHOWN.maxstring = _SHOWN.maxother = 100
-
-
-def shown(value: object) -> str:
-    """Return a value from a file as an error message quotes it, shortened and at most 6 deep.
-
-    >>> shown("many"), shown([[[[[[[[]]]]]]]]), shown("a" * 1000 + "b")[-5:]
-    ("'many'", '[[[[[[...]]]]]]', "aaab'")
-    """
-    return _SHOWN.repr(value)
 
 
 class _Stripping(dict[int, str | int | None]):

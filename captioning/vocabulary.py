@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from captioning.errors import BundleError
+from captioning.errors import BundleError, quoted
 from captioning.storage import read_json
-from captioning.text import join_words, readable, shown, tokenize
+from captioning.text import join_words, readable, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
 
@@ -45,7 +45,7 @@ class Vocabulary:
             )
         if len(self._ids) != len(self.words):
             twice = next(word for word, count in Counter(self.words).items() if count > 1)
-            raise BundleError(f"The word {shown(twice)} occurs twice in the vocabulary.")
+            raise BundleError(f"The word {quoted(twice)} occurs twice in the vocabulary.")
 
     @classmethod
     def build(
@@ -125,7 +125,7 @@ class Vocabulary:
         version, words = content.get("format_version"), content.get("words")
         if version != FORMAT_VERSION:
             raise BundleError(
-                f"{path} has format version {shown(version)}; this program reads {FORMAT_VERSION}."
+                f"{path} has format version {quoted(version)}; this program reads {FORMAT_VERSION}."
             )
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise BundleError(f"{path}: expected a list of words.")

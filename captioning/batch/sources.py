@@ -11,7 +11,7 @@ from typing import BinaryIO
 from captioning.errors import ImageError
 from captioning.image_formats import has_photo_ending
 from captioning.images import MAX_BYTES, read_photo_file
-from captioning.zip_names import name_in_zip
+from captioning.zip_files import name_in_zip, open_zip
 
 __all__ = [
     "Album",
@@ -138,7 +138,7 @@ def _from_folder(folder: Path) -> list[AlbumPhoto]:
 def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:
     """List a zip's photos.  Nothing is unpacked to disk, so a name in it is only a name."""
     try:
-        archive = zipfile.ZipFile(source)
+        archive = open_zip(source)
         members = {name_in_zip(member): member for member in archive.infolist()}
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ImageError(f"The zip cannot be read ({error}). Make or copy it again.") from error

@@ -12,10 +12,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from captioning.errors import BundleError
+from captioning.errors import BundleError, quoted
 from captioning.metrics import METRICS, Metric
 from captioning.storage import read_json, read_regular_file, replacing
-from captioning.text import shown
 
 __all__ = [
     "EVALUATIONS",
@@ -110,7 +109,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
 
 def _check_evaluations(path: Path, evaluations: Any) -> None:
     if not isinstance(evaluations, list):
-        raise BundleError(f"{path}: expected a list of evaluations, found {shown(evaluations)}.")
+        raise BundleError(f"{path}: expected a list of evaluations, found {quoted(evaluations)}.")
     for evaluation in evaluations:
         found = evaluation if isinstance(evaluation, dict) else {}
         wrong = [
@@ -123,7 +122,7 @@ def _check_evaluations(path: Path, evaluations: Any) -> None:
         if wrong:
             raise BundleError(
                 f"{path}: the {wrong[0]} of an evaluation is missing or wrong: "
-                f"found {shown(found.get(wrong[0]))}."
+                f"found {quoted(found.get(wrong[0]))}."
             )
 
 

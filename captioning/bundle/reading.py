@@ -16,9 +16,9 @@ from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
-from captioning.errors import BundleError
+from captioning.errors import BundleError, quoted
 from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
-from captioning.text import readable, shown
+from captioning.text import readable
 from captioning.vocabulary import Vocabulary
 
 __all__ = [
@@ -37,7 +37,7 @@ MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 """More than any encoder has; a damaged size must not allocate terabytes."""
 
 MAX_HISTORY_BYTES = 5_000_000
-MAX_WEIGHTS_BYTES = 4_000_000_000
+MAX_WEIGHTS_BYTES = 2_000_000_000
 
 PUBLICATION = "published.json"
 """The file of a published model with the facts of its publication."""
@@ -226,7 +226,7 @@ def read_bundle(name: str | Path) -> Bundle:
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
-            f"{folder / 'config.json'}: format version {shown(version)}; "
+            f"{folder / 'config.json'}: format version {quoted(version)}; "
             f"this program reads {FORMAT_VERSION}."
         )
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
@@ -342,4 +342,4 @@ def _checked_lender(value: Any) -> str | None:
     is_name = isinstance(value, str) and Path(value).parts == (value,) and value != ".."
     if is_name and not value.startswith("~"):
         return str(value)
-    raise ValueError(f"encoder_from must be the name of a model, found {shown(value)}.")
+    raise ValueError(f"encoder_from must be the name of a model, found {quoted(value)}.")

@@ -262,15 +262,18 @@ def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[s
     """
     try:
         reader = csv.reader(
-            [f"{line}\n" for line in lines],
+            (f"{line}\n" for line in lines),
             delimiter=delimiter,
             quoting=_quoting(delimiter),
             strict=True,
         )
         records = [(reader.line_num, cells) for cells in reader]
     except csv.Error:
-        records = [(n, _cells(line, delimiter)) for n, line in enumerate(lines, start=1)]
-    yield from records
+        for number, line in enumerate(lines, start=1):
+            simple = line and '"' not in line and len(line) < csv.field_size_limit()
+            yield number, line.split(delimiter) if simple else _cells(line, delimiter)
+    else:
+        yield from records
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -160,12 +160,14 @@ def _is_name(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and bool(value.strip()))
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: Any, deepest: int = 8) -> list[str]:
     """Return the captions of a value: one, a list, or a list of objects as in Karpathy's files."""
+    if not deepest:
+        return []
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
-        return _texts(
-            next((value[key] for key in ("raw", "caption", "text") if key in value), None)
-        )
-    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+        found = next((value[key] for key in ("raw", "caption", "text") if key in value), None)
+        return _texts(found, deepest - 1)
+    items = value if isinstance(value, list) else []
+    return [text for item in items for text in _texts(item, deepest - 1)]

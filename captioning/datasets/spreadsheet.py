@@ -2,7 +2,6 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from captioning.datasets.assembly import Row
 from captioning.datasets.caption_files import rows_of_table
 from captioning.datasets.data_issues import Oddities
 from captioning.errors import DatasetError
+from captioning.zip_files import open_zip
 
 __all__ = ["has_workbook", "read_workbook"]
 
@@ -42,7 +42,7 @@ def read_workbook(path: Path, oddities: Oddities, encoding: str | None = None) -
             "save the sheet as 'CSV UTF-8' in Excel."
         ) from None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(Path(path)) as archive:
             if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
                 raise DatasetError(f"'{path}' unpacks to more than {_MAX_BYTES // 10**6} MB.")
         book = load_workbook(path, read_only=True, data_only=True)

@@ -8,9 +8,12 @@ Reference:
     Specification; CompuServe, GIF 89a; XMP part 3 (ISO 16684-3) for where each keeps XMP.
 """
 
+import functools
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from captioning.errors import ImageError
 from captioning.image_metadata import exif
@@ -62,10 +65,29 @@ def container_of(photo: bytes) -> Container | None:
     return next((kind for kind in CONTAINERS if photo.startswith(kind.begins)), None)
 
 
+T = TypeVar("T")
+
+_MAX_PIECES, _MAX_BLOCKS = 100_000, 1_000_000
+
+
+def _bounded(pieces: Callable[[bytes], Iterator[T]]) -> Callable[[bytes], Iterator[T]]:
+    """Let the function that yields a file's pieces refuse a file with more than any photo has."""
+
+    @functools.wraps(pieces)
+    def some(photo: bytes) -> Iterator[T]:
+        for number, piece in enumerate(pieces(photo), start=1):
+            if number > _MAX_PIECES:
+                raise ImageError(f"The photo consists of more than {_MAX_PIECES:,} pieces.")
+            yield piece
+
+    return some
+
+
 # JPEG: segments of a marker, a length and what they hold
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _LONGEST = 65_533
+_NOT_FILLING = re.compile(rb"[^\xff]")
 _APP0, _APP1, _APP13, _START_OF_SCAN = 0xE0, 0xE1, 0xED, 0xDA
 _JPEG_NAMES = {"exif": (_APP1, _EXIF), "xmp": (_APP1, _XMP), "photoshop": (_APP13, PHOTOSHOP)}
 
@@ -103,6 +125,7 @@ def _with_segment(photo: bytes, marker: int, begin: bytes, content: bytes) -> by
     return photo[:first] + segment + photo[first:]
 
 
+@_bounded
 def _segments(photo: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of each segment before the picture data."""
     place = 2
@@ -110,8 +133,9 @@ def _segments(photo: bytes) -> Iterator[tuple[int, int, int]]:
         if photo[place] != 0xFF:
             raise ImageError("The photo is damaged: its JPEG segments do not follow one another.")
         marker = photo[place + 1]
-        if marker == 0xFF:  # filling
-            place += 1
+        if marker == 0xFF:
+            filled = _NOT_FILLING.search(photo, place)
+            place = filled.start() - 1 if filled else len(photo)
             continue
         if marker == _START_OF_SCAN:
             return
@@ -189,6 +213,7 @@ def _itxt(data: bytes) -> tuple[bytes, bytes]:
     return language, text
 
 
+@_bounded
 def _chunks(photo: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield type, start and end of each chunk."""
     place = len(_PNG)
@@ -249,6 +274,7 @@ def _extended(kind: bytes, data: bytes) -> bytes:
     return bytes([_HAS_ALPHA * alpha, 0, 0, 0]) + sizes
 
 
+@_bounded
 def _riff(photo: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and content of each chunk."""
     place = 12
@@ -289,9 +315,10 @@ def _after_colours(photo: bytes) -> int:
     return 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
 
 
+@_bounded
 def _blocks(photo: bytes) -> Iterator[tuple[int, int]]:
     """Yield start and end of each image and extension."""
-    place = _after_colours(photo)
+    place, blocks = _after_colours(photo), 0
     while place + 1 < len(photo) and photo[place] in (0x21, 0x2C):
         start = place
         if photo[place] == 0x21:
@@ -299,8 +326,11 @@ def _blocks(photo: bytes) -> Iterator[tuple[int, int]]:
         else:
             flags = photo[place + 9] if place + 9 < len(photo) else 0
             place += 11 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
-        while place < len(photo) and photo[place]:
+        while place < len(photo) and photo[place] and blocks <= _MAX_BLOCKS:
             place += 1 + photo[place]
+            blocks += 1
+        if blocks > _MAX_BLOCKS:
+            raise ImageError(f"The photo consists of more than {_MAX_BLOCKS:,} blocks.")
         place += 1
         if place > len(photo):
             raise ImageError("The photo is damaged: a GIF block is longer than the file.")

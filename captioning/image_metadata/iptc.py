@@ -19,6 +19,8 @@ _RECORDS, _DIGEST = 0x0404, 0x0425
 _CAPTION, _WRITER, _CHARACTERS = (2, 120), (2, 122), (1, 90)
 _UTF8 = b"\x1b%G"
 _MAX_CAPTION, _MAX_WRITER = 2000, 32
+_MAX_RECORDS = 100_000
+_LONGEST_START = 300  # of a resource, before its content
 
 
 def with_caption(records: bytes | None, caption: str, writer: str | None) -> bytes | None:
@@ -116,8 +118,11 @@ def _encoded(text: str, most: int, is_utf8: bool) -> bytes:
 
 def _records(data: bytes) -> Iterator[tuple[tuple[int, int], bytes, bytes]]:
     """Yield record and data set numbers, value, and the whole data set."""
-    place = 0
+    place, number = 0, 0
     while place < len(data) and data[place] == 0x1C:
+        number += 1
+        if number > _MAX_RECORDS:
+            raise ValueError("there are too many data sets")
         length = int.from_bytes(data[place + 3 : place + 5], "big")
         start = place + 5
         if length & 0x8000:  # an extended data set: the length of its length
@@ -136,7 +141,7 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield number, content, and the whole resource."""
     place = 0
     while data[place : place + 4] == b"8BIM":
-        start = _content(data[place:]) + place
+        start = _content(data[place : place + _LONGEST_START]) + place
         end = start + int.from_bytes(data[start - 4 : start], "big")
         if end > len(data):
             raise ValueError("a resource is longer than the segment")

@@ -8,7 +8,6 @@ Reference:
 """
 
 import re
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -35,6 +34,7 @@ _EMPTY = (
 ).encode()
 _MAX_BYTES = 2_000_000
 _MAX_DEPTH = 100
+_MAX_ELEMENTS = 100_000
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _ATTRIBUTE = re.compile(rb"""(?<=\s)([\w.-]+:[\w.-]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -42,12 +42,18 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 @dataclass
 class _Element:
-    """One element of the packet, with its offsets in bytes."""
+    """One element of the packet, with its offsets in bytes.
+
+    Attributes:
+        declared: the prefixes that its tag declares.
+        names: of its attributes with their usual prefixes, by how the tag writes them.
+    """
 
     name: str
     raw_name: str
     attributes: dict[str, str]
-    namespaces: ChainMap[str, str]
+    declared: tuple[str, ...]
+    names: dict[str, str]
     start: int
     inside: int
     closes_itself: bool
@@ -157,7 +163,7 @@ def _attributes(
     return [
         match.span()
         for match in _ATTRIBUTE.finditer(packet, element.start, element.inside)
-        if _known_name(match[1].decode(), element.namespaces) in values
+        if element.names.get(match[1].decode()) in values
     ]
 
 
@@ -169,13 +175,6 @@ def _padded(packet: bytes, length: int) -> bytes:
         return packet
     room = max(end - len(body) - (len(packet) - length), 1)
     return body + b" " * (room - 1) + b"\n" + packet[end:]
-
-
-def _known_name(raw: str, namespaces: Mapping[str, str]) -> str:
-    """Return a name with its usual prefix; an undeclared prefix counts as the usual one."""
-    prefix, _, local = raw.rpartition(":")
-    uri = namespaces.get(prefix) or _NAMESPACES.get(prefix, "")
-    return f"{_PREFIX_OF[uri]}:{local}" if uri in _PREFIX_OF else raw
 
 
 def _layout(packet: bytes) -> _Layout | None:
@@ -199,6 +198,8 @@ class _Reader:
         self.packet = packet
         self.found = _Layout()
         self.open: list[_Element] = []
+        self.elements = 0
+        self.namespaces: dict[str, list[str]] = {}  # of each prefix, the innermost last
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
@@ -211,19 +212,22 @@ class _Reader:
         return self.found
 
     def _start(self, raw_name: str, attributes: dict[str, str]) -> None:
-        if len(self.open) == _MAX_DEPTH:
-            raise ValueError("nested too deeply")
-        outer = self.open[-1].namespaces if self.open else ChainMap[str, str]()
+        self.elements += 1
+        if len(self.open) == _MAX_DEPTH or self.elements > _MAX_ELEMENTS:
+            raise ValueError("nested too deeply, or too many elements")
         declared = {k[6:]: v for k, v in attributes.items() if k.startswith("xmlns:")}
-        namespaces = outer.new_child(declared) if declared else outer
+        for prefix, uri in declared.items():
+            self.namespaces.setdefault(prefix, []).append(uri)
+        names = {raw: self._known_name(raw) for raw in attributes}
         start = self.parser.CurrentByteIndex
         inside = _TAG.match(self.packet, start).end()  # type: ignore[union-attr]
         self.open.append(
             _Element(
-                name=_known_name(raw_name, namespaces),
+                name=self._known_name(raw_name),
                 raw_name=raw_name,
-                attributes={_known_name(k, namespaces): v for k, v in attributes.items()},
-                namespaces=namespaces,
+                attributes={names[raw]: value for raw, value in attributes.items()},
+                declared=tuple(declared),
+                names=names,
                 start=start,
                 inside=inside,
                 closes_itself=self.packet[inside - 2 : inside] == b"/>",
@@ -231,8 +235,10 @@ class _Reader:
         )
 
     def _end(self, _: str) -> None:
-        path = [element.name for element in self.open]
+        path = [element.name for element in self.open[-5:]]
         element = self.open.pop()
+        for prefix in element.declared:
+            self.namespaces[prefix].pop()
         element.closing = element.end = element.inside
         if not element.closes_itself:
             element.closing = self.parser.CurrentByteIndex
@@ -243,6 +249,13 @@ class _Reader:
             self.found.properties.append(element)
         elif path[-5:-3] == ["rdf:RDF", "rdf:Description"] and path[-1] == "rdf:li":
             self.open[-2].items.append(element)
+
+    def _known_name(self, raw: str) -> str:
+        """Return a name with its usual prefix; an undeclared prefix counts as the usual one."""
+        prefix, _, local = raw.rpartition(":")
+        declared = self.namespaces.get(prefix)
+        uri = declared[-1] if declared else _NAMESPACES.get(prefix, "")
+        return f"{_PREFIX_OF[uri]}:{local}" if uri in _PREFIX_OF else raw
 
     def _text(self, text: str) -> None:
         if self.open:

@@ -31,6 +31,7 @@ MAX_MEMORY = 1_500_000_000
 MAX_CPU_SECONDS = 30
 MAX_INSTRUCTIONS = 2_000_000
 MAX_NAME = 1_000
+MAX_ARRAYS = 100_000
 
 _NUMBERS = re.compile(r"[<>=|]?[fiu][1248]")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -111,6 +112,8 @@ class Pickle:
         content = self._pop()
         if type(content) is not dict:
             raise Refused(f"expected a dictionary of arrays, found {_called(content)}")
+        if len(content) > MAX_ARRAYS:
+            raise Refused(f"it has more than the {MAX_ARRAYS:,} arrays accepted")
         return content
 
     def _follow(self, name: str, argument: Any) -> None:
@@ -314,6 +317,8 @@ def read_npz(path: Path, out: BinaryIO, max_bytes: int) -> list[dict[str, Any]]:
     written = []
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        if len(members) > MAX_ARRAYS:
+            raise Refused(f"it has more than the {MAX_ARRAYS:,} arrays accepted")
         if sum(member.file_size for member in members) > max_bytes:
             raise Refused(f"unpacked it is longer than the {max_bytes / 1e6:,.0f} MB accepted")
         for member in members:

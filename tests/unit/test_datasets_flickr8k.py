@@ -287,6 +287,10 @@ def test_unclosed_quote_costs_one_row_not_the_rest(tmp_path):
     dataset = load(kaggle(tmp_path / "k", text=text))
     assert dataset["2_abc.jpg"].captions == ("A dog .",)
     assert dataset["3_abc.jpg"].captions == ("A bird .",)
+    text += '\n4_abc.jpg,"A cat, a dog ."\n5_abc.jpg,' + "a" * 200_000 + "\n"
+    dataset = load(kaggle(tmp_path / "l", text=text))
+    assert dataset["4_abc.jpg"].captions == ("A cat, a dog .",)
+    assert dataset["5_abc.jpg"].captions == ()
 
 
 def test_what_is_no_data_set_says_what_was_looked_for(tmp_path):

@@ -196,6 +196,17 @@ def test_texts_next_to_photos_hold_a_caption_per_line(tmp_path, endings):
     assert [photo.captions for photo in dataset.photos] == [CAPTIONS[n] for n in NAMES[:3]] * 2
 
 
+@pytest.mark.parametrize("nested", [lambda text: [text], lambda text: {"raw": text}])
+def test_captions_nested_deeper_than_any_data_set_s_are_left_out(tmp_path, nested):
+    deep = "a dog"
+    for _ in range(400):
+        deep = nested(deep)
+    rows = [{"image": n, "caption": t} for n, t, _ in ROWS] + [{"image": "9.jpg", "caption": deep}]
+    write_photos(tmp_path, [*CAPTIONS, "9.jpg"])
+    (tmp_path / "data.json").write_text(json.dumps(rows))
+    assert {photo.name for photo in load(tmp_path).photos if photo.captions} == set(CAPTIONS)
+
+
 def test_further_answers_of_a_conversation_are_reported(tmp_path):
     root = tmp_path / "mine"
     write_photos(root)

@@ -72,6 +72,9 @@ HOSTILE = {
         NAME, BLANK + b"(K\x01J\xff\xff\xff\xff\x85" + FLOATS + b"\x89C\0tb"
     ),
     "no opcode": b"\x80\x04\xff",
+    "too many arrays": b"\x80\x04}("
+    + b"".join(string(f"{n:05}") + b"N" for n in range(100_001))
+    + b"u.",
     "an empty stack": b"\x80\x04R.",
     "items beyond the mark": b"\x80\x04}" + NAME + b"(\x86u.",
 }
@@ -94,7 +97,7 @@ def test_a_hostile_pickle_is_refused_with_a_sentence(tmp_path, content):
 @pytest.mark.parametrize("name", ["features-segfault.p", "features-freezes.p"])
 @pytest.mark.process
 def test_the_two_found_in_the_wild_are_refused(tmp_path, name):
-    path = Path("/work/shared/cases/hostile") / name
+    path = Path(__file__).resolve().parents[3] / "shared" / "cases" / "hostile" / name
     if not path.is_file():
         pytest.skip("the file is not on this machine")
     with pytest.raises(FeaturesError):
@@ -168,6 +171,7 @@ def npy(shape, kind="<f4", data=b""):
     ("content", "match"),
     [
         (npz(a=npy((10**10,))), "shape"),
+        (npz(**{f"a{n}": b"" for n in range(100_001)}), "more than the 100,000 arrays"),
         (npz(a=npy((10**6, 10**6))), "shape"),
         (npz(a=npy((2,), "|O", pickle.dumps([1, 2]))), "plain numbers"),
         (npz(a=bytes(2_000_000)), r"no \.npz file"),

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from captioning.errors import ImageError
-from captioning.image_metadata import alt_html, alt_text, exif, read_caption, write_caption, xmp
+from captioning.image_metadata import (
+    alt_html,
+    alt_text,
+    exif,
+    iptc,
+    read_caption,
+    write_caption,
+    xmp,
+)
 from captioning.image_metadata.containers import Metadata, container_of
 from captioning.images import read_image
 
@@ -299,16 +307,72 @@ def test_a_packet_of_blanks_and_the_like_takes_no_longer_than_another(blank):
 
 
 def test_a_text_in_many_pieces_is_read_and_replaced_at_once():
-    pieces = "\U0001f415" + "abcd<a/>" * 100_000
+    pieces = "\U0001f415" + "abcd<a/>" * 90_000
     old = HDR.replace(
         b"</rdf:Desc", f"<dc:description>{pieces}</dc:description></rdf:Desc".encode()
     )
-    assert xmp.read_properties(old)["dc:description"] == "\U0001f415" + "abcd" * 100_000
+    assert xmp.read_properties(old)["dc:description"] == "\U0001f415" + "abcd" * 90_000
     many = b"<dc:description>a</dc:description>" * 25_000
     packet = HDR.replace(b"</rdf:Desc", many + b"</rdf:Desc")
     new = xmp.with_properties(packet, {"dc:description": "b"})
     assert new.count(b"<dc:description") == 1
     assert xmp.read_properties(new)["dc:description"] == "b"
+
+
+def test_prefixes_mean_what_the_innermost_declaration_says():
+    deep = b"".join(b"<d xmlns:p%d='u' xmlns:q='v'>" % n for n in range(90))
+    siblings = deep + b"<q:a/>" * 90_000 + b"</d>" * 90
+    text = b"<x:description xmlns:x='http://purl.org/dc/elements/1.1/'>a dog</x:description>"
+    other = b"<x:description xmlns:x='u'>a cat</x:description>"
+    packet = HDR.replace(b"</rdf:Desc", siblings + text + other + b"</rdf:Desc")
+    found = xmp.read_properties(packet)
+    assert found["dc:description"] == "a dog"
+    assert found["x:description"] == "a cat"
+    assert xmp.read_properties(packet.replace(b"<q:a/>", b"<q:a/><q:a/>")) == {}
+
+
+def png_of_chunks(png):
+    chunk = b"\0\0\0\0abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
+    return png[:33] + chunk * 100_000 + png[33:]
+
+
+MANY_PIECES = {
+    "PNG": png_of_chunks,
+    "JPEG": lambda jpeg: jpeg[:2] + b"\xff\xe5\0\2" * 100_001 + jpeg[2:],
+    "WEBP": lambda webp: webp + b"abcd\0\0\0\0" * 100_001,
+    "GIF": lambda gif: gif[:-1] + b"!\xf9\0" * 100_001 + b";",
+}
+
+
+@pytest.mark.parametrize("kind", MANY_PIECES)
+def test_a_file_of_endless_pieces_is_refused(kind, photo):
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, kind)
+    many = MANY_PIECES[kind](buffer.getvalue())
+    assert read_caption(buffer.getvalue()) is None
+    with pytest.raises(ImageError, match="more than 100,000 pieces"):
+        read_caption(many)
+
+
+def test_a_gif_of_endless_blocks_is_refused(photo):
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "GIF")
+    with pytest.raises(ImageError, match="more than 1,000,000 blocks"):
+        read_caption(buffer.getvalue()[:-1] + b"!\xfe" + b"\1a" * 1_000_001 + b"\0;")
+
+
+def test_filling_before_a_jpeg_marker_is_skipped_at_once():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    jpeg = write_caption(buffer.getvalue(), "a dog").data
+    place = jpeg.index(b"\xff\xe1")
+    assert read_caption(jpeg[:place] + b"\xff" * 20_000_000 + jpeg[place:]).text == "a dog"
+    assert read_caption(jpeg[:place] + b"\xff" * 20_000_000) is None
+
+
+def test_iptc_records_beyond_any_photo_s_are_no_caption():
+    assert iptc.caption_of(b"\x1c\2\x78\0\1a" + b"\x1c\2\5\0\0" * 99_999) == "a"
+    assert iptc.caption_of(b"\x1c\2\x78\0\1a" + b"\x1c\2\5\0\0" * 100_000) is None
 
 
 def test_a_png_with_many_xmp_packets_is_refused(photo):

@@ -18,7 +18,7 @@ from captioning.datasets.download.disk import require_room
 from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes
 from captioning.datasets.photo_files import is_photo
 from captioning.errors import DatasetError, DownloadError
-from captioning.zip_names import name_in_zip
+from captioning.zip_files import name_in_zip, open_zip
 
 __all__ = ["LIMITS", "Limits", "unpack"]
 
@@ -66,7 +66,7 @@ def unpack(archive: Path, into: Path, hooks: Hooks, limits: Limits = LIMITS) -> 
         DownloadError: There is not enough disk space.
         DownloadStopped: A person stopped it.
     """
-    with _told(archive), zipfile.ZipFile(archive) as opened:
+    with _told(archive), open_zip(archive) as opened:
         members = opened.infolist()
         for member in members:
             member.filename = name_in_zip(member)
