@@ -127,8 +127,8 @@ def _register_heif() -> None:
 def count_scans(data: bytes) -> int:
     """Count the scans of a JPEG, each a pass over its pixels; return 0 for other files.
 
-    Like libjpeg, this skips bytes that are not markers.  Segments beyond a number that no photo
-    reaches, and so many bytes between two of them, count as scans too.
+    Like libjpeg, this skips bytes that are not markers.  More segments than any photo has, and more
+    bytes between two of them, count as scans too.
     """
     count, place, segments = 0, 2, 0
     while data[:2] == b"\xff\xd8" and (found := _MARKER.search(data, place)):
