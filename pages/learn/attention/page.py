@@ -214,10 +214,10 @@ def show_kinds(page: LessonPage) -> None:
             rows.append([kind, about, _show_model(page, kind, asked=asked)])
     page.keep(Table(["kind", "how the photo comes in", "what it writes"], rows))
     page.aside(
-        "Models differ in more than their kind if they were trained differently. flickr8k-merge and "
-        "flickr8k-inject share encoder, words, data and number of epochs. everyday has the same "
-        "encoder, but it learned from more photos and from sentences. To compare kinds yourself, "
-        "train with equal settings and open the page Compare."
+        "Models differ in more than their kind if they were trained differently. flickr8k-merge "
+        "and flickr8k-inject share encoder, words, data and number of epochs. everyday has the "
+        "same encoder, but it learned from more photos and from sentences. To compare kinds "
+        "yourself, train with equal settings and open the page Compare."
     )
 
 
