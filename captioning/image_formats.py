@@ -7,11 +7,13 @@ import zlib
 __all__ = [
     "ENDINGS",
     "FORMATS",
+    "MAX_NUMBERS",
     "PNG_SIGNATURE",
     "count_scans",
     "formats_of",
     "has_photo_ending",
     "is_heif",
+    "most_numbers",
     "other_kind",
     "too_long_to_decode",
     "without_metadata",
@@ -154,7 +156,7 @@ def too_long_to_decode(data: bytes) -> str | None:
         return f"it is a JPEG with more than {MAX_EXIF:,} blocks of EXIF"
     if data.startswith(PNG_SIGNATURE) and _png_chunks(data) > MAX_CHUNKS:
         return f"it is a PNG with more than {MAX_CHUNKS:,} chunks"
-    if data.startswith((b"II", b"MM")) and _tiff_numbers(data) > MAX_NUMBERS:
+    if data.startswith((b"II", b"MM")) and most_numbers(data) > MAX_NUMBERS:
         return f"it is a TIFF with more than {MAX_NUMBERS:,} numbers in an entry"
     if data.startswith((b"GIF87a", b"GIF89a")) and _gif_blocks(data) > MAX_BLOCKS:
         return f"it is a GIF with more than {MAX_BLOCKS:,} blocks before the picture"
@@ -164,10 +166,11 @@ def too_long_to_decode(data: bytes) -> str | None:
 
 
 def _png_chunks(data: bytes) -> int:
+    """Count the chunks of a PNG; a colour profile, which Pillow unpacks, counts as a thousand."""
     place, chunks = len(PNG_SIGNATURE), 0
     while place < len(data) and chunks <= MAX_CHUNKS:
+        chunks += 1_000 if data[place + 4 : place + 8] == b"iCCP" else 1
         place += 12 + int.from_bytes(data[place : place + 4], "big")
-        chunks += 1
     return chunks
 
 
@@ -179,8 +182,12 @@ def _run_length_size(data: bytes) -> int:
     return max(len(data), abs(width * height))
 
 
-def _tiff_numbers(data: bytes) -> int:
-    """Return the most numbers, other than bytes, in an entry of a TIFF's first directory."""
+def most_numbers(data: bytes) -> int:
+    """Return the most numbers, other than bytes, in an entry of the first directory.
+
+    Args:
+        data: a TIFF, or a block of EXIF from its TIFF header on.
+    """
 
     def number(place: int, size: int) -> int:
         return int.from_bytes(data[place : place + size], "little" if data[0] == 0x49 else "big")

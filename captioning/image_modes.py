@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from captioning.image_formats import MAX_NUMBERS, most_numbers
+
 __all__ = ["exif_orientation", "to_rgb", "upright"]
 
 _WITH_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
@@ -21,6 +23,9 @@ _WHITES = (1, 255, 1023, 4095, 16383, 65535)
 
 def exif_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) if EXIF is missing or damaged."""
+    block = image.info.get("exif")
+    if isinstance(block, bytes) and most_numbers(block.removeprefix(b"Exif\0\0")) > MAX_NUMBERS:
+        return 1
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF does not make the image unreadable

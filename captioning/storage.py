@@ -199,14 +199,27 @@ def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n", durable=durable)
 
 
-def read_json(path: Path, kind: type[T], *, error: type[CaptioningError] = StorageError) -> T:
+def read_json(
+    path: Path,
+    kind: type[T],
+    *,
+    error: type[CaptioningError] = StorageError,
+    max_bytes: int | None = None,
+) -> T:
     """Read a JSON file whose content must be of type `kind`: `dict`, `list` or `str`.
+
+    Args:
+        path: the file.
+        kind: the type of its content.
+        error: what to raise.
+        max_bytes: its largest size, by default 256 MB.
 
     Raises:
         error: the file is missing, unreadable, damaged, too large, or holds something else.
     """
     try:
-        content = parse_json(read_regular_file(path, _MOST_JSON_BYTES).decode("utf-8"))
+        data = read_regular_file(path, max_bytes or _MOST_JSON_BYTES)
+        content = parse_json(data.decode("utf-8"))
     except FileNotFoundError:
         raise error(f"{path} cannot be read: the file is missing.") from None
     except OSError as problem:

@@ -121,7 +121,7 @@ class Vocabulary:
                 what is no text.
         """
         path = Path(path)
-        content = read_json(path, dict, error=BundleError)
+        content = read_json(path, dict, error=BundleError, max_bytes=20_000_000)
         version, words = content.get("format_version"), content.get("words")
         if version != FORMAT_VERSION:
             raise BundleError(

@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from captioning.bundle.files import EVALUATIONS, read_arrays, read_metrics, read_text
+from captioning.bundle.files import (
+    EVALUATIONS,
+    MAX_JSON_BYTES,
+    read_arrays,
+    read_metrics,
+    read_text,
+)
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.registry import ENCODERS
@@ -38,6 +44,7 @@ MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096
 
 MAX_HISTORY_BYTES = 5_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
+MAX_CALIBRATION_BYTES = 100_000_000
 
 PUBLICATION = "published.json"
 """The file of a published model with the facts of its publication."""
@@ -179,9 +186,9 @@ class Bundle:
         facts, arrays = (self.folder / f"calibration.{kind}" for kind in ("json", "safetensors"))
         if not facts.exists() and not arrays.exists():
             return None
-        return Calibration.from_parts(
-            read_json(facts, dict, error=BundleError), read_arrays(arrays), source=str(facts)
-        )
+        _check_weights(arrays, MAX_CALIBRATION_BYTES)
+        content = read_json(facts, dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
+        return Calibration.from_parts(content, read_arrays(arrays), source=str(facts))
 
     def scores(self, *, neutral_words: bool = False) -> list[dict[str, Any]]:
         """Return the stored evaluations of the model, each with its protocol.
@@ -222,7 +229,7 @@ def read_bundle(name: str | Path) -> Bundle:
         BundleError: it does not exist, or a file is missing, damaged, or of another version.
     """
     folder = _find(name)
-    content = read_json(folder / "config.json", dict, error=BundleError)
+    content = read_json(folder / "config.json", dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -254,16 +261,16 @@ def read_bundle(name: str | Path) -> Bundle:
     return bundle
 
 
-def _check_weights(path: Path) -> None:
-    """Check that a file of weights, if there is one, is a regular file of a possible size."""
-    if path.exists() and not (path.is_file() and path.stat().st_size <= MAX_WEIGHTS_BYTES):
+def _check_weights(path: Path, most: int = MAX_WEIGHTS_BYTES) -> None:
+    """Check that a file of arrays, if there is one, is a regular file of a possible size."""
+    if path.exists() and not (path.is_file() and path.stat().st_size <= most):
         raise BundleError(f"{path} is not a file of weights; copy the whole folder again.")
 
 
 def _read_publication(path: Path) -> Publication | None:
     if not path.exists():
         return None
-    content = read_json(path, dict, error=BundleError)
+    content = read_json(path, dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
     return Publication(*(str(content.get(key, ""))[:200] for key in ("run", "by", "at")))
 
 

@@ -162,7 +162,7 @@ def _read_png(photo: bytes) -> Metadata:
             packets += 1
             if packets > _MAX_PACKETS:
                 raise ImageError(f"The photo has more than {_MAX_PACKETS} XMP packets.")
-            found.xmp = _itxt(data)[1]
+            found.xmp = _itxt(data)
     return found
 
 
@@ -186,7 +186,7 @@ def _write_png(photo: bytes, metadata: Metadata) -> bytes:
 def _png_name(kind: bytes, data: bytes) -> bytes:
     """Return the keyword of a text without a language, and otherwise the type of the chunk."""
     if kind == b"iTXt":
-        language, _ = _itxt(data)
+        language = data.partition(b"\0")[2][2:].partition(b"\0")[0]
         return kind if language not in (b"", b"x-default") else data.partition(b"\0")[0]
     return data.partition(b"\0")[0] if kind in (b"tEXt", b"zTXt") else kind
 
@@ -199,18 +199,17 @@ def _png_chunk(body: bytes) -> bytes:
     return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
 
-def _itxt(data: bytes) -> tuple[bytes, bytes]:
-    """Return language and text of an iTXt chunk; an empty text if it cannot be unpacked."""
+def _itxt(data: bytes) -> bytes:
+    """Return the text of an iTXt chunk; it is empty if it cannot be unpacked."""
     _, _, rest = data.partition(b"\0")
     compressed = rest[:1] == b"\1"
-    language, _, rest = rest[2:].partition(b"\0")
-    _, _, text = rest.partition(b"\0")
+    _, _, text = rest[2:].partition(b"\0")[2].partition(b"\0")
     if compressed:
         try:
             text = zlib.decompressobj().decompress(text, _MAX_TEXT)
         except zlib.error:
             text = b""
-    return language, text
+    return text
 
 
 @_bounded

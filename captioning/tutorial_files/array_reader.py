@@ -13,6 +13,7 @@ pickle creates no objects.  An array is a dtype of plain numbers, a shape, and b
 contradictions are refused before memory is allocated.
 """
 
+import ast
 import json
 import math
 import mmap
@@ -35,10 +36,8 @@ MAX_ARRAYS = 100_000
 
 _NUMBERS = re.compile(r"[<>=|]?[fiu][1248]")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4}
+_MAX_HEADER = 1_000
 _FUNCTIONS = {
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): "dtype",
@@ -332,16 +331,29 @@ def read_npz(path: Path, out: BinaryIO, max_bytes: int) -> list[dict[str, Any]]:
 
 def _npy(name: str, file: Any, size: int) -> np.ndarray:
     version = np.lib.format.read_magic(file)
-    if version not in _HEADERS:
+    if version not in _LENGTH_BYTES:
         raise Refused(f"{name[:80]!r} is no array that can be read here")
-    shape, fortran, dtype = _HEADERS[version](file)
-    if not _NUMBERS.fullmatch(dtype.str):
+    shape, fortran, kind = _header(file, version)
+    if type(kind) is not str or not _NUMBERS.fullmatch(kind):
         raise Refused(
-            f"{name[:80]!r} should be an array of plain numbers, found the type {str(dtype)[:20]!r}"
+            f"{name[:80]!r} should be an array of plain numbers, found the type {str(kind)[:20]!r}"
         )
+    dtype = np.dtype(kind)
     raw = file.read(size)
     _check_shape(shape, dtype, len(raw))
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: Any, version: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """Return shape, order and dtype of an array.
+
+    NumPy's reader accepts the notation of Python 2, too, which takes it milliseconds an array.
+    """
+    length = int.from_bytes(file.read(_LENGTH_BYTES[version]), "little")
+    if length > _MAX_HEADER:
+        raise Refused("the header of an array is too long")
+    found = ast.literal_eval(file.read(length).decode("latin-1").strip())
+    return found["shape"], found["fortran_order"], found["descr"]
 
 
 def _write(name: str, numbers: np.ndarray, out: BinaryIO) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def read_descriptions(path: Path) -> dict[str, list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise FeaturesError(f"{path} cannot be read as text: {error}.") from error
     for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         name, tab, caption = line.partition("\t")
         words = [] if tab else line.strip().split(maxsplit=1)
         if len(words) == 2 and any(letter.isdecimal() for letter in words[0]):

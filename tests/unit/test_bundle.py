@@ -474,6 +474,23 @@ class Bomb:
         return (pytest.fail, ("a pickle from a bundle was opened",))
 
 
+@pytest.mark.parametrize("name", ["config", "metrics", "calibration", "vocabulary"])
+def test_json_larger_than_any_bundle_s_is_refused_unread(bundle, name):
+    (bundle.folder / "calibration.safetensors").touch()
+    path = bundle.folder / f"{name}.json"
+    path.write_text("{" + " " * 20_000_000 + "}")
+    with pytest.raises(BundleError, match=f"{name}.json cannot be read"):
+        read_bundle(bundle.folder).calibration()
+
+
+def test_the_arrays_of_a_calibration_have_a_size(bundle):
+    (bundle.folder / "calibration.json").write_text("{}")
+    with (bundle.folder / "calibration.safetensors").open("wb") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(BundleError, match="not a file of weights"):
+        bundle.calibration()
+
+
 def test_nothing_in_a_bundle_is_ever_run(bundle, photo, monkeypatch):
     bomb = pickle.dumps(Bomb())
     for name in ("model.pkl", "decoder.keras", "decoder.pkl", "vocabulary.pkl", "decoder.npy"):

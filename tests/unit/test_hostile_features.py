@@ -173,6 +173,8 @@ def npy(shape, kind="<f4", data=b""):
         (npz(a=npy((10**10,))), "shape"),
         (npz(**{f"a{n}": b"" for n in range(100_001)}), "more than the 100,000 arrays"),
         (npz(a=npy((10**6, 10**6))), "shape"),
+        (npz(a=npy("1L")), r"no \.npz file|shape"),
+        (npz(a=npy((1,) * 400, data=bytes(4))), "header"),
         (npz(a=npy((2,), "|O", pickle.dumps([1, 2]))), "plain numbers"),
         (npz(a=bytes(2_000_000)), r"no \.npz file"),
         (npz(a=npy((1,), "<f4", struct.pack("<f", float("nan")))), "NaN"),

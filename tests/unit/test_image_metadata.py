@@ -375,6 +375,22 @@ def test_iptc_records_beyond_any_photo_s_are_no_caption():
     assert iptc.caption_of(b"\x1c\2\x78\0\1a" + b"\x1c\2\5\0\0" * 100_000) is None
 
 
+def test_texts_of_a_png_are_not_unpacked_to_learn_their_language():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    png = buffer.getvalue()
+    body = b"iTXtDescription\0\1\0de\0\0" + b"no zlib"
+    german = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    english = german.replace(b"de\0", b"\0\0\0")
+    body = english[4:-4]
+    english = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    written = container_of(png).write(
+        png[:33] + german + english + png[33:], Metadata(description="a dog")
+    )
+    assert german in written
+    assert english not in written
+
+
 def test_a_png_with_many_xmp_packets_is_refused(photo):
     packet = zlib.compress(b" " * 1_000_000)
     body = b"iTXtXML:com.adobe.xmp\0\1\0\0\0" + packet

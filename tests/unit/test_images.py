@@ -635,6 +635,26 @@ def test_a_file_that_takes_long_to_read_is_refused_unread(reason, monkeypatch):
     assert f"refused: it is a {reason.strip()}" in refusal(SLOW[reason]())
 
 
+def png_chunk(kind, data):
+    check = zlib.crc32(kind + data).to_bytes(4, "big")
+    return len(data).to_bytes(4, "big") + kind + data + check
+
+
+def test_a_png_of_many_colour_profiles_is_refused():
+    png = encode(scene(), "PNG")
+    profile = png_chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(100_000)))
+    assert difference(read_image(png[:33] + profile + png[33:]), scene()) == 0
+    assert "100,000 chunks" in refusal(png[:33] + profile * 101 + png[33:])
+
+
+def test_an_orientation_of_endless_numbers_counts_as_none():
+    png = encode(scene(), "PNG")
+    for numbers, size in ((1, scene().size[::-1]), (5_000_000, scene().size)):
+        entry = struct.pack("<HHHII", 1, 274, 3, numbers, 6)
+        block = b"II*\0\x08\0\0\0" + entry + bytes(4)
+        assert read_image(png[:33] + png_chunk(b"eXIf", block) + png[33:]).size == size
+
+
 def test_files_with_many_pieces_are_read():
     blocks = b"!\xfe" + b"\1a" * 1_000 + b"\0"
     gif = encode(scene(), "GIF")
