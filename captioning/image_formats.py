@@ -3,6 +3,7 @@
 import functools
 import re
 import zlib
+from typing import Literal
 
 __all__ = [
     "ENDINGS",
@@ -190,7 +191,8 @@ def most_numbers(data: bytes) -> int:
     """
 
     def number(place: int, size: int) -> int:
-        return int.from_bytes(data[place : place + size], "little" if data[0] == 0x49 else "big")
+        order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+        return int.from_bytes(data[place : place + size], order)
 
     wide = number(2, 2) == _BIG_TIFF
     word, head = (8, 8) if wide else (4, 2)

@@ -23,10 +23,10 @@ _WHITES = (1, 255, 1023, 4095, 16383, 65535)
 
 def exif_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) if EXIF is missing or damaged."""
-    block = image.info.get("exif")
-    if isinstance(block, bytes) and most_numbers(block.removeprefix(b"Exif\0\0")) > MAX_NUMBERS:
-        return 1
     try:
+        block = image.info.get("exif")
+        if isinstance(block, bytes) and most_numbers(block.removeprefix(b"Exif\0\0")) > MAX_NUMBERS:
+            return 1
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF does not make the image unreadable
         return 1

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 __all__ = [
+    "MAX_MODEL_JSON_BYTES",
     "app_file",
     "append_json_line",
     "data_folder",
@@ -51,6 +52,9 @@ T = TypeVar("T")
 _PACKAGE = Path(__file__).resolve().parent
 # An installed package carries what a checkout has at its top level in this folder.
 _SHIPPED = _PACKAGE / "shipped"
+MAX_MODEL_JSON_BYTES = 20_000_000
+"""The largest size of a JSON file of a model."""
+
 _MOST_JSON_BYTES = 256 * 1024 * 1024
 # Karpathy's file of COCO, the largest known one, has 2 million and 10 million.
 _MOST_JSON_CONTAINERS, _MOST_JSON_VALUES = 5_000_000, 15_000_000

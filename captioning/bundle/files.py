@@ -14,11 +14,10 @@ from safetensors.numpy import load_file, save
 
 from captioning.errors import BundleError, quoted
 from captioning.metrics import METRICS, Metric
-from captioning.storage import read_json, read_regular_file, replacing
+from captioning.storage import MAX_MODEL_JSON_BYTES, read_json, read_regular_file, replacing
 
 __all__ = [
     "EVALUATIONS",
-    "MAX_JSON_BYTES",
     "SCORES_BEGIN",
     "SCORES_END",
     "read_arrays",
@@ -27,9 +26,6 @@ __all__ = [
     "score_table",
     "write_arrays",
 ]
-
-MAX_JSON_BYTES = 20_000_000
-"""The largest size of a JSON file of a bundle."""
 
 _MAX_TEXT = 50_000_000
 
@@ -105,7 +101,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    metrics = read_json(path, dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
+    metrics = read_json(path, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
     for key in EVALUATIONS.values():
         _check_evaluations(path, metrics.get(key, []))
     return metrics

@@ -13,7 +13,6 @@ import numpy as np
 
 from captioning.bundle.files import (
     EVALUATIONS,
-    MAX_JSON_BYTES,
     read_arrays,
     read_metrics,
     read_text,
@@ -23,7 +22,13 @@ from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError, quoted
-from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
+from captioning.storage import (
+    MAX_MODEL_JSON_BYTES,
+    data_folder,
+    read_json,
+    read_regular_file,
+    shipped_models,
+)
 from captioning.text import readable
 from captioning.vocabulary import Vocabulary
 
@@ -187,7 +192,7 @@ class Bundle:
         if not facts.exists() and not arrays.exists():
             return None
         _check_weights(arrays, MAX_CALIBRATION_BYTES)
-        content = read_json(facts, dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
+        content = read_json(facts, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
         return Calibration.from_parts(content, read_arrays(arrays), source=str(facts))
 
     def scores(self, *, neutral_words: bool = False) -> list[dict[str, Any]]:
@@ -229,7 +234,9 @@ def read_bundle(name: str | Path) -> Bundle:
         BundleError: it does not exist, or a file is missing, damaged, or of another version.
     """
     folder = _find(name)
-    content = read_json(folder / "config.json", dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
+    content = read_json(
+        folder / "config.json", dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES
+    )
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -270,7 +277,7 @@ def _check_weights(path: Path, most: int = MAX_WEIGHTS_BYTES) -> None:
 def _read_publication(path: Path) -> Publication | None:
     if not path.exists():
         return None
-    content = read_json(path, dict, error=BundleError, max_bytes=MAX_JSON_BYTES)
+    content = read_json(path, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
     return Publication(*(str(content.get(key, ""))[:200] for key in ("run", "by", "at")))
 
 

@@ -653,6 +653,8 @@ def test_an_orientation_of_endless_numbers_counts_as_none():
         entry = struct.pack("<HHHII", 1, 274, 3, numbers, 6)
         block = b"II*\0\x08\0\0\0" + entry + bytes(4)
         assert read_image(png[:33] + png_chunk(b"eXIf", block) + png[33:]).size == size
+    for block in (b"", b"II", b"MM\0*"):
+        assert read_image(png[:33] + png_chunk(b"eXIf", block) + png[33:]).size == scene().size
 
 
 def test_files_with_many_pieces_are_read():
