@@ -1,6 +1,7 @@
 """Formats of photo files, what their first bytes say, and checks before they are decoded."""
 
 import functools
+import math
 import re
 import zlib
 from typing import Literal
@@ -55,6 +56,8 @@ _OTHERS = (
     (4, b"ftyp", "video"),
     (0, b"\x1aE\xdf\xa3", "video"),
     (0, b"PK\3\4", "zip"),
+    (0, b"II+\0", "BigTIFF"),
+    (0, b"MM\0+", "BigTIFF"),
 )
 
 _HEIF_BRANDS = frozenset(
@@ -85,7 +88,8 @@ _END_OF_IMAGE = 0xD9
 _MAX_SEGMENTS = 10_000
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_BIG_TIFF, _BYTES = 43, (1, 2, 6, 7)
+_TIFF_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
+_BYTES = (1, 2, 6, 7)
 _GIF_EXTENSION, _GIF_FRAME_OR_END = 0x21, (0x2C, 0x3B)
 _PNG_PICTURE, _PNG_WANTED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}, {b"tRNS", b"eXIf"}
 
@@ -116,7 +120,9 @@ def formats_of(data: bytes) -> tuple[str, ...]:
     if is_heif(data):
         _register_heif()
         return ("AVIF", "HEIF")
-    return tuple(name for name in FORMATS if name != "HEIF")
+    # Pillow also reads BigTIFF and headers with swapped bytes, which no photo of this size has.
+    left_out = ("HEIF",) if data[:4] in _TIFF_ORDERS else ("HEIF", "TIFF")
+    return tuple(name for name in FORMATS if name not in left_out)
 
 
 @functools.cache
@@ -157,7 +163,7 @@ def too_long_to_decode(data: bytes) -> str | None:
         return f"it is a JPEG with more than {MAX_EXIF:,} blocks of EXIF"
     if data.startswith(PNG_SIGNATURE) and _png_chunks(data) > MAX_CHUNKS:
         return f"it is a PNG with more than {MAX_CHUNKS:,} chunks"
-    if data.startswith((b"II", b"MM")) and most_numbers(data) > MAX_NUMBERS:
+    if data[:4] in _TIFF_ORDERS and most_numbers(data) > MAX_NUMBERS:
         return f"it is a TIFF with more than {MAX_NUMBERS:,} numbers in an entry"
     if data.startswith((b"GIF87a", b"GIF89a")) and _gif_blocks(data) > MAX_BLOCKS:
         return f"it is a GIF with more than {MAX_BLOCKS:,} blocks before the picture"
@@ -183,25 +189,23 @@ def _run_length_size(data: bytes) -> int:
     return max(len(data), abs(width * height))
 
 
-def most_numbers(data: bytes) -> int:
+def most_numbers(data: bytes) -> float:
     """Return the most numbers, other than bytes, in an entry of the first directory.
 
     Args:
-        data: a TIFF, or a block of EXIF from its TIFF header on.
+        data: a TIFF, or a block of EXIF from its TIFF header on; with another header, such as
+            BigTIFF's, the number is infinite.
     """
+    order = _TIFF_ORDERS.get(data[:4])
+    if order is None:
+        return math.inf
 
     def number(place: int, size: int) -> int:
-        order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
         return int.from_bytes(data[place : place + size], order)
 
-    wide = number(2, 2) == _BIG_TIFF
-    word, head = (8, 8) if wide else (4, 2)
-    start = number(word, word)
-    first, size = start + head, 4 + 2 * word
-    entries = range(first, first + size * min(number(start, head), 65_535), size)
-    return max(
-        (number(at + 4, word) for at in entries if number(at + 2, 2) not in _BYTES), default=0
-    )
+    first = number(4, 4) + 2
+    entries = range(first, first + 12 * number(first - 2, 2), 12)
+    return max((number(at + 4, 4) for at in entries if number(at + 2, 2) not in _BYTES), default=0)
 
 
 def _gif_blocks(data: bytes) -> int:

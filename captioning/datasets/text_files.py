@@ -19,6 +19,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _CONTROL_SHARE = 0.001
 # Flickr8k's captions are 3 MB, COCO's annotations about 90, Karpathy's file of COCO 144.
 _MAX_BYTES = 500_000_000
+# Conceptual Captions, the largest table of captions that people use, has 3.3 million.
+_MAX_LINES = 3_500_000
 # UTF-32 first: its byte-order mark starts with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -70,9 +72,14 @@ def read_lines(
 ) -> list[str]:
     """Return the lines of a text file, without line ends and trailing blank lines.
 
-    Arguments and errors are those of `read_text`.
+    Arguments and errors are those of `read_text`; more than 3.5 million lines are an error, too.
     """
     text = read_text(path, encoding, remarks).rstrip("\n\t ")
+    if text.count("\n") >= _MAX_LINES:
+        raise DatasetError(
+            f"'{path}' has more than {_MAX_LINES:,} lines, the most that a caption file may have. "
+            "Divide it into smaller files."
+        )
     return text.split("\n") if text else []
 
 

@@ -116,3 +116,12 @@ def test_a_data_set_reports_the_guessed_encoding(tmp_path):
     assert dataset.photos[0].captions == ("一只狗在草地上奔跑。",)
     assert "probably gb18030" in dataset.summary()
     assert "probably" not in load(tmp_path, "gb18030").summary()
+
+
+def test_a_file_with_more_lines_than_any_table_of_captions_is_refused(tmp_path):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(b"x\n" * 3_500_000 + b"\n\n")
+    assert len(read_lines(path)) == 3_500_000
+    path.write_bytes(b"x\n" * 3_500_001)
+    with pytest.raises(DatasetError, match="more than 3,500,000 lines"):
+        read_lines(path)
