@@ -77,7 +77,7 @@ def neighbours(explored: Explored, photo: Photo) -> None:
         problem(error)
 
 
-st.header("Photo", anchor=False)
+st.header("One photo", anchor=False)
 explored = choose_data()
 photo = chosen_photo(explored)
 step_buttons(explored, photo)

@@ -311,12 +311,12 @@ def show_needs(needs: Estimate) -> None:
     figures = {
         "Time, about": clock(needs.seconds),
         "Training photos": f"{needs.photos:,}",
-        "Photos to encode first": f"{needs.to_encode:,}",
+        "Photos to encode": f"{needs.to_encode:,}",
         "Memory": f"{needs.memory_bytes / 1e9:.1f} GB",
         "Disk": f"{needs.disk_bytes / 1e9:.2f} GB",
         "Trainable weights": f"{needs.parameters / 1e6:.1f} M",
     }
-    with st.grid(6, min_column_width=130):
+    with st.grid(6, min_column_width=120):
         for name, value in figures.items():
             st.metric(name, value)
     basis = "runs on this machine" if needs.measured else "the speed of one laptop core"

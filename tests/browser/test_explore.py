@@ -48,7 +48,7 @@ def test_browsing_from_the_gallery_to_photos_by_click_and_by_key(dataset, warm_s
     tab.get_by_text(f"2 of {len(photos)} in train").wait_for()
     assert f"photo.photo={photos[1].name}" in tab.url
 
-    heading(tab, "Photo").click()  # the page has the keyboard
+    heading(tab, "One photo").click()  # the page has the keyboard
     tab.keyboard.press("ArrowRight")
     tab.get_by_text(f"3 of {len(photos)} in train").wait_for()
     assert f"photo.photo={photos[2].name}" in tab.url

@@ -460,6 +460,16 @@ def test_what_is_a_small_copy_already_is_left_as_it_is():
 
 
 @pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+def test_formats_that_decode_slowly_have_a_limit_of_their_own(format, monkeypatch):
+    pillow_heif.register_heif_opener()
+    data = encode(Image.new("RGB", (1_000, 500)), format)
+    assert read_image(data).size == (1_000, 500)
+    assert images.MAX_PIXELS_OF[format] < images.MAX_PIXELS
+    monkeypatch.setitem(images.MAX_PIXELS_OF, format, 499_999)
+    assert "more than the 0.5 million pixels" in refusal(data)
+
+
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
 def test_avif_and_heic_are_read_upright(format):
     pillow_heif.register_heif_opener()
     exif = Image.Exif()
