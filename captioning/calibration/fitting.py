@@ -224,25 +224,25 @@ def calibrate(
     """
     if isinstance(datasets, CaptionDataset):
         datasets = [datasets]
-    train = {d.name: _spread([p for p in d.split("train") if p.captions]) for d in datasets}
-    dev = {d.name: [p for p in d.split("dev") if p.captions] for d in datasets}
-    for name in train:
-        if min(len(train[name]), len(dev[name])) < 10:
+    train = [_spread([p for p in d.split("train") if p.captions]) for d in datasets]
+    dev = [[p for p in d.split("dev") if p.captions] for d in datasets]
+    for dataset, some, others in zip(datasets, train, dev, strict=True):
+        if min(len(some), len(others)) < 10:
             raise DatasetError(
-                f"{name} has {len(train[name])} training and {len(dev[name])} dev photos with "
+                f"{dataset.name} has {len(some)} training and {len(others)} dev photos with "
                 "captions; calibration needs at least ten of each."
             )
-    seen, total = 0, sum(len(photos) for part in (train, dev) for photos in part.values())
+    seen, total = 0, sum(map(len, (*train, *dev)))
     usual = []
-    for dataset in datasets:
-        for features in captioner.look(dataset, train[dataset.name]):
+    for dataset, photos in zip(datasets, train, strict=True):
+        for features in captioner.look(dataset, photos):
             usual.append(features.astype(np.float16))  # as they are stored
             seen += len(features)
             on_progress(seen, total)
     familiarity = Familiarity.fit(usual)
     values, good, counts = [], [], []
-    for dataset in datasets:
-        found, right = _observed(captioner, dataset, dev[dataset.name], familiarity)
+    for dataset, photos in zip(datasets, dev, strict=True):
+        found, right = _observed(captioner, dataset, photos, familiarity)
         values.append(found)
         good.append(right)
         # By the square root: a small set is not drowned by a large one, nor its noise fitted.
@@ -250,9 +250,9 @@ def calibrate(
         seen += len(right)
         on_progress(seen, total)
     data = {
-        "data": "+".join(train),
-        "train": sum(map(len, train.values())),
-        "dev": sum(map(len, dev.values())),
+        "data": "+".join(dataset.name for dataset in datasets),
+        "train": sum(map(len, train)),
+        "dev": sum(map(len, dev)),
     }
     weight = np.concatenate(counts)
     weight *= len(weight) / weight.sum()

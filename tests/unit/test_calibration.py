@@ -214,6 +214,29 @@ def test_levels_that_cannot_reach_their_share_hold_the_nearest_captions():
     assert np.mean(confidence >= high) == pytest.approx(SMALLEST, abs=0.02)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_levels_are_those_that_their_definition_finds(seed):
+    """Tried one by one: the widest "sure" that is good enough, then the widest "not sure"."""
+    random = np.random.default_rng(seed)
+    confidence = random.permutation(np.linspace(0.01, 0.99, 80))
+    good = random.random(80) < np.clip((confidence - 0.5) * random.uniform(0, 4) + 0.5, 0, 1)
+    counts = random.uniform(0.2, 3, 80)
+
+    def share_and_good(among):
+        return counts[among].sum() / counts.sum(), np.average(good[among], weights=counts[among])
+
+    bounds = sorted(confidence)
+    tops = {b: share_and_good(confidence >= b) for b in bounds}
+    tops = {b: t for b, t in tops.items() if SMALLEST <= t[0] <= 1 - 2 * SMALLEST}
+    sure = min((b for b, t in tops.items() if t[1] >= 0.8), default=max(tops))
+    bottoms = {b: share_and_good(confidence <= b) for b in bounds}
+    bottoms = {b: t for b, t in bottoms.items() if t[0] >= SMALLEST}
+    most = 1 - tops[sure][0] - SMALLEST
+    bad_enough = [b for b, t in bottoms.items() if t[0] <= most and t[1] <= 0.2]
+    unsure = max(bad_enough, default=min(bottoms))
+    assert fit_levels(confidence, good, counts) == pytest.approx((unsure, sure), abs=1e-9)
+
+
 def test_a_caption_that_counts_more_moves_the_curve():
     values, good = captions(2000, 1)
     counts = np.where(good, 3.0, 1.0)
@@ -225,6 +248,12 @@ def test_the_area_under_the_risk_coverage_curve():
     good = np.array([True, False])
     assert area_under_risk_coverage(np.array([0.9, 0.1]), good, np.ones(2)) == 0.25
     assert area_under_risk_coverage(np.array([0.1, 0.9]), good, np.ones(2)) == 0.75
+
+
+def test_captions_that_count_twice_are_two_of_the_risk_coverage_curve():
+    good, counts = np.array([True, False, True]), np.array([1.0, 2.0, 1.0])
+    area = area_under_risk_coverage(np.array([0.9, 0.5, 0.1]), good, counts)
+    assert area == pytest.approx((0 + 2 * 2 / 3 + 2 / 4) / 4)
 
 
 def test_every_kind_of_odd_picture_depends_only_on_the_seed():
@@ -277,6 +306,23 @@ def test_a_calibrated_model_knows_odd_pictures(calibrated, dataset):
     assert report.all_odd_flagged >= 0.9, report.odd_flagged
     assert report.flagged <= 0.05
     assert abs(report.mean_confidence - report.good) <= 0.15  # 20 dev photos
+
+
+def test_data_sets_count_by_the_square_root_of_their_dev_photos(calibrated, dataset, tmp_path):
+    folder, report = calibrated
+    captioner = Captioner.load(folder)
+    other = generate_shapes(tmp_path / "other", count=100, seed=5)
+    photos = enumerate(other.photos)
+    wrong = [replace(p, captions=("nothing of it",)) if n % 3 else p for n, p in photos]
+    other = replace(other, photos=tuple(wrong))
+    alone = calibrate(captioner, other, odd_pictures=1)
+    both = calibrate(captioner, [dataset, other], odd_pictures=1)
+    assert 0 < alone.good < report.good
+    weights = [len(d.split("dev")) ** 0.5 for d in (dataset, other)]
+    assert both.good == pytest.approx(np.average([report.good, alone.good], weights=weights))
+    facts = both.calibration.facts
+    assert (facts["train"], facts["dev"]) == (240, 30)
+    assert facts["good_from_cider"] == 50
 
 
 def test_a_caption_says_how_sure_it_is(calibrated, dataset):
