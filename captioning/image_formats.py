@@ -16,6 +16,7 @@ __all__ = [
     "has_photo_ending",
     "is_heif",
     "most_numbers",
+    "needs_isolation",
     "other_kind",
     "too_long_to_decode",
     "without_metadata",
@@ -106,6 +107,11 @@ def has_photo_ending(name: str) -> bool:
 def is_heif(data: bytes) -> bool:
     """Return whether a file starts like a HEIC or AVIF photo."""
     return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+
+
+def needs_isolation(data: bytes) -> bool:
+    """Return whether a file is of a format that is opened in a process of its own."""
+    return is_heif(data) or data[:4] in _TIFF_ORDERS
 
 
 def other_kind(data: bytes) -> str | None:

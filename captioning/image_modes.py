@@ -5,7 +5,7 @@ from PIL import Image
 
 from captioning.image_formats import MAX_NUMBERS, most_numbers
 
-__all__ = ["exif_orientation", "to_rgb", "upright"]
+__all__ = ["exif_orientation", "is_moderate_exif", "to_rgb", "upright"]
 
 _WITH_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _ORIENTATION_TAG = 0x0112
@@ -25,11 +25,16 @@ def exif_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) if EXIF is missing or damaged."""
     try:
         block = image.info.get("exif")
-        if isinstance(block, bytes) and most_numbers(block.removeprefix(b"Exif\0\0")) > MAX_NUMBERS:
+        if isinstance(block, bytes) and not is_moderate_exif(block):
             return 1
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # damaged EXIF does not make the image unreadable
         return 1
+
+
+def is_moderate_exif(block: bytes | None) -> bool:
+    """Return whether Pillow reads a block of EXIF in a moderate time."""
+    return most_numbers((block or b"").removeprefix(b"Exif\0\0")) <= MAX_NUMBERS
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

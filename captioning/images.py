@@ -2,7 +2,8 @@
 
 A photo is untrusted.  Its file size is checked before it is read, its dimensions before it is
 decoded, and only the formats in `FORMATS` reach a decoder.  Reading changes none of Pillow's global
-settings, so it is thread-safe.  Large photos are decoded one at a time, to limit memory.
+settings, so it is thread-safe.  Large photos are decoded one at a time, to limit memory, and those
+in formats of complex structure in a process of their own (`isolated_photos`).
 """
 
 import contextlib
@@ -24,11 +25,13 @@ from captioning.image_formats import (
     PNG_SIGNATURE,
     formats_of,
     is_heif,
+    needs_isolation,
     other_kind,
     too_long_to_decode,
     without_metadata,
 )
 from captioning.image_modes import exif_orientation, to_rgb, upright
+from captioning.isolated_photos import decode_isolated
 from captioning.storage import read_regular_file
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "MAX_SIDE",
     "as_rgb",
     "as_small_copy",
+    "decode_here",
     "read_image",
     "read_photo_file",
     "to_square",
@@ -99,6 +103,23 @@ def read_image(
     data = _read_bytes(source, label, max_bytes)
     if not data:
         raise ImageError(f"{label} is empty: the file has 0 bytes. Copy or download it again.")
+    if not needs_isolation(data):
+        return decode_here(data, label, max_pixels)
+    with _DECODING.take(MAX_PIXELS):
+        return decode_isolated(data, label, max_pixels)
+
+
+def decode_here(data: bytes, label: str, max_pixels: int) -> Image.Image:
+    """Decode a photo in this process; see `read_image` and `isolated_photos`.
+
+    Args:
+        data: The file.
+        label: The photo's name as error messages start with it.
+        max_pixels: As for `read_image`.
+
+    Raises:
+        ImageError: As `read_image`.
+    """
     try:
         try:
             return _decode(data, label, max_pixels)
@@ -237,9 +258,7 @@ def _decode(data: bytes, label: str, max_pixels: int) -> Image.Image:
         max_pixels = min(max_pixels, MAX_PIXELS_OF.get(opened.format or "", max_pixels))
         _check_pixels(opened.size, label, max_pixels)
         _check_pixels(_tile(opened) or opened.size, label, max_pixels)
-        # The header of an AVIF or HEIC file may state a smaller size than its decoder produces.
-        pixels = MAX_PIXELS if is_heif(data) else opened.width * opened.height
-        with _DECODING.take(pixels):
+        with _DECODING.take(opened.width * opened.height):
             picture = to_rgb(_load(opened, label))
             # A PNG may store EXIF after the pixels, so it is read after loading.
             orientation = exif_orientation(opened)

@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from captioning.errors import ImageError
-from captioning.image_formats import formats_of
+from captioning.image_formats import needs_isolation
 from captioning.image_metadata import exif, iptc, xmp
 from captioning.image_metadata.containers import CONTAINERS, Container, Metadata, container_of
+from captioning.image_modes import is_moderate_exif
 from captioning.images import read_image
+from captioning.isolated_photos import metadata_isolated
 
 __all__ = [
     "ALT_TEXT",
@@ -264,21 +266,22 @@ def _written(container: Container, photo: bytes, new: Metadata, notes: list[str]
 def _as_png(photo: bytes, picture: Image.Image) -> tuple[bytes, str]:
     """Return a photo of another format as PNG, and a sentence about what is lost."""
     buffer = io.BytesIO()
-    with Image.open(io.BytesIO(photo), formats=formats_of(photo)) as opened:
-        if opened.format == "BMP":
+    if not needs_isolation(photo):
+        with Image.open(io.BytesIO(photo), formats=["BMP"]) as opened:
             opened.save(buffer, "PNG")
-            return buffer.getvalue(), ""
-        kept = {name: opened.info.get(name) for name in ("icc_profile", "exif")}
-        block = Image.Exif()
-        with contextlib.suppress(Exception):  # damaged EXIF may raise anything
-            block.load(kept["exif"] or b"")
+        return buffer.getvalue(), ""
+    found = metadata_isolated(photo, "The photo")
+    block = Image.Exif()
+    with contextlib.suppress(Exception):  # damaged EXIF may raise anything
+        if is_moderate_exif(found.blocks.get("exif")):
+            block.load(found.blocks["exif"])
             block.pop(_ORIENTATION, None)  # the picture is already upright
-        picture.save(buffer, "PNG", exif=block.tobytes(), icc_profile=kept["icc_profile"])
-        lost = "the first picture alone, " if getattr(opened, "n_frames", 1) > 1 else ""
-        return buffer.getvalue(), (
-            f"The copy is a PNG, {lost}with 8 bits a colour, because captions are not written into "
-            f"{opened.format} files. It keeps EXIF and colour profile, but no other metadata."
-        )
+    picture.save(buffer, "PNG", exif=block.tobytes(), icc_profile=found.blocks.get("icc_profile"))
+    lost = "the first picture alone, " if found.frames > 1 else ""
+    return buffer.getvalue(), (
+        f"The copy is a PNG, {lost}with 8 bits a colour, because captions are not written into "
+        f"{found.format} files. It keeps EXIF and colour profile, but no other metadata."
+    )
 
 
 def _number(text: str | None) -> float | None:

@@ -10,7 +10,7 @@ import io
 from PIL import Image
 
 from captioning.errors import ImageError
-from captioning.image_formats import formats_of
+from captioning.image_formats import PNG_SIGNATURE, needs_isolation
 from captioning.image_metadata import exif, iptc, xmp
 from captioning.image_metadata.captions import (
     ALT_TEXT,
@@ -19,6 +19,8 @@ from captioning.image_metadata.captions import (
     is_marked,
 )
 from captioning.image_metadata.containers import Metadata, container_of
+from captioning.image_modes import is_moderate_exif
+from captioning.isolated_photos import metadata_isolated
 
 __all__ = ["has_words_of_a_person", "write_sidecar"]
 
@@ -89,18 +91,27 @@ def has_words_of_a_person(*, photo: bytes = b"", sidecar: bytes = b"") -> bool:
 
 
 def _texts_of_photo(photo: bytes) -> list[str]:
-    container = container_of(photo)
-    found = Metadata() if container is None else container.read(photo)
-    texts = _texts_of_xmp(found.xmp)
-    if container is None or container.ending == "png":
-        with Image.open(io.BytesIO(photo), formats=formats_of(photo)) as opened:
+    found, texts = _metadata_of(photo), []
+    if photo.startswith(PNG_SIGNATURE):
+        with Image.open(io.BytesIO(photo), formats=["PNG"]) as opened:
             texts += [str(opened.info.get("Description", ""))]
-            texts += [str(opened.getexif().get(exif.IMAGE_DESCRIPTION, ""))]
+            if is_moderate_exif(opened.info.get("exif")):
+                texts += [str(opened.getexif().get(exif.IMAGE_DESCRIPTION, ""))]
             packet = opened.info.get("xmp")
             texts += _texts_of_xmp(packet if isinstance(packet, bytes) else None)
     text = exif.find(found.exif, exif.IMAGE_DESCRIPTION) or b""
     records = found.iptc or iptc.records_of(found.photoshop)
-    return [*texts, text.decode("utf-8", "replace"), iptc.caption_of(records) or ""]
+    texts += [*_texts_of_xmp(found.xmp), text.decode("utf-8", "replace")]
+    return [*texts, iptc.caption_of(records) or ""]
+
+
+def _metadata_of(photo: bytes) -> Metadata:
+    if container := container_of(photo):
+        return container.read(photo)
+    if not needs_isolation(photo):
+        return Metadata()
+    blocks = metadata_isolated(photo, "The photo").blocks
+    return Metadata(xmp=blocks.get("xmp"), exif=blocks.get("exif", b"").removeprefix(b"Exif\0\0"))
 
 
 def _texts_of_xmp(packet: bytes | None) -> list[str]:

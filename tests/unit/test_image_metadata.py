@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from captioning import images
 from captioning.errors import ImageError
 from captioning.image_metadata import (
     alt_html,
@@ -40,6 +41,14 @@ OTHERS_XMP = (
     b'xmp:Rating="4"><dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Seq><rdf:li>Ada'
     b"</rdf:li></rdf:Seq></dc:creator></rdf:Description></rdf:RDF></x:xmpmeta>"
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def in_this_process():
+    """Decode TIFFs here, which is faster; `test_images` compares both ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "needs_isolation", lambda data: False)
+        yield
 
 
 def saved(photo, kind, **settings):

@@ -20,10 +20,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from captioning import images
+from captioning import images, isolated_photos
 from captioning.errors import ImageError
 from captioning.image_formats import count_scans, formats_of
-from captioning.images import as_rgb, as_small_copy, read_image, read_photo_file, to_square
+from captioning.images import (
+    as_rgb,
+    as_small_copy,
+    decode_here,
+    read_image,
+    read_photo_file,
+    to_square,
+)
+from captioning.isolated_photos import metadata_isolated
 
 ROOT = Path(__file__).parents[2]
 
@@ -388,7 +396,7 @@ def test_damaged_bytes_give_a_picture_or_an_image_error():
                 end = len(data) if rng.random() < 0.5 else 80
                 data[rng.randrange(end)] = rng.randrange(256)
             try:
-                assert read_image(bytes(data), max_pixels=1_000_000).mode == "RGB"
+                assert decode_here(bytes(data), "The photo", 1_000_000).mode == "RGB"
             except ImageError as error:
                 assert str(error).endswith(".")
 
@@ -466,7 +474,8 @@ def test_formats_that_decode_slowly_have_a_limit_of_their_own(format, monkeypatc
     assert read_image(data).size == (1_000, 500)
     assert images.MAX_PIXELS_OF[format] < images.MAX_PIXELS
     monkeypatch.setitem(images.MAX_PIXELS_OF, format, 499_999)
-    assert "more than the 0.5 million pixels" in refusal(data)
+    with pytest.raises(ImageError, match=r"more than the 0\.5 million pixels"):
+        decode_here(data, "The photo", images.MAX_PIXELS)
 
 
 @pytest.mark.parametrize("format", ["AVIF", "HEIF"])
@@ -683,6 +692,34 @@ def test_files_with_many_pieces_are_read():
     assert difference(read_image(jpeg[:2] + exif * 100 + jpeg[2:]), read_image(jpeg)) == 0
 
 
+@pytest.mark.parametrize("format", ["TIFF", "AVIF", "HEIF"])
+def test_a_process_of_its_own_gives_the_same_picture_and_the_same_errors(format):
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(noisy(24, 16), format, exif=exif.tobytes(), icc_profile=b"profile")
+    assert difference(read_image(data), decode_here(data, "The photo", 1_000)) == 0
+    assert "'é.x' is too large: it has " in refusal(data, name="é.x", max_pixels=99)
+    for damaged in (data[: len(data) // 2], data[:40] + bytes(len(data) - 40)):
+        with pytest.raises(ImageError) as here:
+            decode_here(damaged, "The photo", 1_000)
+        assert refusal(damaged) == str(here.value)
+    if format != "TIFF":
+        found = metadata_isolated(data, "The photo")
+        assert (found.format, found.frames) == (format, 1)
+        assert Image.open(io.BytesIO(data)).info["exif"] == found.blocks["exif"]
+        assert found.blocks["icc_profile"] == b"profile"
+        with pytest.raises(ImageError, match="damaged"):
+            metadata_isolated(data[:30], "The photo")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+@pytest.mark.parametrize(("limit", "value"), [("MAX_CPU_SECONDS", 0), ("MAX_MEMORY", 10_000_000)])
+def test_a_photo_that_takes_too_much_ends_only_the_process_that_reads_it(limit, value, monkeypatch):
+    monkeypatch.setattr(isolated_photos, limit, value)
+    assert "too long or too much memory" in refusal(encode(scene(), "TIFF"))
+
+
 def test_large_pictures_are_decoded_one_after_the_other():
     budget, together, most = images._PixelBudget(100), [], []
 
@@ -710,7 +747,7 @@ def test_any_changed_file_gives_a_picture_or_a_sentence(data):
         start = data.draw(st.integers(0, len(content)))
         content[start : start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=8))
     try:
-        found = read_image(bytes(content), max_pixels=1_000_000)
+        found = decode_here(bytes(content), "The photo", 1_000_000)
         assert found.mode == "RGB"
         assert to_square(found, 8).shape == (8, 8, 3)
     except ImageError as error:
