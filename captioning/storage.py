@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from captioning.errors import CaptioningError, StorageError
 
@@ -34,6 +34,7 @@ __all__ = [
     "hold",
     "is_held",
     "lock",
+    "open_regular_file",
     "parse_json",
     "read_json",
     "read_json_lines",
@@ -368,13 +369,25 @@ def read_regular_file(path: str | Path | os.PathLike[str], max_bytes: int) -> by
             `max_bytes` (`errno.EFBIG`).
         ValueError: the path contains a zero byte.
     """
-    with open(path, "rb", opener=_without_waiting) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is a pipe, a device or the like", str(path))
-        if status.st_size > max_bytes:
+    with open_regular_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
             raise OSError(errno.EFBIG, f"it has more than {max_bytes / 1e6:,.3g} MB", str(path))
-        return file.read(status.st_size)  # not more: a buffer of that size is allocated at once
+        return file.read(size)  # not more: a buffer of that size is allocated at once
+
+
+def open_regular_file(path: str | Path | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file to read its bytes.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file (`errno.EINVAL`).
+        ValueError: the path contains a zero byte.
+    """
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is a pipe, a device or the like", str(path))
+    return file
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -10,7 +10,6 @@ A machine-made caption is marked as such, with the model and its confidence; a c
 confidence begins with "Not sure:".
 """
 
-import contextlib
 import html
 import io
 import re
@@ -271,17 +270,25 @@ def _as_png(photo: bytes, picture: Image.Image) -> tuple[bytes, str]:
             opened.save(buffer, "PNG")
         return buffer.getvalue(), ""
     found = metadata_isolated(photo, "The photo")
-    block = Image.Exif()
-    with contextlib.suppress(Exception):  # damaged EXIF may raise anything
-        if is_moderate_exif(found.blocks.get("exif")):
-            block.load(found.blocks["exif"])
-            block.pop(_ORIENTATION, None)  # the picture is already upright
-    picture.save(buffer, "PNG", exif=block.tobytes(), icc_profile=found.blocks.get("icc_profile"))
+    block = _upright_exif(found.blocks.get("exif"))
+    picture.save(buffer, "PNG", exif=block, icc_profile=found.blocks.get("icc_profile"))
     lost = "the first picture alone, " if found.frames > 1 else ""
     return buffer.getvalue(), (
         f"The copy is a PNG, {lost}with 8 bits a colour, because captions are not written into "
         f"{found.format} files. It keeps EXIF and colour profile, but no other metadata."
     )
+
+
+def _upright_exif(block: bytes | None) -> bytes:
+    """Return EXIF without the orientation, for a picture that is upright; none if damaged."""
+    entries = Image.Exif()
+    try:
+        if block and is_moderate_exif(block):
+            entries.load(block)
+            entries.pop(_ORIENTATION, None)
+        return entries.tobytes()
+    except Exception:  # damaged EXIF may raise anything
+        return b""
 
 
 def _number(text: str | None) -> float | None:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree as ET
 import zlib
@@ -508,6 +509,15 @@ def test_what_a_png_copy_loses_is_reported(photo):
     copy = write_caption(saved(photo, "BMP"), TEXT)
     assert (copy.ending, copy.notes) == ("png", ())
     assert opened(copy.data).tobytes() == photo.tobytes()
+
+
+def test_exif_that_cannot_be_written_again_is_left_out(photo):
+    """An image description of floating-point numbers."""
+    entry = struct.pack("<HHHIf", 1, 0x010E, 11, 1, 0.5)
+    data = saved(photo, "AVIF", exif=b"Exif\0\0II*\0\x08\0\0\0" + entry + bytes(4))
+    copy = write_caption(data, TEXT)
+    assert read_caption(copy.data).text == TEXT
+    assert opened(copy.data).size == photo.size
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])

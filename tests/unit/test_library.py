@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import os
+import random
 import re
+import struct
 import subprocess
 import sys
 import time
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,9 @@ from captioning.batch.library import (
     MinConfidence,
     caption_library,
     form_of,
+    log,
     log_folder,
+    patch,
     undo,
 )
 from captioning.batch.library.patch import make_patch, old_from_patch
@@ -146,6 +151,45 @@ def test_undo_leaves_what_was_changed_since(folder, form):
     assert undone(folder, form) == ({path.name}, set())
 
 
+@pytest.mark.parametrize("name", ["a\0.jpg", "\ud83d.jpg", "a" * 5_000])
+def test_a_log_with_an_impossible_name_is_reported(folder, name):
+    caption(folder, "txt")
+    with (log_folder(folder, "txt", None) / "log.jsonl").open("a") as file:
+        file.write(json.dumps({"changes": [[name, "12", "34", 0, 5, 0, 0]]}) + "\n")
+    with pytest.raises(StorageError, match="cannot be read") as caught:
+        undone(folder, "txt")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes there")
+@pytest.mark.parametrize("file", ["log.jsonl", "before.bin", "05.jpg"])
+def test_a_pipe_in_place_of_a_file_is_reported(folder, file):
+    caption(folder, "embed")
+    path = (folder if file == "05.jpg" else log_folder(folder, "embed", None)) / file
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StorageError, match="pipe"):
+        undone(folder, "embed")
+
+
+def test_a_log_with_a_line_longer_than_any_is_reported(folder, monkeypatch):
+    caption(folder, "txt")
+    monkeypatch.setattr(log, "_MAX_LINE", 30)
+    with pytest.raises(StorageError, match="too long"):
+        log_of(folder, "txt")
+
+
+def test_undo_of_many_changes_is_written_in_lines_of_some(folder, monkeypatch):
+    monkeypatch.setattr(log, "_ROWS", 2)
+    caption(folder, "txt")
+    for path in folder.glob("**/*.txt"):
+        path.write_text("changed since")
+    assert len(undone(folder, "txt")[1]) == 11
+    lines = (log_folder(folder, "txt", None) / "log.jsonl").read_text().splitlines()
+    assert [len(json.loads(line)["changes"]) for line in lines] == [2] * 5 + [1]
+    assert len(log_of(folder, "txt").changes()) == 11
+
+
 def test_undo_waits_for_nobody(folder):
     caption(folder, "sidecar")
     with (
@@ -161,6 +205,28 @@ def test_the_old_bytes_come_back_from_any_new_ones(old, edits):
     for place, text in edits:
         new = new[:place] + text + new[place + len(text) // 2 :]
     assert old_from_patch(make_patch(old, new), new) == old
+
+
+def test_a_search_for_the_way_back_ends(monkeypatch):
+    """Each piece of the old file is looked for in all of the new one."""
+    monkeypatch.setattr(patch, "_MAX_SEARCHED", 3_000_000)
+    pieces = random.Random(1)
+    old, kept = pieces.randbytes(1_000_000), pieces.randbytes(1_000_000)
+    new = kept + b"x" + old[-1_000:]
+    assert old_from_patch(make_patch(old, new), new) == old
+    monkeypatch.setattr(patch, "_MAX_SEARCHED", 10**12)
+    assert len(make_patch(old[:50_000] + kept, new)) < 60_000
+
+
+@pytest.mark.parametrize("pieces", [[(1, 10_000_000)] * 21, [(0, 250_000_000)]])
+def test_a_way_back_to_a_giant_file_is_refused(pieces):
+    packed = zlib.compress(b"".join(struct.pack("<QQ", *piece) for piece in pieces))
+    if pieces[0][0] == 0:
+        packer = zlib.compressobj(1)
+        parts = [packer.compress(struct.pack("<QQ", *pieces[0]))]
+        packed = b"".join([*parts, *(packer.compress(bytes(10**7)) for _ in range(25))])
+    with pytest.raises(StorageError, match="damaged"):
+        old_from_patch(packed, bytes(10_000_000))
 
 
 def test_the_way_back_is_small():
@@ -519,6 +585,9 @@ def test_a_listing_holds_photos_and_links_alone(folder):
         {"done": {"00.jpg": "written"}},
         {"table": [0, "a"]},
         {"changes": [["00.jpg", "12"]]},
+        {"changes": [["00.jpg", "12", "34", 1 << 70, 5, 0, 0]]},
+        {"changes": [["00.jpg", "12", "34", 0, 10**12, 0, 0]]},
+        {"changes": [["00.jpg", "12", "34", 0, 5, 0, 1 << 40]]},
     ],
 )
 def test_a_damaged_line_of_the_log_is_left_out(folder, line):

@@ -10,6 +10,7 @@ Several processes may work at one library: each claims a few photos at a time.  
 process that has ended, killed or not, counts no longer.
 """
 
+import errno
 import hashlib
 import json
 import mmap
@@ -27,7 +28,16 @@ from captioning.batch.captioning import Row
 from captioning.batch.library.forms import Draft, digest
 from captioning.batch.library.patch import make_patch
 from captioning.errors import StorageError
-from captioning.storage import data_folder, hold, is_held, lock, write_json, write_text
+from captioning.storage import (
+    data_folder,
+    hold,
+    is_held,
+    lock,
+    open_regular_file,
+    parse_json,
+    write_json,
+    write_text,
+)
 
 __all__ = ["Change", "LibraryLog", "Result", "Summary", "Table", "log_folder"]
 
@@ -206,8 +216,8 @@ class LibraryLog:
     def changes(self) -> list[Change]:
         """Return all changes, the last one first."""
         found = []
-        with _writing(self.folder), self._file.open("rb") as file:
-            for line in file:
+        with _writing(self.folder), open_regular_file(self._file) as file:
+            for line in _lines(file):
                 if line.startswith(b'{"changes"') and (content := _parsed(line)):
                     found += [Change(*values) for values in content["changes"]]
         return found[::-1]
@@ -218,7 +228,7 @@ class LibraryLog:
         Raises:
             StorageError: it cannot be read.
         """
-        with _writing(self.folder), (self.folder / "before.bin").open("rb") as file:
+        with _writing(self.folder), open_regular_file(self.folder / "before.bin") as file:
             file.seek(change.offset)
             return file.read(change.length)
 
@@ -227,7 +237,7 @@ class LibraryLog:
         looked_for = json.dumps([str(path), content])[1:-1].encode()
         try:
             with (
-                self._file.open("rb") as file,
+                open_regular_file(self._file) as file,
                 mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole,
             ):
                 return whole.find(looked_for) >= 0
@@ -242,8 +252,11 @@ class LibraryLog:
         """
         with self.locked():
             if changes:
-                kept = {"changes": [list(vars(change).values()) for change in changes[::-1]]}
-                write_text(self._file, json.dumps(kept) + "\n")
+                rows = [list(vars(change).values()) for change in changes[::-1]]
+                lines = (rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS))
+                write_text(
+                    self._file, "".join(json.dumps({"changes": line}) + "\n" for line in lines)
+                )
             else:
                 self._file.unlink(missing_ok=True)
                 (self.folder / "before.bin").unlink(missing_ok=True)
@@ -258,9 +271,9 @@ class LibraryLog:
     def refresh(self) -> None:
         """Read what was appended since."""
         try:
-            with self._file.open("rb") as file:
+            with open_regular_file(self._file) as file:
                 file.seek(self._read_to)
-                for line in file:
+                for line in _lines(file):
                     if not line.endswith(b"\n"):
                         break  # somebody is writing it
                     self._read_to += len(line)
@@ -313,6 +326,18 @@ class LibraryLog:
         return self.folder / "workers" / f"{worker}.lock"
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a log.
+
+    Raises:
+        OSError: a line is longer than any that is written.
+    """
+    while line := file.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE:
+            raise OSError(errno.EFBIG, "a line is too long")
+        yield line
+
+
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     try:
@@ -346,14 +371,17 @@ def _facts(row: Row, result: Result) -> list[Any]:
     return [row.photo, result, *sure]
 
 
+_MAX_LINE = 50_000_000
+_ROWS = 1_000
 _CHANGE = (str, str, str, int, int, int, int)
+_MAX_PATCH, _MAX_OFFSET, _MAX_MODE = 1 << 28, 1 << 60, 0o7777
 _SURE = (str, str, float | int | None, str, str)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
     """Return the content of a line; nothing if it is damaged, such as cut short by a kill."""
     try:
-        content = json.loads(line)
+        content = parse_json(line.decode())
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and _is_intact(content) else {}
@@ -367,8 +395,17 @@ def _is_intact(content: dict[str, Any]) -> bool:
         and isinstance(content.get("worker", None if claim else ""), str)
         and isinstance(content.get("by", ""), str)
         and all(_are(row, (str, str)) or _are(row, _SURE) for row in done)
-        and all(_are(change, _CHANGE) for change in changes)
+        and all(_are(change, _CHANGE) and _is_possible(Change(*change)) for change in changes)
         and ("table" not in content or _are(content["table"], (int, str, int)))
+    )
+
+
+def _is_possible(change: Change) -> bool:
+    return (
+        0 <= change.offset <= _MAX_OFFSET
+        and 0 <= change.length <= _MAX_PATCH
+        and abs(change.modified) < 1 << 62
+        and 0 <= change.mode <= _MAX_MODE
     )
 
 

@@ -15,18 +15,25 @@ _PIECE = struct.Struct("<QQ")  # place in the new file plus one, or 0 for bytes 
 _KEY = 32
 _STEP = 256
 _LONGEST = 1 << 16
+_MAX_SEARCHED = 2_000_000_000
+"""Bytes of the new file that are searched in all.  After that, only pieces at the same distance as
+the one before are found, and the patch is larger."""
+
+_MAX_OLD = 200_000_000
+"""The largest old file; photos and tables are smaller."""
 
 
 def make_patch(old: bytes, new: bytes) -> bytes:
     """Return what `old_from_patch` makes the old bytes from, given the new ones."""
     parts: list[bytes] = []
     place = start = 0  # what lies between `start` and `place` is in the old file alone
-    shift = 0
+    shift = searched = 0
     while place < len(old):
         key = old[place : place + _KEY]
         found = place + shift
         if found < 0 or new[found : found + _KEY] != key:
-            found = new.find(key)
+            found = new.find(key) if searched < _MAX_SEARCHED else -1
+            searched += len(new) if found < 0 else found
         if found < 0:
             place += _STEP
             continue
@@ -45,8 +52,11 @@ def old_from_patch(patch: bytes, new: bytes) -> bytes:
         StorageError: the patch is damaged.
     """
     try:
-        content = zlib.decompress(patch)
-        parts, at = [], 0
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(patch, _MAX_OLD)
+        if not unpacker.eof:
+            raise StorageError("What was in the file before is damaged: it has no end.")
+        parts, at, size = [], 0, 0
         while at < len(content):
             place, length = _PIECE.unpack_from(content, at)
             at += _PIECE.size
@@ -55,6 +65,9 @@ def old_from_patch(patch: bytes, new: bytes) -> bytes:
             else:
                 parts.append(content[at : at + length])
                 at += length
+            size += len(parts[-1])
+            if size > _MAX_OLD:
+                raise StorageError("What was in the file before is damaged: it is too long.")
     except (zlib.error, struct.error) as error:
         raise StorageError(f"What was in the file before is damaged: {error}.") from error
     return b"".join(parts)

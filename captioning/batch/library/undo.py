@@ -9,10 +9,13 @@ from captioning.batch.library.forms import digest
 from captioning.batch.library.log import Change, LibraryLog
 from captioning.batch.library.patch import old_from_patch
 from captioning.batch.library.table import table_is_unchanged
-from captioning.errors import StorageError
-from captioning.storage import replacing
+from captioning.errors import StorageError, quoted
+from captioning.storage import read_regular_file, replacing
 
 __all__ = ["Undone", "undo"]
+
+_MAX_BYTES = 100_000_000
+"""The largest file that is restored: photos have at most 50 MB without their caption."""
 
 
 @dataclass
@@ -63,11 +66,12 @@ def _undone(log: LibraryLog, change: Change, found: Undone, *, dry_run: bool) ->
     """Undo one change; False if the file was changed since."""
     path = Path(change.file)
     try:
-        content: bytes | None = path.read_bytes()
+        content: bytes | None = read_regular_file(path, _MAX_BYTES)
     except FileNotFoundError:
         content = None
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: no file can have this name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StorageError(f"{quoted(change.file)} cannot be read: {reason}.") from error
     now = "" if content is None else digest(content)
     if now == change.before:  # never made, or undone already
         return True
