@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Admission", "Doorkeeper", "problem"]
 
+_PART = 1 << 16
+
 
 def problem(
     status: int, kind: str, message: str, headers: Mapping[str, str] | None = None
@@ -60,12 +62,18 @@ class Doorkeeper:
         taken = 0
 
         async def counted() -> Message:
+            """Return the next part of the body, of a size that is worth a parser's call."""
             nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._max_bytes:
-                raise HTTPException(413, self._too_long)
-            return message
+            body = bytearray()
+            while (message := await receive())["type"] == "http.request":
+                body += message.get("body", b"")
+                if taken + len(body) > self._max_bytes:
+                    raise HTTPException(413, self._too_long)
+                if len(body) >= _PART or not message.get("more_body", False):
+                    break
+            taken += len(body)
+            whole = message["type"] == "http.request"
+            return {**message, "body": bytes(body)} if whole else message
 
         await self._app(scope, counted, send)
 

@@ -18,6 +18,7 @@ from captioning.__main__ import main
 from captioning.api import create_app, forms, server
 from captioning.api.batching import Batcher
 from captioning.api.document import DOCUMENT
+from captioning.api.limits import Doorkeeper
 from captioning.api.service import load_once
 from captioning.bundle import read_bundle
 from captioning.cli.serve import known_hosts
@@ -136,6 +137,24 @@ def test_what_is_no_photo_is_refused(client, jpeg):
     refused(client.post("/model/predict", content=jpeg), 415, "unsupported_media_type")
     damaged = {"content-type": "multipart/form-data; boundary=b"}
     refused(client.post("/model/predict", content=b"?", headers=damaged), 400, "bad_request")
+
+
+def test_a_body_of_many_small_pieces_reaches_the_parser_in_large_ones():
+    pieces = [{"type": "http.request", "body": b"-" * 100, "more_body": True}] * 2_000
+    pieces[-1] = {**pieces[-1], "more_body": False}
+    arriving, passed = iter(pieces), []
+
+    async def receive():
+        return next(arriving)
+
+    async def app(scope, receive, send):
+        while not passed or passed[-1].get("more_body"):
+            passed.append(await receive())
+
+    keeper = Doorkeeper(app, hosts=[], origins=[], max_bytes=200_000)
+    asyncio.run(keeper({"type": "http", "headers": []}, receive, None))
+    assert b"".join(message["body"] for message in passed) == b"-" * 200_000
+    assert len(passed) <= 4
 
 
 def test_a_long_request_is_refused(client, jpeg, monkeypatch):
