@@ -68,12 +68,18 @@ def _scale_to_bytes(values: np.ndarray) -> Image.Image:
     whose upper half contains the brightest value.  Other values are stretched from the darkest to
     the brightest.
     """
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+    tops = range(0, len(values), 256)  # a few rows at a time, to save memory
+    blocks = [values[top : top + 256] for top in tops]
+    low = float(min(_finite(block).min() for block in blocks))
+    high = float(max(_finite(block).max() for block in blocks))
     white = next((w for w in _WHITES if w / 2 < high <= w), None) if low >= 0 else None
     start, width = (low, (high - low) or 1.0) if white is None else (0.0, white)
     scaled = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), 256):  # a few rows at a time, to save memory
-        block = values[top : top + 256].astype(np.float64)
-        scaled[top : top + 256] = ((block - start) * (255.0 / width)).round()
+    for top, block in zip(tops, blocks, strict=True):
+        rows = _finite(block).astype(np.float64)
+        scaled[top : top + 256] = ((rows - start) * (255.0 / width)).round()
     return Image.fromarray(scaled)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PhotoMetadata", "decode_isolated", "metadata_isolated"]
 
-MAX_MEMORY = 1_500_000_000
+MAX_MEMORY = 1_300_000_000
 MAX_CPU_SECONDS = 9
 MAX_METADATA = 10_000_000
 """Most bytes of a block of metadata; larger ones are left out."""
