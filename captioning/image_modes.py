@@ -82,4 +82,5 @@ def _scale_to_bytes(values: np.ndarray) -> Image.Image:
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    finite: np.ndarray = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    return finite

@@ -10,9 +10,10 @@ punctuation, text is normalised to one Unicode form, and scripts without spaces 
 import re
 import string
 from collections.abc import Iterable
+from itertools import pairwise
 from unicodedata import category, normalize
 
-__all__ = ["STOP_WORDS", "clean", "join_words", "readable", "sentence", "tokenize"]
+__all__ = ["STOP_WORDS", "clean", "composed", "join_words", "readable", "sentence", "tokenize"]
 
 STOP_WORDS = frozenset(
     "a an the is are was were be been being am and or but of in on at to by for with from into "
@@ -23,6 +24,9 @@ STOP_WORDS = frozenset(
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Combining marks are neither letters nor spaces.
+_LONG_RUN = re.compile(r"[^\w\s]{31}")
+_SHORT_RUNS = re.compile(r"[\w\s]*+[^\w\s]{0,30}")
 # Accents and a modifier letter used as apostrophes, which Unicode does not class as punctuation
 _APOSTROPHES = "\u00b4\u02bc\uff40"
 _JOINERS = "\u200c\u200d"  # part of Indic and Persian spelling
@@ -70,6 +74,20 @@ def readable(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def composed(text: str) -> str:
+    r"""Return a text in Unicode's composed form (NFC).
+
+    No language puts more than 30 marks on a letter.  Longer runs are composed in parts of 30,
+    because the time to put marks in order grows with the square of their number.
+
+    >>> composed("a\u0308") == "\u00e4"
+    True
+    """
+    if not _LONG_RUN.search(text):
+        return normalize("NFC", text)
+    return "".join(normalize("NFC", part) for part in _SHORT_RUNS.findall(text))
+
+
 def clean(caption: str) -> str:
     """Lower-case `caption`, strip punctuation, and join its words with single spaces.
 
@@ -88,7 +106,7 @@ def tokenize(caption: str) -> list[str]:
     lower = caption.lower()
     if lower.isascii():
         return lower.translate(_ASCII_PUNCTUATION).split()
-    words = normalize("NFC", lower).translate(_PUNCTUATION).split()
+    words = composed(lower).translate(_PUNCTUATION).split()
     if not _UNSPACED.search(lower):
         return words
     return [part for word in words for part in _characters(word)]
@@ -125,13 +143,11 @@ def join_words(words: Iterable[str]) -> str:
 
 def _characters(word: str) -> list[str]:
     """Split a word at each character of a script without spaces; marks stay with their letters."""
-    parts: list[str] = []
+    starts: list[int] = []
     splitting = True
-    for character in word:
+    for place, character in enumerate(word):
         unspaced = _UNSPACED.match(character) is not None
-        if parts and (category(character)[0] == "M" or not (unspaced or splitting)):
-            parts[-1] += character
-        else:
-            parts.append(character)
+        if not starts or (category(character)[0] != "M" and (unspaced or splitting)):
+            starts.append(place)
             splitting = unspaced
-    return parts
+    return [word[start:end] for start, end in pairwise((*starts, len(word)))]

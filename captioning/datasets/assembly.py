@@ -20,13 +20,16 @@ from captioning.datasets.splitting import (
 from captioning.errors import DatasetError
 from captioning.text import readable
 
-__all__ = ["Row", "assemble", "assemble_rows"]
+__all__ = ["MAX_CAPTIONS", "Row", "assemble", "assemble_rows", "check_number", "too_many"]
+
+# Conceptual Captions, the largest set of captions that people use, has 3.3 million.
+MAX_CAPTIONS = 3_500_000
 
 # A photo name with a number after its extension, such as x.jpg.1
 _MISNAMED = re.compile(r"\.(jpe?g|png)\.\d+$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One caption from a caption file.
 
@@ -39,6 +42,24 @@ class Row:
     name: str
     caption: str
     split: str | None = None
+
+
+def check_number(rows: Sequence[Row], source: str | Path) -> None:
+    """Check that the rows read from a file or folder are not too many for the memory.
+
+    Raises:
+        DatasetError: There are more than 3.5 million.
+    """
+    if len(rows) > MAX_CAPTIONS:
+        raise too_many(source)
+
+
+def too_many(source: str | Path) -> DatasetError:
+    """Return the error that a file or folder has more captions than `MAX_CAPTIONS`."""
+    return DatasetError(
+        f"'{source}' has more than {MAX_CAPTIONS:,} captions, the most that a data set may have. "
+        "Divide it into smaller data sets."
+    )
 
 
 def assemble_rows(
@@ -63,8 +84,9 @@ def assemble_rows(
         lists: The split of each name in the data set's split lists.
 
     Raises:
-        DatasetError: No row matches any of the photos.
+        DatasetError: No row matches any of the photos, or there are too many rows.
     """
+    check_number(rows, source)
     located = _located(dict.fromkeys(row.name for row in rows), files, oddities)
     named = {located[row.name] for row in rows}
     if named.isdisjoint(files.names):

@@ -4,12 +4,14 @@ import ast
 import csv
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from captioning.datasets.assembly import Row
+from captioning.datasets.assembly import Row, check_number
 from captioning.datasets.column_names import (
     CAPTION_KEYS,
     IMAGE_KEYS,
@@ -23,6 +25,7 @@ from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError
 
 __all__ = [
+    "MAX_COLUMNS",
     "has_descriptions",
     "has_table",
     "has_tokens",
@@ -36,12 +39,19 @@ __all__ = [
 _TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
 
 # What tutorials put around a caption.
-_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|\s+(?:<end>|endseq|<eos>)$")
+_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s++(?:<end>|endseq|<eos>)$")
 
 _DELIMITERS = (",", "\t", ";", "|")
 # Excel writes the delimiter into a separate first line.
 _EXCEL_DELIMITER = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED = r'"(?:[^"\\]|\\.)*+"|' r"'(?:[^'\\]|\\.)*+'"
+_TEXTS = re.compile(_QUOTED, re.DOTALL)
+_LIST = re.compile(rf"\[(?:[,\s]|{_QUOTED})*+\]", re.DOTALL)
+MAX_COLUMNS = 1_000
+"""The most columns of a table."""
+
+# Of one record; without quotes, a caption may have many.
+_MAX_DELIMITERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,11 @@ class _Columns:
     captions: tuple[int, ...]
     split: int | None
     in_first_line: bool = True
+
+    @cached_property
+    def needed(self) -> int:
+        """The number of cells up to the last that a row must have."""
+        return max(self.image, *self.captions) + 1
 
 
 def has_tokens(start: str) -> bool:
@@ -172,6 +187,11 @@ def rows_of_table(
         DatasetError: There are no such columns or no rows.
     """
     skipped, lines = _without_delimiter(lines)
+    if lines and _is_too_wide(lines[0]):
+        raise DatasetError(
+            f"The first line of '{source}' has more than {MAX_COLUMNS:,} cells. Keep only the "
+            "columns with the photo, its captions and its split."
+        )
     columns = _columns(lines)
     if columns is None:
         raise DatasetError(
@@ -194,9 +214,10 @@ def rows_of_table(
         split = None if columns.split is None else cells[columns.split].strip()
         name = cells[columns.image].strip()
         rows += [Row(name, cells[place], split or None) for place in columns.captions]
+        check_number(rows, source)
     if not rows:
         raise DatasetError(f"'{source}' contains no captions: {_no_row(oddities)}")
-    return _with_lists(rows)
+    return _with_lists(rows, source)
 
 
 def _without_delimiter(lines: Sequence[str]) -> tuple[int, Sequence[str]]:
@@ -211,7 +232,13 @@ def _without_delimiter(lines: Sequence[str]) -> tuple[int, Sequence[str]]:
 
 def _columns(lines: Sequence[str]) -> _Columns | None:
     first, second = (*lines[:2], "", "")[:2]
+    if _is_too_wide(first):
+        return None
     return _named_columns(first) or _unnamed_columns(first) or _columns_by_content(first, second)
+
+
+def _is_too_wide(line: str) -> bool:
+    return max(map(line.count, _DELIMITERS)) >= MAX_COLUMNS
 
 
 def _named_columns(line: str) -> _Columns | None:
@@ -261,22 +288,35 @@ def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[s
     quote, every line is a record, so that a quote cannot swallow the rows below it.
     """
     try:
-        reader = csv.reader(
-            (f"{line}\n" for line in lines),
-            delimiter=delimiter,
-            quoting=_quoting(delimiter),
-            strict=True,
-        )
-        records = [(reader.line_num, cells) for cells in reader]
+        deque(_strict_records(lines, delimiter), maxlen=0)  # reads all, and keeps nothing
     except csv.Error:
         for number, line in enumerate(lines, start=1):
             simple = line and '"' not in line and len(line) < csv.field_size_limit()
             yield number, line.split(delimiter) if simple else _cells(line, delimiter)
     else:
-        yield from records
+        yield from _strict_records(lines, delimiter)
+
+
+def _strict_records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    delimiters = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal delimiters
+        for line in lines:
+            delimiters += line.count(delimiter)
+            if delimiters > _MAX_DELIMITERS:
+                raise csv.Error("a record has too many cells")
+            yield f"{line}\n"
+
+    reader = csv.reader(counted(), delimiter=delimiter, quoting=_quoting(delimiter), strict=True)
+    for cells in reader:
+        delimiters = 0
+        yield reader.line_num, cells
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
+    if line.count(delimiter) > _MAX_DELIMITERS:
+        return []
     try:
         return next(csv.reader([line], delimiter=delimiter, quoting=_quoting(delimiter)), [])
     except csv.Error:
@@ -304,7 +344,7 @@ def _fitted(
             return whole
     if surplus and mend is not None:
         cells = mend(cells)
-    if max(columns.image, *columns.captions) < len(cells) < columns.width:
+    if columns.needed <= len(cells) < columns.width:
         return cells + [""] * (columns.width - len(cells))  # only trailing columns are missing
     return cells
 
@@ -320,16 +360,18 @@ def _no_row(oddities: Oddities) -> str:
     return "there are no rows below its first line."
 
 
-def _with_lists(rows: Sequence[Row]) -> list[Row]:
+def _with_lists(rows: list[Row], source: Path | str) -> list[Row]:
     """Split lists into one row per caption, if every caption cell is a list."""
-    lists = [_listed(row.caption) if row.caption.strip() else () for row in rows]
-    if any(found is None for found in lists) or not any(lists):
-        return list(rows)
-    return [
-        replace(row, caption=text)
-        for row, found in zip(rows, lists, strict=True)
-        for text in found or ("",)
-    ]
+    split: list[Row] = []
+    some = False
+    for row in rows:
+        found = _listed(row.caption) if row.caption.strip() else ()
+        if found is None:
+            return rows
+        some = some or bool(found)
+        split += [Row(row.name, text, row.split) for text in found or ("",)]
+        check_number(split, source)
+    return split if some else rows
 
 
 def _listed(cell: str) -> tuple[str, ...] | None:
@@ -344,10 +386,23 @@ def _listed(cell: str) -> tuple[str, ...] | None:
     try:
         texts = json.loads(cell)
     except (ValueError, RecursionError):
-        if re.sub(r"[,\s]", "", _QUOTED.sub("", cell[1:-1])):
+        if not _LIST.fullmatch(cell):
             return None
         try:
-            texts = [ast.literal_eval(text) for text in _QUOTED.findall(cell)]
+            texts = _unquoted(_TEXTS.findall(cell))
         except (ValueError, SyntaxError):
             return None
     return tuple(texts) if all(isinstance(text, str) for text in texts) else None
+
+
+def _unquoted(texts: list[str]) -> list[str]:
+    """Return the contents of Python's texts.
+
+    Raises:
+        ValueError: One has a malformed escape.
+        SyntaxError: One has a line break, or another malformed escape.
+    """
+    if any("\\" in text or "\n" in text for text in texts):
+        unquoted: list[str] = ast.literal_eval(f"[{','.join(texts)}]")
+        return unquoted
+    return [text[1:-1] for text in texts]

@@ -6,13 +6,14 @@ tools that fine-tune image generators, `1.jpg` is described by `1.txt`, `1.capti
 by `1.txt` in a folder `captions` next to the photo folder; each line is a caption.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from captioning.datasets.assembly import Row, assemble_rows
+from captioning.datasets.assembly import Row, assemble_rows, check_number
 from captioning.datasets.caption_files import (
     has_descriptions,
     has_table,
@@ -100,6 +101,7 @@ def read_rows(
             continue
         split = split_in_name(path.stem)
         rows += [row if row.split else replace(row, split=split) for row in found]
+        check_number(rows, root)
     if not rows:
         return form.read(files[0], oddities, encoding)  # raises the error
     return rows
@@ -113,7 +115,7 @@ def _candidates(root: Path, endings: Sequence[str]) -> list[Path]:
         paths = [
             path
             for name, path in inside.items()
-            if name.endswith(tuple(endings)) and not name.startswith(".") and path.is_file()
+            if name.endswith(tuple(endings)) and not name.startswith(".") and os.path.isfile(path)
         ]
         if paths:
             return sorted(
@@ -169,6 +171,7 @@ def _read_text_files(
         if (path := _text_of(root / name)) is not None:
             lines = [line for line in read_lines(path, encoding, remarks) if line.strip()]
             rows += [Row(name, line) for line in lines or [""]]
+            check_number(rows, root)
     if remarks:
         more = f" The same applies to {len(remarks) - 1:,} more files." if len(remarks) > 1 else ""
         oddities.decisions.append(remarks[0] + more)
@@ -179,7 +182,7 @@ def _text_of(photo: Path) -> Path | None:
     candidates = [photo.with_suffix(ending) for ending in _TEXT_ENDINGS]
     candidates += [photo.with_name(photo.name + ending) for ending in _TEXT_ENDINGS]
     candidates += [photo.parent.parent / folder / f"{photo.stem}.txt" for folder in _TEXT_FOLDERS]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _read_texts(root: Path, encoding: str | None = None) -> CaptionDataset:
@@ -200,7 +203,9 @@ def _has_texts(root: Path) -> bool:
 
 def _parts(root: Path) -> dict[str, Path]:
     """Return the folders with the name of a split that contain captions and photos, by name."""
-    named = [path for name, path in entries(root).items() if known_split(name) and path.is_dir()]
+    named = [
+        path for name, path in entries(root).items() if known_split(name) and os.path.isdir(path)
+    ]
     return {path.name: path for path in named if _has_captions(path) and holds_photos(path)}
 
 
@@ -227,6 +232,7 @@ def _read_parts(root: Path, encoding: str | None = None) -> CaptionDataset:
         for row in _read_part(part, oddities, encoding):
             name = f"{folder}/{row.name.removeprefix('./')}"
             rows.append(Row(name, row.caption, row.split or known_split(folder)))
+        check_number(rows, root)
     files = photo_files(root, list(parts))
     photos = assemble_rows(rows, files, root, oddities)
     return CaptionDataset(root.name, root, photos, files.folder, oddities)

@@ -100,7 +100,7 @@ def load_named(name: str) -> CaptionDataset:
         DatasetError: There is none, or it cannot be read.
     """
     inside = data_folder() / name
-    if Path(name).name == name and inside.is_dir():
+    if Path(name).name == name and os.path.isdir(inside):
         return load_folder(inside)
     return load_folder(folder_of(name))
 
@@ -170,7 +170,7 @@ def _inside_data_folder() -> Sequence[Path]:
     except OSError:
         return []
     paths = [data_folder() / name for name in names if not name.startswith(".")]
-    return [path for path in paths if path.name not in WORKING_FOLDERS and path.is_dir()]
+    return [path for path in paths if path.name not in WORKING_FOLDERS and os.path.isdir(path)]
 
 
 def _available(folder: Path, remembered: bool) -> Available | None:

@@ -6,6 +6,7 @@ COCO's test photos are not public, so there is no test split: val is "dev".  Oth
 same form of annotation file: photos and captions in two lists, joined by the photo's id.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -85,7 +86,7 @@ def _find(root: Path) -> list[_Part]:
 def _photo_folder(root: Path, here: Mapping[str, Path], name: str) -> str | None:
     inside = entries(here["images"]) if "images" in here else {}
     for folder in (here.get(name), inside.get(name)):
-        if folder is not None and folder.is_dir():
+        if folder is not None and os.path.isdir(folder):
             return folder.relative_to(root).as_posix()
     return None
 
@@ -160,8 +161,8 @@ def _reason(annotations: list[Any], files: Mapping[str, Any]) -> str:
     if first is None or _key(first) in files or not files:
         return ""
     return (
-        f": its annotations refer to ids such as {first!r}, but none of these is the 'id' of a "
-        f"photo in 'images', such as {next(iter(files))!r}"
+        f": its annotations refer to ids such as '{str(first)[:80]}', but none of these is the "
+        f"'id' of a photo in 'images', such as '{next(iter(files))[:80]}'"
     )
 
 

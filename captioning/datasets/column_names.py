@@ -37,4 +37,8 @@ def numbered(names: Sequence[str], name: str) -> tuple[int, ...]:
     """Return the index of 'caption', or else those of 'caption1', 'caption2' and so on."""
     if name in names:
         return (names.index(name),)
-    return tuple(i for i, found in enumerate(names) if re.fullmatch(rf"{name}\d+", found))
+    return tuple(
+        i
+        for i, found in enumerate(names)
+        if found.startswith(name) and re.fullmatch(r"\d+", found[len(name) :])
+    )

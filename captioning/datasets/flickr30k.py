@@ -7,6 +7,7 @@ splits are Karpathy's (29,000, 1,014 and 1,000 photos) if `dataset_flickr30k.jso
 contains them, and otherwise drawn by name.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
 from captioning.datasets.photo_files import find_photo_folder, holds_photos, photo_files
 from captioning.errors import DatasetError
+from captioning.storage import open_regular_file
 
 __all__ = ["ADAPTER", "read_flickr30k"]
 
@@ -72,7 +74,7 @@ def _find(root: Path) -> _Layout | None:
         photos = root
     if photos is None:
         return None
-    among = {name: photos / name for name in _CAPTION_FILES if (photos / name).is_file()}
+    among = {name: photos / name for name in _CAPTION_FILES if os.path.isfile(photos / name)}
     around = {**among, **here}
     for name in _CAPTION_FILES:
         if name in around and (name in _CERTAIN or _is_flickr30k(around[name])):
@@ -83,7 +85,7 @@ def _find(root: Path) -> _Layout | None:
 def _is_flickr30k(captions: Path) -> bool:
     """Distinguish Flickr30k's table from others with that name by its first two lines."""
     try:
-        with captions.open("rb") as file:
+        with open_regular_file(captions) as file:
             header, first = file.readline(200), file.readline(2000)
     except OSError:
         return False

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from captioning.datasets.assembly import Row
+from captioning.datasets.assembly import MAX_CAPTIONS, Row, check_number
 from captioning.datasets.column_names import (
     CAPTION_KEYS,
     IMAGE_KEYS,
@@ -26,7 +28,12 @@ __all__ = ["has_records", "read_records"]
 # Captions by photo name without its extension, such as {"0001": "a dog"}
 _CAPTION_BY_NUMBER = re.compile(r'\{\s*"[^"]*\d"\s*:\s*(\[\s*"|"|\{\s*"captions?"\s*:)')
 
+# A text, to the end if it is not closed, and the colon after it; so that each is read only once
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)(\s*:)?', re.DOTALL)
+
+_MAX_KEYS = 1_000
 _CONVERSATION_KEYS = ("conversations", "conversation", "messages")
+_CONVERSATIONS = frozenset(_CONVERSATION_KEYS)
 _ANSWERERS = ("gpt", "assistant", "model")
 
 
@@ -35,7 +42,7 @@ def has_records(start: str) -> bool:
     start = start.lstrip()
     if not start.startswith(("{", "[")):
         return False
-    keys = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', start)
+    keys = [text for text, colon in _TEXT.findall(start) if colon]
     columns = [column_key(key) for key in keys]
     if any(is_photo(key) for key in keys[:1]) or _CAPTION_BY_NUMBER.match(start):
         return True
@@ -65,6 +72,7 @@ def read_records(path: Path, oddities: Oddities, encoding: str | None = None) ->
             oddities.add_unreadable(place)
         longer += isinstance(record, dict) and len(_answers(record)) > 1
         rows += found
+        check_number(rows, path)
     if longer:
         oddities.decisions.append(
             f"{longer:,} conversations have several answers; the first is read as the caption."
@@ -122,23 +130,45 @@ def _record_of(name: str, value: Any) -> dict[str, Any]:
 
 
 def _rows_of(record: Any) -> list[Row]:
-    return _rows_of_record(record) if isinstance(record, dict) else []
+    few = isinstance(record, dict) and len(record) <= _MAX_KEYS
+    return _rows_of_record(record) if few else []
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The keys of a record that may hold what is looked for, most likely first."""
+
+    image: tuple[str, ...]
+    images: str | None
+    captions: tuple[str, ...]
+    split: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)  # the records of a file nearly all have the same keys
+def _known_keys(keys: tuple[str, ...]) -> _Keys:
+    columns = {column_key(key): key for key in keys}
+    captions = next(filter(None, (numbered(list(columns), name) for name in CAPTION_KEYS)), ())
+    in_order = list(columns.values())
+    return _Keys(
+        tuple(columns[key] for key in IMAGE_KEYS if key in columns),
+        columns.get("images"),
+        tuple(in_order[place] for place in captions),
+        tuple(columns[key] for key in SPLIT_KEYS if key in columns),
+    )
 
 
 def _rows_of_record(record: Mapping[str, Any]) -> list[Row]:
-    values = {column_key(key): value for key, value in record.items()}
-    name = next((values[key] for key in IMAGE_KEYS if _is_name(values.get(key))), None)
-    several = values.get("images")
+    keys = _known_keys(tuple(record))
+    name = next((record[key] for key in keys.image if _is_name(record[key])), None)
+    several = record[keys.images] if keys.images is not None else None
     if name is None and isinstance(several, list) and len(several) == 1 and _is_name(several[0]):
         name = several[0]
     if name is None:
         return []
-    columns = list(values)
-    captions = next(filter(None, (numbered(columns, name) for name in CAPTION_KEYS)), ())
-    split = next((values[key] for key in SPLIT_KEYS if isinstance(values.get(key), str)), None)
-    texts = [text for place in captions for text in _texts(values[columns[place]])]
+    split = next((record[key] for key in keys.split if isinstance(record[key], str)), None)
+    texts = [text for key in keys.captions for text in _texts(record[key])]
     texts = texts or _texts(_answers(record)[:1])
-    return [Row(str(name), text, split or None) for text in texts]
+    return [Row(str(name), text, split or None) for text in texts[: MAX_CAPTIONS + 1]]
 
 
 def _answers(record: Mapping[str, Any]) -> list[Any]:
@@ -148,7 +178,9 @@ def _answers(record: Mapping[str, Any]) -> list[Any]:
     >>> _answers({"image": "1.jpg", "conversations": turns})
     ['a dog']
     """
-    turns = next((record[key] for key in _CONVERSATION_KEYS if key in record), None)
+    if _CONVERSATIONS.isdisjoint(record):
+        return []
+    turns = next(record[key] for key in _CONVERSATION_KEYS if key in record)
     return [
         turn.get("value", turn.get("content"))
         for turn in (turns if isinstance(turns, list) else ())

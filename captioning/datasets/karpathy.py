@@ -5,6 +5,7 @@ the splits that nearly all papers on Flickr30k and COCO use.  They are next to t
 folder `karpathy`, `caption_datasets` or `annotations` there.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -109,7 +110,7 @@ def _folders_of(root: Path, rows: Sequence[Row]) -> list[str]:
     named = {row.name.rpartition("/")[0] for row in rows}
     for above in ("", "images"):
         inside = sorted(f"{above}/{name}".strip("/") for name in named if name)
-        there = [folder for folder in inside if (root / folder).is_dir()]
+        there = [folder for folder in inside if os.path.isdir(root / folder)]
         if there and ".." not in "/".join(there):
             return there
     return [""]

@@ -103,7 +103,7 @@ def _inside(root: Path) -> list[tuple[Path, Adapter]]:
 def _held(root: Path) -> str:
     """Describe the contents of a folder without a caption file."""
     photos = sum(1 for _ in islice(photos_below(root), 1000))
-    files = [path.name for path in entries(root).values() if path.is_file()]
+    files = [path.name for path in entries(root).values() if os.path.isfile(path)]
     others = [f"'{name}'" for name in files if not is_photo(name) and not name.startswith(".")]
     shown = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
     count = "no photos" if not photos else "photos"

@@ -6,12 +6,14 @@ a table of their captions; after that the unpacked folder is the data set.
 
 import csv
 import hashlib
-from collections.abc import Iterator
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
-from captioning.datasets.assembly import assemble_rows
+from captioning.datasets.assembly import MAX_CAPTIONS, assemble_rows, too_many
 from captioning.datasets.caption_files import read_table
 from captioning.datasets.column_names import (
     CAPTION_KEYS,
@@ -30,7 +32,15 @@ from captioning.storage import data_folder, replacing_folder
 __all__ = ["ADAPTER"]
 
 _FOLDERS = ("data", "default", "parquet")
-_ROWS_AT_ONCE = 64
+# Fewer rows at once need less memory, but more time, which matters for millions of texts.
+_ROWS_AT_ONCE, _FEWEST_TEXTS = 64, 8
+_BYTES_AT_ONCE = 256_000_000
+_PHOTO = 10_000
+"""Bytes of a row that holds a photo, and not only text."""
+# Packed texts take about a quarter of their space, and rows may refer to one copy of a photo.
+_MAX_GROWTH, _SMALL, _SMALL_TABLE = 100, 50_000_000, 200_000_000
+_MAX_VALUES = 15_000_000
+_LONGEST_NAME = 200  # bytes
 _SIGNATURES = {b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
 
 
@@ -40,10 +50,12 @@ def parquet_files(root: Path) -> list[Path]:
     for folder in folders:  # grows while it is walked
         inner = entries(folder).items()
         folders += [
-            p for name, p in inner if (name in _FOLDERS or known_split(name)) and p.is_dir()
+            p for name, p in inner if (name in _FOLDERS or known_split(name)) and os.path.isdir(p)
         ]
     found = [path for folder in folders for path in entries(folder).values()]
-    return [p for p in found if p.suffix.lower() == ".parquet" and not p.name.startswith(".")]
+    # Only regular files: opening a named pipe would block.
+    named = [p for p in found if p.suffix.lower() == ".parquet" and not p.name.startswith(".")]
+    return [path for path in named if os.path.isfile(path)]
 
 
 @dataclass
@@ -68,6 +80,7 @@ class _Unpacking:
         if digest not in self.by_digest:
             name = PurePosixPath(path.replace("\\", "/")).name
             safe = name.isprintable() and is_photo(name) and not set(name) & set('<>:"|?*')
+            safe = safe and len(name.encode()) <= _LONGEST_NAME
             if not safe or name.lower() in self.names:
                 ending = next((e for s, e in _SIGNATURES.items() if data.startswith(s)), ".jpg")
                 name = digest + ending
@@ -124,8 +137,16 @@ def _write_table(files: list[Path], unpacking: _Unpacking, table: TextIO) -> Non
     differ = len(set(splits.values()) - {None}) > 1
     writer = csv.writer(table)
     writer.writerow(["image", "caption", "split"])
+    written = 0
     for path in files:
+        grown, most = 0, max(_SMALL_TABLE, _MAX_GROWTH * path.stat().st_size)
         for row, (data, name, texts, split) in enumerate(_records(path), start=1):
+            written += max(1, len(texts))
+            grown += len(data) + len(name) + sum(map(len, texts))
+            if written > MAX_CAPTIONS:
+                raise too_many(path.parent)
+            if grown > most:
+                raise _too_large(path)
             # A row without a photo is written too, so that loading reports it.
             image = unpacking.write(data, name) if data else name or f"row {row} of {path.name}"
             given = split or (splits[path] if differ else None) or ""
@@ -135,7 +156,6 @@ def _write_table(files: list[Path], unpacking: _Unpacking, table: TextIO) -> Non
 def _records(path: Path) -> Iterator[tuple[bytes, str, list[str], str | None]]:
     """Yield the bytes, name, captions and split of each row of a Parquet file."""
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise DatasetError(
@@ -144,13 +164,47 @@ def _records(path: Path) -> Iterator[tuple[bytes, str, list[str], str | None]]:
     try:
         with parquet.ParquetFile(path) as file:
             columns = _columns(file.schema_arrow, path)
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns.all):
-                yield from map(columns.record, batch.to_pylist())
-    except pyarrow.ArrowException as error:
+            rows = _rows_at_once(file.metadata, columns.all, path)
+            for batch in file.iter_batches(rows, columns=columns.all):
+                for values in zip(*batch.columns, strict=True):
+                    row = (value.as_py() for value in values)
+                    yield columns.record(dict(zip(batch.schema.names, row, strict=True)))
+    except DatasetError:
+        raise
+    except Exception as error:  # pyarrow raises whatever a damaged part causes
         raise DatasetError(
             f"'{path}' is damaged or incomplete: it is not a Parquet file ({error}). Download it "
             "again."
         ) from error
+
+
+def _too_large(path: Path) -> DatasetError:
+    return DatasetError(
+        f"'{path}' unpacks to more than {_MAX_GROWTH} times its size, which no file of photos does."
+    )
+
+
+def _rows_at_once(metadata: Any, columns: Collection[str], path: Path) -> int:
+    """Return how many rows to read at once, so that they fit into memory.
+
+    Raises:
+        DatasetError: There are too many rows, or a small file with hundreds of megabytes in it.
+    """
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    chunks = (group.column(i) for group in groups for i in range(group.num_columns))
+    largest, heaviest, values = 0, 0.0, Counter[str]()
+    for chunk in chunks:
+        if chunk.path_in_schema.partition(".")[0] not in columns:
+            continue
+        size, packed = chunk.total_uncompressed_size, max(1, chunk.total_compressed_size)
+        if size > _SMALL and size > _MAX_GROWTH * packed:
+            raise _too_large(path)
+        largest, heaviest = max(largest, size), max(heaviest, size / max(1, chunk.num_values))
+        values[chunk.path_in_schema] += chunk.num_values
+    if metadata.num_rows > MAX_CAPTIONS or max(values.values(), default=0) > _MAX_VALUES:
+        raise too_many(path)
+    fewest = 1 if heaviest > _PHOTO else _FEWEST_TEXTS
+    return min(_ROWS_AT_ONCE, max(fewest, _BYTES_AT_ONCE // max(1, largest)))
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,17 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
-from unicodedata import normalize
 from urllib.parse import unquote, unquote_plus
 
 from captioning.datasets.dataset import entries
 from captioning.errors import DatasetError
 from captioning.image_formats import ENDINGS, has_photo_ending
-from captioning.text import readable
+from captioning.text import composed, readable
 
 __all__ = [
     "Match",
@@ -31,6 +30,8 @@ __all__ = [
 # folder entered by mistake should not be searched completely.
 _DEPTH = 6
 _MOST_FILES = 1_000_000
+# File systems allow names of 255 letters, each of which may be followed by marks.
+_LONGEST_NAME = 1_000
 
 _ROOT = re.compile(r"^([a-z]:)?[./\\]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"^(file:/*|[a-z][a-z0-9+]*://[^/]*/)", re.IGNORECASE)
@@ -150,45 +151,50 @@ class PhotoFiles:
         variants = (written, address, decoded, unquote_plus(address), unquote(decoded))
         for variant in dict.fromkeys(variants):
             variant = _NUMBERED.sub("", variant)
-            for index, form in (
-                (self._by_name, _folded),
-                (self._by_stem, _stem),
-                (self._by_number, _without_zeros),
+            folded = _folded(variant)
+            stem = _stem(folded)
+            for index, key in (
+                (self._by_name, folded),
+                (self._by_stem, stem),
+                (self._by_number, _without_zeros(stem)),
             ):
-                if close := self._closest(index, form(variant), variant):
+                if close := self._closest(index, key, variant):
                     return Match(close, loose=True)
         return Match(())
 
     def _closest(
-        self, index: Mapping[str, Sequence[str]], key: str, written: str
+        self, index: Mapping[str, tuple[str, ...]], key: str, written: str
     ) -> tuple[str, ...]:
         """Return the files with a key; of several, those whose folders best match the name's."""
         found = index.get(key, ())
         if len(found) > 1:
-            shared = [_shared_end(written, name) for name in found]
-            found = [n for n, length in zip(found, shared, strict=True) if length == max(shared)]
-        return tuple(found)
+            for end in _ends(written):
+                if end not in self._by_end:
+                    break
+                found = self._by_end[end]
+        return found
 
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.names)
 
     @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        by_name = defaultdict(list)
-        for name in self.names:
-            folded = _folded(name)
-            by_name[folded].append(name)
-            by_name[folded.rsplit(".", 1)[0]].append(name)
-        return dict(by_name)
+    def _by_name(self) -> dict[str, tuple[str, ...]]:
+        folded = ((_folded(name), name) for name in self.names)
+        return _grouped((k, name) for key, name in folded for k in (key, key.rsplit(".", 1)[0]))
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[str]]:
-        return _grouped(self.names, _stem)
+    def _by_stem(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((_stem(_folded(name)), name) for name in self.names)
 
     @cached_property
-    def _by_number(self) -> dict[str, list[str]]:
-        return _grouped(self.names, _without_zeros)
+    def _by_number(self) -> dict[str, tuple[str, ...]]:
+        return _grouped((_without_zeros(_stem(_folded(name))), name) for name in self.names)
+
+    @cached_property
+    def _by_end(self) -> dict[str, tuple[str, ...]]:
+        """The files by each number of parts at the end of their paths, as in "a.jpg/images/"."""
+        return _grouped((end, name) for name in self.names for end in _ends(name))
 
 
 def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
@@ -217,8 +223,13 @@ def photo_files(root: Path, inside: Sequence[str] = ("",)) -> PhotoFiles:
     return PhotoFiles(root / common, tuple(sorted(name[start:] for name in names)))
 
 
-def _walk(folder: Path, above: str, depth: int) -> Iterator[str]:
-    """Yield the paths of photos below `folder`, each with the prefix `above`."""
+def _walk(folder: Path, above: str, depth: int, followed: set[Path] | None = None) -> Iterator[str]:
+    """Yield the paths of photos below `folder`, each with the prefix `above`.
+
+    `followed` are the folders that links have led to: only the first link to a folder is followed,
+    because a few links to each other would make millions of paths.
+    """
+    followed = set() if followed is None else followed
     try:
         with os.scandir(folder) as found:
             here = sorted((entry.name, entry.is_dir()) for entry in found)
@@ -227,16 +238,24 @@ def _walk(folder: Path, above: str, depth: int) -> Iterator[str]:
     for name, is_folder in here:
         if name.startswith((".", "__MACOSX")):
             continue
-        if is_folder and depth and not _is_loop(folder, name):
-            yield from _walk(folder / name, f"{above}{name}/", depth - 1)
+        if is_folder and depth and not _is_known_link(folder / name, followed):
+            yield from _walk(folder / name, f"{above}{name}/", depth - 1, followed)
         elif not is_folder and is_photo(name):
             yield above + name
 
 
-def _is_loop(folder: Path, name: str) -> bool:
-    """Return whether a folder is a link to one of its parents."""
-    path = folder / name
-    return path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+def _is_known_link(folder: Path, followed: set[Path]) -> bool:
+    """Return whether a folder is a link to one of its parents or to a folder in `followed`.
+
+    The target of another link is added to `followed`.
+    """
+    if not os.path.islink(folder):
+        return False
+    target = folder.resolve()
+    if target in followed or folder.parent.resolve().is_relative_to(target):
+        return True
+    followed.add(target)
+    return False
 
 
 def _has_photo(folder: Path) -> bool:
@@ -255,28 +274,28 @@ def _relative(name: str) -> str:
 def _folded(name: str) -> str:
     """Return the file name without its folder, with normalised case and Unicode form."""
     end = name.rsplit("/", 1)[-1]
-    return end.lower() if end.isascii() else normalize("NFC", normalize("NFC", end).casefold())
+    if end.isascii() or len(end) > _LONGEST_NAME:
+        return end.lower()
+    return composed(composed(end).casefold())
 
 
-def _stem(name: str) -> str:
-    """Return the folded name without an extension such as '.jpg'."""
-    return _ENDING.sub("", _folded(name))
+def _stem(folded: str) -> str:
+    """Return a folded name without an extension such as '.jpg'."""
+    return _ENDING.sub("", folded)
 
 
-def _without_zeros(name: str) -> str:
-    """Return the stem without leading zeros, so that COCO's names of 2014 and 2017 match."""
-    return re.sub(r"\d+", lambda n: n[0].lstrip("0") or "0", _COCO_2014.sub("", _stem(name)))
+def _without_zeros(stem: str) -> str:
+    """Return a stem without leading zeros, so that COCO's names of 2014 and 2017 match."""
+    return re.sub(r"\d+", lambda n: n[0].lstrip("0") or "0", _COCO_2014.sub("", stem))
 
 
-def _grouped(names: Sequence[str], form: Callable[[str], str]) -> dict[str, list[str]]:
+def _ends(name: str) -> Iterator[str]:
+    """Yield the last part of a path, its last two parts, and so on, folded, the last one first."""
+    return accumulate(f"{_folded(part)}/" for part in reversed(PurePosixPath(name).parts))
+
+
+def _grouped(keyed: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     groups = defaultdict(list)
-    for name in names:
-        groups[form(name)].append(name)
-    return dict(groups)
-
-
-def _shared_end(one: str, other: str) -> int:
-    """Count the parts that two paths share at the end."""
-    parts = (map(_folded, reversed(PurePosixPath(path).parts)) for path in (one, other))
-    same = (left == right for left, right in zip(*parts, strict=False))
-    return sum(takewhile(bool, same))
+    for key, name in keyed:
+        groups[key].append(name)
+    return {key: tuple(names) for key, names in groups.items()}

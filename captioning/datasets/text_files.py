@@ -2,15 +2,17 @@
 
 import codecs
 import errno
+import io
 import re
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from charset_normalizer import from_bytes
 
 from captioning.errors import DatasetError
-from captioning.storage import parse_json, read_regular_file
+from captioning.storage import open_regular_file, parse_json, read_regular_file
 
 __all__ = ["read_json", "read_lines", "read_start", "read_text"]
 
@@ -85,10 +87,8 @@ def read_lines(
 
 def read_start(path: Path) -> str:
     """Return about the first `START` bytes as text, to detect the kind of file; never raises."""
-    if not path.is_file():  # opening a named pipe would block
-        return ""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             start = file.read(START)
     except OSError:
         return ""
@@ -186,13 +186,16 @@ def _found_out(data: bytes, path: Path) -> tuple[str, str]:
     except UnicodeDecodeError:
         text = data.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
-    whole = sum(character > "\x7f" for character in text) - damaged
+    whole = len(text) - len(text.encode("ascii", "ignore")) - damaged
     if whole > damaged:
-        lines = [n for n, line in enumerate(_lf(text).split("\n"), 1) if "\ufffd" in line]
-        shown = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
+        lines = enumerate(io.StringIO(_lf(text)), 1)  # one by one: there may be millions
+        numbers = (number for number, line in lines if "\ufffd" in line)
+        first = list(islice(numbers, 4))
+        count = len(first) + sum(1 for _ in numbers)
+        shown = ", ".join(map(str, first[:3])) + (", ..." if count > 3 else "")
         return text, (
-            f"'{path.name}' is UTF-8, but {len(lines):,} of its lines (line {shown}) "
-            f"{'holds' if len(lines) == 1 else 'hold'} invalid characters; they were replaced "
+            f"'{path.name}' is UTF-8, but {count:,} of its lines (line {shown}) "
+            f"{'holds' if count == 1 else 'hold'} invalid characters; they were replaced "
             "with '\ufffd'."
         )
     encoding = _guess(data)
@@ -224,7 +227,8 @@ def _guess(data: bytes) -> str:
 
     Western non-ASCII letters are isolated between ASCII letters; other scripts form long runs.
     """
-    lines = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
+    marked = (line for line in io.BytesIO(data) if not line.isascii())
+    lines = b"".join(islice(marked, _SAMPLE))[:_SAMPLE]
     runs = [len(run) for run in _HIGH_RUN.findall(lines)]
     alone = sum(length for length in runs if length <= 2) / sum(runs)
     inside = _IN_WORD.findall(lines.decode("cp1252", errors="replace"))

@@ -1,13 +1,15 @@
 """Layouts of people's own data sets: token files, COCO form, JSON records, texts, split folders."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from captioning.datasets import load
+from captioning.datasets import assembly, caption_files, json_records, load
 from captioning.datasets.loading import kind_of, layouts_table
 from captioning.datasets.splitting import official_splits, with_dev
 from captioning.errors import DatasetError
@@ -415,3 +417,89 @@ def test_a_folder_without_captions_says_what_it_holds(tmp_path):
 
 def test_the_documentation_lists_the_layouts_as_the_code_does():
     assert layouts_table() in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_cell_of_escaped_quotes_is_read_in_time(quote):
+    cell = "[" + quote + f"\\{quote}" * 60_000
+    started = time.process_time()
+    assert caption_files._listed(cell + "]") is None
+    assert caption_files._listed(f"{cell}{quote}]") == (quote * 60_000,)
+    assert time.process_time() - started < 5
+
+
+def test_texts_in_a_cell_are_read_as_python_reads_them():
+    assert caption_files._listed("['a', 'it\\'s \\u00e4'\n\"b\"]") == ("a", "it's \xe4", "b")
+    assert caption_files._listed("['a' b]") is caption_files._listed("['a\nb']") is None
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_a_table_with_thousands_of_columns_is_refused(tmp_path, delimiter):
+    write_photos(tmp_path)
+    names = ["image", *(f"caption{number}" for number in range(1000))]
+    write(tmp_path / "captions.csv", delimiter.join(names) + "\n001.jpg\n")
+    with pytest.raises(DatasetError, match="more than 1,000 cells"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("captions.csv", "image,caption1,caption2\n" + "001.jpg,a,b\n" * 5),
+        ("captions.csv", "image,caption\n" + "001.jpg,['a' 'b']\n" * 5),
+        ("captions.json", [{"image": "001.jpg", "captions": ["a"] * 10}]),
+        ("captions.json", coco([("001.jpg", "a", None)] * 10)),
+        ("captions.token", "001.jpg#0\ta\n" * 10),
+        ("001.txt", "a\n" * 10),
+    ],
+)
+def test_more_captions_than_fit_into_memory_are_refused(tmp_path, monkeypatch, name, content):
+    write_photos(tmp_path)
+    write(tmp_path / name, content)
+    for module in (assembly, json_records):
+        monkeypatch.setattr(module, "MAX_CAPTIONS", 10)
+    assert sum(len(photo.captions) for photo in load(tmp_path).photos) == 10
+    monkeypatch.setattr(assembly, "MAX_CAPTIONS", 9)
+    with pytest.raises(DatasetError, match="more than 9 captions"):
+        load(tmp_path)
+
+
+def test_a_record_with_too_many_cells_is_read_line_by_line(tmp_path, monkeypatch):
+    write_photos(tmp_path)
+    open_quotes = "image,caption\n001.jpg,a dog\n" + '"\n",' * 50 + '"\n002.jpg,a cat\n'
+    write(tmp_path / "captions.csv", open_quotes)
+    monkeypatch.setattr(caption_files, "_MAX_DELIMITERS", 40)
+    captions = captions_by_file(load(tmp_path))
+    assert (captions["001.jpg"], captions["002.jpg"]) == (("a dog",), ("a cat",))
+
+
+def test_a_line_of_blanks_is_read_in_time(tmp_path):
+    write_photos(tmp_path)
+    write(tmp_path / "descriptions.txt", f"001\tstartseq a{' ' * 80_000}dog endseq\n002\ta cat\n")
+    started = time.process_time()
+    assert captions_by_file(load(tmp_path))["002.jpg"] == ("a cat",)
+    assert time.process_time() - started < 5
+
+
+def test_the_start_of_a_json_file_is_searched_in_time():
+    started = time.process_time()
+    assert not json_records.has_records("{" + '"' + '\\"' * 40_000)
+    assert not json_records.has_records("{" + '"' + '\\"' * 40_000 + "\\")
+    assert time.process_time() - started < 5
+    assert json_records.has_records('[{"a \\"b": 1, "image": "x", "text"  : "')
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("name", ["captions.csv", "captions.txt", "results.csv", "captions.xlsx"])
+def test_a_pipe_is_not_read(tmp_path, name):
+    write_photos(tmp_path / "Images")
+    os.mkfifo(tmp_path / name)
+    pipe = os.open(tmp_path / name, os.O_RDWR | os.O_NONBLOCK)
+    text = b"image,caption\n1000092795.jpg,a dog\n"
+    try:
+        os.write(pipe, text)
+        with pytest.raises(DatasetError):
+            load(tmp_path)
+        assert os.read(pipe, 100) == text
+    finally:
+        os.close(pipe)

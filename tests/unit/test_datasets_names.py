@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+import time
 import unicodedata
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from captioning.datasets import load
+from captioning.datasets import load, photo_files
 from captioning.datasets.photo_files import Match, PhotoFiles
 from captioning.errors import DatasetError
 
@@ -145,3 +147,58 @@ def test_what_no_page_can_show_is_replaced_or_left_out(tmp_path):
     dataset = load(tmp_path)
     assert [(p.name, p.captions) for p in dataset.photos] == [("a.jpg", ("half \ufffd",))]
     assert any("the photo is not in the folder" in line for line in dataset.oddities.sentences())
+
+
+def test_thousands_of_names_and_photos_of_one_name_are_matched_by_folder(monkeypatch):
+    names = tuple(f"{number:04}/a.jpg" for number in range(1000))
+    files = PhotoFiles(Path("x"), names)
+    folded, fold = [], photo_files._folded
+    monkeypatch.setattr(photo_files, "_folded", lambda name: folded.append(name) or fold(name))
+    for number in range(1000):
+        assert files.find(f"p/{number:04}/a.jpg").names == (f"{number:04}/a.jpg",)
+        assert files.find(f"{'p/' * 50}a.jpg").names == names
+    assert len(folded) < 20_000
+
+
+def test_names_of_many_marks_in_the_wrong_order_are_compared_in_time():
+    files = PhotoFiles(Path("x"), ("a.jpg", nfd("\u1ebf.jpg")))
+    marks = "\u0301" * 75_000 + "\u0327" * 75_000
+    started = time.process_time()
+    assert files.find(f"a{marks}.jpg") == files.find(f"a{marks[74_600:75_400]}.jpg") == Match(())
+    assert time.process_time() - started < 5
+    assert files.find("\u1ebf.jpg").names == (nfd("\u1ebf.jpg"),)
+
+
+def test_folders_with_links_to_each_other_are_searched_once(tmp_path):
+    write_photos(tmp_path, ["a/1.jpg", "b/2.jpg"])
+    try:
+        for number in range(12):
+            (tmp_path / "a" / f"l{number:02}").symlink_to(tmp_path / "b")
+            (tmp_path / "b" / f"l{number:02}").symlink_to(tmp_path / "a")
+    except OSError:
+        pytest.skip("links need a privilege here")
+    found = sorted(islice(photo_files.photos_below(tmp_path), 100))
+    assert found == ["a/1.jpg", "a/l00/2.jpg", "a/l00/l00/1.jpg", "b/2.jpg"]
+
+
+def test_a_folder_with_a_name_too_long_for_any_is_not_found(tmp_path):
+    write_photos(tmp_path, ["a.jpg"])
+    image = {"filepath": "x" * 5000, "filename": "a.jpg", "sentences": [{"raw": "a dog"}]}
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": [image]}))
+    assert load(tmp_path)["a.jpg"].captions == ("a dog",)
+
+
+@pytest.mark.parametrize("folder", [".", "data", "annotations", "train", "Images"])
+def test_a_folder_whose_files_may_not_be_opened_gives_a_sentence(tmp_path, folder):
+    write_photos(tmp_path / "Images", ["a.jpg"])
+    (tmp_path / folder).mkdir(exist_ok=True)
+    for name in ("captions.csv", "captions.json", "train.parquet", "1.jpg"):
+        (tmp_path / folder / name).write_text("image,caption\na.jpg,a dog\n")
+    (tmp_path / folder).chmod(0o444)
+    try:
+        if os.path.exists(tmp_path / folder / "1.jpg"):
+            pytest.skip("this user may open all files")
+        with pytest.raises(DatasetError):
+            load(tmp_path)
+    finally:
+        (tmp_path / folder).chmod(0o755)

@@ -2,11 +2,13 @@
 
 import io
 import sys
+import zipfile
 
 import pytest
 from PIL import Image
 
-from captioning.datasets import load
+from captioning.datasets import assembly, load, spreadsheet
+from captioning.datasets import parquet as parquet_files
 from captioning.datasets.loading import kind_of
 from captioning.errors import DatasetError
 
@@ -158,4 +160,107 @@ def test_a_parquet_file_without_photos_or_damaged_says_so(parquet):
         load(root)
     (root / "data" / "train.parquet").write_bytes(b"PAR1" + b"\0" * 50)
     with pytest.raises(DatasetError, match="is not a Parquet file"):
+        load(root)
+
+
+def test_a_parquet_file_with_too_many_rows_is_refused_before_reading(parquet, monkeypatch):
+    for module in (assembly, parquet_files):
+        monkeypatch.setattr(module, "MAX_CAPTIONS", 9)
+    monkeypatch.setattr(parquet_files._Columns, "record", None)
+    with pytest.raises(DatasetError, match="more than 9 captions"):
+        load(parquet(train={"image": images(range(10)), "caption": ["a dog"] * 10}))
+
+
+def test_the_rows_of_all_parquet_files_are_counted(parquet, monkeypatch):
+    columns = {"image": images(range(5)), "caption": [["a dog", "two kids"]] * 5}
+    for module in (assembly, parquet_files):
+        monkeypatch.setattr(module, "MAX_CAPTIONS", 19)
+    with pytest.raises(DatasetError, match="more than 19 captions"):
+        load(parquet(train=columns, test=columns))
+
+
+def test_a_parquet_file_that_grows_without_measure_is_refused(parquet, monkeypatch):
+    photos = [bytes(1_000_000)] * 4
+    root = parquet(train={"image": photos, "caption": ["a dog"] * 4})
+    monkeypatch.setattr(parquet_files, "_SMALL_TABLE", 1_000_000)
+    monkeypatch.setattr(parquet_files, "_MAX_GROWTH", 1)
+    with pytest.raises(DatasetError, match="unpacks to more than 1 times"):
+        load(root)
+    monkeypatch.setattr(parquet_files, "_SMALL", 1_000_000)
+    monkeypatch.setattr(parquet_files._Columns, "record", None)  # it is refused before reading
+    with pytest.raises(DatasetError, match="unpacks to more than 1 times"):
+        load(
+            parquet(train={"image": [bytes(n) for n in range(10**6, 10**6 + 4)], "text": ["a"] * 4})
+        )
+
+
+def test_rows_with_large_photos_are_read_one_by_one(parquet, monkeypatch):
+    from pyarrow.parquet import ParquetFile
+
+    asked, whole = [], ParquetFile.iter_batches
+
+    def counted(file, rows, **options):
+        asked.append(rows)
+        return whole(file, rows, **options)
+
+    monkeypatch.setattr(ParquetFile, "iter_batches", counted)
+    monkeypatch.setattr(parquet_files, "_BYTES_AT_ONCE", 200_000)
+    photos = [png(n) + bytes([n]) * 100_000 for n in range(4)]
+    dataset = load(parquet(train={"image": photos, "caption": ["a dog"] * 4}))
+    assert (asked, len(dataset)) == ([1], 4)
+
+
+def test_a_parquet_file_with_garbled_text_is_refused(parquet):
+    import pyarrow
+
+    garbled = pyarrow.array([b"\xff a dog"] * 2)
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, garbled.buffers())
+    with pytest.raises(DatasetError, match="damaged or incomplete"):
+        load(parquet(train={"image": images(range(2)), "caption": texts}))
+
+
+def test_a_loop_of_links_is_no_parquet_file(tmp_path):
+    try:
+        (tmp_path / "train.parquet").symlink_to("train.parquet")
+    except OSError:
+        pytest.skip("links need a privilege here")
+    assert kind_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "row", "column", "noun"),
+    [
+        ("_MAX_ROWS", 1001, 1, "rows"),
+        ("_MAX_CELLS", 2, 1000, "cells"),
+        ("MAX_COLUMNS", 2, 1001, "columns"),
+        ("_MAX_CHARACTERS", 2, 2, "characters"),
+    ],
+)
+def test_a_workbook_with_a_cell_far_outside_is_refused(
+    workbook, monkeypatch, limit, row, column, noun
+):
+    root = workbook(
+        {"1": [("image", "caption")] + [()] * (row - 2) + [[None] * (column - 1) + ["a" * 1001]]}
+    )
+    monkeypatch.setattr(spreadsheet, limit, 1000)
+    with pytest.raises(DatasetError, match=f"more than 1,000 {noun}"):
+        load(root)
+
+
+def test_a_workbook_with_a_false_size_is_read(workbook):
+    rows = [(name, text) for name, *texts in ROWS for text in texts]
+    root = workbook({"1": [("image", "caption"), *rows]})
+    path, changed = root / "captions.xlsx", io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"A1:B21", b"A1:XFD1048576"))
+    path.write_bytes(changed.getvalue())
+    assert captions_by_file(load(root)) == CAPTIONS
+
+
+def test_a_workbook_that_grows_without_measure_is_refused(workbook, monkeypatch):
+    root = workbook({"1": [("image", "caption"), *[("01.png", "a dog")] * 1000]})
+    monkeypatch.setattr(spreadsheet, "_SMALL", 1000)
+    monkeypatch.setattr(spreadsheet, "_MAX_RATIO", 2)
+    with pytest.raises(DatasetError, match="more than 2 times its size"):
         load(root)

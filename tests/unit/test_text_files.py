@@ -1,6 +1,7 @@
 """Reading text files in whichever encoding a program saved them."""
 
 import codecs
+import time
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from PIL import Image
 from captioning.datasets import load
 from captioning.datasets.text_files import read_json, read_lines, read_start, read_text
 from captioning.errors import DatasetError
+from captioning.text import composed, tokenize
 
 LANGUAGES = {
     "cp1252": "ein Hund läuft über die Straße, près du café “chez nous”",
@@ -125,3 +127,17 @@ def test_a_file_with_more_lines_than_any_table_of_captions_is_refused(tmp_path):
     path.write_bytes(b"x\n" * 3_500_001)
     with pytest.raises(DatasetError, match="more than 3,500,000 lines"):
         read_lines(path)
+
+
+def test_marks_in_the_wrong_order_are_composed_in_time():
+    marks = "\u0301" * 75_000 + "\u0327" * 75_000
+    started = time.process_time()
+    assert len(composed(f"a{marks}")) == 150_000  # the first accent is in the letter
+    assert len(tokenize(f"\u72ac{marks} a{marks} b")) == 3
+    assert time.process_time() - started < 5
+    assert composed("a\u0301\u0327" + "\u0302" * 29) == "\u00e1\u0327" + "\u0302" * 29
+
+
+def test_the_damaged_lines_of_a_file_are_counted(tmp_path):
+    _, remarks = read(tmp_path / "a.csv", b"\xc3\xa4\xc3\xa4\xff\r\n\n" * 5)
+    assert "5 of its lines (line 1, 3, 5, ...)" in remarks[0]

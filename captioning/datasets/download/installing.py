@@ -88,7 +88,7 @@ def fetch_flickr8k(
         installed = install_folder(cached)
         return Installed(installed.dataset, ("It is the copy that kagglehub has downloaded.",))
     archive = writable_folder(downloads_folder()) / "flickr8k.zip"
-    if not archive.is_file():
+    if not os.path.isfile(archive):
         _fetch(archive, hooks, patience)
     return _install_fetched(archive, hooks)
 
@@ -117,9 +117,9 @@ def install_zip(
         DownloadStopped: `should_stop` stopped it.
     """
     archive = Path(os.path.expanduser(path)).absolute()
-    if archive.is_dir():
+    if os.path.isdir(archive):
         raise DatasetError(f"'{path}' is a folder, not a zip archive. Enter it as a folder.")
-    if not archive.is_file():
+    if not os.path.isfile(archive):
         raise DatasetError(f"There is no file '{path}'. Enter the path of the zip archive.")
     return _install(archive, Hooks(on_progress, should_stop), limits=limits)
 
@@ -222,7 +222,7 @@ def _shortcomings(dataset: CaptionDataset) -> list[str]:
 
 def _whole_copy(folder: Path) -> CaptionDataset | None:
     """Return the copy of Flickr8k in `folder`; None if it is missing or incomplete."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return None
     try:
         dataset = load(folder)

@@ -48,7 +48,7 @@ def downloads_folder() -> Path:
 def given_zip() -> Path | None:
     """Return the archive that a person has put into the data folder, if any."""
     paths = (data_folder() / name for name in _ZIP_NAMES)
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def kagglehub_copy() -> Path | None:
@@ -57,7 +57,7 @@ def kagglehub_copy() -> Path | None:
     folder = cache / "datasets" / "adityajn105" / "flickr8k"
     numbers = (path.stem for path in folder.glob("*.complete") if path.stem.isdigit())
     copies = (folder / "versions" / number for number in sorted(numbers, key=int, reverse=True))
-    return next((path for path in copies if path.is_dir()), None)
+    return next((path for path in copies if os.path.isdir(path)), None)
 
 
 def missing_from(dataset: CaptionDataset) -> list[str]:
