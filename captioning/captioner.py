@@ -26,7 +26,7 @@ from captioning.decoding import (
     sentence_likelihoods,
 )
 from captioning.encoders import PhotoEncoder
-from captioning.errors import BundleError, FeaturesError, ImageError, QueryError
+from captioning.errors import BundleError, FeaturesError, ImageError, QueryError, quoted
 from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
@@ -281,7 +281,7 @@ class Captioner(LoadedBundle):
         words, longest = tokenize(sentence), self.bundle.decoder.max_length
         unknown = [word for word in words if word not in self.bundle.vocabulary]
         if unknown:
-            raise QueryError(f"The model does not know the word {unknown[0]!r}.")
+            raise QueryError(f"The model does not know the word {quoted(unknown[0])}.")
         if len(words) > longest:
             raise QueryError(
                 f"The sentence has {len(words)} words; the model reads at most {longest}."

@@ -12,7 +12,7 @@ import numpy as np
 
 from captioning.config import DecodingConfig
 from captioning.decoding.hypotheses import NEG_INF
-from captioning.errors import ConfigError
+from captioning.errors import ConfigError, quoted
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, PAD, SPECIAL, UNK, Vocabulary
 
@@ -141,8 +141,8 @@ def _check_known(word: str, vocabulary: Vocabulary) -> None:
     nearest = nearest_word(word, vocabulary)
     hint = f"It knows {nearest!r}." if nearest else "Choose another word."
     raise ConfigError(
-        f"The model does not know the word {word!r}, because it is rare in the training captions, "
-        f"so it cannot use it. {hint}"
+        f"The model does not know the word {quoted(word)}, because it is rare in the training "
+        f"captions, so it cannot use it. {hint}"
     )
 
 

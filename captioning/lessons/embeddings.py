@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioning.errors import QueryError
+from captioning.errors import QueryError, quoted
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 __all__ = ["Neighbour", "WordMap", "cosine", "neighbours", "word_map"]
@@ -56,7 +56,7 @@ def neighbours(
         QueryError: the vocabulary does not have the word.
     """
     if word not in vocabulary:
-        raise QueryError(f"The model does not know the word {word!r}.")
+        raise QueryError(f"The model does not know the word {quoted(word)}.")
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     directions = vectors / np.where(lengths > 0, lengths, 1.0)[:, None]
     cosines = directions @ directions[vocabulary.id(word)]
@@ -84,7 +84,7 @@ def word_map(vectors: np.ndarray, vocabulary: Vocabulary, words: Sequence[str]) 
         raise QueryError(f"A map needs at least three words, got {len(words)}.")
     for word in words:
         if word not in vocabulary:
-            raise QueryError(f"The model does not know the word {word!r}.")
+            raise QueryError(f"The model does not know the word {quoted(word)}.")
     rows = vectors[[vocabulary.id(word) for word in words]].astype(np.float64)
     centred = rows - rows.mean(axis=0)
     # The words are fewer than the numbers of a vector: the directions of their products with one

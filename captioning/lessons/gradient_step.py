@@ -13,7 +13,7 @@ from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
 from captioning.decoders import build_decoder
 from captioning.decoding import CaptionSearch
-from captioning.errors import QueryError, TrainingError
+from captioning.errors import QueryError, TrainingError, quoted
 from captioning.fair_lock import FairLock
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.text import tokenize
@@ -167,7 +167,9 @@ class Pupil:
         words, longest = tokenize(sentence), self._decoder.config.max_length - 1
         unknown = [word for word in words if word not in self._vocabulary]
         if unknown:
-            raise QueryError(f"The model does not know the word {unknown[0]!r}. Use another one.")
+            raise QueryError(
+                f"The model does not know the word {quoted(unknown[0])}. Use another one."
+            )
         if not 1 <= len(words) <= longest:
             raise QueryError(f"The sentence has {len(words)} words; this takes 1 to {longest}.")
         return [self._vocabulary.id(word) for word in words]

@@ -58,7 +58,7 @@ ENCODER_FILE = "encoder.json"
 """Written next to `features.p`: which encoder gave the features."""
 
 MAX_FEATURE_BYTES = 600_000_000
-MAX_TEXT_BYTES = 50_000_000
+MAX_TEXT_BYTES, MAX_LINES = 50_000_000, 1_000_000  # COCO has 30 and 0.6 million
 _MOST_SECONDS = 120
 
 
@@ -87,13 +87,15 @@ def read_descriptions(path: Path) -> dict[str, list[str]]:
     use.
 
     Raises:
-        FeaturesError: a line has neither, or the file cannot be read.
+        FeaturesError: a line has neither, or the file cannot be read or has over a million lines.
     """
     found: dict[str, list[str]] = {}
     try:
         lines = read_regular_file(path, MAX_TEXT_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FeaturesError(f"{path} cannot be read as text: {error}.") from error
+    if len(lines) > MAX_LINES:
+        raise FeaturesError(f"{path} has more than {MAX_LINES:,} lines. Leave some photos out.")
     for number, line in enumerate(lines, start=1):
         if not line:
             continue

@@ -32,6 +32,15 @@ def test_a_line_without_a_tab_is_named(tmp_path):
         read_descriptions(path)
 
 
+def test_descriptions_have_at_most_a_million_lines(tmp_path):
+    path = tmp_path / "descriptions.txt"
+    path.write_text("\n" * 1_000_000)
+    assert read_descriptions(path) == {}
+    path.write_text("\n" * 1_000_001)
+    with pytest.raises(FeaturesError, match="more than 1,000,000 lines"):
+        read_descriptions(path)
+
+
 def test_features_are_what_any_script_unpickles(tmp_path):
     path = tmp_path / "features.p"
     rows = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float16)
