@@ -25,7 +25,7 @@ from captioning.encoders.registry import encoder_key, resolve
 from captioning.errors import FeaturesError, ImageError, StorageError
 from captioning.images import read_image
 from captioning.prefetch import ahead
-from captioning.storage import data_folder, read_json, write_json
+from captioning.storage import MAX_INDEX_BYTES, data_folder, read_json, write_json
 
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import PhotoEncoder
@@ -387,7 +387,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise FeaturesError(f"There are no features in {folder} yet.")
     try:
-        index = read_json(path, dict)
+        index = read_json(path, dict, max_bytes=MAX_INDEX_BYTES)
     except StorageError as error:
         raise FeaturesError(f"{error} Delete {folder}.") from error
     if index.get("format_version") != FORMAT_VERSION:

@@ -16,7 +16,12 @@ from typing import Any, Self
 from captioning.errors import ConfigError, quoted
 from captioning.storage import read_json
 
-__all__ = ["Config", "flattened", "read_settings", "setting"]
+__all__ = ["MAX_SETTINGS_BYTES", "Config", "flattened", "read_settings", "setting"]
+
+MAX_SETTINGS_BYTES = 2_000_000
+"""The largest size of a file of settings; those of the program have some kilobytes."""
+
+_MOST_VALUES = 100_000  # a list of banned words may be long
 
 
 def setting(
@@ -109,9 +114,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     A key that starts with `_` is a note for people and is ignored.
 
     Raises:
-        ConfigError: the file cannot be read, or is not a JSON object.
+        ConfigError: the file cannot be read, is too large, or is not a JSON object.
     """
-    values = read_json(Path(path), dict, error=ConfigError)
+    values = read_json(Path(path), dict, error=ConfigError, max_bytes=MAX_SETTINGS_BYTES)
     return {key: value for key, value in values.items() if not key.startswith("_")}
 
 
@@ -179,6 +184,8 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
 
 def _coerce_list(name: str, value: Any, hint: Any) -> tuple[Any, ...]:
     """Convert a list of words, or one or more whole numbers."""
+    if isinstance(value, (list, tuple)) and len(value) > _MOST_VALUES:
+        raise ConfigError(f"{name} takes at most {_MOST_VALUES:,} values, got {len(value):,}.")
     if hint is int:
         numbers = value if isinstance(value, (list, tuple)) and value else [value]
         return tuple(_coerce(name, number, int) for number in numbers)

@@ -15,8 +15,9 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 __all__ = [
-    "MAX_MODEL_JSON_BYTES",
+    "MAX_INDEX_BYTES",
+    "MAX_JSON_BYTES",
     "app_file",
     "append_json_line",
     "data_folder",
@@ -38,6 +40,7 @@ __all__ = [
     "parse_json",
     "read_json",
     "read_json_lines",
+    "read_long_json_lines",
     "read_regular_file",
     "replacing",
     "replacing_folder",
@@ -53,12 +56,16 @@ T = TypeVar("T")
 _PACKAGE = Path(__file__).resolve().parent
 # An installed package carries what a checkout has at its top level in this folder.
 _SHIPPED = _PACKAGE / "shipped"
-MAX_MODEL_JSON_BYTES = 20_000_000
-"""The largest size of a JSON file of a model."""
+MAX_JSON_BYTES = 20_000_000
+"""The largest size of a JSON file of a model, a run or a search."""
 
-_MOST_JSON_BYTES = 256 * 1024 * 1024
+MAX_INDEX_BYTES = 256 * 1024 * 1024
+"""The largest size of a JSON file with a line for each photo of a data set."""
+
 # Karpathy's file of COCO, the largest known one, has 2 million and 10 million.
 _MOST_JSON_CONTAINERS, _MOST_JSON_VALUES = 5_000_000, 15_000_000
+# The last 12 days of a run that reports every second; a record of all its epochs; the rest is less
+_MOST_LINES, _MOST_LINE_BYTES, _MOST_SELECTED_BYTES = 1_000_000, 2_000_000, 10_000_000
 _JSON_KINDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -209,7 +216,7 @@ def read_json(
     kind: type[T],
     *,
     error: type[CaptioningError] = StorageError,
-    max_bytes: int | None = None,
+    max_bytes: int = MAX_JSON_BYTES,
 ) -> T:
     """Read a JSON file whose content must be of type `kind`: `dict`, `list` or `str`.
 
@@ -217,13 +224,13 @@ def read_json(
         path: the file.
         kind: the type of its content.
         error: what to raise.
-        max_bytes: its largest size, by default 256 MB.
+        max_bytes: its largest size, by default 20 MB.
 
     Raises:
         error: the file is missing, unreadable, damaged, too large, or holds something else.
     """
     try:
-        data = read_regular_file(path, max_bytes or _MOST_JSON_BYTES)
+        data = read_regular_file(path, max_bytes)
         content = parse_json(data.decode("utf-8"))
     except FileNotFoundError:
         raise error(f"{path} cannot be read: the file is missing.") from None
@@ -269,23 +276,55 @@ def append_json_line(path: Path, content: Any) -> None:
         file.write(line)
 
 
-def read_json_lines(
-    path: Path, select: Callable[[list[bytes]], list[bytes]] | None = None
-) -> list[dict[str, Any]]:
+def read_json_lines(path: Path, max_bytes: int) -> list[dict[str, Any]]:
     """Read the JSON objects that `append_json_line` wrote, without damaged lines.
 
     A file that is missing or not a regular file has no lines.
 
     Args:
         path: the file.
-        select: returns the lines to read, of all lines; by default it is all of them.
+        max_bytes: its largest size.
+
+    Raises:
+        StorageError: it is larger.
     """
     try:
-        lines = read_regular_file(path, _MOST_JSON_BYTES).splitlines()
+        lines = read_regular_file(path, max_bytes).split(b"\n")
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise StorageError(
+                f"{path} cannot be read: {error.strerror}. Move it away to go on without it."
+            ) from error
+        return []
+    return _json_objects(lines)
+
+
+def read_long_json_lines(
+    path: Path, select: Callable[[list[bytes]], list[bytes]]
+) -> list[dict[str, Any]]:
+    """Read some of the JSON objects of a file that may be long, without damaged lines.
+
+    Of its last 256 MB and its last million lines, at most 10 MB are selected and read.  A file that
+    is missing or not a regular file has no lines.
+
+    Args:
+        path: the file.
+        select: returns the lines to read, of all lines.
+    """
+    try:
+        with open_regular_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - MAX_INDEX_BYTES))
+            found = file.read(min(size, MAX_INDEX_BYTES)).rsplit(b"\n", _MOST_LINES)
     except OSError:
         return []
-    if select is not None:
-        lines = select(lines)
+    lines = select([line for line in found[-_MOST_LINES:] if 0 < len(line) <= _MOST_LINE_BYTES])
+    sizes = accumulate(map(len, reversed(lines)))
+    count = sum(size <= _MOST_SELECTED_BYTES for size in sizes)
+    return _json_objects(lines[len(lines) - count :])
+
+
+def _json_objects(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     return [content for line in lines if (content := _json_object(line)) is not None]
 
 

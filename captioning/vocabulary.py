@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.errors import BundleError, quoted
-from captioning.storage import MAX_MODEL_JSON_BYTES, read_json
+from captioning.storage import read_json
 from captioning.text import join_words, readable, tokenize
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
@@ -121,7 +121,7 @@ class Vocabulary:
                 what is no text.
         """
         path = Path(path)
-        content = read_json(path, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
+        content = read_json(path, dict, error=BundleError)
         version, words = content.get("format_version"), content.get("words")
         if version != FORMAT_VERSION:
             raise BundleError(

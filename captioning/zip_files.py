@@ -1,11 +1,11 @@
 """Opening a zip archive, and the names of the files in it."""
 
 import contextlib
-import os
-import unicodedata
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
+
+from captioning.text import composed
 
 __all__ = ["name_in_zip", "open_zip"]
 
@@ -13,9 +13,7 @@ MAX_DIRECTORY = 20_000_000
 """Most bytes of an archive's directory: 200,000 files with names of 50 letters."""
 
 _SAYS_UTF8 = 0x800
-_END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
-_LONGEST_END = 22 + 65_535  # with a comment
-_BEFORE_END_64 = 56 + 20  # the end of a large archive, and where it is
+_DIRECTORY_BYTES = 5  # its place in what zipfile reads from the end of an archive
 
 
 def open_zip(source: Path | BinaryIO) -> zipfile.ZipFile:
@@ -34,17 +32,13 @@ def open_zip(source: Path | BinaryIO) -> zipfile.ZipFile:
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """Return how long the archive says that its directory is; 0 if it is not an archive."""
-    length = file.seek(0, os.SEEK_END)
-    file.seek(max(0, length - _LONGEST_END - _BEFORE_END_64))
-    tail = file.read()
-    end = tail.rfind(_END)
-    if end < 0:
-        return 0
-    large = end - _BEFORE_END_64
-    if large >= 0 and tail[large:].startswith(_END_64) and tail[end - 20 :].startswith(_LOCATOR_64):
-        return int.from_bytes(tail[large + 40 : large + 48], "little")
-    return int.from_bytes(tail[end + 12 : end + 16], "little")
+    """Return how long the archive says that its directory is; 0 if it is not an archive.
+
+    An archive may say this in several places, and versions of Python differ in which they believe,
+    so zipfile itself is asked.
+    """
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    return int(end[_DIRECTORY_BYTES]) if end else 0
 
 
 def name_in_zip(member: zipfile.ZipInfo) -> str:
@@ -56,4 +50,4 @@ def name_in_zip(member: zipfile.ZipInfo) -> str:
     if not member.flag_bits & _SAYS_UTF8:
         with contextlib.suppress(UnicodeError):  # really a name of MS-DOS
             name = name.encode("cp437").decode("utf-8")
-    return unicodedata.normalize("NFC", name)
+    return composed(name)

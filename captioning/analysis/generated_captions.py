@@ -12,7 +12,7 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset
 from captioning.errors import StorageError
-from captioning.storage import read_json
+from captioning.storage import MAX_INDEX_BYTES, read_json
 
 __all__ = ["Written", "keep_written", "kept_written"]
 
@@ -37,7 +37,8 @@ def kept_written(
 ) -> Written | None:
     """Return what the model wrote, if it was kept; None for a changed model or data set."""
     try:
-        content = read_json(_path(dataset, bundle, split, decoding), dict)
+        path = _path(dataset, bundle, split, decoding)
+        content = read_json(path, dict, max_bytes=MAX_INDEX_BYTES)
         captions, scores = content["captions"], content["scores"]
     except (StorageError, KeyError):
         return None

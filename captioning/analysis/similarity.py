@@ -19,7 +19,7 @@ from captioning.analysis.disk_cache import read_arrays, text_array, texts_of, wr
 from captioning.datasets import CaptionDataset, Photo
 from captioning.errors import DatasetError, ImageError, StorageError
 from captioning.images import read_image
-from captioning.storage import data_folder, read_json
+from captioning.storage import MAX_INDEX_BYTES, data_folder, read_json
 
 __all__ = ["Likeness", "Pair", "kept_likeness", "open_likeness"]
 
@@ -180,7 +180,7 @@ def _feature_store(dataset: CaptionDataset) -> _Store | None:
     pattern = f"{dataset.name}-*-{dataset.fingerprint}"
     for folder in sorted((data_folder() / "features").glob(pattern)):
         try:
-            index = read_json(folder / "index.json", dict)
+            index = read_json(folder / "index.json", dict, max_bytes=MAX_INDEX_BYTES)
             numbers = len(index["names"]) * int(np.prod(index["shape"]))
             finished = index["done"] == len(index["names"])
             if finished and (folder / "features.f16").stat().st_size == 2 * numbers:

@@ -38,7 +38,7 @@ def to_csv(rows: Iterable[Row], *, header: bool = True) -> str:
     if header:
         buffer.write(BOM)
         writer.writeheader()
-    writer.writerows(guarded_row(row.to_dict(), TEXTS) for row in rows)
+    writer.writerows(guarded_row(vars(row), TEXTS) for row in rows)
     return buffer.getvalue()
 
 
@@ -154,17 +154,20 @@ class Journal:
         # Excel writes what the country of its user has between columns.
         delimiter = next((d for d in ";\t" if whole.startswith(d.join(_FIRST_COLUMNS))), ",")
         reader = csv.DictReader(io.StringIO(whole, newline=""), delimiter=delimiter)
-        # Files of older versions have fewer columns; what is missing stays empty.
-        named = tuple(reader.fieldnames or ())
-        if whole and (len(named) < len(_FIRST_COLUMNS) or named != COLUMNS[: len(named)]):
-            raise DatasetError(
-                f"{self.path} is there already and is no file of captions: its first line should "
-                f"be {','.join(COLUMNS)}. Name another file."
-            )
         try:
+            # Files of older versions have fewer columns; what is missing stays empty.
+            named = tuple(reader.fieldnames or ())
+            if whole and (len(named) < len(_FIRST_COLUMNS) or named != COLUMNS[: len(named)]):
+                raise DatasetError(
+                    f"{self.path} is there already and is no file of captions: its first line "
+                    f"should be {','.join(COLUMNS)}. Name another file."
+                )
             return [_row(values) for values in reader]
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{self.path}: line {reader.line_num} is damaged.") from error
+        except (csv.Error, TypeError, ValueError) as error:  # a cell may be too long for csv
+            raise DatasetError(
+                f"{self.path}: line {reader.reader.line_num} is damaged. Mend it, or name another "
+                "file."
+            ) from error
 
 
 def _row(values: dict[str, str]) -> Row:

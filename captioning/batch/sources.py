@@ -111,11 +111,12 @@ def photo_names(
 def told_apart(photos: Iterable[AlbumPhoto]) -> list[AlbumPhoto]:
     """Number the later ones of photos with equal names."""
     found: dict[str, AlbumPhoto] = {}
+    numbers: dict[str, int] = {}  # the highest one tried, by name
     for photo in photos:
-        path, number, unique = PurePosixPath(photo.name), 1, photo.name
+        unique, (stem, ending) = photo.name, os.path.splitext(photo.name)
         while unique in found:
-            number += 1
-            unique = str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+            numbers[photo.name] = numbers.get(photo.name, 1) + 1
+            unique = f"{stem} ({numbers[photo.name]}){ending}"
         found[unique] = AlbumPhoto(unique, photo.read)
     return list(found.values())
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 
 from captioning.errors import BundleError, quoted
 from captioning.metrics import METRICS, Metric
-from captioning.storage import MAX_MODEL_JSON_BYTES, read_json, read_regular_file, replacing
+from captioning.storage import read_json, read_regular_file, replacing
 
 __all__ = [
     "EVALUATIONS",
@@ -101,7 +101,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    metrics = read_json(path, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
+    metrics = read_json(path, dict, error=BundleError)
     for key in EVALUATIONS.values():
         _check_evaluations(path, metrics.get(key, []))
     return metrics

@@ -23,7 +23,6 @@ from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError, quoted
 from captioning.storage import (
-    MAX_MODEL_JSON_BYTES,
     data_folder,
     read_json,
     read_regular_file,
@@ -192,7 +191,7 @@ class Bundle:
         if not facts.exists() and not arrays.exists():
             return None
         _check_weights(arrays, MAX_CALIBRATION_BYTES)
-        content = read_json(facts, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
+        content = read_json(facts, dict, error=BundleError)
         return Calibration.from_parts(content, read_arrays(arrays), source=str(facts))
 
     def scores(self, *, neutral_words: bool = False) -> list[dict[str, Any]]:
@@ -234,9 +233,7 @@ def read_bundle(name: str | Path) -> Bundle:
         BundleError: it does not exist, or a file is missing, damaged, or of another version.
     """
     folder = _find(name)
-    content = read_json(
-        folder / "config.json", dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES
-    )
+    content = read_json(folder / "config.json", dict, error=BundleError)
     version = content.get("format_version")
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -277,7 +274,7 @@ def _check_weights(path: Path, most: int = MAX_WEIGHTS_BYTES) -> None:
 def _read_publication(path: Path) -> Publication | None:
     if not path.exists():
         return None
-    content = read_json(path, dict, error=BundleError, max_bytes=MAX_MODEL_JSON_BYTES)
+    content = read_json(path, dict, error=BundleError)
     return Publication(*(str(content.get(key, ""))[:200] for key in ("run", "by", "at")))
 
 

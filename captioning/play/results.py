@@ -63,17 +63,22 @@ def rate(
     """
     place = {name: number for number, name in enumerate(entries)}
     kept = [(v, place[w], place[x]) for v, w, x in votes if w in place and x in place]
-    by_player: dict[str, np.ndarray] = {}
-    for player, won, lost in kept:
-        wins = by_player.setdefault(player, np.zeros((len(place), len(place))))
-        wins[won, lost] += 1
-    voters = list(by_player.values())
-    total = sum(voters, np.zeros((len(place), len(place))))
+    players = {player: number for number, player in enumerate({v: None for v, _, _ in kept})}
+    voters = np.array([players[player] for player, _, _ in kept], int)
+    pairs = np.array([won * len(place) + lost for _, won, lost in kept], int)
+
+    def wins(drawn: np.ndarray) -> np.ndarray:
+        """Count how often each caption wins against each other in the votes of the drawn."""
+        often = np.bincount(drawn, minlength=len(players))
+        counts = np.bincount(pairs, often[voters], len(place) ** 2)
+        return counts.reshape(len(place), len(place))
+
+    total = wins(np.arange(len(players)))
     elo = _fit(total)
     random = np.random.default_rng(seed)
     draws = [
-        _fit(sum((voters[i] for i in random.integers(0, len(voters), len(voters))), 0 * total))
-        for _ in range(_DRAWS if voters else 0)
+        _fit(wins(random.integers(0, len(players), len(players))))
+        for _ in range(_DRAWS if players else 0)
     ] or [elo]
     low, high = np.percentile(draws, (2.5, 97.5), axis=0)
     seen = (total + total.T).sum(axis=1).astype(int)
@@ -132,12 +137,16 @@ def standings(
     """
     entries = list(state.entries.values())
     ratings = rate([entry.id for entry in entries], state.votes)
+    guesses: dict[str, list[bool]] = {entry.id: [] for entry in entries}
+    for (_, name), guess in state.guesses.items():
+        if name in guesses:
+            guesses[name].append(guess)
     found = [
         Standing(
             entry,
             ratings[entry.id],
             *_scores(entry, entries, references, frequencies),
-            _share([guess for (_, name), guess in state.guesses.items() if name == entry.id]),
+            _share(guesses[entry.id]),
         )
         for entry in entries
     ]

@@ -33,8 +33,14 @@ MOST_PLAYERS = 200
 LONGEST_NAME, LONGEST_CAPTION = 30, 200
 PLAYERS_GUESSED = 3
 """Captions of other players for which a player guesses whether a person or a machine wrote them."""
+MOST_REFERENCES, LONGEST_REFERENCE = 20, 500
 VOTES_EACH = 8
 """Pairs that a player compares; enough for intervals, few enough for one lesson."""
+
+# More than a class writes.  The time for the pairs and the results grows with the square of the
+# number of captions.
+_MOST_GIVEN, _LONGEST_FIELD = 20, 300
+_MOST_ROUND_BYTES, _MOST_EVENT_BYTES = 1_000_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,11 @@ class Rounds:
             references: other captions of the photo by people.
 
         Raises:
-            PlayError: a caption is empty or too long, or the round cannot be written.
+            PlayError: a caption is empty or too long, there are more than 20, or the round cannot
+                be written.
         """
+        if len(entries) > _MOST_GIVEN:
+            raise PlayError(f"A round begins with at most {_MOST_GIVEN} captions.")
         name = secrets.token_hex(4)
         found = Round(self.folder / name)
         content = {
@@ -174,10 +183,16 @@ class Round:
     @property
     def references(self) -> tuple[str, ...]:
         """The captions of the photo in the data set."""
-        return tuple(self._content()["references"])
+        texts = self._content()["references"][:MOST_REFERENCES]
+        return tuple(text[:LONGEST_REFERENCE] for text in texts)
 
     def state(self) -> State:
-        """Return the state of the round, which others may share: do not change it."""
+        """Return the state of the round, which others may share: do not change it.
+
+        Raises:
+            PlayError: a file of the round is damaged or too large.
+            StorageError: it cannot be read.
+        """
         try:
             size = self._events.stat().st_size
         except OSError:
@@ -300,13 +315,14 @@ class Round:
 
     def _content(self) -> dict[str, Any]:
         path = self.folder / "round.json"
-        content = read_json(path, dict)
+        content = read_json(path, dict, max_bytes=_MOST_ROUND_BYTES)
         texts, entries = content.get("references"), content.get("entries")
         if not (
             isinstance(content.get("teacher"), str)
             and isinstance(texts, list)
             and all(isinstance(text, str) for text in texts)
             and isinstance(entries, list)
+            and len(entries) <= _MOST_GIVEN
             and all(_is_entry(row) for row in entries)
         ):
             raise PlayError(f"{path} is damaged. Open a new round.")
@@ -341,7 +357,9 @@ _ENTRY = ("id", "kind", "author", "text", "player")
 
 
 def _is_entry(row: Any) -> bool:
-    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in _ENTRY)
+    return isinstance(row, dict) and all(
+        isinstance(row.get(key), str) and len(row[key]) <= _LONGEST_FIELD for key in _ENTRY
+    )
 
 
 @lru_cache(maxsize=8)
@@ -351,7 +369,7 @@ def _read_state(round_: Round, size: int) -> State:
     for row in round_._content()["entries"]:
         entry = Entry(**{key: row[key] for key in _ENTRY})
         state.entries[entry.id] = entry
-    for event in read_json_lines(round_._events):
+    for event in read_json_lines(round_._events, _MOST_EVENT_BYTES):
         _apply(state, event)
     return state
 
@@ -362,7 +380,8 @@ def _apply(state: State, event: dict[str, Any]) -> None:
             state.phase = phase
         case {"event": "entry"} if _is_entry(event):
             entry = Entry(**{key: event[key] for key in _ENTRY})
-            state.entries[entry.id] = entry
+            if entry.id in state.entries or len(state.entries) < MOST_PLAYERS + _MOST_GIVEN:
+                state.entries[entry.id] = entry
         case {"event": "vote", "player": str(player), "winner": str(won), "loser": str(lost)}:
             state.votes.append((player, won, lost))
         case {"event": "guess", "player": str(player), "entry": str(name), "machine": bool(guess)}:

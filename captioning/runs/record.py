@@ -13,7 +13,7 @@ from typing import Any
 from captioning.config import TrainingConfig, read_training_config
 from captioning.errors import ConfigError, StorageError
 from captioning.runs.store import Record
-from captioning.storage import read_json, read_json_lines, read_regular_file, write_json
+from captioning.storage import read_json, read_long_json_lines, read_regular_file, write_json
 
 __all__ = [
     "LATEST",
@@ -165,7 +165,7 @@ class Run(Record):
         Of a very long file, `MOST_STEP_EVENTS` evenly spaced reports of steps are read, and as many
         of the last other events.
         """
-        return read_json_lines(self.folder / "events.jsonl", _thinned)
+        return read_long_json_lines(self.folder / "events.jsonl", _thinned)
 
     def checkpoints(self) -> list[str]:
         """Return the names of its complete checkpoints, the latest last."""

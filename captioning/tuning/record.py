@@ -14,10 +14,13 @@ from typing import Any
 from captioning.errors import ConfigError, StorageError
 from captioning.runs.record import LATEST, fits
 from captioning.runs.store import Record
+from captioning.settings import MAX_SETTINGS_BYTES
 from captioning.storage import append_json_line, read_json, read_json_lines, write_json
-from captioning.tuning.settings import StudyConfig
+from captioning.tuning.settings import MOST_TRIALS, StudyConfig
 
 __all__ = ["ENDED", "Study", "StudyStatus", "Trial"]
+
+_MOST_BYTES = 20_000_000  # 500 trials of 1,000 epochs have half of it
 
 ENDED = ("finished", "given up", "failed")
 """Final states of a trial."""
@@ -113,7 +116,7 @@ class Study(Record):
         """
         path = self.folder / "config.json"
         try:
-            values = read_json(path, dict)
+            values = read_json(path, dict, max_bytes=MAX_SETTINGS_BYTES)
         except StorageError as error:
             raise ConfigError(f"The search cannot be read: {error}") from error
         return StudyConfig.from_dict(values)
@@ -163,29 +166,38 @@ def _read_status(folder: Path) -> StudyStatus:
 
 
 def _read_trials(folder: Path) -> tuple[Trial, ...]:
-    known: dict[int, Trial] = {}
+    known: dict[int, dict[str, Any]] = {}
+    restarts: dict[int, list[int]] = {}
     for line in _lines(folder / "trials.jsonl"):
         number = line.pop("trial")
-        trial = known.get(number)
-        if trial is None:
-            if "settings" in line:
-                known[number] = Trial(number, line["settings"])
-            continue
-        if "restarted_at" in line:
-            line["restarts"] = (*trial.restarts, line.pop("restarted_at"))
-        if "scores" in line:
-            line["scores"] = tuple(line["scores"])
-        known[number] = dataclasses.replace(trial, **line)
-    return tuple(known[number] for number in sorted(known))
+        if number in known:
+            if "restarted_at" in line:
+                restarts[number].append(line.pop("restarted_at"))
+            known[number] |= line
+        elif "settings" in line:
+            known[number], restarts[number] = {"settings": line["settings"]}, []
+    return tuple(
+        Trial(
+            number,
+            **{**facts, "scores": tuple(facts.get("scores", ()))},
+            restarts=tuple(restarts[number]),
+        )
+        for number, facts in sorted(known.items())
+    )
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines whose facts are known and of the right type."""
-    for line in read_json_lines(path):
+    """Yield the lines whose facts are known and of the right type.
+
+    Raises:
+        StorageError: the file is much larger than that of any search.
+    """
+    for line in read_json_lines(path, max_bytes=_MOST_BYTES):
         facts = {key: value for key, value in line.items() if key in _TRIAL}
         scores = facts.get("scores", [])
         if (
-            isinstance(line.get("trial"), int)
+            type(line.get("trial")) is int
+            and 1 <= line["trial"] <= MOST_TRIALS
             and fits(facts, {key: _TRIAL[key] for key in facts})
             and all(isinstance(score, _NUMBER) for score in scores)
         ):

@@ -14,11 +14,12 @@ from functools import cache, cached_property
 from typing import Any
 
 from captioning.config import TrainingConfig
-from captioning.errors import ConfigError
+from captioning.errors import ConfigError, quoted
 from captioning.metrics import headline_metrics
 from captioning.settings import Config, setting
 
 __all__ = [
+    "MOST_TRIALS",
     "SCORES",
     "Declared",
     "SearchField",
@@ -27,6 +28,9 @@ __all__ = [
     "searchable",
     "suggested",
 ]
+
+MOST_TRIALS = 500
+"""The largest number of trials of a study."""
 
 _FIXED = frozenset(
     "name data seed epochs limit_images score_images shapes_count encoder_from start_from".split()
@@ -122,7 +126,7 @@ def parse_field(text: str) -> SearchField:
     if not equals or not values:
         raise ConfigError(
             f"Write a field to search as name=low:high, name=low:high:log or name=value,value; "
-            f"got {text!r}."
+            f"got {quoted(text)}."
         )
     name = _full_name(name)
     declared = searchable()[name]
@@ -130,7 +134,7 @@ def parse_field(text: str) -> SearchField:
         return _range(name, declared, values)
     choices = tuple(_value(name, declared, part) for part in values.split(","))
     if len(set(choices)) < 2:
-        raise ConfigError(f"{name} needs at least two values, got {values!r}.")
+        raise ConfigError(f"{name} needs at least two values, got {quoted(values)}.")
     return SearchField(name, choices=tuple(dict.fromkeys(choices)))
 
 
@@ -183,7 +187,9 @@ def _full_name(name: str) -> str:
     known = searchable()
     found = [name] if name in known else [n for n in known if n.rsplit(".", 1)[-1] == name]
     if len(found) != 1:
-        raise ConfigError(f"{name!r} is not a field to search. There are: {', '.join(known)}.")
+        raise ConfigError(
+            f"{quoted(name)} is not a field to search. There are: {', '.join(known)}."
+        )
     return found[0]
 
 
@@ -192,7 +198,7 @@ def _range(name: str, declared: Declared, values: str) -> SearchField:
     if declared.kind not in (float, int) or rest not in ([], ["log"]):
         raise ConfigError(
             f"{name} is searched between numbers as low:high or low:high:log, or among values as "
-            f"value,value; got {values!r}."
+            f"value,value; got {quoted(values)}."
         )
     low, high = _value(name, declared, low_text), _value(name, declared, high_text)
     if not low < high:
@@ -208,16 +214,16 @@ def _value(name: str, declared: Declared, text: str) -> Any:
     if declared.choices or declared.kind is bool:
         known = {str(v).lower(): v for v in (declared.choices or (False, True))}
         if text.lower() not in known:
-            raise ConfigError(f"{name} must be one of {', '.join(known)}, got {text!r}.")
+            raise ConfigError(f"{name} must be one of {', '.join(known)}, got {quoted(text)}.")
         return known[text.lower()]
     try:
         value = declared.kind(text) if declared.kind is float else int(text)
     except ValueError:
         kind = "a whole number" if declared.kind is int else "a number"
-        raise ConfigError(f"{name} takes {kind}, got {text!r}.") from None
+        raise ConfigError(f"{name} takes {kind}, got {quoted(text)}.") from None
     low, high = declared.at_least, declared.at_most
     if not (low if low is not None else -math.inf) <= value <= (high or math.inf):
-        raise ConfigError(f"{name} must be from {low:g} to {high:g}, got {text}.")
+        raise ConfigError(f"{name} must be from {low:g} to {high:g}, got {quoted(value)}.")
     return value
 
 
@@ -235,7 +241,7 @@ class StudyConfig(Config):
 
     base: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     fields: tuple[str, ...] = setting((), "fields to vary, as name=low:high[:log] or name=a,b")
-    trials: int = setting(8, "number of trials", at_least=2, at_most=500)
+    trials: int = setting(8, "number of trials", at_least=2, at_most=MOST_TRIALS)
     score: str = setting("cider", "the score on dev to maximize", choices=tuple(SCORES))
     epochs: int = setting(2, "passes over the training photos in a trial", at_least=1, at_most=1000)
     limit_images: int = setting(
@@ -256,9 +262,15 @@ class StudyConfig(Config):
             ConfigError: a field is refused or named twice, or there are fewer values than trials.
         """
         super().__post_init__()
-        names = [field.name for field in self.search_fields]
-        if not names:
+        if not self.fields:
             raise ConfigError("Name at least one field to search, such as learning_rate.")
+        most = len(searchable())
+        if len(self.fields) > most:
+            raise ConfigError(
+                f"A search varies at most {most} fields, got {len(self.fields):,}. Name each field "
+                "once."
+            )
+        names = [field.name for field in self.search_fields]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ConfigError(f"{twice[0]} is named twice among the fields to search.")

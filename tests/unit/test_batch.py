@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 import tracemalloc
 import unicodedata
 import zipfile
@@ -180,6 +181,25 @@ def test_photos_of_one_name_are_distinguished():
     assert {p.name: p.read() for p in album} == {
         "a.jpg": b"1", "a (2).jpg": b"2", "b.jpg": b"3", "a (3).jpg": b"4",
     }  # fmt: skip
+    names = ("x/a (2).jpg", "x/a.jpg", "x/a.jpg", "x/a.jpg")
+    assert [p.name for p in from_bytes([(name, b"") for name in names])] == [
+        "x/a (2).jpg", "x/a.jpg", "x/a (3).jpg", "x/a (4).jpg",
+    ]  # fmt: skip
+
+
+def test_many_photos_of_one_name_are_distinguished_quickly():
+    started = time.process_time()
+    album = from_bytes([("a.jpg", b"")] * 5000 + [("a (2).jpg", b"")] * 5000)
+    assert len(album) == 10_000
+    assert time.process_time() - started < 5
+
+
+def test_a_name_of_many_marks_is_read_quickly():
+    started = time.process_time()
+    name = "a" + "\u0301" * 15_900 + "\u0327" * 15_900 + ".jpg"
+    album = open_album(zipped({f"{number}{name}": b"" for number in range(30)}))
+    assert len(album) == 30
+    assert time.process_time() - started < 5
 
 
 def test_rows_come_while_later_photos_wait_and_only_a_few_are_read(tiny_captioner, files):
@@ -368,7 +388,9 @@ def test_a_journal_never_overwrites_what_is_not_its_own(tmp_path):
     for content, message in [
         ("name,phone\nada,1\n", "no file of captions"),
         (to_csv(ROWS), "written by the model 'm'"),
-        (to_csv(ROWS) + "a.jpg,a dog,much,other,,0\n", "damaged"),
+        (to_csv(ROWS[:2]) + "a.jpg,a dog,much,other,,0\n", "line 4 is damaged"),
+        (to_csv(ROWS[:2]) + f"a.jpg,{'a' * 200_000},-1.0,m,,0\n", "line 4 is damaged"),
+        (f"photo,caption,{'a' * 200_000}\n", "line 1 is damaged"),
     ]:
         path.write_text(content, encoding="utf-8")
         with pytest.raises(DatasetError, match=message):

@@ -234,6 +234,8 @@ def test_notes_in_a_configuration_are_not_read(tmp_path):
         (b'{"epochs": "2"}', "epochs.*'2'"),
         (b'{"unknown": 2}', "unknown"),
         (b"[" * 100_000, "JSON"),
+        (b'{"extra_repeats": [' + b"1," * 100_000 + b"1]}", "extra_repeats takes at most 100,000"),
+        (b" " * 2_000_001 + b"{}", "more than 2 MB"),
         (None, "cannot be read"),
     ],
 )

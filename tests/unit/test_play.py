@@ -4,14 +4,15 @@ import csv
 import io
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from captioning.errors import PlayError
+from captioning.errors import PlayError, StorageError
 from captioning.metrics import DocumentFrequencies
 from captioning.play import PHASES, Entry, Rounds, State, rate, results_csv, standings, turing_rate
-from captioning.play.rounds import VOTES_EACH
+from captioning.play.rounds import MOST_PLAYERS, VOTES_EACH
 from captioning.text import tokenize
 
 GIVEN = [
@@ -221,3 +222,46 @@ def test_a_round_that_cannot_be_written_is_an_error_with_a_sentence(tmp_path, ro
     (round_.folder / "events.jsonl").mkdir()
     with pytest.raises(PlayError, match="cannot be read or written"):
         round_.write("me", "Ada", "two dogs")
+
+
+def entry_event(number, **changes):
+    fields = {"kind": "player", "author": "Ada", "text": "dogs", "player": f"t{number}"}
+    return {"event": "entry", "id": f"{number}", **fields, **changes}
+
+
+def test_captions_of_more_players_than_a_round_has_room_for_are_left_out(round_):
+    long = [entry_event(number, text="a" * 10_000) for number in range(50)]
+    many = [entry_event(number) for number in range(100, 2000)]
+    again = entry_event(100, text="cats")
+    lines = "".join(json.dumps(event) + "\n" for event in (*long, *many, again))
+    (round_.folder / "events.jsonl").write_text(lines)
+    state = round_.state()
+    assert MOST_PLAYERS < len(state.entries) < MOST_PLAYERS + 50
+    assert state.entries["100"].text == "cats" and "0" not in state.entries
+    assert round_.next_pair("p", state) and round_.next_guess("p", state)
+
+
+def test_a_round_too_large_for_a_class_is_an_error_with_a_sentence(tmp_path, round_, monkeypatch):
+    monkeypatch.setattr("captioning.play.rounds._MOST_EVENT_BYTES", 100)
+    (round_.folder / "events.jsonl").write_text("\n" * 101)
+    with pytest.raises(StorageError, match=r"events\.jsonl cannot be read: it has more than"):
+        round_.state()
+    monkeypatch.setattr("captioning.play.rounds._MOST_ROUND_BYTES", 100)
+    with pytest.raises(StorageError, match=r"round\.json cannot be read: it has more than"):
+        _ = round_.teacher
+    with pytest.raises(PlayError, match="at most 20 captions"):
+        Rounds(tmp_path).create(b"photo", GIVEN * 7)
+
+
+def test_references_are_as_long_as_captions_of_a_photo(tmp_path):
+    texts = [f"{number}" + "a" * 1000 for number in range(100)]
+    round_ = Rounds(tmp_path).create(b"photo", GIVEN, references=texts)
+    assert round_.references == tuple(text[:500] for text in texts[:20])
+
+
+def test_many_voters_are_counted_quickly():
+    votes = [(f"t{number}", "a", "b") for number in range(50_000)]
+    started = time.process_time()
+    ratings = rate("abc", votes)
+    assert time.process_time() - started < 5
+    assert ratings["a"].votes == 50_000 and ratings["a"].elo > ratings["b"].elo

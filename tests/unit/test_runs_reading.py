@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_a_very_long_file_of_events_is_read_in_part(runs: Runs, monkeypatch) -> 
     curves = read_curves(run)
     assert [row["step"] for row in curves.steps] == list(range(4, 95, 10))
     assert curves.data == ["a"] and len(curves.epochs) == 1
+
+
+def test_events_that_no_run_writes_are_left_out_quickly(runs: Runs) -> None:
+    run = make(runs, [])
+    known = json.dumps(epoch(1, 2.0, 2.0)).encode() + b"\n"
+    lists = b'{"event": [' + b"[]," * 1_000_000 + b"0]}\n"
+    (run.folder / "events.jsonl").write_bytes(b"\n" * 40_000_000 + lists + known)
+    started = time.process_time()
+    assert [event["event"] for event in run.events()] == ["epoch"]
+    assert time.process_time() - started < 5
 
 
 def test_steps_taken_again_after_a_kill_are_there_once(runs: Runs) -> None:

@@ -115,16 +115,14 @@ def test_what_is_no_json_object_is_a_typed_error(
         storage.read_json(path, dict)
 
 
-def test_a_folder_and_a_giant_file_are_refused_unread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_and_a_giant_file_are_refused_unread(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(StorageError, match="cannot be read"):
         storage.read_json(tmp_path / "folder.json", dict)
-    storage.write_json(tmp_path / "giant.json", {"text": "x" * 100})
-    monkeypatch.setattr(storage, "_MOST_JSON_BYTES", 100)
-    with pytest.raises(StorageError, match="more than"):
+    storage.write_json(tmp_path / "giant.json", {"text": "x" * 20_000_000})
+    with pytest.raises(StorageError, match="more than 20 MB"):
         storage.read_json(tmp_path / "giant.json", dict)
+    assert storage.read_json(tmp_path / "giant.json", dict, max_bytes=20_000_100)
 
 
 @pytest.mark.parametrize(
@@ -137,20 +135,41 @@ def test_a_document_much_larger_in_memory_than_on_the_disk_is_refused_unparsed(
 ) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(StorageError, match=f"more than [0-9,]+ {message}"):
-        storage.read_json(tmp_path / "a.json", list)
+        storage.read_json(tmp_path / "a.json", list, max_bytes=storage.MAX_INDEX_BYTES)
     assert storage.parse_json('{"a": [1, {}]}') == {"a": [1, {}]}
 
 
 def test_a_line_cut_short_costs_itself_alone(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    assert storage.read_json_lines(path) == []
+    assert storage.read_json_lines(path, 100) == []
     storage.append_json_line(path, {"epoch": 1, "text": "ä"})
     with path.open("ab") as file:
         file.write(b'{"epoch": 2, "te')
     storage.append_json_line(path, {"epoch": 3})
     storage.append_json_line(path, [4])
-    assert storage.read_json_lines(path) == [{"epoch": 1, "text": "ä"}, {"epoch": 3}]
+    assert storage.read_json_lines(path, 100) == [{"epoch": 1, "text": "ä"}, {"epoch": 3}]
     assert len(path.read_bytes().splitlines()) == 4
+    with pytest.raises(StorageError, match="more than"):
+        storage.read_json_lines(path, 10)
+
+
+def test_the_end_of_a_long_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.jsonl"
+    assert storage.read_long_json_lines(path, list) == []
+    for number in range(10, 30):
+        storage.append_json_line(path, {"epoch": number})
+        with path.open("ab") as file:
+            file.write(b"\n" * 50 + b"9" * 30 + b"\n")
+    length, lines, size = len('{"epoch": 10}'), 52, path.stat().st_size // 20
+    for name, limit, first in (
+        ("_MOST_LINE_BYTES", 20, 10),
+        ("_MOST_SELECTED_BYTES", 6 * length - 1, 25),
+        ("_MOST_LINES", 3 * lines + 1, 27),
+        ("MAX_INDEX_BYTES", 3 * size - 1, 28),
+    ):
+        monkeypatch.setattr(storage, name, limit)
+        found = storage.read_long_json_lines(path, list)
+        assert [row["epoch"] for row in found] == list(range(first, 30))
 
 
 def test_one_at_a_time_holds_a_lock(tmp_path: Path) -> None:

@@ -386,3 +386,48 @@ def test_names_that_are_no_studies(studies: Studies) -> None:
     for name in ("../escape", "", ".lock", "gone"):
         with pytest.raises(RunError):
             studies.get(name)
+
+
+def test_each_field_is_named_once_however_many_there_are() -> None:
+    started = time.process_time()
+    with pytest.raises(ConfigError, match="varies at most"):
+        config(fields=("dropout=0:0.5",) * 50_000)
+    assert time.process_time() - started < 5
+
+
+def test_errors_quote_a_long_field_in_part() -> None:
+    for text in (
+        "a" * 10_000,
+        "a" * 10_000 + "=1:2",
+        "epochs=" + "1" * 10_000,
+        f"kind={'a' * 9999}",
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_field(text)
+        assert len(str(caught.value)) < 2000
+
+
+def test_a_trial_that_is_restarted_often_is_read_quickly(
+    studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [{"trial": 1, "settings": {}}, {"trial": 501, "settings": {}}]
+    lines += [{"trial": 1, "restarted_at": number} for number in range(100_000)]
+    monkeypatch.setattr("captioning.tuning.record.read_json_lines", lambda *_, **__: lines)
+    started = time.process_time()
+    study = studies.create(config())
+    assert time.process_time() - started < 5
+    assert [trial.number for trial in study.trials] == [1]
+    assert study.trials[0].restarts == tuple(range(100_000))
+
+
+def test_a_study_with_too_large_a_file_is_named_and_the_others_are_there(
+    studies: Studies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = (studies.create(config(name)) for name in ("one", "two", "three"))
+    monkeypatch.setattr("captioning.tuning.record._MOST_BYTES", 100)
+    (one.folder / "trials.jsonl").write_text("\n" * 101)
+    (two.folder / "config.json").write_text(" " * 2_000_001)
+    assert [study.id for study in studies.all()] == [three.id]
+    damaged = studies.damaged()
+    assert "trials.jsonl cannot be read: it has more than" in damaged[one.id]
+    assert "it has more than 2 MB" in damaged[two.id]

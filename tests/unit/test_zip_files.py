@@ -54,3 +54,17 @@ def test_what_is_no_archive_is_refused() -> None:
     for data in (b"", b"PK", b"a" * 100_000):
         with pytest.raises(zipfile.BadZipFile, match="not a zip"):
             open_zip(io.BytesIO(data))
+
+
+def test_an_end_hidden_in_the_end_does_not_hide_the_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = bytearray(archive([f"{n:05}" for n in range(100)]).removesuffix(b"a comment"))
+    data[-2:] = bytes(2)  # no comment
+    data[-18:-14] = b"PK\5\6"  # looks like another end, and its directory like an empty one
+    data[-6:-2] = bytes(4)
+    with open_zip(io.BytesIO(data)) as opened:
+        assert len(opened.infolist()) == 100
+    monkeypatch.setattr(zip_files, "MAX_DIRECTORY", 1000)
+    with pytest.raises(zipfile.BadZipFile, match="the list of its files"):
+        open_zip(io.BytesIO(data))
