@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in cli.ALL:
         command.add_to(subparsers)
-    parsed = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = parser.parse_args(given, argparse.Namespace(given=given))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file name may contain unprintable characters
             stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -515,6 +516,31 @@ def test_the_command_continues_and_reports_what_it_did(folder, model, capsys):
     assert "0 captions written; 10 done before" in capsys.readouterr().err
 
 
+@pytest.mark.process
+def test_several_processes_do_the_work(many, model, capsys):
+    (many / "05.jpg").write_bytes(b"no photo")
+    (many / "06.jpg.xmp").write_bytes(write_sidecar(None, "Ada at the sea"))
+    command = ["caption", str(many), "--model", model, "--write", "sidecar", "--processes", "2"]
+    assert main(command) == 1
+    assert len(list(many.glob("*.xmp"))) == 79
+    printed = capsys.readouterr().err
+    assert "78 captions written; 1 left alone, described by a person; 1 failed" in printed
+    assert "1 photo failed. Run the command again without --processes" in printed
+    lines = (log_folder(many, "sidecar") / "log.jsonl").read_text().splitlines()
+    workers = {json.loads(line)["worker"] for line in lines if line.startswith('{"claim"')}
+    assert str(os.getpid()) not in {worker.split("-")[0] for worker in workers}
+    (many / "05.jpg").unlink()
+    assert main(command) == 0
+    assert "0 captions written; 79 done before" in capsys.readouterr().err
+
+
+def test_a_process_that_cannot_start_costs_nothing(many, model, capsys, monkeypatch):
+    monkeypatch.setattr("captioning.cli.caption_library.sys.executable", shutil.which("false"))
+    command = ["caption", str(many), "--model", model, "--write", "txt", "--processes", "3"]
+    assert main(command) == 0
+    assert "80 captions written" in capsys.readouterr().err
+
+
 def test_new_photos_are_captioned_once_they_are_whole(folder, model, monkeypatch, capsys):
     steps = [
         lambda: (folder / "new.jpg").write_bytes(photo()[:100]),  # half copied
@@ -546,6 +572,10 @@ def test_new_photos_are_captioned_once_they_are_whole(folder, model, monkeypatch
         ("other --write sidecar", "--write takes one folder"),
         ("--write sidecar --watch 0", "above 0"),
         ("--write sidecar --watch --undo", "does not go with --undo"),
+        ("--processes 2", "--processes needs --write"),
+        ("--write txt --processes 0", "above 0"),
+        ("--write txt --processes 2 --dry-run", "does not go with --dry-run"),
+        ("--write txt --processes 2 --json", "does not go with --json"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(folder, options, message, capsys):
