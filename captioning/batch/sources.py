@@ -163,7 +163,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     except RuntimeError as error:  # how zipfile says that a password is needed
         raise ImageError(f"The photo '{name}' is locked with a password.") from error
     except Exception as error:  # a hostile zip can make a decompressor raise nearly anything
-        raise ImageError(f"The photo '{name}' cannot be unpacked ({error}).") from error
+        reason = str(error) or type(error).__name__
+        raise ImageError(f"The photo '{name}' cannot be unpacked ({reason}).") from error
     if len(data) > MAX_BYTES:
         raise ImageError(_too_large(name))
     return data

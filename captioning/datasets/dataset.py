@@ -203,7 +203,9 @@ class Adapter:
 def entries(folder: Path) -> dict[str, Path]:
     """Return the entries of a folder by lower-case name; empty if it cannot be listed."""
     try:
-        return {path.name.lower(): path for path in sorted(folder.iterdir())}
+        return {
+            path.name.lower(): path for path in sorted(folder.iterdir(), key=lambda path: path.name)
+        }
     except OSError:
         return {}
 

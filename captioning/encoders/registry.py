@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from captioning.config import EncoderConfig
-from captioning.errors import ConfigError
+from captioning.errors import ConfigError, quoted
 
 __all__ = [
     "COMPACT_BLOCKS",
@@ -284,7 +284,7 @@ def resolve(config: EncoderConfig) -> tuple[EncoderConfig, EncoderSpec]:
     spec = ENCODERS.get(config.name)
     if spec is None:
         raise ConfigError(
-            f"There is no encoder called {config.name!r}. Known: {', '.join(ENCODERS)}."
+            f"There is no encoder called {quoted(config.name)}. Known: {', '.join(ENCODERS)}."
         )
     layer = config.layer or spec.default_layer
     if layer not in spec.layers:

@@ -648,6 +648,10 @@ HOSTILE = {
     "noise": (bytes(range(256)) * 50, "not a complete zip"),
     "empty": (b"", "not a complete zip"),
     "cut": (make_zip()[:-100], "not a complete zip"),
+    "damaged LZMA": (
+        zip_of(("a.txt", b"a dog" * 100), method=14).replace(b"\x5d\0\0", b"\xff\0\0", 1),
+        "not a complete zip",
+    ),
     "nothing in it": (zip_of(), "no photos and no captions"),
     "programs alone": (zip_of(("setup.exe", b"MZ"), ("x.py", b"import os")), "no photos and no"),
     "no captions": (zip_of(("Images/a.jpg", photo())), "cannot be used"),
@@ -669,6 +673,19 @@ def test_a_hostile_or_useless_archive_gives_a_sentence_and_leaves_no_trace(tmp_p
     assert not list(tmp_path.rglob("*evil*"))
     assert sorted(path.name for path in data.iterdir()) == ["flickr8k"]
     assert not Path("/tmp/evil.jpg").exists()
+
+
+def test_an_archive_that_takes_too_much_memory_is_refused(tmp_path, data, monkeypatch):
+    """LZMA's dictionary has the size that the archive says, up to 4 GB."""
+
+    def open_member(self, member):
+        raise MemoryError
+
+    given = zip_file(tmp_path, make_zip())
+    monkeypatch.setattr(zipfile.ZipFile, "open", open_member)
+    with pytest.raises(DatasetError, match="too much memory"):
+        install_zip(given)
+    assert list(data.iterdir()) == []
 
 
 @pytest.mark.parametrize(

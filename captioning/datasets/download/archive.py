@@ -5,6 +5,7 @@ links, encrypted members or an extreme compression ratio is refused; members tha
 are skipped.
 """
 
+import lzma
 import re
 import stat
 import zipfile
@@ -147,7 +148,7 @@ def _told(archive: Path) -> Iterator[None]:
     """Convert the exceptions of reading an archive to errors for users."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise DatasetError(
             f"'{archive.name}' is not a complete zip archive ({error}). Perhaps the download was "
             "interrupted; download it again."
@@ -157,6 +158,8 @@ def _told(archive: Path) -> Iterator[None]:
             f"'{archive.name}' uses an unsupported compression ({error}). Unpack it "
             "with another program and enter the folder."
         ) from error
+    except MemoryError as error:  # the dictionary of LZMA has the size that the archive says
+        raise _refused(archive, "it takes too much memory to unpack") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise DownloadError(f"'{archive.name}' cannot be unpacked ({reason}).") from error
