@@ -74,6 +74,13 @@ def difference(image, expected):
     return np.abs(a - b).mean()
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(request, monkeypatch):
+    """Decode HEIC, AVIF and TIFF here, which is faster, except where the process is tested."""
+    if request.node.get_closest_marker("process") is None:
+        monkeypatch.setattr(images, "needs_isolation", lambda data: False)
+
+
 def refusal(source, **options):
     with pytest.raises(ImageError) as caught:
         read_image(source, **options)
@@ -692,6 +699,7 @@ def test_files_with_many_pieces_are_read():
     assert difference(read_image(jpeg[:2] + exif * 100 + jpeg[2:]), read_image(jpeg)) == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("format", ["TIFF", "AVIF", "HEIF"])
 def test_a_process_of_its_own_gives_the_same_picture_and_the_same_errors(format):
     pillow_heif.register_heif_opener()
@@ -713,6 +721,7 @@ def test_a_process_of_its_own_gives_the_same_picture_and_the_same_errors(format)
             metadata_isolated(data[:30], "The photo")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
 @pytest.mark.parametrize(("limit", "value"), [("MAX_CPU_SECONDS", 0), ("MAX_MEMORY", 10_000_000)])
 def test_a_photo_that_takes_too_much_ends_only_the_process_that_reads_it(limit, value, monkeypatch):
