@@ -11,23 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from captioning.bundle.files import (
-    EVALUATIONS,
-    read_arrays,
-    read_metrics,
-    read_text,
-)
+from captioning.bundle.files import EVALUATIONS, read_arrays, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
 from captioning.encoders.registry import ENCODERS
 from captioning.encoders.weight_files import has_weights
 from captioning.errors import BundleError, quoted
-from captioning.storage import (
-    data_folder,
-    read_json,
-    read_regular_file,
-    shipped_models,
-)
+from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
 from captioning.text import readable
 from captioning.vocabulary import Vocabulary
 
