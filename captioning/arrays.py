@@ -10,8 +10,6 @@ from captioning.errors import BundleError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["assign_weights", "check_arrays", "weights_of"]
-
 
 def weights_of(model: "keras.Model") -> dict[str, np.ndarray]:
     """Return all weights of `model`, trainable or not, as float32 arrays keyed by path."""

@@ -15,8 +15,6 @@ from PIL import Image
 from captioning.images import to_square
 from captioning.text import tokenize
 
-__all__ = ["WHOLE", "View", "can_flip", "crop_box", "views"]
-
 SIDES = {"left", "right", "lefthand", "righthand"}
 """Words that make a caption wrong for the flipped photo."""
 

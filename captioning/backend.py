@@ -12,15 +12,6 @@ import numpy as np
 
 from captioning.errors import TrainingError
 
-__all__ = [
-    "StepsOnDevice",
-    "compiled",
-    "device_memory",
-    "gradients_of",
-    "to_numpy",
-    "use_devices",
-]
-
 
 def compiled(function: Callable[..., Any], model: keras.Model) -> Callable[..., Any]:
     """Compile `function`, which only reads `model`'s weights, for inference.

@@ -9,8 +9,6 @@ from captioning.calibration.picture_kind import Kind
 from captioning.config import DecodingConfig
 from captioning.text import STOP_WORDS, sentence
 
-__all__ = ["DOUBTED", "Alternative", "Caption", "Word"]
-
 DOUBTED = 0.25
 """The model doubts a content word of a smaller probability."""
 

@@ -36,8 +36,6 @@ from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import tokenize
 
-__all__ = ["Captioner"]
-
 
 class Captioner(LoadedBundle):
     """A model that captions photos.  Several threads may share it; they take turns.

@@ -6,8 +6,6 @@ NumPy (`captioning.lessons.numpy_lstm`), and its formulas in the lesson (`pages.
 
 from dataclasses import dataclass
 
-__all__ = ["CELLS", "CellSpec"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CellSpec:

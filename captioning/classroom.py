@@ -18,25 +18,6 @@ from captioning.errors import DatasetError, RunError
 from captioning.runs import LIVE, Estimate, Run, Runs
 from captioning.storage import data_folder
 
-__all__ = [
-    "ADDRESS_VARIABLE",
-    "API_VARIABLE",
-    "KEY_VARIABLE",
-    "ROOTS_VARIABLE",
-    "allowed_folder",
-    "check_quota",
-    "is_teachers_key",
-    "is_visited",
-    "local_address",
-    "new_key",
-    "offers_api",
-    "qr_code",
-    "visitor_of",
-    "visitors_address",
-    "within_quota",
-    "without_paths",
-]
-
 KEY_VARIABLE = "CAPTIONING_TEACHER_KEY"
 ROOTS_VARIABLE = "CAPTIONING_ROOTS"
 ADDRESS_VARIABLE = "CAPTIONING_ADDRESS"

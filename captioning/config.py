@@ -13,14 +13,6 @@ from captioning.cells import CELLS
 from captioning.errors import ConfigError
 from captioning.settings import Config, read_settings, setting
 
-__all__ = [
-    "DecoderConfig",
-    "DecodingConfig",
-    "EncoderConfig",
-    "TrainingConfig",
-    "read_training_config",
-]
-
 DECODER_KINDS = ["merge", "inject", "attention"]
 """`captioning.decoders.register_decoder` adds to them."""
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-__all__ = ["BOM", "guarded", "guarded_row", "unguarded"]
-
 BOM = "\ufeff"
 """The first character of a CSV for Excel, which otherwise assumes a Windows encoding."""
 

@@ -21,24 +21,6 @@ exception that leaves the library is a bug.
 
 import reprlib
 
-__all__ = [
-    "BundleError",
-    "CaptioningError",
-    "ConfigError",
-    "DatasetError",
-    "DownloadError",
-    "DownloadStopped",
-    "FeaturesError",
-    "ImageError",
-    "PlayError",
-    "QueryError",
-    "RunError",
-    "StorageError",
-    "TrainingError",
-    "WeightsError",
-    "quoted",
-]
-
 
 class CaptioningError(Exception):
     """Base class of the library's errors; the message is written for users."""

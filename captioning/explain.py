@@ -15,17 +15,6 @@ from captioning.errors import QueryError
 from captioning.text import tokenize
 from captioning.vocabulary import EOS, Vocabulary
 
-__all__ = [
-    "Evidence",
-    "Rival",
-    "attention_maps",
-    "occlusion_maps",
-    "on_photo",
-    "rivals",
-    "seen_or_guessed",
-    "spotlight",
-]
-
 
 @dataclass(frozen=True)
 class Rival:

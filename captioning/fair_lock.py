@@ -9,8 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 
-__all__ = ["FairLock"]
-
 
 class FairLock:
     """A first-in, first-out lock.  It is reentrant: the thread that holds it may take it again."""

@@ -30,17 +30,6 @@ from captioning.storage import MAX_INDEX_BYTES, data_folder, read_json, write_js
 if TYPE_CHECKING:  # reading stored features needs no Keras
     from captioning.encoders import PhotoEncoder
 
-__all__ = [
-    "FeatureStore",
-    "Progress",
-    "extract_features",
-    "fitted",
-    "pooled",
-    "store_folder",
-    "store_progress",
-    "write_store",
-]
-
 BATCH = 16
 _LOOKED_AT = 30
 """Number of photos whose size is checked."""

@@ -6,22 +6,6 @@ import re
 import zlib
 from typing import Literal
 
-__all__ = [
-    "ENDINGS",
-    "FORMATS",
-    "MAX_NUMBERS",
-    "PNG_SIGNATURE",
-    "count_scans",
-    "formats_of",
-    "has_photo_ending",
-    "is_heif",
-    "most_numbers",
-    "needs_isolation",
-    "other_kind",
-    "too_long_to_decode",
-    "without_metadata",
-]
-
 _ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "PNG": (".png", ".apng"),

@@ -5,8 +5,6 @@ from PIL import Image
 
 from captioning.image_formats import MAX_NUMBERS, most_numbers
 
-__all__ = ["exif_orientation", "is_moderate_exif", "to_rgb", "upright"]
-
 _WITH_ORIENTATION = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {

@@ -34,20 +34,6 @@ from captioning.image_modes import exif_orientation, to_rgb, upright
 from captioning.isolated_photos import decode_isolated
 from captioning.storage import read_regular_file
 
-__all__ = [
-    "FORMATS",
-    "MAX_BYTES",
-    "MAX_PIXELS",
-    "MAX_PIXELS_OF",
-    "MAX_SIDE",
-    "as_rgb",
-    "as_small_copy",
-    "decode_here",
-    "read_image",
-    "read_photo_file",
-    "to_square",
-]
-
 MAX_BYTES = 50_000_000
 #: JPEG quality of the small copies of Flickr8k, read from their quantisation tables.
 COPY_QUALITY = 94

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PhotoMetadata", "decode_isolated", "metadata_isolated"]
-
 MAX_MEMORY = 1_300_000_000
 MAX_CPU_SECONDS = 9
 MAX_METADATA = 10_000_000

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from captioning.decoders import Decoder
     from captioning.encoders import Encoder
 
-__all__ = ["LoadedBundle", "decoder_of", "encoder_of", "keras_decoder_of", "keras_encoder_of"]
-
 
 class LoadedBundle:
     """A bundle with its networks; each is loaded once, also when several threads need it.

@@ -14,8 +14,6 @@ from captioning.config import DecodingConfig
 from captioning.text import tokenize
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["GENDERED", "certainties", "neutral_caption", "neutral_words"]
-
 _FEMALE = {
     **{"woman": "person", "lady": "person", "female": "person", "girl": "child"},
     **{"women": "people", "ladies": "people", "females": "people", "girls": "children"},

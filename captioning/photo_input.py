@@ -9,8 +9,6 @@ from PIL import Image
 from captioning.errors import ImageError
 from captioning.images import as_rgb, read_image
 
-__all__ = ["PhotoInput", "to_picture"]
-
 PhotoInput = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 """A path, a file's bytes, a binary file, a PIL image of any mode, or an array."""
 

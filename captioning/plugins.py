@@ -5,8 +5,6 @@ from importlib.metadata import entry_points
 
 from captioning.errors import ConfigError
 
-__all__ = ["GROUP", "load_plugins"]
-
 GROUP = "captioning.plugins"
 
 

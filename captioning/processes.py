@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_alive", "start_detached", "started_at"]
-
 # Adjusting the clock changes the start of a process by less than this.
 _SAME_SECONDS = 1.0
 

@@ -16,8 +16,6 @@ from typing import Any, Self
 from captioning.errors import ConfigError, quoted
 from captioning.storage import read_json
 
-__all__ = ["MAX_SETTINGS_BYTES", "Config", "flattened", "read_settings", "setting"]
-
 MAX_SETTINGS_BYTES = 2_000_000
 """The largest size of a file of settings; those of the program have some kilobytes."""
 

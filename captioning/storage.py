@@ -26,31 +26,6 @@ from captioning.errors import CaptioningError, StorageError
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = [
-    "MAX_INDEX_BYTES",
-    "MAX_JSON_BYTES",
-    "app_file",
-    "append_json_line",
-    "data_folder",
-    "flush_to_disk",
-    "hold",
-    "is_held",
-    "lock",
-    "open_regular_file",
-    "parse_json",
-    "read_json",
-    "read_json_lines",
-    "read_long_json_lines",
-    "read_regular_file",
-    "replacing",
-    "replacing_folder",
-    "restore_replaced",
-    "shipped_configs",
-    "shipped_models",
-    "write_json",
-    "write_text",
-]
-
 T = TypeVar("T")
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from unicodedata import category, normalize
 
-__all__ = ["STOP_WORDS", "clean", "composed", "join_words", "readable", "sentence", "tokenize"]
-
 STOP_WORDS = frozenset(
     "a an the is are was were be been being am and or but of in on at to by for with from into "
     "onto over under up down out off as it its he she his her him they them their this that "

@@ -16,8 +16,6 @@ from captioning.errors import BundleError, quoted
 from captioning.storage import read_json
 from captioning.text import join_words, readable, tokenize
 
-__all__ = ["BOS", "EOS", "PAD", "SPECIAL", "UNK", "Vocabulary"]
-
 PAD, UNK, BOS, EOS = range(4)
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
 FORMAT_VERSION = 1

@@ -7,8 +7,6 @@ from typing import BinaryIO
 
 from captioning.text import composed
 
-__all__ = ["name_in_zip", "open_zip"]
-
 MAX_DIRECTORY = 20_000_000
 """Most bytes of an archive's directory: 200,000 files with names of 50 letters."""
 

@@ -17,8 +17,6 @@ from captioning.errors import DatasetError
 from captioning.metrics import BleuScore, CiderD, bleu_from_statistics, bleu_statistics
 from captioning.text import tokenize
 
-__all__ = ["Agreement", "kept_agreement", "measure_agreement", "open_agreement"]
-
 FORMAT_VERSION = 1
 
 

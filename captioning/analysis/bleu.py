@@ -18,17 +18,6 @@ from captioning.metrics import BleuScore, bleu_from_statistics, bleu_statistics,
 from captioning.metrics.ngrams import MAX_ORDER
 from captioning.text import tokenize
 
-__all__ = [
-    "BleuDrawing",
-    "MarkedWord",
-    "MisleadingScore",
-    "NgramUse",
-    "draw_bleu",
-    "right_but_low",
-    "sentence_scores",
-    "wrong_but_high",
-]
-
 Verdict = Literal["counted", "clipped", "absent"]
 
 

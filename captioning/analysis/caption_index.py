@@ -22,8 +22,6 @@ from captioning.text import tokenize
 if TYPE_CHECKING:
     from nltk.stem.snowball import SnowballStemmer
 
-__all__ = ["CaptionIndex", "TokenSpan", "build_index", "open_index", "stem", "token_spans"]
-
 FORMAT_VERSION = 1
 
 _CHUNK = re.compile(r"\S+")

@@ -15,8 +15,6 @@ import numpy as np
 from captioning.datasets import CaptionDataset
 from captioning.storage import data_folder, replacing
 
-__all__ = ["captions_key", "put", "read_arrays", "shelf", "text_array", "texts_of", "write_arrays"]
-
 
 def shelf(dataset: CaptionDataset) -> Path:
     """Return the folder for what is computed about the captions of `dataset`."""

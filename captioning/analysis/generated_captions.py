@@ -14,8 +14,6 @@ from captioning.datasets import CaptionDataset
 from captioning.errors import StorageError
 from captioning.storage import MAX_INDEX_BYTES, read_json
 
-__all__ = ["Written", "keep_written", "kept_written"]
-
 FORMAT_VERSION = 1
 
 

@@ -12,8 +12,6 @@ from captioning.analysis.caption_index import CaptionIndex
 from captioning.datasets import Photo
 from captioning.text import tokenize
 
-__all__ = ["Hit", "PhotoRanking"]
-
 
 @dataclass(frozen=True)
 class Hit:

@@ -25,23 +25,6 @@ from captioning.datasets import SPLITS, Photo
 from captioning.errors import QueryError
 from captioning.text import tokenize
 
-__all__ = [
-    "And",
-    "Found",
-    "Length",
-    "Not",
-    "Or",
-    "Phrase",
-    "Query",
-    "Rare",
-    "Split",
-    "Word",
-    "find",
-    "leaves",
-    "parse",
-]
-
-
 MAX_DEPTH = 40
 NO_LIMIT = 10**6
 

@@ -21,8 +21,6 @@ from captioning.errors import DatasetError, ImageError, StorageError
 from captioning.images import read_image
 from captioning.storage import MAX_INDEX_BYTES, data_folder, read_json
 
-__all__ = ["Likeness", "Pair", "kept_likeness", "open_likeness"]
-
 FORMAT_VERSION = 1
 SIDE = 16
 PIXELS = "16 by 16 pixel copies (layout and colour, not meaning)"

@@ -14,24 +14,6 @@ import numpy as np
 from captioning.analysis.caption_index import CaptionIndex, stem
 from captioning.datasets import SPLITS
 
-__all__ = [
-    "COLORS",
-    "PEOPLE",
-    "Bar",
-    "CoveragePoint",
-    "Misspelling",
-    "SplitWords",
-    "ZipfCurve",
-    "coverage",
-    "lengths",
-    "likely_misspellings",
-    "one_edit_apart",
-    "openings",
-    "split_words",
-    "word_counts",
-    "zipf",
-]
-
 COLORS = (
     "black white red blue green yellow brown orange pink purple gray grey tan gold silver beige"
 ).split()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, UNK, Vocabulary
 
-__all__ = ["Dropped", "Journey", "Piece", "Row", "dropped", "follow", "row_count"]
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from captioning.text import clean
 
-__all__ = ["LOADED", "PAIRS", "PairCount", "WordCount", "count_pairs", "count_words"]
-
 PAIRS = {
     "Gender": (
         ("man", "woman"),

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.captioner import Captioner
 
-__all__ = ["Batcher"]
-
 
 @dataclass(frozen=True, eq=False)
 class _Job:

@@ -6,8 +6,6 @@ from captioning import __version__
 from captioning.api.forms import MOST_ALTERNATIVES, MOST_CHARACTERS
 from captioning.config import MOST_REQUIRED_WORDS
 
-__all__ = ["DOCUMENT"]
-
 Schema = dict[str, Any]
 
 ERRORS = {

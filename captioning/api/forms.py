@@ -13,17 +13,6 @@ from captioning.errors import ConfigError, ImageError
 from captioning.images import MAX_BYTES
 from captioning.text import tokenize
 
-__all__ = [
-    "MAX_BODY_BYTES",
-    "MOST_ALTERNATIVES",
-    "MOST_CHARACTERS",
-    "OPTIONS",
-    "Options",
-    "open_form",
-    "options_of",
-    "photo_of",
-]
-
 MAX_BODY_BYTES = MAX_BYTES + 100_000
 """A photo of the largest size, and the form around it."""
 

@@ -10,8 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Admission", "Doorkeeper", "problem"]
-
 _PART = 1 << 16
 
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-__all__ = ["HEADERS", "page_of"]
-
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",

@@ -24,8 +24,6 @@ from captioning.api.service import CaptionService, Load, load_once
 from captioning.classroom import without_paths
 from captioning.errors import BundleError, CaptioningError, ConfigError, ImageError, WeightsError
 
-__all__ = ["app_routes", "create_app"]
-
 UPLOAD_SECONDS = 60
 """How long a client may take to send its request."""
 

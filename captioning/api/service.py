@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.captioner import Captioner
 
-__all__ = ["Answer", "CaptionService", "Load", "load_once"]
-
 Load = Callable[[Bundle], "Captioner"]
 
 _LOADING = Lock()

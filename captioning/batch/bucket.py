@@ -14,8 +14,6 @@ from captioning.errors import ImageError, StorageError
 from captioning.image_formats import has_photo_ending
 from captioning.storage import replacing
 
-__all__ = ["Bucket"]
-
 
 class Bucket:
     """A folder, by path or by address.

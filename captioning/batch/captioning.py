@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.captioner import Captioner
 
-__all__ = ["BATCH", "PERSON", "Row", "caption_album", "caption_batches"]
-
 PERSON = "person"
 """Who wrote a caption that no model did."""
 

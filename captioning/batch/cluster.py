@@ -28,8 +28,6 @@ from captioning.errors import CaptioningError, ImageError, StorageError
 from captioning.images import MAX_BYTES
 from captioning.plugins import load_plugins
 
-__all__ = ["ClusterRun", "Shard", "Worker"]
-
 _READERS = 16
 """Photos that a worker fetches at a time: an object store takes long to answer, not to send."""
 _RETRIES = 3

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from captioning.batch.captioning import Row
 
-__all__ = ["Change", "Corrections"]
-
 
 @dataclass(frozen=True)
 class Change:

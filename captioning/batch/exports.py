@@ -19,8 +19,6 @@ from captioning.datasets.text_files import read_text
 from captioning.errors import DatasetError
 from captioning.storage import write_text
 
-__all__ = ["COLUMNS", "TEXTS", "Journal", "to_coco", "to_csv", "to_jsonl", "to_texts"]
-
 COLUMNS = tuple(field.name for field in fields(Row))
 TEXTS = ("photo", "caption", "by", "error")
 _COCO_NAME = re.compile(r"(?:COCO_\w+_)?0*(\d+)")

@@ -21,8 +21,6 @@ from captioning.inference.loading import open_encoder
 from captioning.networks import encoder_of
 from captioning.prefetch import ahead
 
-__all__ = ["CaptionJob", "FeatureJob", "Work"]
-
 Work = Callable[[Iterator[Album]], pa.Table]
 
 _CAPTIONS = pa.schema(

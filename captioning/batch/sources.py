@@ -13,16 +13,6 @@ from captioning.image_formats import has_photo_ending
 from captioning.images import MAX_BYTES, read_photo_file
 from captioning.zip_files import name_in_zip, open_zip
 
-__all__ = [
-    "Album",
-    "AlbumPhoto",
-    "from_bytes",
-    "open_album",
-    "photo_names",
-    "printable",
-    "told_apart",
-]
-
 
 @dataclass(frozen=True)
 class AlbumPhoto:

@@ -16,17 +16,6 @@ from captioning.errors import BundleError, quoted
 from captioning.metrics import METRICS, Metric
 from captioning.storage import read_json, read_regular_file, replacing
 
-__all__ = [
-    "EVALUATIONS",
-    "SCORES_BEGIN",
-    "SCORES_END",
-    "read_arrays",
-    "read_metrics",
-    "read_text",
-    "score_table",
-    "write_arrays",
-]
-
 _MAX_TEXT = 50_000_000
 
 EVALUATIONS = {False: "evaluations", True: "evaluations_with_neutral_words"}

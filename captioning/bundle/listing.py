@@ -8,8 +8,6 @@ from threading import Lock
 from captioning.bundle.reading import Bundle, bundle_folders, model_folders, read_bundle
 from captioning.errors import BundleError
 
-__all__ = ["PREFERRED", "default_model", "find_bundles"]
-
 PREFERRED = ("everyday", "flickr8k-compact", "flickr8k-xception", "flickr8k-efficientnet")
 """The default model: the first of these that exists, else any."""
 

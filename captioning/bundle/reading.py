@@ -21,16 +21,6 @@ from captioning.storage import data_folder, read_json, read_regular_file, shippe
 from captioning.text import readable
 from captioning.vocabulary import Vocabulary
 
-__all__ = [
-    "FORMAT_VERSION",
-    "PUBLICATION",
-    "Bundle",
-    "Publication",
-    "bundle_folders",
-    "model_folders",
-    "read_bundle",
-]
-
 FORMAT_VERSION = 1
 
 MAX_FEATURES, MAX_REGIONS = 1_000_000, 4096

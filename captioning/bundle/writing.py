@@ -45,19 +45,6 @@ from captioning.storage import (
 )
 from captioning.vocabulary import Vocabulary
 
-__all__ = [
-    "add_scores",
-    "check_bundle_folder",
-    "is_reserved",
-    "keep_calibration",
-    "publish_bundle",
-    "rename_bundle",
-    "restore_models",
-    "unpublish_bundle",
-    "write_bundle",
-    "write_encoder",
-]
-
 PACKAGES = ("keras", "numpy", "safetensors")
 """Packages whose versions are stored with a model, to help find out what changed."""
 

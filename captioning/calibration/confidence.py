@@ -9,18 +9,6 @@ import numpy as np
 
 from captioning.errors import BundleError
 
-__all__ = [
-    "PREDICTORS",
-    "Calibration",
-    "Confidence",
-    "Familiarity",
-    "Judgement",
-    "Level",
-    "Observation",
-    "level_of",
-    "predictors_of",
-]
-
 COMPONENTS = 64
 REGIONS = 12_000
 """Regions from which the directions of largest variation are computed."""

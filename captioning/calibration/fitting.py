@@ -27,17 +27,6 @@ from captioning.text import tokenize
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = [
-    "GOOD",
-    "CalibrationReport",
-    "LevelReport",
-    "area_under_risk_coverage",
-    "calibrate",
-    "cross_fitted",
-    "fit_levels",
-    "level_report",
-]
-
 SURE_GOOD, UNSURE_GOOD = 0.80, 0.20
 """Share of good captions: at least the first among the "sure", at most the second among the
 "not sure".  On captions that did not choose the bounds, a level is some hundredths worse

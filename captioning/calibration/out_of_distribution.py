@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["ODDITIES", "draw_oddities"]
-
 WIDTH, HEIGHT = 400, 300
 INK = ("#1f3b73", "#a33b20", "#2d7a46", "#7a2d78", "#333333", "#c28a12")
 WORDS = "the of and to in a is that for it as was with be by on not he his but at are this".split()

@@ -13,16 +13,6 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-__all__ = [
-    "KINDS",
-    "Kind",
-    "KindModel",
-    "kind_of",
-    "picture_statistics",
-    "shipped_model",
-    "softmax",
-]
-
 Kind = Literal["photo", "screenshot", "document", "chart", "drawing", "blank", "noise"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SIDE = 224

@@ -12,8 +12,6 @@ from captioning.cli.terminal import (
     quietly,
 )
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from captioning.batch import AlbumPhoto
     from captioning.captioner import Captioner
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.config import DecodingConfig
 
-__all__ = ["add_options", "check_options", "run"]
-
 _FORMS = ("sidecar", "embed", "csv", "txt")
 _WATCH_SECONDS = 10.0
 _LINE_SECONDS = 60.0

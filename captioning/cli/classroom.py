@@ -12,8 +12,6 @@ from captioning import classroom
 from captioning.errors import DatasetError
 from captioning.storage import app_file
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from captioning.batch.jobs import CaptionJob, FeatureJob
     from captioning.config import DecodingConfig
 
-__all__ = ["add_options", "caption", "check_options", "encode"]
-
 _SHARD_SIZES = {"captions": 2000, "features": 400}
 
 

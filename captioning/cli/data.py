@@ -8,8 +8,6 @@ from typing import Any
 from captioning.cli.terminal import add_encoding, progress_line
 from captioning.datasets import available_datasets, generate_shapes, load, verify
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command and its subcommands."""

@@ -12,8 +12,6 @@ from captioning.training.distillation.settings import read_distillation_config
 if TYPE_CHECKING:
     from captioning.training.distillation import Report
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

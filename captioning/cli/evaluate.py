@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from captioning.datasets import CaptionDataset
     from captioning.evaluation import Evaluation, PhotoScores
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

@@ -9,8 +9,6 @@ from captioning.cli.terminal import add_encoding, clock, progress_line, quietly
 from captioning.config import EncoderConfig
 from captioning.datasets import load
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

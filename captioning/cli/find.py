@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.retrieval import EncodedPhotos
 
-__all__ = ["add_to", "encode_album", "encoded_batches"]
-
 _BATCH = 16
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.retrieval import EncodedPhotos
 
-__all__ = ["PhotoTools", "add_to", "make_server"]
-
 MOST_PHOTOS = 500
 """Of a folder that is searched or described in one call; their features take 120 MB."""
 

@@ -8,8 +8,6 @@ from captioning.bundle import Bundle, find_bundles, rename_bundle, unpublish_bun
 from captioning.cli.terminal import print_json
 from captioning.metrics import format_headline
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command and its subcommands; without one it lists the models."""

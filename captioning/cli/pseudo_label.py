@@ -11,8 +11,6 @@ from captioning.csv_text import guarded
 from captioning.errors import ConfigError, ImageError
 from captioning.storage import replacing
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

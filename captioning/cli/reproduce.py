@@ -9,8 +9,6 @@ from typing import Any
 from captioning.runs.stages import Stage, stages_of
 from captioning.storage import data_folder
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

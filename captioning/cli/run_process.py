@@ -12,8 +12,6 @@ from captioning.cli.training_data import dataset_for, further_datasets
 from captioning.runs import Execution, Run, execute
 from captioning.tuning import go_on, reason_to_give_up
 
-__all__ = ["run_as_process"]
-
 Show = Callable[[dict[str, Any]], None]
 
 

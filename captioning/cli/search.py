@@ -11,8 +11,6 @@ from captioning.errors import ConfigError, RunError
 from captioning.runs import Runs
 from captioning.tuning import SCORES, Studies, Study, StudyConfig, Trial
 
-__all__ = ["add_to"]
-
 LOOK_SECONDS = 0.5
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 from captioning.errors import ConfigError
 
-__all__ = ["add_to"]
-
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 

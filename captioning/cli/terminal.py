@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["add_allow_missing", "add_encoding", "clock", "print_json", "progress_line", "quietly"]
-
 
 def add_encoding(parser: argparse.ArgumentParser) -> None:
     """Declare `--encoding`, the encoding of a data set's caption files."""

@@ -18,8 +18,6 @@ from captioning.runs import preset_for
 from captioning.runs.stages import missing_models
 from captioning.storage import data_folder
 
-__all__ = ["add_to"]
-
 
 def add_to(subparsers: Any) -> None:
     """Declare the command."""

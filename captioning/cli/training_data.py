@@ -14,8 +14,6 @@ from captioning.errors import ConfigError, DatasetError
 from captioning.storage import data_folder
 from captioning.training.distillation.settings import DistillationConfig
 
-__all__ = ["dataset_for", "further_datasets", "open_dataset"]
-
 
 def open_dataset(name: str, encoding: str | None = None) -> CaptionDataset:
     """Load the data set in a folder, or the one of this name if there is no such folder.

@@ -9,8 +9,6 @@ from captioning.config import EncoderConfig
 from captioning.datasets import load
 from captioning.tutorial_files import ClassFiles, read_class_files, take_over
 
-__all__ = ["add_to"]
-
 TUTORIAL_ENCODER = EncoderConfig(name="xception", layer="block13")
 """The encoder of `configs/tutorial-merge.json`."""
 

@@ -20,8 +20,6 @@ from captioning.datasets.splitting import (
 from captioning.errors import DatasetError
 from captioning.text import readable
 
-__all__ = ["MAX_CAPTIONS", "Row", "assemble", "assemble_rows", "check_number", "too_many"]
-
 # Conceptual Captions, the largest set of captions that people use, has 3.3 million.
 MAX_CAPTIONS = 3_500_000
 

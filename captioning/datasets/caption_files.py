@@ -24,17 +24,6 @@ from captioning.datasets.photo_files import is_photo
 from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError
 
-__all__ = [
-    "MAX_COLUMNS",
-    "has_descriptions",
-    "has_table",
-    "has_tokens",
-    "read_descriptions",
-    "read_table",
-    "read_token_file",
-    "rows_of_table",
-]
-
 # Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
 _TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
 

@@ -32,8 +32,6 @@ from captioning.datasets.spreadsheet import has_workbook, read_workbook
 from captioning.datasets.text_files import read_lines, read_start
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTERS"]
-
 _FOLDERS = ("annotations", "captions", "labels", "text", "texts")
 # If a folder has several files, these names are preferred.
 _LIKELY = ("captions", "caption", "metadata", "annotations", "labels", "results")

@@ -16,17 +16,6 @@ from captioning.errors import DatasetError, StorageError
 from captioning.storage import data_folder, read_json, write_json
 from captioning.text import readable
 
-__all__ = [
-    "Available",
-    "available_datasets",
-    "folder_of",
-    "forget",
-    "load_folder",
-    "load_named",
-    "remember",
-    "safe_name",
-]
-
 # Other folders of the program in the data folder.
 WORKING_FOLDERS = frozenset(
     {"checkpoints", "downloads", "explore", "features", "models", "runs", "studies", "unpacked"}

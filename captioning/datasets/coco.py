@@ -20,8 +20,6 @@ from captioning.datasets.photo_files import photo_files
 from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTER", "has_coco_form", "read_coco", "read_coco_form"]
-
 _LISTS = re.compile(r'"(images|annotations)"\s*:\s*\[')
 
 _FILE = re.compile(r"captions_(?P<split>train|val)(?P<year>\d{4})\.json")

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Sequence
 
-__all__ = ["CAPTION_KEYS", "IMAGE_KEYS", "SPLIT_KEYS", "column_key", "is_caption_key", "numbered"]
-
 # Column names in lower case without spaces and underscores, least ambiguous first.
 IMAGE_KEYS = (
     *("image", "imagename", "imagefile", "imagefilename", "imagepath", "img", "photo"),

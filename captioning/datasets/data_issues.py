@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Oddities", "Tally"]
-
 _EXAMPLES_KEPT = 3
 
 

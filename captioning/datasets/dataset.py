@@ -10,17 +10,6 @@ from captioning.datasets.data_issues import Oddities
 from captioning.errors import DatasetError, ImageError
 from captioning.images import read_image
 
-__all__ = [
-    "SPLITS",
-    "Adapter",
-    "CaptionDataset",
-    "Photo",
-    "VerificationReport",
-    "entries",
-    "verify",
-    "without_unreadable",
-]
-
 SPLITS = ("train", "dev", "test")
 MOST_LOST = 0.05
 """The share of the captions of a split that may be left out."""

@@ -13,8 +13,6 @@ from captioning.datasets.splitting import draw_splits
 from captioning.datasets.text_files import read_lines
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTER", "FILE", "NO_PHOTOS"]
-
 FILE = "descriptions.txt"
 NO_PHOTOS = "no-photos"
 """A file with this name marks a folder that has no photos on purpose."""

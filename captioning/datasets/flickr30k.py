@@ -22,8 +22,6 @@ from captioning.datasets.photo_files import find_photo_folder, holds_photos, pho
 from captioning.errors import DatasetError
 from captioning.storage import open_regular_file
 
-__all__ = ["ADAPTER", "read_flickr30k"]
-
 CAPTIONS_EACH = 5
 
 _PHOTO_FOLDERS = ("flickr30k_images", "flickr30k-images", "images")

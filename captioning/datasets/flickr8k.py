@@ -22,8 +22,6 @@ from captioning.datasets.photo_files import find_photo_folder, photo_files
 from captioning.datasets.splitting import official_splits, read_split_lists
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTER", "read_flickr8k"]
-
 CAPTIONS_EACH = 5
 
 _PHOTO_FOLDERS = ("images", "flicker8k_dataset", "flickr8k_dataset")

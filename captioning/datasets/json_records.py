@@ -23,8 +23,6 @@ from captioning.datasets.splitting import known_split
 from captioning.datasets.text_files import read_json, read_lines, read_start
 from captioning.errors import DatasetError
 
-__all__ = ["has_records", "read_records"]
-
 # Captions by photo name without its extension, such as {"0001": "a dog"}
 _CAPTION_BY_NUMBER = re.compile(r'\{\s*"[^"]*\d"\s*:\s*(\[\s*"|"|\{\s*"captions?"\s*:)')
 

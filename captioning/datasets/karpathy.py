@@ -19,8 +19,6 @@ from captioning.datasets.photo_files import holds_photos, photo_files
 from captioning.datasets.text_files import read_json
 from captioning.errors import DatasetError
 
-__all__ = ["ADAPTERS", "find_karpathy_file", "read_karpathy_file"]
-
 _FOLDERS = ("karpathy", "caption_datasets", "annotations")
 
 

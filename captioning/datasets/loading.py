@@ -18,8 +18,6 @@ from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import is_photo, photos_below
 from captioning.errors import DatasetError
 
-__all__ = ["kind_of", "layouts_table", "load"]
-
 # Tried in this order; adapters that accept nearly any folder come last.
 _ADAPTERS: tuple[Adapter, ...] = (
     shapes.ADAPTER,

@@ -29,8 +29,6 @@ from captioning.datasets.splitting import known_split, official_splits, split_in
 from captioning.errors import DatasetError
 from captioning.storage import data_folder, replacing_folder
 
-__all__ = ["ADAPTER"]
-
 _FOLDERS = ("data", "default", "parquet")
 # Fewer rows at once need less memory, but more time, which matters for millions of texts.
 _ROWS_AT_ONCE, _FEWEST_TEXTS = 64, 8

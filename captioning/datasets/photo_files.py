@@ -15,17 +15,6 @@ from captioning.errors import DatasetError
 from captioning.image_formats import ENDINGS, has_photo_ending
 from captioning.text import composed, readable
 
-__all__ = [
-    "Match",
-    "PhotoFiles",
-    "find_photo_folder",
-    "holds_photos",
-    "is_photo",
-    "photo_files",
-    "photo_names",
-    "photos_below",
-]
-
 # Photos are next to the captions, or in folders such as images/train2014 or 2024/05/12; a home
 # folder entered by mistake should not be searched completely.
 _DEPTH = 6

@@ -11,18 +11,6 @@ from captioning.datasets.data_issues import Oddities, Tally
 from captioning.datasets.dataset import SPLITS, CaptionDataset
 from captioning.datasets.text_files import read_lines
 
-__all__ = [
-    "draw_dev",
-    "draw_splits",
-    "known_split",
-    "official_splits",
-    "read_split_lists",
-    "split_by_name",
-    "split_in_name",
-    "splits_of_folders",
-    "with_dev",
-]
-
 _WRITTEN = {
     "train": ("train", "training", "trn", "restval"),
     "dev": ("dev", "val", "valid", "validation", "development", "eval", "evaluation"),

@@ -14,8 +14,6 @@ from captioning.errors import DatasetError
 from captioning.storage import open_regular_file
 from captioning.zip_files import open_zip
 
-__all__ = ["has_workbook", "read_workbook"]
-
 # Unpacked; a workbook is a zip archive, and a hostile one grows a thousandfold.
 _MAX_BYTES, _MAX_RATIO, _SMALL = 500_000_000, 50, 20_000_000
 # Of all sheets together.  Excel has no more rows in a sheet.

@@ -14,8 +14,6 @@ from charset_normalizer import from_bytes
 from captioning.errors import DatasetError
 from captioning.storage import open_regular_file, parse_json, read_regular_file
 
-__all__ = ["read_json", "read_lines", "read_start", "read_text"]
-
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Text has almost no control characters; random bytes have one in nine.
 _CONTROL_SHARE = 0.001

@@ -9,8 +9,6 @@ from captioning.config import DecoderConfig
 from captioning.decoders.base import Decoder, FeatureShape, Memory
 from captioning.errors import ConfigError
 
-__all__ = ["AttentionDecoder"]
-
 
 class AttentionDecoder(Decoder):
     """A decoder with multi-head attention; the cell's output is the query, regions are the keys.

@@ -14,8 +14,6 @@ from keras import ops
 from captioning.cells import CELLS
 from captioning.config import DecoderConfig
 
-__all__ = ["Decoder", "FeatureScaling", "FeatureShape", "Memory", "State"]
-
 FeatureShape = tuple[int, ...]
 Memory = dict[str, Any]
 """A decoder's representation of photos; the first axis of each tensor is B."""

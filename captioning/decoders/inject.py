@@ -7,8 +7,6 @@ import keras
 from captioning.config import DecoderConfig
 from captioning.decoders.base import Decoder, FeatureShape, Memory
 
-__all__ = ["InjectDecoder"]
-
 
 class InjectDecoder(Decoder):
     """A decoder that reads the photo once, before the first word.

@@ -8,8 +8,6 @@ from keras import ops
 from captioning.config import DecoderConfig
 from captioning.decoders.base import Decoder, FeatureShape, Memory, State
 
-__all__ = ["MergeDecoder"]
-
 
 class MergeDecoder(Decoder):
     """The design of most tutorials, in which the LSTM never sees the photo.

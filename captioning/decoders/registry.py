@@ -12,8 +12,6 @@ from typing import Any
 from captioning.config import DECODER_KINDS
 from captioning.errors import ConfigError
 
-__all__ = ["DECODERS", "DecoderSpec", "decoder_class", "register_decoder"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderSpec:

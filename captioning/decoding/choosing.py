@@ -13,8 +13,6 @@ import numpy as np
 from captioning.decoding.hypotheses import NEG_INF
 from captioning.vocabulary import EOS
 
-__all__ = ["Selection", "Choose", "Candidates", "choose_best", "draw_among"]
-
 
 @dataclass(frozen=True)
 class Candidates:

@@ -8,8 +8,6 @@ import numpy as np
 from captioning.decoding.step import StepModel
 from captioning.vocabulary import BOS, EOS, UNK
 
-__all__ = ["Reading", "read_sentence", "sentence_likelihoods"]
-
 
 @dataclass(frozen=True)
 class Reading:

@@ -6,8 +6,6 @@ import numpy as np
 
 from captioning.vocabulary import EOS
 
-__all__ = ["NEG_INF", "Hypothesis", "Trace", "ends", "follow_back", "read_hypotheses"]
-
 NEG_INF = -1e9
 """Score of an unused beam: finite, so that sums never become NaN."""
 

@@ -24,8 +24,6 @@ from captioning.decoding.step import StepModel
 from captioning.errors import ConfigError
 from captioning.vocabulary import BOS, EOS, Vocabulary
 
-__all__ = ["CaptionSearch"]
-
 
 class CaptionSearch:
     """Searches for the captions of one decoder.

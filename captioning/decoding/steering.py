@@ -16,8 +16,6 @@ from captioning.errors import ConfigError, quoted
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, PAD, SPECIAL, UNK, Vocabulary
 
-__all__ = ["NO_STEERING", "Steering", "WordMask", "nearest_word", "read_steering"]
-
 
 @dataclass(frozen=True)
 class Steering:

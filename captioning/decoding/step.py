@@ -8,8 +8,6 @@ import numpy as np
 from captioning.decoding.hypotheses import NEG_INF
 from captioning.vocabulary import BOS, PAD, UNK
 
-__all__ = ["Beginning", "Step", "StepModel", "unsayable"]
-
 
 @dataclass(frozen=True)
 class Beginning:

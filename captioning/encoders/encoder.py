@@ -16,8 +16,6 @@ from captioning.encoders.registry import resolve
 from captioning.encoders.weights import build_application, build_with_weights, cut_at
 from captioning.errors import WeightsError
 
-__all__ = ["Encoder", "load_application", "load_encoder"]
-
 
 class Encoder(PhotoEncoder):
     """An encoder that Keras runs.

@@ -8,8 +8,6 @@ from keras import layers
 from captioning.config import EncoderConfig
 from captioning.encoders.efficientnetlite2 import HEAD, STEM, Block, blocks, lite2_arrays
 
-__all__ = ["build_encoder", "build_lite2", "load_lite2"]
-
 BATCH_EPSILON = 1e-3
 
 

@@ -6,8 +6,6 @@ from PIL import Image
 from captioning.config import EncoderConfig
 from captioning.images import as_small_copy, to_square
 
-__all__ = ["PhotoEncoder"]
-
 
 class PhotoEncoder:
     """A network that turns photos into features.

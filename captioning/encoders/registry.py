@@ -14,19 +14,6 @@ import numpy as np
 from captioning.config import EncoderConfig
 from captioning.errors import ConfigError, quoted
 
-__all__ = [
-    "COMPACT_BLOCKS",
-    "ENCODERS",
-    "EncoderSpec",
-    "LayerSpec",
-    "encoder_key",
-    "feature_shape",
-    "pooled",
-    "regions",
-    "register_encoder",
-    "resolve",
-]
-
 PREPROCESSING = "squash-bicubic"
 """How a photo becomes a square: resized without cropping, like the training photos."""
 

@@ -16,8 +16,6 @@ import numpy as np
 
 from captioning.errors import WeightsError
 
-__all__ = ["read_state_dict"]
-
 _HEADERS = 3
 _STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 

@@ -7,8 +7,6 @@ from captioning.config import EncoderConfig
 from captioning.encoders.registry import EncoderSpec, LayerSpec, resolve
 from captioning.errors import ConfigError, WeightsError
 
-__all__ = ["classroom_files", "find_weights", "has_weights", "keras_file", "keras_folder"]
-
 
 def has_weights(encoder: EncoderConfig) -> bool:
     """Return whether an encoder is known and needs no download, because its files are here."""

@@ -16,8 +16,6 @@ from captioning.encoders.registry import EncoderSpec, LayerSpec
 from captioning.encoders.weight_files import find_weights, keras_file, keras_folder
 from captioning.errors import WeightsError
 
-__all__ = ["build_application", "build_with_weights", "cut_at"]
-
 DOWNLOAD_HOST = "https://storage.googleapis.com"
 CONNECT_SECONDS = 5.0
 

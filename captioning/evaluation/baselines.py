@@ -18,18 +18,6 @@ from captioning.text import clean
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = [
-    "BASELINES",
-    "Baseline",
-    "against_the_others",
-    "blind_caption",
-    "commonest_caption",
-    "human_scores",
-    "make_baselines",
-    "nearest_captions",
-    "shuffled_captions",
-]
-
 COMMONEST, BLIND, SHUFFLED, NEAREST, FOUR, HUMAN = BASELINES = (
     "The commonest caption",
     "The model blind",

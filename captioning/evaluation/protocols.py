@@ -12,8 +12,6 @@ import numpy as np
 from captioning.metrics import bleu_of_counts, bleu_statistics
 from captioning.text import STOP_WORDS, tokenize
 
-__all__ = ["MISTAKES", "Mistake", "MistakenScore", "score_wrongly"]
-
 Caption = Sequence[str]
 """A caption as words, or, in one of the mistakes, as letters."""
 

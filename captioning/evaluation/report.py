@@ -12,8 +12,6 @@ from captioning.evaluation.resampling import SAMPLES, intervals
 from captioning.evaluation.scoring import PhotoScores, Variety
 from captioning.text import clean
 
-__all__ = ["captions_csv", "evaluation_report"]
-
 
 def evaluation_report(
     result: Mapping[str, Any],

@@ -15,8 +15,6 @@ import numpy as np
 from captioning.errors import ConfigError
 from captioning.evaluation.scoring import PhotoScores
 
-__all__ = ["Comparison", "Difference", "Interval", "compare", "intervals"]
-
 SAMPLES = 1000
 LEVEL = 0.95
 REAL_BELOW = 0.05

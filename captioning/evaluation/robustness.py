@@ -15,8 +15,6 @@ from captioning.prefetch import ahead
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["ALTERATIONS", "Altered", "alter_and_caption", "sample_photos"]
-
 _BATCH = 4
 _BLUR = 0.015
 """Radius of the blur, as a share of the photo's longer side."""

@@ -17,21 +17,6 @@ from captioning.text import clean, tokenize
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = [
-    "ONE_PHOTO",
-    "PROTOCOL",
-    "Evaluation",
-    "PhotoScores",
-    "Variety",
-    "caption_photos",
-    "caption_variety",
-    "evaluate",
-    "features_in_batches",
-    "score_photos",
-    "score_written",
-    "training_texts",
-]
-
 PROTOCOL = (
     "all references of each photo; lower-case, ASCII punctuation stripped; "
     "corpus BLEU without smoothing, ROUGE-L, CIDEr-D as pycocoevalcap computes them; x100"

@@ -26,20 +26,6 @@ from captioning.image_modes import is_moderate_exif
 from captioning.images import read_image
 from captioning.isolated_photos import metadata_isolated
 
-__all__ = [
-    "ALT_TEXT",
-    "DESCRIPTION",
-    "MACHINE_MADE",
-    "CaptionedPhoto",
-    "StoredCaption",
-    "alt_html",
-    "alt_text",
-    "caption_properties",
-    "is_marked",
-    "read_caption",
-    "write_caption",
-]
-
 MACHINE_MADE = "Machine-made caption: "
 """The beginning of a caption that no person has checked; facts may precede the colon."""
 

@@ -19,8 +19,6 @@ from captioning.errors import ImageError
 from captioning.image_metadata import exif
 from captioning.image_metadata.iptc import PHOTOSHOP
 
-__all__ = ["CONTAINERS", "Container", "Metadata", "container_of"]
-
 
 @dataclass
 class Metadata:

@@ -12,8 +12,6 @@ Reference:
 import struct
 from collections.abc import Mapping
 
-__all__ = ["IMAGE_DESCRIPTION", "IPTC", "XMP", "find", "with_entries"]
-
 IMAGE_DESCRIPTION, XMP, IPTC = 0x010E, 0x02BC, 0x83BB
 """Tags whose values are text or bytes; the last two are used in TIFF files."""
 

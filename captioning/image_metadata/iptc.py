@@ -10,8 +10,6 @@ Reference:
 import hashlib
 from collections.abc import Iterator
 
-__all__ = ["PHOTOSHOP", "caption_of", "in_photoshop", "records_of", "with_caption"]
-
 PHOTOSHOP = b"Photoshop 3.0\0"
 """The beginning of the JPEG segment with image resources."""
 

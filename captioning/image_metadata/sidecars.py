@@ -22,8 +22,6 @@ from captioning.image_metadata.containers import Metadata, container_of
 from captioning.image_modes import is_moderate_exif
 from captioning.isolated_photos import metadata_isolated
 
-__all__ = ["has_words_of_a_person", "write_sidecar"]
-
 # What some cameras write into ImageDescription of every photo.
 _BY_CAMERAS = frozenset(
     (

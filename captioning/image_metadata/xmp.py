@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-__all__ = ["printable", "read_properties", "with_properties"]
-
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _NAMESPACES = {
     "rdf": _RDF,

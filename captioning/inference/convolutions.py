@@ -12,8 +12,6 @@ import numpy as np
 
 from captioning.inference.graph import Graph
 
-__all__ = ["Maps", "Normalization", "read_pixels", "write_regions"]
-
 KERAS_EPSILON = 1e-3
 
 

@@ -16,8 +16,6 @@ from captioning.config import DecoderConfig
 from captioning.decoding.step import unsayable
 from captioning.inference.graph import Graph
 
-__all__ = ["memory_graph", "step_graph"]
-
 
 @dataclass(frozen=True)
 class _Sketch:

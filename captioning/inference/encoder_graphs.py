@@ -14,8 +14,6 @@ from captioning.encoders.efficientnetlite2 import blocks
 from captioning.inference.convolutions import Maps, Normalization, read_pixels, write_regions
 from captioning.inference.graph import Graph
 
-__all__ = ["compact_graph", "lite2_graph"]
-
 
 def compact_graph(config: EncoderConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
     """Write the compact encoder: `pixels` uint8 `(B, S, S, 3)` to `features` `(B, R, D)`."""

@@ -3,8 +3,6 @@
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-__all__ = ["Graph"]
-
 OPSET = 17
 IR_VERSION = 8
 

@@ -12,8 +12,6 @@ from captioning.decoders import Decoder
 from captioning.decoding import Beginning, Step, unsayable
 from captioning.vocabulary import BOS
 
-__all__ = ["KerasDecoder"]
-
 
 class KerasDecoder:
     """A `StepModel` that runs a Keras decoder; its weights may change between calls.

@@ -16,8 +16,6 @@ from keras import layers
 from captioning.inference.convolutions import Maps, Normalization, read_pixels, write_regions
 from captioning.inference.graph import Graph
 
-__all__ = ["application_graph"]
-
 
 @dataclass(frozen=True)
 class Vectors:

@@ -19,14 +19,6 @@ from captioning.inference.network_arrays import compact_shapes, decoder_shapes
 from captioning.inference.onnx_networks import OnnxDecoder, OnnxEncoder
 from captioning.inference.sessions import THREADS, cached_session, graph_key
 
-__all__ = [
-    "HeldWeights",
-    "WeightsFile",
-    "has_decoder_graph",
-    "open_decoder",
-    "open_encoder",
-]
-
 Arrays = Mapping[str, np.ndarray]
 
 

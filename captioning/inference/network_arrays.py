@@ -4,8 +4,6 @@ from captioning.cells import CELLS
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.encoders import COMPACT_BLOCKS
 
-__all__ = ["compact_shapes", "decoder_shapes"]
-
 Shapes = dict[str, tuple[int, ...]]
 
 

@@ -9,8 +9,6 @@ from captioning.config import EncoderConfig
 from captioning.decoding import Beginning, Step
 from captioning.encoders import PhotoEncoder
 
-__all__ = ["OnnxDecoder", "OnnxEncoder"]
-
 
 class OnnxDecoder:
     """A `StepModel` that runs the two graphs of a decoder.

@@ -11,8 +11,6 @@ from onnxruntime import InferenceSession
 
 from captioning.storage import data_folder, replacing
 
-__all__ = ["GRAPH_VERSION", "cached_session", "graph_key", "open_session"]
-
 GRAPH_VERSION = 2
 """Increase it when the way graphs are written changes: graphs of other versions are ignored."""
 

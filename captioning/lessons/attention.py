@@ -11,8 +11,6 @@ from captioning.errors import QueryError
 from captioning.lessons.latex import numeral, signed
 from captioning.lessons.numpy_decoder import Look, Memory, PlainDecoder, State, WordStep
 
-__all__ = ["Box", "LookFormulas", "box_look", "look_formulas", "words_by_region"]
-
 _SHOWN_TERMS = 3
 
 

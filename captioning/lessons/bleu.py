@@ -12,17 +12,6 @@ from captioning.metrics import BleuScore, corpus_bleu
 from captioning.metrics.ngrams import MAX_ORDER
 from captioning.text import tokenize
 
-__all__ = [
-    "SMOOTHINGS",
-    "ScoredAs",
-    "Smoothed",
-    "bleu_formula",
-    "penalty_formula",
-    "score_as_tutorials_do",
-    "smooth_bleu",
-    "smoothed_formula",
-]
-
 EPSILON = 0.1
 SMOOTHINGS = ("none", "epsilon", "add one")
 

@@ -8,8 +8,6 @@ from captioning.lessons.lexicon import CONTRADICTIONS, SMALL_WORDS, SYNONYMS, th
 from captioning.metrics import bleu_from_statistics, bleu_statistics
 from captioning.text import tokenize
 
-__all__ = ["Duel", "Edit", "edits_of", "find_duel"]
-
 _ARTICLES = frozenset("a an the one two".split())
 
 

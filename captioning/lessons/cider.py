@@ -13,17 +13,6 @@ from captioning.metrics.cider import SIGMA
 from captioning.metrics.ngrams import MAX_ORDER, count_ngrams
 from captioning.text import tokenize
 
-__all__ = [
-    "CiderDrawing",
-    "Cosine",
-    "ReferenceMatch",
-    "WeighedNgram",
-    "cider_formula",
-    "draw_cider",
-    "reference_formula",
-    "weight_formula",
-]
-
 Words = tuple[str, ...]
 
 

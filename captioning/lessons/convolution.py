@@ -9,21 +9,6 @@ import numpy as np
 from captioning.errors import ConfigError
 from captioning.lessons.encoder import OpenedEncoder, inputs_of, is_map
 
-__all__ = [
-    "Pair",
-    "Product",
-    "Separable",
-    "TwoSteps",
-    "convolve_at",
-    "depthwise_at",
-    "find_pair",
-    "multiplications",
-    "padding_before",
-    "patch_at",
-    "pointwise_at",
-    "two_steps",
-]
-
 
 @dataclass(frozen=True)
 class Product:

@@ -19,17 +19,6 @@ from captioning.metrics import rouge_l
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, Vocabulary
 
-__all__ = [
-    "Chances",
-    "Duel",
-    "beam_search",
-    "draw_sentence",
-    "draw_word",
-    "duel",
-    "softmax_formula",
-    "temper",
-]
-
 
 def beam_search(decoder: PlainDecoder, memory: Memory, width: int) -> Trace:
     """Keep the `width` likeliest beginnings of a sentence at every step.

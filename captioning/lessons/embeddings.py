@@ -8,8 +8,6 @@ import numpy as np
 from captioning.errors import QueryError, quoted
 from captioning.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["Neighbour", "WordMap", "cosine", "neighbours", "word_map"]
-
 
 @dataclass(frozen=True)
 class Neighbour:

@@ -16,17 +16,6 @@ from captioning.encoders import Encoder
 from captioning.errors import ConfigError
 from captioning.images import read_image
 
-__all__ = [
-    "MapSpec",
-    "OpenedEncoder",
-    "Peaks",
-    "inputs_of",
-    "is_map",
-    "peaks_of",
-    "strongest_channels",
-    "strongest_photos",
-]
-
 
 class MapSpec:
     """A layer whose output is a map.

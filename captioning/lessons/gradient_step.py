@@ -19,16 +19,6 @@ from captioning.inference.keras_decoder import KerasDecoder
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS
 
-__all__ = [
-    "BiasStep",
-    "Learned",
-    "LearnedWord",
-    "Pupil",
-    "bias_formula",
-    "loss_formula",
-    "slope_formula",
-]
-
 GREEDY = DecodingConfig(beam_width=1, length_penalty=0.0)
 
 

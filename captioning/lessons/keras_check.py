@@ -9,8 +9,6 @@ from captioning.captioner import Captioner
 from captioning.lessons.numpy_decoder import Written
 from captioning.vocabulary import BOS
 
-__all__ = ["largest_difference"]
-
 
 def largest_difference(
     captioner: Captioner, features: np.ndarray, sentence: Written

@@ -1,7 +1,5 @@
 """Numbers as formulas show them: three decimals, and brackets around negative numbers."""
 
-__all__ = ["numeral", "signed", "total"]
-
 DECIMALS = 3
 
 

@@ -6,16 +6,6 @@ lesson needs an example in the sentence it shows, not a dictionary.
 
 from collections.abc import Sequence
 
-__all__ = [
-    "CONTRADICTIONS",
-    "SMALL_WORDS",
-    "SYNONYMS",
-    "THINGS",
-    "are_related",
-    "content_places",
-    "thing_of",
-]
-
 THINGS: dict[str, frozenset[str]] = {
     group.split()[0]: frozenset(group.split())
     for group in (

@@ -12,19 +12,6 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 from captioning.lessons.lexicon import thing_of
 from captioning.text import tokenize
 
-__all__ = [
-    "CHANGES",
-    "ODD_PICTURES",
-    "Hallucinations",
-    "Shift",
-    "WordChange",
-    "change_photo",
-    "hallucinations",
-    "odd_picture",
-    "unseen_things",
-    "word_changes",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Shift:

@@ -16,22 +16,6 @@ from captioning.lessons.numpy_decoder import Memory, PlainDecoder, WordStep
 from captioning.lessons.numpy_lstm import GATES, CellStep, CellWeights
 from captioning.vocabulary import BOS, PAD
 
-__all__ = [
-    "COLOURS",
-    "PROPERTIES",
-    "Fading",
-    "Follower",
-    "ReadWords",
-    "correlations",
-    "fading",
-    "find_followers",
-    "lstm_influence",
-    "mark_words",
-    "padded",
-    "read_words",
-    "tanh_influence",
-]
-
 _SINGLE = np.float32
 """Of the way back: it takes half the time of float64, and the norms agree to six digits."""
 

@@ -18,20 +18,6 @@ from captioning.errors import BundleError
 from captioning.lessons.numpy_lstm import FREE_GATES, CellStep, CellWeights, Switches, cell_step
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
-__all__ = [
-    "NEVER",
-    "Look",
-    "Memory",
-    "PlainDecoder",
-    "State",
-    "WordStep",
-    "Written",
-    "log_softmax",
-    "read_sentence",
-    "softmax",
-    "write_greedily",
-]
-
 State = tuple[np.ndarray, np.ndarray]
 """Hidden and cell state, each float64 `(N, U)`; of a cell with one state, that state twice."""
 

@@ -12,18 +12,6 @@ from captioning.cells import CELLS
 from captioning.errors import ConfigError
 from captioning.lessons.latex import numeral, signed, total
 
-__all__ = [
-    "FREE_GATES",
-    "GATES",
-    "CellFormula",
-    "CellStep",
-    "CellWeights",
-    "Switches",
-    "cell_formulas",
-    "cell_step",
-    "lstm_cell",
-]
-
 GATES = CELLS["lstm"].gates
 """The four dense layers of an LSTM cell, in the order of its weights."""
 

@@ -12,8 +12,6 @@ from captioning.decoders import DECODERS
 from captioning.lessons.encoder import MapSpec, OpenedEncoder
 from captioning.vocabulary import BOS
 
-__all__ = ["Anatomy", "Tensor", "anatomy_of"]
-
 
 @dataclass(frozen=True)
 class Tensor:

@@ -14,8 +14,6 @@ from captioning.errors import ConfigError
 from captioning.lessons.convolution import padding_before
 from captioning.lessons.encoder import OpenedEncoder, inputs_of
 
-__all__ = ["Box", "Field", "Span", "field_of", "fields"]
-
 
 @dataclass(frozen=True)
 class Span:

@@ -12,19 +12,6 @@ from captioning.lessons.numpy_decoder import Written
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, PAD, UNK
 
-__all__ = [
-    "Curve",
-    "EpochLoss",
-    "ForcedWord",
-    "Spread",
-    "forced_sentence",
-    "forced_words",
-    "parting",
-    "read_curve",
-    "second_word",
-    "spread_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class EpochLoss:

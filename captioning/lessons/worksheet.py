@@ -5,8 +5,6 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Ask", "Formula", "Heading", "Part", "Picture", "Table", "Text", "Worksheet", "write"]
-
 _DOTS = 96  # a browser's pixels an inch
 
 _STYLE = """

@@ -16,17 +16,6 @@ from numpy.typing import NDArray
 from captioning.errors import ConfigError
 from captioning.metrics.ngrams import MAX_ORDER, Ngram, Tokens, check_captions, count_ngrams
 
-__all__ = [
-    "BleuScore",
-    "NgramCount",
-    "Precision",
-    "bleu_from_statistics",
-    "bleu_of_counts",
-    "bleu_statistics",
-    "clip_ngrams",
-    "corpus_bleu",
-]
-
 
 class NgramCount(NamedTuple):
     """How often an n-gram occurs in a hypothesis, and how many of these the references allow."""

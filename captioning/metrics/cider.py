@@ -26,8 +26,6 @@ from captioning.metrics.ngrams import (
     count_ngrams,
 )
 
-__all__ = ["CiderD", "CiderScore", "DocumentFrequencies", "cider"]
-
 SIGMA = 6.0
 """Standard deviation, in words, of the Gaussian over the difference in length."""
 

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from captioning.errors import ConfigError
 from captioning.text import tokenize
 
-__all__ = ["exact_match", "is_exact"]
-
 
 def is_exact(hypothesis: str, references: Sequence[str]) -> bool:
     """Return whether a caption equals a reference, ignoring capital letters and punctuation.

@@ -7,16 +7,6 @@ from typing import TypeAlias
 
 from captioning.errors import ConfigError
 
-__all__ = [
-    "MAX_ORDER",
-    "Ngram",
-    "Tokens",
-    "check_captions",
-    "check_references",
-    "check_words",
-    "count_ngrams",
-]
-
 MAX_ORDER = 4
 """The longest n-gram that BLEU-4 and CIDEr-D look at."""
 

@@ -18,8 +18,6 @@ from captioning.metrics.cider import cider
 from captioning.metrics.ngrams import Tokens
 from captioning.metrics.rouge import rouge_l
 
-__all__ = ["METRICS", "Metric", "format_headline", "headline_metrics", "register_metric"]
-
 Statistics = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], NDArray[Any]]
 Score = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from captioning.metrics.ngrams import Tokens, check_captions
 
-__all__ = ["RougeScore", "longest_common_subsequence", "rouge_l"]
-
 BETA = 1.2
 """How many times more recall weighs than precision; the value MS-COCO's evaluation settled on."""
 

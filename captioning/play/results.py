@@ -16,15 +16,6 @@ from captioning.metrics import CiderD, DocumentFrequencies, bleu_from_statistics
 from captioning.play.rounds import Entry, State
 from captioning.text import tokenize
 
-__all__ = [
-    "Rating",
-    "Standing",
-    "rate",
-    "results_csv",
-    "standings",
-    "turing_rate",
-]
-
 MEAN, SCALE = 1000.0, 400.0 / np.log(10.0)
 _PRIOR = 0.5
 """Initial wins and losses of each caption against an average one; they keep ratings finite."""

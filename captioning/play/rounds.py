@@ -26,8 +26,6 @@ from captioning.storage import (
 )
 from captioning.text import clean
 
-__all__ = ["PHASES", "Entry", "Pair", "Round", "Rounds", "State"]
-
 PHASES = ("write", "vote", "results")
 MOST_PLAYERS = 200
 LONGEST_NAME, LONGEST_CAPTION = 30, 200

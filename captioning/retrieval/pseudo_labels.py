@@ -20,8 +20,6 @@ from captioning.text import tokenize
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["PseudoLabeler", "ScoredSentence"]
-
 CANDIDATES = 24
 """Sentences that are scored for each photo."""
 

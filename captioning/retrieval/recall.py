@@ -20,16 +20,6 @@ from captioning.text import tokenize
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = [
-    "DEPTHS",
-    "SCORINGS",
-    "Recall",
-    "RecallSoFar",
-    "measure_recall",
-    "ranks_of_photos",
-    "ranks_of_sentences",
-]
-
 DEPTHS = (1, 5, 10)
 RAW, PER_WORD, LESS_PRIOR, GAIN = SCORINGS = (
     "log-probability",

@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.features import FeatureStore
 
-__all__ = [
-    "Alike",
-    "EncodedPhotos",
-    "SentenceReading",
-    "SpokenFor",
-    "WordGain",
-    "find_alike",
-    "read_sentence",
-    "without_photo",
-]
-
 BATCH = 256
 """Photos per call of the model: a quarter of a second, so that others do not wait long."""
 

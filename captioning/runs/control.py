@@ -25,8 +25,6 @@ from captioning.storage import (
     write_text,
 )
 
-__all__ = ["Runs", "free_name", "published_model"]
-
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
 """The command of a run's process; the run's folder is appended."""
 

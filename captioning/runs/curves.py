@@ -12,18 +12,6 @@ from captioning.runs.record import Run, fits
 from captioning.settings import flattened
 from captioning.text import tokenize
 
-__all__ = [
-    "Alarm",
-    "Comparison",
-    "Curves",
-    "WrittenCaption",
-    "alarms_of",
-    "best_captions",
-    "compare_runs",
-    "flat_settings",
-    "read_curves",
-]
-
 Row = dict[str, Any]
 
 _NUMBER = int | float

@@ -22,15 +22,6 @@ from captioning.runs.record import Run
 from captioning.storage import read_json, write_json
 from captioning.vocabulary import Vocabulary
 
-__all__ = [
-    "DataSizes",
-    "Estimate",
-    "available_memory",
-    "data_sizes",
-    "estimate_run",
-    "remember_rates",
-]
-
 # Until measured: multiplications in a training step.
 _MULTIPLICATIONS = {"with encoder": 1.2e10, "features": 3e10}
 _SCORING = 60.0

@@ -20,8 +20,6 @@ from captioning.runs.record import Run, Status
 from captioning.runs.slot import Slot
 from captioning.storage import append_json_line, read_json
 
-__all__ = ["Execution", "execute", "lower_priority"]
-
 HEARTBEAT_SECONDS = 0.5
 LISTEN_SECONDS = 0.1
 GRACE_SECONDS = 1.0

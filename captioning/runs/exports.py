@@ -20,13 +20,6 @@ from captioning.metrics import METRICS, format_headline, headline_metrics
 from captioning.runs.curves import Curves, alarms_of, flat_settings, read_curves
 from captioning.runs.record import Run
 
-__all__ = [
-    "crc32c",
-    "epochs_csv",
-    "html_report",
-    "tensorboard_events",
-]
-
 
 def epochs_csv(curves: Curves) -> str:
     """Write a header and a line for each finished epoch."""

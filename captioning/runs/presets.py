@@ -12,8 +12,6 @@ from captioning.errors import ConfigError
 from captioning.storage import read_json, shipped_configs
 from captioning.text import tokenize
 
-__all__ = ["Preset", "fine_tuning", "preset_for", "presets"]
-
 FEW_PHOTOS, FEW_DEV_PHOTOS = 50, 10
 """Below these numbers of training and dev photos a person is warned."""
 

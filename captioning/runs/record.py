@@ -15,16 +15,6 @@ from captioning.errors import ConfigError, StorageError
 from captioning.runs.store import Record
 from captioning.storage import read_json, read_long_json_lines, read_regular_file, write_json
 
-__all__ = [
-    "LATEST",
-    "LIVE",
-    "STARTABLE",
-    "STATES",
-    "Run",
-    "Status",
-    "fits",
-]
-
 LIVE = ("starting", "running", "paused")
 """States in which a run has a process."""
 

@@ -16,8 +16,6 @@ from captioning.storage import hold, is_held, read_json, write_json
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["Slot"]
-
 
 class Slot:
     """The slot, held by this process; all methods need the lock of the store."""

@@ -10,8 +10,6 @@ from captioning.errors import BundleError, ConfigError
 from captioning.settings import read_settings
 from captioning.storage import data_folder, read_json, shipped_configs
 
-__all__ = ["Stage", "missing_models", "stages_of"]
-
 
 @dataclass(frozen=True)
 class Stage:

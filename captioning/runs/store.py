@@ -14,8 +14,6 @@ from captioning.errors import CaptioningError, RunError
 from captioning.storage import data_folder, lock, replacing_folder, write_json, write_text
 from captioning.text import readable
 
-__all__ = ["FolderStore", "Record"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -12,8 +12,6 @@ from captioning.arrays import assign_weights, weights_of
 from captioning.training.dev_scores import DevResult
 from captioning.training.loop import Trainer
 
-__all__ = ["SHARES", "Averaged", "average_with_start"]
-
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """The shares that are tried; 1 is the model before training."""
 

@@ -7,8 +7,6 @@ from typing import Any
 from captioning.metrics import score_captions
 from captioning.text import clean
 
-__all__ = ["dev_baselines", "verdict"]
-
 
 def dev_baselines(
     train: Sequence[Sequence[str]],

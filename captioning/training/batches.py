@@ -7,18 +7,6 @@ import numpy as np
 
 from captioning.vocabulary import PAD, Vocabulary
 
-__all__ = [
-    "Batch",
-    "BatchShape",
-    "CaptionRows",
-    "PhotoSource",
-    "SplitData",
-    "make_batch",
-    "padded_indices",
-    "shape_for",
-    "teacher_forcing",
-]
-
 PhotoSource = Callable[[np.ndarray], np.ndarray]
 """Returns photos by index, as features `(B, R, D)` or `(B, D)`, or as pixels `(B, S, S, 3)`."""
 

@@ -11,8 +11,6 @@ from captioning.datasets import CaptionDataset
 from captioning.metrics import format_headline
 from captioning.training.checkpoints import Progress
 
-__all__ = ["training_card"]
-
 _MARKUP, _ESCAPED = re.compile(r"[<>`*\[\]]"), r"\\\g<0>"
 
 _LIMITS = {

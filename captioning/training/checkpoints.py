@@ -20,8 +20,6 @@ from safetensors.numpy import save_file
 from captioning.errors import TrainingError
 from captioning.storage import replacing
 
-__all__ = ["Checkpoints", "Progress", "check_settings"]
-
 KEPT = 2
 
 # The settings that are digests: of photo names and captions, and of the vocabulary.

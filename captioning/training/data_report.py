@@ -8,8 +8,6 @@ from captioning.errors import TrainingError
 from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["check_vocabulary", "data_report", "new_words", "unreadable_photos"]
-
 _EXAMPLES = 3
 # Every data set has rare words that stay unknown: 2 to 3 % of the words of Flickr8k.
 _MANY_UNKNOWN = 0.2

@@ -20,8 +20,6 @@ from captioning.training.batches import (
 from captioning.training.model import TeacherForcing
 from captioning.vocabulary import PAD, Vocabulary
 
-__all__ = ["DevResult", "DevScores"]
-
 BATCH = 50
 
 

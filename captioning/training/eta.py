@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Pace"]
-
 WINDOW = 50
 """Steps in the moving average of the rate; the slow first step soon drops out of it."""
 

@@ -9,8 +9,6 @@ import numpy as np
 from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["Growth", "grow"]
-
 _WORD_AXES = {"embedding/embeddings": 0, "vocabulary/kernel": 1, "vocabulary/bias": 0}
 """The axis of the words in the weights that have one value or vector per word."""
 

@@ -33,8 +33,6 @@ from captioning.training.objectives import CrossEntropy, Objective, SelfCritical
 from captioning.training.sentences import Sentences
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["Trainer", "TrainingEvent"]
-
 TrainingEvent = dict[str, Any]
 """A progress report of a run: `event` is "data", "start_scores", "start", "step", "scoring",
 "epoch", "filmstrip", "damaged", "resume", "end", "average" or "averaged"."""

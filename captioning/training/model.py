@@ -14,8 +14,6 @@ from captioning.decoders import Decoder
 from captioning.decoding import unsayable
 from captioning.training.batches import Batch
 
-__all__ = ["TeacherForcing", "as_keras_reads", "averaged_weights", "compile_for_training"]
-
 
 class TeacherForcing(keras.Model):
     """Predicts each word of a caption from the true words before it.

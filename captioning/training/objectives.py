@@ -13,8 +13,6 @@ from captioning.training.batches import Batch, BatchShape, CaptionRows, make_bat
 from captioning.training.sentences import Sentences
 from captioning.vocabulary import BOS, EOS, PAD, Vocabulary
 
-__all__ = ["CrossEntropy", "Objective", "SelfCritical", "advantages"]
-
 USUAL_SHARE = 0.6
 """Sampled captions rarely fill more of the longest captions possible; if they do, M doubles."""
 

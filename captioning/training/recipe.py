@@ -29,8 +29,6 @@ from captioning.training.sources import Inputs, StoredFeatures, from_features, f
 from captioning.training.teachers import load_teachers
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["Inputs", "Prepared", "prepare", "train"]
-
 
 def train(
     config: TrainingConfig,

@@ -21,8 +21,6 @@ from captioning.training.batches import Batch, CaptionRows, make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
 from captioning.vocabulary import Vocabulary
 
-__all__ = ["SeedRun", "SeedStudy", "quarters"]
-
 GREEDY = DecodingConfig(beam_width=1, length_penalty=0.0)
 PHOTOS_A_STEP = 16
 WARMUP_STEPS = 10

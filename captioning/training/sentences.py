@@ -20,8 +20,6 @@ from captioning.storage import read_regular_file
 from captioning.training.batches import Batch, BatchShape, make_batch
 from captioning.vocabulary import PAD, UNK, Vocabulary
 
-__all__ = ["Sentences", "read_sentences"]
-
 _MOST_BYTES = 500_000_000
 LENGTHS = 4
 """A step reads sentences of similar lengths, to limit padding."""

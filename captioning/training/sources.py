@@ -21,8 +21,6 @@ from captioning.inference.loading import HeldWeights, open_encoder
 from captioning.training.batches import PhotoSource, SplitData
 from captioning.training.loop import TrainingEvent
 
-__all__ = ["Inputs", "StoredFeatures", "from_features", "from_pixels", "stored_rows"]
-
 
 @dataclass(frozen=True)
 class Inputs:

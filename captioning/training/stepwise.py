@@ -15,8 +15,6 @@ from captioning.training.model import as_keras_reads
 from captioning.training.recipe import Prepared, prepare
 from captioning.vocabulary import PAD
 
-__all__ = ["Step", "StepByStep", "Target"]
-
 SHOWN_WORDS = 5
 
 

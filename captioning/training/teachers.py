@@ -23,8 +23,6 @@ from captioning.training.batches import Batch, PhotoSource, padded_indices
 from captioning.training.sources import StoredFeatures, stored_rows
 from captioning.vocabulary import UNK, Vocabulary
 
-__all__ = ["Teachers", "load_teachers"]
-
 
 @dataclass(frozen=True)
 class Teacher:

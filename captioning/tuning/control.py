@@ -12,12 +12,6 @@ from captioning.tuning.proposals import propose, worse_than_median
 from captioning.tuning.record import Study, Trial
 from captioning.tuning.settings import SCORES, StudyConfig
 
-__all__ = [
-    "Studies",
-    "go_on",
-    "reason_to_give_up",
-]
-
 MOST_RESTARTS = 3
 """After this many kills in the same epoch, a trial is assumed to be their cause."""
 

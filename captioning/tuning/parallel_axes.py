@@ -7,8 +7,6 @@ from typing import Any
 from captioning.tuning.record import Study
 from captioning.tuning.settings import SCORES, SearchField
 
-__all__ = ["Axis", "axes_of", "places_of"]
-
 
 @dataclass(frozen=True)
 class Axis:

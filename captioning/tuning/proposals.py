@@ -17,8 +17,6 @@ from captioning.tuning.settings import SearchField
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["importances", "propose", "worse_than_median"]
-
 AT_RANDOM = 4
 """Number of first trials that are drawn at random, since there is nothing to learn from."""
 

@@ -18,8 +18,6 @@ from captioning.settings import MAX_SETTINGS_BYTES
 from captioning.storage import append_json_line, read_json, read_json_lines, write_json
 from captioning.tuning.settings import MOST_TRIALS, StudyConfig
 
-__all__ = ["ENDED", "Study", "StudyStatus", "Trial"]
-
 _MOST_BYTES = 20_000_000  # 500 trials of 1,000 epochs have half of it
 
 ENDED = ("finished", "given up", "failed")

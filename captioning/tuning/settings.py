@@ -18,17 +18,6 @@ from captioning.errors import ConfigError, quoted
 from captioning.metrics import headline_metrics
 from captioning.settings import Config, setting
 
-__all__ = [
-    "MOST_TRIALS",
-    "SCORES",
-    "Declared",
-    "SearchField",
-    "StudyConfig",
-    "parse_field",
-    "searchable",
-    "suggested",
-]
-
 MOST_TRIALS = 500
 """The largest number of trials of a study."""
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["draw_model"]
-
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 3.3, 0.62, 3.7, 1.0
 _KINDS = {
     "InputLayer": "#dfeeea",

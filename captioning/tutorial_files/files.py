@@ -42,18 +42,6 @@ from captioning.text import tokenize
 from captioning.tutorial_files import array_reader
 from captioning.vocabulary import Vocabulary
 
-__all__ = [
-    "ENCODER_FILE",
-    "ClassFiles",
-    "read_class_files",
-    "read_descriptions",
-    "read_features",
-    "take_over",
-    "write_descriptions",
-    "write_features",
-    "write_tokenizer",
-]
-
 ENCODER_FILE = "encoder.json"
 """Written next to `features.p`: which encoder gave the features."""
 

@@ -19,14 +19,6 @@ from captioning.encoders.registry import resolve
 from captioning.errors import BundleError, ConfigError
 from captioning.images import COPY_QUALITY
 
-__all__ = [
-    "SCRIPT",
-    "fill_decoder",
-    "fill_encoder",
-    "load_script",
-    "write_script",
-]
-
 SCRIPT = "testing_caption_generator.py"
 
 

@@ -35,8 +35,6 @@ from captioning.tutorial_files.script import (
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["MOST_FEATURE_BYTES", "caption_model", "write_tutorial_files", "zip_tutorial_files"]
-
 MOST_FEATURE_BYTES = 500_000_000
 """The largest `features.p`, which is read into memory as a whole."""
 

@@ -18,8 +18,6 @@ from pages.ui.pictures import Picture
 if TYPE_CHECKING:
     from captioning.caption import Caption
 
-__all__ = ["choose_one", "export", "show_details"]
-
 WHY, TREE, MODELS, EXPORT = PARTS = (
     "Why this sentence",
     "Search tree",

@@ -5,8 +5,6 @@ import streamlit as st
 from pages.ui.components import prose
 from pages.ui.wording import counted
 
-__all__ = ["show_way_to_many", "show_ways"]
-
 _MANY = "pages/library/many.py"
 _WAYS = (
     (_MANY, "Caption many photos", "photo_album"),

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.explain import Evidence, Rival
 
-__all__ = ["evidence_chart", "explain_words"]
-
 END = "(end)"
 ATTENTION, OCCLUSION = "Attention", "Occlusion"
 

@@ -22,8 +22,6 @@ from pages.ui.progress import features_of, stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import plain
 
-__all__ = ["baselines_of", "compare_with", "show_baselines"]
-
 _FEW = 2000
 """Up to this many photos, neighbours are searched even if no features are stored."""
 

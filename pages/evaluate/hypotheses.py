@@ -30,8 +30,6 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["Judged", "Key", "Task", "judge", "written"]
-
 Key = tuple[str, int, str, str, str]
 
 

@@ -21,8 +21,6 @@ from pages.ui.queue import Memory
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = ["show_mistakes", "export_scores"]
-
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _scored() -> Memory[list[MistakenScore]]:

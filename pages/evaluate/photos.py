@@ -25,8 +25,6 @@ from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import plain
 
-__all__ = ["show_extremes", "show_harder"]
-
 _SHOWN = 12
 _MOST = 200
 

@@ -15,8 +15,6 @@ from pages.ui.decoding_settings import how_chosen
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = ["choose_measure", "interval_chart", "show_scores"]
-
 
 def show_scores(task: Task, judged: Judged) -> None:
     """Show the scores with their intervals, and statistics of the captions."""

@@ -13,16 +13,6 @@ from pages.ui.photo_grid import photo_grid
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = [
-    "bar_chart",
-    "clicked",
-    "column_chart",
-    "coverage_chart",
-    "show_behind",
-    "split_chart",
-    "zipf_chart",
-]
-
 _SELECTION = "bar"
 
 

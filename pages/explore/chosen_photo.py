@@ -7,8 +7,6 @@ from pages.ui import state
 from pages.ui.datasets import Explored
 from pages.ui.wording import plain
 
-__all__ = ["chosen_photo", "step_buttons"]
-
 PAGE = "photo"
 
 

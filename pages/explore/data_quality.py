@@ -18,8 +18,6 @@ from pages.ui.model_captions import written_about
 from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
 from pages.ui.wording import plain
 
-__all__ = ["show_agreement", "show_duplicates", "show_misspellings", "show_words"]
-
 SEARCH_PAGE = "pages/explore/search.py"
 PAIRS_SHOWN = 24
 _QUICK = 1500

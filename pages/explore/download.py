@@ -21,8 +21,6 @@ from pages.ui.datasets import Explored, describe, forget_data, with_progress
 from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
-__all__ = ["fetch", "folder_form", "list_data", "report_on"]
-
 _ENCODINGS = {
     "": "Detect it",
     "utf-8": "UTF-8",

@@ -8,8 +8,6 @@ from pages.ui import cache
 from pages.ui.datasets import Explored, fitting_models, with_progress
 from pages.ui.progress import features_of
 
-__all__ = ["likeness_by_encoder", "likeness_of"]
-
 _FEW = 500
 """Up to this many photos are compared without asking first."""
 

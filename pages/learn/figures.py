@@ -16,18 +16,6 @@ from PIL import Image
 
 from pages.ui.theme import PAPER, Look, in_rows
 
-__all__ = [
-    "DOTS_PER_INCH",
-    "drawn",
-    "figure",
-    "formula_png",
-    "paired_bars",
-    "png",
-    "roomy",
-    "show_image",
-    "themed",
-]
-
 DOTS_PER_INCH = 140
 _TALL = (r"\frac", r"\sqrt", r"\left", r"\sum", r"\prod")
 _ROOM = r"\rule[-1.15em]{0pt}{0pt}"

@@ -24,15 +24,13 @@ from pages.learn.figures import (
     themed,
 )
 from pages.learn.guessing import Answer
-from pages.learn.lesson_state import arrive, forget, recall, remember
+from pages.learn.lesson_state import PROJECTOR, arrive, forget, recall, remember
 from pages.learn.lessons import LESSONS, TOOLS, Lesson, lesson
 from pages.learn.subject import PHOTO, Subject, choose_subject
 from pages.ui import cache, state
 from pages.ui.components import problem, show_source
 from pages.ui.theme import PAPER, Look, look
 from pages.ui.wording import plain
-
-__all__ = ["LessonPage", "Paper", "Question", "open_lesson"]
 
 _LINE = 720
 
@@ -70,17 +68,17 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
     this = lesson(key)
     arrive(key)
     large = link.in_projector()
-    remember(link.PROJECTOR, large)
+    remember(PROJECTOR, large)
     hidden = link.controls_hidden()
     (st.title if large else st.header)(f"{this.number}. {this.title}", anchor=False)
     st.markdown(f"### {plain(idea)}" if large else plain(idea), width="stretch" if large else _LINE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         subject = choose_subject(hidden=hidden)
         if not hidden:
-            recall(link.PROJECTOR, (True, False))
+            recall(PROJECTOR, (True, False))
             st.toggle(
                 "For a projector",
-                key=link.PROJECTOR,
+                key=PROJECTOR,
                 bind="query-params",
                 help="No sidebar and no side notes; larger headings, text, pictures and formulas, "
                 "with full contrast. To enlarge tables and controls, zoom the browser (Ctrl and "

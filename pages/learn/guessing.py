@@ -10,8 +10,6 @@ from captioning.text import tokenize
 from pages.ui.components import main_button
 from pages.ui.wording import counted, plain
 
-__all__ = ["Answer", "Tally", "ask", "tally"]
-
 _TALLY = "learn.tally"
 NO_GUESS = ""
 """Stands for the wish to see the answer without a guess; it is not counted."""

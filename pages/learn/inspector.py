@@ -23,19 +23,6 @@ from pages.ui import cache
 if TYPE_CHECKING:
     from captioning.lessons.encoder import OpenedEncoder
 
-__all__ = [
-    "decoder",
-    "difference_from_keras",
-    "look_again",
-    "memory",
-    "models_of",
-    "opened_encoder",
-    "reading",
-    "sentence_ids",
-    "word_of",
-    "writing",
-]
-
 END = "(end)"
 OWN = "compact"
 """The encoder whose weights lie in the bundle."""

@@ -12,17 +12,6 @@ import streamlit as st
 from pages.learn.lessons import LESSONS
 from pages.ui import state
 
-__all__ = [
-    "PROJECTOR",
-    "arrive",
-    "arriving",
-    "fills_the_screen",
-    "forget",
-    "recall",
-    "remember",
-    "remembered",
-]
-
 PROJECTOR = "learn.projector"
 _MEMORY, _LESSON, _ARRIVING = "learn.memory", "learn.lesson", "learn.arriving"
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["LESSONS", "TOOLS", "Lesson", "Tool", "lesson"]
-
 
 @dataclass(frozen=True)
 class Lesson:

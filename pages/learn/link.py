@@ -12,8 +12,6 @@ from pages.learn.subject import MODEL, OWN, PHOTO, Subject
 from pages.ui import state
 from pages.ui.datasets import DATA
 
-__all__ = ["HIDE", "PROJECTOR", "STEP", "controls_hidden", "in_projector", "link_to", "parameters"]
-
 STEP, HIDE = "learn.step", "learn.hide"
 
 

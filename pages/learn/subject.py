@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.decoding import Reading
 
-__all__ = ["MODEL", "OWN", "PHOTO", "Subject", "choose_subject", "lesson_data", "look_at"]
-
 MODEL, PHOTO, UPLOAD = "learn.model", "learn.photo", "learn.upload"
 OWN = "your photo"
 _FIRST, _TAKEN = "learn.first_model", "learn.taken"

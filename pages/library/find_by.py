@@ -25,19 +25,6 @@ from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 from pages.ui.wording import percent, plain
 
-__all__ = [
-    "HUMAN",
-    "MACHINE",
-    "MODEL",
-    "OWN_WAYS",
-    "WAYS",
-    "by_example",
-    "by_human",
-    "by_machine",
-    "by_model",
-    "way_label",
-]
-
 HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
 WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
 OWN_WAYS = WAYS[1:]

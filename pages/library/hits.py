@@ -14,8 +14,6 @@ from pages.library.sources import Place
 from pages.ui.photo_grid import highlighted
 from pages.ui.wording import plain
 
-__all__ = ["END", "marked", "show_hits", "spoken_gains", "times"]
-
 END = "(end)"
 _CLEAR = math.log(2)
 

@@ -10,8 +10,6 @@ from pages.ui.datasets import Explored
 from pages.ui.progress import stoppable
 from pages.ui.queue import Memory
 
-__all__ = ["show_recall"]
-
 _QUERIES = (50, 100, 250, 1000)
 
 

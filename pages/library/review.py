@@ -12,8 +12,6 @@ from pages.ui.captions import LOOKS_LIKE
 from pages.ui.components import main_button, problem
 from pages.ui.wording import plain
 
-__all__ = ["author_of", "review"]
-
 
 def review(page: str, workspace: Workspace, rows: Sequence[Row], album: Album) -> None:
     """Show one photo with its caption to accept or correct, and the way to the next one.

@@ -28,8 +28,6 @@ from pages.ui.pictures import as_jpeg
 from pages.ui.progress import features_of, stoppable
 from pages.ui.wording import plain
 
-__all__ = ["MOST", "Place", "own_photos", "photos_of"]
-
 MOST = 200
 """Largest number of a visitor's photos in memory: about 40 MB of features."""
 _BATCH = 8

@@ -31,8 +31,6 @@ from pages.ui.components import main_button, problem
 from pages.ui.pictures import as_jpeg
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["SHOWN", "View", "caption_photos", "correct_rows", "download"]
-
 _THUMBNAIL = (112, 84)
 _LATEST = 6
 _CHANGES = 50

@@ -9,8 +9,6 @@ from captioning.errors import CaptioningError
 from pages.ui.components import problem
 from pages.ui.photos import PHOTO_TYPES
 
-__all__ = ["bring_album"]
-
 FILES, FOLDER = "Files or zips", "A folder"
 
 

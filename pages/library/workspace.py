@@ -9,8 +9,6 @@ from captioning.batch import Corrections
 from pages.ui import state
 from pages.ui.queue import Memory
 
-__all__ = ["Workspace", "keep_workspace", "open_workspace", "start_over"]
-
 _MOST = 32
 """Tables kept on the server, those of closed tabs included; the least recently used is dropped."""
 

@@ -13,8 +13,6 @@ from pages.ui.components import main_button, problem
 from pages.ui.state import linked
 from pages.ui.wording import plain
 
-__all__ = ["play"]
-
 ME, REFUSED = "play.me", "play.refused"
 _EVERY_SECONDS = 4.0
 

@@ -16,8 +16,6 @@ from pages.ui.components import show_source
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = ["get_ready", "show_results"]
-
 _KINDS = {"person": "a person", "model": "a model", "player": "the class"}
 
 

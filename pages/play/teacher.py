@@ -17,8 +17,6 @@ from pages.ui.rights import is_teacher
 from pages.ui.samples import true_sentences
 from pages.ui.wording import counted, plain
 
-__all__ = ["begin", "lead"]
-
 _EVERY_SECONDS = 2.0
 _MODELS = 2
 _NEXT = {"write": "Start voting", "vote": "Show the results"}

@@ -30,22 +30,6 @@ from pages.ui.components import main_button, problem, prose
 from pages.ui.rights import is_teacher, origin, within_quota
 from pages.ui.wording import plain
 
-__all__ = [
-    "all_presets",
-    "all_runs",
-    "choose_run",
-    "choose_runs",
-    "data_of",
-    "data_sets",
-    "model_of",
-    "no_runs",
-    "own_presets",
-    "sizes_of",
-    "small_photos",
-    "start_again",
-    "start_run",
-]
-
 _SMALL_SIDE = 320
 _PUBLISHED = ("shapes", "flickr8k", "flickr30k", "coco", "karpathy")
 """Kinds of data sets that are not a user's own: their settings are among the presets."""

@@ -9,8 +9,6 @@ import pandas as pd
 from captioning.metrics import headline_metrics
 from captioning.runs import Curves
 
-__all__ = ["compare_chart", "forced_chart", "loss_chart", "rate_chart", "score_chart"]
-
 _HEIGHT = 240
 
 

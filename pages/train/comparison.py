@@ -26,8 +26,6 @@ from pages.ui.photos import bring_photos, choose_source
 from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
-__all__ = ["show_chart", "show_downloads", "show_model", "show_published", "show_table"]
-
 _FIGURES = {
     **{f"{metric.label} on dev": metric.name for metric in headline_metrics()},
     "Dev loss": "dev_loss",

@@ -21,8 +21,6 @@ from pages.ui.pictures import Picture
 from pages.ui.rights import is_teacher
 from pages.ui.wording import counted, plain
 
-__all__ = ["explain_exact_match", "show_result"]
-
 _BEST = 4
 _OFFERED = 6
 

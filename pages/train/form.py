@@ -18,15 +18,6 @@ from pages.train.run_view import clock
 from pages.ui.state import linked
 from pages.ui.wording import plain
 
-__all__ = [
-    "choose_base",
-    "edit_config",
-    "label_of",
-    "question",
-    "show_needs",
-    "show_time",
-]
-
 _GROUPS = {
     "Photos": ("data", "shapes_count", "limit_images", "allow_missing", "min_count", "seed"),
     "Encoder": (

@@ -15,19 +15,6 @@ from pages.ui.components import Button, main_button, problem
 from pages.ui.rights import is_teacher, may_change
 from pages.ui.wording import plain
 
-__all__ = [
-    "clock",
-    "show_alarms",
-    "show_controls",
-    "show_curves",
-    "show_data",
-    "show_filmstrip",
-    "show_note",
-    "show_queue",
-    "show_run",
-    "show_status",
-]
-
 Colour = Literal["green", "orange", "blue", "red", "primary", "gray"]
 
 _COLOURS: dict[str, Colour] = {

@@ -16,8 +16,6 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     from captioning.training import Step, StepByStep
 
-__all__ = ["choose_settings", "show_step", "take"]
-
 _PHOTOS = 200
 _RATES = (1e-7, 0.0001, 0.001, 0.003, 0.01, 0.1)
 

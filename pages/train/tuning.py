@@ -22,16 +22,6 @@ from pages.train.form import choose_base, label_of, question
 from pages.train.run_view import clock
 from pages.ui.wording import counted, plain
 
-__all__ = [
-    "all_studies",
-    "begin",
-    "choose_study",
-    "edit_study",
-    "seconds_between_updates",
-    "form_container",
-    "show_cost",
-]
-
 _AT_FIRST = ("learning_rate", "decoder.dropout")
 _MOST_FIELDS = 6
 _LOOK_SECONDS = 1.5

@@ -26,8 +26,6 @@ from pages.ui.rights import is_teacher
 from pages.ui.theme import look
 from pages.ui.wording import plain
 
-__all__ = ["parallel_chart", "show_study", "show_trials"]
-
 _COLOURS: dict[str, Literal["green", "primary", "red", "gray"]] = {
     "running": "green",
     "finished": "primary",

@@ -16,8 +16,6 @@ from pages.ui.components import main_button, problem, prose
 from pages.ui.rights import is_teacher
 from pages.ui.wording import counted, plain
 
-__all__ = ["bring_files", "offer_files"]
-
 _UPLOAD_MB = 600
 _NO_DATA = "none"
 _PHOTOS = 100

@@ -15,8 +15,6 @@ from pages.ui.wording import percent
 if TYPE_CHECKING:
     from captioning.decoding import Node
 
-__all__ = ["draw_tree", "show_tree"]
-
 _STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 
 

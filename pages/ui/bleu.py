@@ -10,14 +10,6 @@ from captioning.analysis.bleu import BleuDrawing, MarkedWord, NgramUse
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
-__all__ = [
-    "LEGEND",
-    "bleu_bars",
-    "colored",
-    "show_bleu",
-    "show_ngrams",
-]
-
 # Colour is not the only sign: the n-grams themselves are listed below the sentences.
 _COLORS = ("gray", "orange", "blue", "violet", "green")
 _VERDICTS = {

@@ -41,24 +41,6 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.decoding import Trace
 
-__all__ = [
-    "caption",
-    "captioner",
-    "fault",
-    "features",
-    "gallery",
-    "get_ready",
-    "kind",
-    "missing_model",
-    "models",
-    "photo_file",
-    "preview",
-    "thumbnail",
-    "trace",
-    "version",
-    "writer",
-]
-
 Result = TypeVar("Result")
 
 load_plugins()  # their encoders, decoders and metrics are choices of the pages

@@ -29,20 +29,6 @@ from pages.ui.wording import percent, plain, seconds
 if TYPE_CHECKING:
     from captioning.caption import Caption
 
-__all__ = [
-    "LOOKS_LIKE",
-    "check_link",
-    "choose_settings",
-    "is_wanted",
-    "mark_doubted",
-    "open_page",
-    "say_needs",
-    "say_publication",
-    "show_captions",
-    "show_model",
-    "show_sureness",
-]
-
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DETAILS = "How sure the model is, and what else it considered"
 

@@ -14,16 +14,6 @@ from pages.ui.rights import is_teacher
 from pages.ui.theme import look
 from pages.ui.wording import plain
 
-__all__ = [
-    "Button",
-    "main_button",
-    "problem",
-    "prose",
-    "say_exact_match",
-    "show_source",
-    "source_of",
-]
-
 _PROSE = Path(__file__).with_name("prose")
 
 

@@ -23,18 +23,6 @@ from pages.ui.components import problem
 from pages.ui.samples import learned_shapes
 from pages.ui.wording import plain
 
-__all__ = [
-    "Explored",
-    "choose_data",
-    "choose_split",
-    "describe",
-    "explored_data",
-    "fitting_models",
-    "forget_data",
-    "OnProgress",
-    "with_progress",
-]
-
 DATA = "explore.data"
 DATA_PAGE = "pages/explore/data.py"
 SHAPES, SHAPES_KIND = "shapes-200-0", "shapes"

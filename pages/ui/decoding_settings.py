@@ -5,8 +5,6 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 
-__all__ = ["begin_with", "choose_decoding", "forget_beginning", "how_chosen"]
-
 BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
 WIDEST_BEAM = 10
 _GENDER_CERTAINTY = DecodingConfig().gender_certainty

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from captioning.decoding import Node
     from captioning.explain import Evidence, Rival
 
-__all__ = ["captioned_copy", "evidence", "has_attention", "map_on_photo", "rivals", "tree"]
-
 
 def rivals(bundle: Bundle, picture: Picture, sentence: str) -> "list[list[Rival]]":
     """Return the alternatives for each word of a sentence."""

@@ -7,8 +7,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.runtime import get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
-__all__ = ["Guard"]
-
 MOST_SESSION_BYTES = 1_000_000_000
 MOST_SERVER_BYTES = 6_000_000_000
 _UPLOADS = "/_stcore/upload_file/"

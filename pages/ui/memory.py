@@ -16,8 +16,6 @@ import threading
 import time
 from typing import Any
 
-__all__ = ["keep_compact", "settle", "settle_keras"]
-
 # From glibc's malloc.h; other C libraries have no such call, and need none.
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8

@@ -18,8 +18,6 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     from captioning.evaluation import Evaluation
 
-__all__ = ["said_about", "written_about"]
-
 
 def said_about(
     explored: Explored, photo: Photo, bundle: Bundle, decoding: DecodingConfig

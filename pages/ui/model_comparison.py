@@ -15,8 +15,6 @@ from pages.ui.components import problem
 from pages.ui.pictures import Picture
 from pages.ui.wording import percent, plain, seconds
 
-__all__ = ["compare_models", "mark_differences"]
-
 _MOST = 4
 
 

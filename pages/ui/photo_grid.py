@@ -11,8 +11,6 @@ from pages.ui import cache
 from pages.ui.datasets import Explored
 from pages.ui.wording import plain
 
-__all__ = ["caption_rows", "highlighted", "photo_grid", "photo_link", "photo_page", "thumbnail"]
-
 PHOTO_PAGE = "pages/explore/photo.py"
 PER_PAGE = 24
 ROWS = 10

@@ -14,18 +14,6 @@ from pages.ui.pictures import Picture
 from pages.ui.samples import PHOTO_SAMPLES, sample_file
 from pages.ui.wording import plain
 
-__all__ = [
-    "MOST_AT_ONCE",
-    "PHOTO_TYPES",
-    "SOURCES",
-    "bring_photos",
-    "brought_photos",
-    "choose_source",
-    "name_in_link",
-    "offer_photos",
-    "offer_samples",
-]
-
 PHOTO, SAMPLE = "photo", "sample"  # names of the choice in the link
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
 MOST_AT_ONCE = 24

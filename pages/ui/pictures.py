@@ -11,8 +11,6 @@ from PIL import Image, ImageOps
 
 from captioning.images import read_image
 
-__all__ = ["Picture", "as_jpeg", "display_width", "preview", "thumbnail"]
-
 PREVIEW_SIDE = 1000
 THUMBNAIL_SIZE = (320, 240)
 _TALLEST = 520

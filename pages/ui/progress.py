@@ -17,8 +17,6 @@ from pages.ui.wording import counted, plain
 if TYPE_CHECKING:
     from captioning.features import FeatureStore, Progress
 
-__all__ = ["OnProgress", "features_of", "stoppable"]
-
 OnProgress = Callable[[int, int], None]
 
 _FEW = 500

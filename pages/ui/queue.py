@@ -10,8 +10,6 @@ import streamlit as st
 
 from captioning.fair_lock import FairLock
 
-__all__ = ["Memory", "in_line", "place_in_line"]
-
 Value = TypeVar("Value")
 
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()

@@ -9,8 +9,6 @@ from captioning import classroom
 from captioning.errors import RunError
 from captioning.runs import Estimate, Run, Runs
 
-__all__ = ["ask_for_key", "is_teacher", "may_change", "origin", "require_teacher", "within_quota"]
-
 _TEACHER = "rights.teacher"
 _PAUSE_SECONDS = 1.0
 

@@ -13,16 +13,6 @@ from captioning.datasets.shapes.scene import draw_lots
 from captioning.datasets.shapes.wording import sentences
 from pages.ui.pictures import Picture
 
-__all__ = [
-    "PHOTO_SAMPLES",
-    "SAMPLES",
-    "best_sample",
-    "learned_shapes",
-    "sample",
-    "sample_file",
-    "true_sentences",
-]
-
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "photos"
 _SHAPES = {"shapes 1": 11, "shapes 2": 12, "shapes 3": 13}
 _PHOTOS = {

@@ -12,19 +12,6 @@ import streamlit as st
 
 from pages.ui.pictures import Picture
 
-__all__ = [
-    "Captioned",
-    "captioned",
-    "choose_photo",
-    "chosen_photo",
-    "forget_captioned",
-    "forget_photo",
-    "keep_photos",
-    "kept_photos",
-    "linked",
-    "remember_captioned",
-]
-
 _CAPTIONED = "photos.captioned"
 
 

@@ -11,8 +11,6 @@ import streamlit as st
 if TYPE_CHECKING:  # altair takes long to import, and every page has a look
     import altair as alt
 
-__all__ = ["PAPER", "Look", "in_rows", "look"]
-
 Rows = TypeVar("Rows", "alt.Chart", "alt.LayerChart")
 
 

@@ -10,8 +10,6 @@ from pages.ui.wording import percent
 if TYPE_CHECKING:
     from captioning.caption import Word
 
-__all__ = ["word_chart"]
-
 _ROW_HEIGHT = 26
 
 

@@ -5,8 +5,6 @@ import re
 
 from captioning.text import readable
 
-__all__ = ["counted", "percent", "plain", "seconds"]
-
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 

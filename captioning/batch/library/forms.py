@@ -18,8 +18,6 @@ from captioning.image_metadata.containers import container_of
 from captioning.images import MAX_BYTES
 from captioning.storage import read_regular_file
 
-__all__ = ["FORMS", "Draft", "Form", "LeftAloneError", "digest", "form_of"]
-
 _MOST_SIDECAR_BYTES = 10_000_000
 
 

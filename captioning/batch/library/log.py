@@ -39,8 +39,6 @@ from captioning.storage import (
     write_text,
 )
 
-__all__ = ["Change", "LibraryLog", "Result", "Summary", "Table", "log_folder"]
-
 Result = Literal["written", "left", "unsure", "failed"]
 Summary = Counter[Result]
 

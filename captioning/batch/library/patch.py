@@ -9,8 +9,6 @@ import zlib
 
 from captioning.errors import StorageError
 
-__all__ = ["make_patch", "old_from_patch"]
-
 _PIECE = struct.Struct("<QQ")  # place in the new file plus one, or 0 for bytes that follow; length
 _KEY = 32
 _STEP = 256

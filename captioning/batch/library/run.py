@@ -23,8 +23,6 @@ from captioning.storage import replacing
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["MinConfidence", "Outcome", "caption_library"]
-
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _NO_ROOM = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 

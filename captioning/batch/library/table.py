@@ -12,8 +12,6 @@ from captioning.batch.library.log import LibraryLog, Result, Table
 from captioning.batch.sources import printable
 from captioning.errors import DatasetError
 
-__all__ = ["CsvTable", "table_is_unchanged"]
-
 
 class CsvTable:
     """The CSV.

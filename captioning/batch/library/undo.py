@@ -12,8 +12,6 @@ from captioning.batch.library.table import table_is_unchanged
 from captioning.errors import StorageError, quoted
 from captioning.storage import read_regular_file, replacing
 
-__all__ = ["Undone", "undo"]
-
 _MAX_BYTES = 100_000_000
 """The largest file that is restored: photos have at most 50 MB without their caption."""
 

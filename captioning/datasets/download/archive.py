@@ -21,8 +21,6 @@ from captioning.datasets.photo_files import is_photo
 from captioning.errors import DatasetError, DownloadError
 from captioning.zip_files import name_in_zip, open_zip
 
-__all__ = ["LIMITS", "Limits", "unpack"]
-
 _TEXT_SUFFIXES = (
     *(".txt", ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".token", ".caption"),
     *(".xlsx", ".parquet"),

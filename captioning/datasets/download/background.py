@@ -22,8 +22,6 @@ from captioning.errors import CaptioningError, DownloadError, DownloadStopped, S
 from captioning.processes import start_detached
 from captioning.storage import data_folder, hold, is_held, read_json, write_json
 
-__all__ = ["DownloadState", "download_state", "run_download", "start_download", "stop_download"]
-
 # The working directory of `python -m captioning`.
 _HOME = Path(__file__).resolve().parents[3]
 _WRITE_EVERY = 0.5

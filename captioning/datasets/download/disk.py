@@ -7,8 +7,6 @@ from pathlib import Path
 from captioning.datasets.download.progress import gigabytes
 from captioning.errors import DownloadError
 
-__all__ = ["require_room", "writable_folder"]
-
 
 def writable_folder(folder: Path) -> Path:
     """Create `folder` if it is missing, and return it.

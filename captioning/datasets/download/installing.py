@@ -28,8 +28,6 @@ from captioning.datasets.loading import load
 from captioning.errors import DatasetError, DownloadError, DownloadStopped
 from captioning.storage import data_folder
 
-__all__ = ["Installed", "fetch_flickr8k", "install_folder", "install_zip"]
-
 _MARGIN = 200_000_000
 _UNPACKING = ".unpacking-"
 _LEFTOVER_SECONDS = 86_400

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from captioning.errors import DownloadStopped
 
-__all__ = ["Hooks", "Progress", "RateMeter", "gigabytes", "megabytes"]
-
 
 @dataclass(frozen=True)
 class Progress:

@@ -6,18 +6,6 @@ from pathlib import Path
 from captioning.datasets.dataset import CaptionDataset
 from captioning.storage import data_folder
 
-__all__ = [
-    "KAGGLE_PAGE",
-    "MOST_BYTES",
-    "USUAL_BYTES",
-    "by_hand",
-    "download_url",
-    "downloads_folder",
-    "given_zip",
-    "kagglehub_copy",
-    "missing_from",
-]
-
 KAGGLE_PAGE = "https://www.kaggle.com/datasets/adityajn105/flickr8k"
 PHOTOS = 8091
 CAPTIONS_EACH = 5

@@ -23,8 +23,6 @@ from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gi
 from captioning.errors import DownloadError, StorageError
 from captioning.storage import read_json
 
-__all__ = ["PATIENCE", "Patience", "transfer"]
-
 _CHUNK = 1 << 18
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _PASSING = (429, 500, 502, 503, 504)

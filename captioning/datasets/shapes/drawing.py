@@ -11,8 +11,6 @@ from math import isqrt
 
 from captioning.datasets.shapes.scene import CANVAS, COLORS, Color, Figure, Scene
 
-__all__ = ["paint"]
-
 # Antialiasing: a pixel is covered by 0 to 16 of its 4 x 4 samples.
 _SAMPLES = 4
 _LEVELS = _SAMPLES * _SAMPLES

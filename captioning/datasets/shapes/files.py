@@ -18,8 +18,6 @@ from captioning.datasets.shapes.wording import CAPTIONS_EACH, describe
 from captioning.errors import DatasetError
 from captioning.storage import read_regular_file, write_text
 
-__all__ = ["ADAPTER", "generate_shapes", "read_shapes"]
-
 MAX_COUNT = 100_000
 
 _INDEX = "shapes.json"

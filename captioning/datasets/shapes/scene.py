@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-__all__ = ["CANVAS", "COLORS", "GROUNDS", "KINDS", "Figure", "Scene", "draw_lots"]
-
 #: Width and height of a picture, in pixels.
 CANVAS = 96
 

@@ -4,8 +4,6 @@ from random import Random
 
 from captioning.datasets.shapes.scene import Figure, Scene
 
-__all__ = ["CAPTIONS_EACH", "describe", "sentences"]
-
 CAPTIONS_EACH = 5
 
 _OTHER_SIZE = {"big": "large", "small": "little"}

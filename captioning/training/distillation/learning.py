@@ -20,8 +20,6 @@ from captioning.training.checkpoints import Checkpoints, Progress
 from captioning.training.distillation.recording import Recording
 from captioning.training.distillation.settings import DistillationConfig
 
-__all__ = ["Report", "SteadyThenDown", "distill", "flipped", "pasted", "regrid"]
-
 HELD_OUT = 1024
 """Held-out views at the end of the recording, at most a tenth of it."""
 

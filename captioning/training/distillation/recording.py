@@ -26,8 +26,6 @@ from captioning.storage import read_json, write_json
 from captioning.training.distillation.settings import DistillationConfig
 from captioning.training.distillation.views import draw_view
 
-__all__ = ["Basis", "Recording", "record_views"]
-
 BATCH = 32
 
 FITTED_ON = 1536

@@ -7,8 +7,6 @@ from pathlib import Path
 from captioning.config import EncoderConfig
 from captioning.settings import Config, read_settings, setting
 
-__all__ = ["DistillationConfig", "read_distillation_config"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationConfig(Config):

@@ -5,8 +5,6 @@ from PIL import Image, ImageEnhance
 
 from captioning.augmentation import crop_box
 
-__all__ = ["draw_view"]
-
 LIGHT = 0.4
 """Maximum change of brightness, contrast and colour from 1."""
 

@@ -19,8 +19,6 @@ from pages.ui.pictures import as_jpeg
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["show_chosen_region"]
-
 _SIDE, _LARGE_SIDE, _WORDS = 360, 520, 410
 _BARS = 6
 _TINTS = 5

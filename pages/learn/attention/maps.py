@@ -13,8 +13,6 @@ from pages.learn.subject import Subject
 from pages.ui.pictures import as_jpeg
 from pages.ui.wording import plain
 
-__all__ = ["Looks", "lit", "looks_at", "quarter", "show_maps"]
-
 _STRIP, _ON_PAPER = 220, 480
 
 

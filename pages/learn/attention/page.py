@@ -20,8 +20,6 @@ from pages.ui.components import problem
 from pages.ui.theme import Look
 from pages.ui.wording import percent, plain
 
-__all__ = ["show"]
-
 IDEA = (
     "The encoder leaves one row of numbers for each region of the photo, and attention decides "
     "for every word how much each region counts. You can see what it decides, and you can decide "

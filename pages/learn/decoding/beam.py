@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from captioning.decoding import Hypothesis, Trace
     from captioning.lessons.decoding import Duel
 
-__all__ = ["search", "show_beam", "show_duel"]
-
 _WIDEST = 6
 _RANKED = 6
 

@@ -24,8 +24,6 @@ from pages.ui.samples import true_sentences
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
-__all__ = ["continuations", "show"]
-
 IDEA = (
     "At every place the decoder gives each word of its vocabulary a probability, and nothing more. "
     "Which word is taken, and so which sentence is written, is decided afterwards by a rule that "

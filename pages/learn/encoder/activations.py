@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from captioning.lessons.encoder import MapSpec, OpenedEncoder, Peaks
     from captioning.lessons.receptive_field import Field
 
-__all__ = ["PAPERS", "Opened", "most_varied", "open_up", "peaks", "questions", "spotlit"]
-
 _PHOTOS = 12
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from captioning.lessons.convolution import Product
     from captioning.lessons.receptive_field import Box
 
-__all__ = ["draw_channels", "draw_field", "draw_product", "draw_scaled"]
-
 _SIGNED = "RdBu_r"
 _COLOURS = ("red", "green", "blue")
 _GAP = 0.09

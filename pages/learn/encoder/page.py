@@ -25,8 +25,6 @@ from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.wording import counted, plain
 
-__all__ = ["show"]
-
 IDEA = (
     "A convolution slides a small grid of learned numbers over the photo and adds up products. "
     "Layer by layer the map gets smaller, and each place on it sees more of the photo."

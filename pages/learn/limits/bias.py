@@ -27,8 +27,6 @@ from pages.ui.datasets import Explored
 from pages.ui.model_captions import written_about
 from pages.ui.wording import plain
 
-__all__ = ["cost_rows", "show_bias", "show_changes", "show_people"]
-
 KEPT, CHANGED = "it stays the same", "it changes"
 _SPLIT = "test"
 

@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.explain import Evidence
 
-__all__ = [
-    "Captioned",
-    "evidence",
-    "odd_file",
-    "caption_of_blank",
-    "caption_of_change",
-    "caption_of_odd",
-]
-
 _LONGEST_SIDE = 640
 
 

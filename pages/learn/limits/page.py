@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from captioning.caption import Caption
     from captioning.explain import Evidence
 
-__all__ = ["show"]
-
 IDEA = (
     "The model always writes a sentence, whatever you show it, and partly from habit. Some words "
     "come from the photo, rightly or wrongly; others come from training. Find out which."

@@ -11,8 +11,6 @@ from pages.learn.frame import LessonPage
 from pages.ui.theme import Look, in_rows
 from pages.ui.wording import plain
 
-__all__ = ["show_cell", "show_photo", "show_through_sentence"]
-
 _UNITS_SHOWN = 8
 _STRONGEST = 0.55
 """How opaque the strongest colour is, so that a number on it can still be read."""

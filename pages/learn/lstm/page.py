@@ -24,8 +24,6 @@ from pages.ui.model_comparison import mark_differences
 from pages.ui.theme import Look
 from pages.ui.wording import percent, plain
 
-__all__ = ["show"]
-
 IDEA = (
     "An LSTM reads the sentence word by word and keeps what it has read as a row of numbers, its "
     "memory. Three gates decide, for each of these numbers, how much is kept, how much is added, "

@@ -33,8 +33,6 @@ from pages.ui.wording import counted, plain
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["show_units"]
-
 GIVEN, MODEL = "Captions of the data set", "The model's own sentences"
 _PHOTOS = 48
 _AT_ONCE = 8

@@ -19,8 +19,6 @@ from pages.ui.theme import Look
 if TYPE_CHECKING:
     from captioning.lessons.overview import Anatomy
 
-__all__ = ["Moment", "draw_decoder", "draw_encoder", "draw_regions"]
-
 _SIDE = 100.0
 _INCHES = 5.0
 _EM = 0.58  # width of a letter, in sizes of its type

@@ -21,8 +21,6 @@ from pages.ui.wording import percent, plain
 if TYPE_CHECKING:
     from captioning.lessons.overview import Anatomy
 
-__all__ = ["show"]
-
 END = "(end)"
 _RIVALS = 6
 _FACTORS = 6

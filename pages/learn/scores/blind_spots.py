@@ -23,8 +23,6 @@ from pages.ui.datasets import Explored, with_progress
 from pages.ui.photo_grid import thumbnail
 from pages.ui.wording import plain
 
-__all__ = ["show_blind_spots", "show_duel", "show_misleading", "show_mistakes"]
-
 _SPLIT = "test"
 
 

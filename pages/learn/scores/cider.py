@@ -17,8 +17,6 @@ from pages.learn.frame import LessonPage
 from pages.learn.scores.data import Crowd
 from pages.ui.theme import in_rows
 
-__all__ = ["show_cider"]
-
 FOUND, MISSING = "in a reference", "in none"
 
 

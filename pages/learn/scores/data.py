@@ -18,8 +18,6 @@ from pages.learn.subject import Subject
 from pages.ui import cache
 from pages.ui.samples import SAMPLES, true_sentences
 
-__all__ = ["Crowd", "choose_references", "crowd_for", "duel_in", "likelihood", "mistakes_in"]
-
 _DRAWN = 200
 _FEW = 50
 _SEARCHED = 200

@@ -30,8 +30,6 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
-__all__ = ["show"]
-
 IDEA = (
     "A score compares the model's sentence with what people wrote about the photo, by the "
     "words and word sequences (n-grams) they share. It never looks at the photo: change one word "

@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from captioning.lessons.gradient_step import LearnedWord
     from captioning.training.seeds import SeedRun
 
-__all__ = [
-    "draw_curve",
-    "draw_runs",
-    "draw_words",
-    "show_chance",
-    "show_curves",
-    "show_overfitting",
-]
-
 LAST, EARLIER = "the last epoch", "an earlier one"
 FALLS, RISES = "it falls to the end", "it falls, then rises"
 _EPOCHS = {8: 60, 40: 40, 160: 12}

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from captioning.lessons.training import ForcedWord
     from captioning.training.seeds import SeedRun, SeedStudy
 
-__all__ = ["known_curves", "forced", "learned", "own_words", "rival", "seed_run"]
-
 _PHOTOS = 200
 _HELD_OUT = 40
 

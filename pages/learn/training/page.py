@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from captioning.lessons.gradient_step import Learned
     from captioning.lessons.training import ForcedWord
 
-__all__ = ["show"]
-
 IDEA = (
     "Training shows the model a photo and a sentence by a person, and changes every weight a "
     "little so that the sentence becomes likelier. Teach it one sentence yourself and see what "

@@ -13,8 +13,6 @@ from pages.ui.theme import Look
 if TYPE_CHECKING:
     from captioning.lessons.embeddings import WordMap
 
-__all__ = ["draw_map", "draw_vector"]
-
 _EM = 0.66  # width of a letter, in sizes of its type
 _FAR = 20.0  # points from which a word is joined to its place by a line
 

@@ -21,8 +21,6 @@ from pages.ui.wording import plain
 if TYPE_CHECKING:
     from captioning.lessons.embeddings import Neighbour, WordMap
 
-__all__ = ["show"]
-
 IDEA = (
     "A network cannot read letters. Each word of its vocabulary has a number, and for that number "
     "it has learned a row of numbers, the word's vector. Words that are used in similar ways get "

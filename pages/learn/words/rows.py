@@ -11,8 +11,6 @@ from pages.learn.subject import Subject, lesson_data
 from pages.ui.datasets import Explored
 from pages.ui.wording import plain
 
-__all__ = ["show_rows"]
-
 MODEL, COUNTED = "the model's", "counted in training captions"
 
 
