@@ -1,28 +1,31 @@
-"""How often the words that the app marks as doubtful are wrong, compared with the other words.
+"""How often words that a model doubts are wrong, and captions right that leave such details out.
 
     python -m benchmarks.doubted_words --model NAME --data DIR [--data DIR] [--split dev]
 
-A content word counts as wrong if no reference of the photo has a form of it ("dogs" for "dog").
-References leave out much of what a photo shows, so both shares are too high; their distance says
-what a mark is worth.
+A content word counts as wrong if no reference of the photo has a form of it ("dogs" for "dog"), and
+a caption as right if none of its words is wrong.  References leave out much of what a photo shows,
+so more words count as wrong than are; the differences say what a mark is worth, and what it is
+worth to leave details out.
 """
 
 import argparse
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from captioning.analysis.caption_index import stem
-from captioning.caption import DOUBTED, Word
+from captioning.caption import DOUBTED, Caption, Word
 from captioning.captioner import Captioner
-from captioning.datasets import CaptionDataset, load
+from captioning.datasets import CaptionDataset, Photo, load
 from captioning.text import STOP_WORDS, tokenize
 
 __all__ = ["Judged", "judge", "main", "report"]
 
 LIMITS = (0.1, DOUBTED, 0.5)
+CERTAINTIES = (0.0, 0.2, 0.3, 0.4, 0.5)
 
 
 class Judged(NamedTuple):
@@ -59,6 +62,23 @@ def report(words: Sequence[Judged], limit: float) -> str:
     )
 
 
+def report_details(
+    captions: Sequence[Caption], references: Sequence[Iterable[str]], at_least: float
+) -> str:
+    """Count how many captions are right without the details below a certainty, in one line."""
+    right, words = 0, 0
+    for caption, texts in zip(captions, references, strict=True):
+        decoding = caption.decoding.replace(detail_certainty=at_least)
+        kept = replace(caption, decoding=decoding).certain_places
+        right += not any(word.wrong for word in judge([caption.words[i] for i in kept], texts))
+        words += len(kept)
+    count = len(captions)
+    return (
+        f"details of at least {at_least:.0%}: {right / count:.0%} of {count:,} captions have no "
+        f"wrong word; {words / count:.1f} words per caption"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report of each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -69,26 +89,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     captioner = Captioner.load(asked.model)
     for folder in asked.data:
         dataset = load(folder)
-        words = _words(captioner, dataset, asked.split)
+        photos = dataset.split(asked.split)
+        references = [photo.captions for photo in photos]
+        captions = _captions(captioner, dataset, photos)
+        words = [
+            word
+            for caption, texts in zip(captions, references, strict=True)
+            for word in judge(caption.words, texts)
+        ]
         print(f"{dataset.name}, {asked.split}, {captioner.name}, the model's usual decoding")
         for limit in LIMITS:
             print(f"  {report(words, limit)}", flush=True)
+        for certainty in CERTAINTIES:
+            print(f"  {report_details(captions, references, certainty)}", flush=True)
     return 0
 
 
-def _words(captioner: Captioner, dataset: CaptionDataset, split: str) -> list[Judged]:
-    photos = dataset.split(split)
+def _captions(
+    captioner: Captioner, dataset: CaptionDataset, photos: Sequence[Photo]
+) -> list[Caption]:
     # The model's own words: neutral words for people have no probabilities.
     decoding = captioner.bundle.decoding.replace(gender_certainty=0.0)
-    captions = [
+    return [
         caption
         for features in captioner.look(dataset, photos)
         for caption in captioner.describe(features, decoding)
-    ]
-    return [
-        word
-        for caption, photo in zip(captions, photos, strict=True)
-        for word in judge(caption.words, photo.captions)
     ]
 
 

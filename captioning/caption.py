@@ -8,6 +8,7 @@ from captioning.calibration import Level
 from captioning.calibration.picture_kind import Kind
 from captioning.config import DecodingConfig
 from captioning.text import STOP_WORDS, sentence
+from captioning.uncertain_details import asked_words, certain_places, left_out
 
 DOUBTED = 0.25
 """The model doubts a content word of a smaller probability."""
@@ -56,8 +57,9 @@ class Caption:
         level: "sure", "fairly sure" or "not sure"; None without calibration.
         kind: what the picture looks like, "photo" or one of the other `picture_kind.KINDS`; None
             if only its features are known, or if the model did not learn from photos.
-        neutral: `text` with "person", "people" or "child" where the model is less certain than
-            `decoding.gender_certainty` of a gender; None if nothing is replaced.
+        neutral: `text` as people read it: without the details below `decoding.detail_certainty`,
+            and with "person", "people" or "child" where the model is less certain than
+            `decoding.gender_certainty` of a gender; None if nothing changes.
     """
 
     text: str
@@ -75,8 +77,26 @@ class Caption:
 
     @property
     def sentence(self) -> str:
-        """The caption as people write it: neutral words, a capital letter and a full stop."""
+        """The caption as people read it: `neutral`, with a capital letter and a full stop."""
         return sentence(self.text if self.neutral is None else self.neutral)
+
+    @property
+    def certain_places(self) -> list[int]:
+        """Which of the words remain without the details below `decoding.detail_certainty`.
+
+        A sampled caption keeps all of them: it is meant to have unlikely words.
+        """
+        if self.decoding.detail_certainty == 0 or self.decoding.strategy == "sample":
+            return list(range(len(self.words)))
+        asked = asked_words(self.decoding)
+        certain = [None if w.word in asked else math.exp(w.log_prob) for w in self.words]
+        words = [word.word for word in self.words]
+        return certain_places(words, certain, self.decoding.detail_certainty)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The details of `text` that `sentence` leaves out, such as "in a red shirt"."""
+        return left_out([word.word for word in self.words], self.certain_places)
 
     @property
     def doubtful(self) -> bool:

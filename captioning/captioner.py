@@ -31,10 +31,11 @@ from captioning.fair_lock import FairLock
 from captioning.features import FeatureStore, store_folder
 from captioning.images import read_image
 from captioning.networks import LoadedBundle
-from captioning.people_words import neutral_caption
+from captioning.people_words import gender_certainties, neutral_words
 from captioning.photo_input import PhotoInput, to_picture
 from captioning.prefetch import ahead
 from captioning.text import tokenize
+from captioning.uncertain_details import remaining
 
 
 class Captioner(LoadedBundle):
@@ -237,10 +238,11 @@ class Captioner(LoadedBundle):
     def with_neutral_words(
         self, captions: Sequence[Caption], features: np.ndarray
     ) -> list[Caption]:
-        """Fill in `neutral` where the model is not certain of the gender of a person.
+        """Fill in `neutral` where the model is not certain of a detail or of a person's gender.
 
         Args:
-            captions: one a photo; the `gender_certainty` of their `decoding` counts.
+            captions: one a photo; `detail_certainty` and `gender_certainty` of their `decoding`
+                count.
             features: of the same photos, `(B, R, D)` or `(B, D)`.
         """
         return [
@@ -381,8 +383,14 @@ class Captioner(LoadedBundle):
             with self.turns.take():
                 return np.asarray(read_sentence(self.decoder, features, ids).log_probs[0])
 
-        words = [word.word for word in caption.words]
-        written = neutral_caption(words, caption.decoding, self.bundle.vocabulary, log_probs)
+        words, kept = [word.word for word in caption.words], caption.certain_places
+        sure = gender_certainties(words, caption.decoding, self.bundle.vocabulary, log_probs)
+        if len(kept) == len(words) and not any(share is not None for share in sure):
+            return None
+        at_least = caption.decoding.gender_certainty
+        rest = remaining(words, kept)
+        shares = [None] * (len(rest) - len(kept)) + [sure[i] for i in kept]
+        written = neutral_words(rest, shares, at_least)
         return None if written == caption.text else written
 
     def _text(self, hypothesis: Hypothesis) -> str:

@@ -129,6 +129,12 @@ class DecodingConfig(Config):
         at_least=0,
         at_most=1,
     )
+    detail_certainty: float = setting(
+        0.0,
+        "leave out details whose words have a smaller probability than this; 0 keeps all details",
+        at_least=0,
+        at_most=1,
+    )
 
     def __post_init__(self) -> None:
         """Check the fields, and that the words that must occur can be searched for."""

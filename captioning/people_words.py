@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from captioning.config import DecodingConfig
-from captioning.text import tokenize
+from captioning.uncertain_details import asked_words
 from captioning.vocabulary import Vocabulary
 
 _FEMALE = {
@@ -96,13 +96,13 @@ def neutral_words(words: Sequence[str], certain: Sequence[float | None], at_leas
     return written
 
 
-def neutral_caption(
+def gender_certainties(
     words: Sequence[str],
     decoding: DecodingConfig,
     vocabulary: Vocabulary,
     log_probs: Callable[[list[int]], np.ndarray],
-) -> str | None:
-    """Write a caption without the genders below `gender_certainty`; None if it names no gender.
+) -> list[float | None]:
+    """Return how certain the model is of the gender that each word names; None for a word to keep.
 
     A word that the caption was required to have, or to begin with, is kept.
 
@@ -113,9 +113,8 @@ def neutral_caption(
         log_probs: takes the ids of the words and returns their natural logarithms, float `(T, V)`
             or longer; called only if they are needed, because it runs the model.
     """
-    asked = {*tokenize(" ".join(decoding.prefix)), *decoding.required_words}
+    asked = asked_words(decoding)
     if decoding.gender_certainty == 0 or not (GENDERED.keys() - asked) & set(words):
-        return None
+        return [None] * len(words)
     shares = certainties(words, log_probs([vocabulary.id(word) for word in words]), vocabulary)
-    certain = [None if word in asked else share for word, share in zip(words, shares, strict=True)]
-    return neutral_words(words, certain, decoding.gender_certainty)
+    return [None if word in asked else share for word, share in zip(words, shares, strict=True)]

@@ -101,6 +101,13 @@ _OPTIONS = {
         "description": "`sentence` has person, people or child where the model is less certain "
         "than this of man, woman, boy or girl; 0 keeps its words.",
     },
+    "detail_certainty": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "`sentence` leaves out details whose words have a smaller probability than "
+        "this; 0 keeps all details.",
+    },
     "alternatives": {
         "type": "integer",
         "minimum": 0,
@@ -155,11 +162,11 @@ _SCHEMAS = {
     "Caption": _object(
         {
             "caption": _string("Words in lower case, without punctuation."),
-            "sentence": _string("The same with a capital letter and a full stop."),
+            "sentence": _string("`neutral` or `caption` with a capital letter and a full stop."),
             "neutral": {
                 "type": ["string", "null"],
-                "description": "The caption with person, people or child where the model is not "
-                "certain of a gender, as in `sentence`; null if that changes nothing.",
+                "description": "The caption without uncertain details, and with person, people or "
+                "child where the model is not certain of a gender; null if that changes nothing.",
             },
             "log_prob": _LOG_PROB,
             "words": {

@@ -71,6 +71,7 @@ OPTIONS: dict[str, Callable[[str, str], Any]] = {
     "length_penalty": _number,
     "no_repeat": _whole,
     "gender_certainty": _number,
+    "detail_certainty": _number,
     "required_words": _words,
     "banned_words": _words,
 }

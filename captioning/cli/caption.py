@@ -72,6 +72,12 @@ def add_to(subparsers: Any) -> None:
         help="write person, people or child where the model is less certain than P of man, woman, "
         "boy or girl; 0.9 by default, 0 keeps its words",
     )
+    steering.add_argument(
+        "--detail-certainty",
+        type=float,
+        metavar="P",
+        help="leave out details whose words have a smaller probability than P; 0 keeps all details",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -171,6 +177,7 @@ def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> Decodi
         "banned_words": arguments.without,
         "no_repeat": arguments.no_repeat,
         "gender_certainty": arguments.gender_certainty,
+        "detail_certainty": arguments.detail_certainty,
         "seed": arguments.seed,
         "temperature": arguments.temperature,
         "top_k": arguments.top_k,

@@ -40,6 +40,13 @@ def add_to(subparsers: Any) -> None:
         help="score captions with person, people or child where a gender is not certain",
     )
     parser.add_argument(
+        "--detail-certainty",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="score captions without details whose words have a smaller probability than P",
+    )
+    parser.add_argument(
         "--against", metavar="MODEL", help="compare with another model by a significance test"
     )
     parser.add_argument(
@@ -58,6 +65,8 @@ def add_to(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate the model and print its scores, multiplied by 100."""
+    if arguments.save and arguments.detail_certainty:
+        raise ConfigError("--save takes scores of whole captions; leave --detail-certainty out.")
     from captioning.bundle import add_scores, read_bundle
     from captioning.datasets import load
 
@@ -112,6 +121,7 @@ def _evaluate(
         split=arguments.split,
         decoding=decoding,
         neutral_words=arguments.neutral_words,
+        detail_certainty=arguments.detail_certainty,
         on_progress=show,
     )
 

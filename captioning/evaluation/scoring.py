@@ -73,6 +73,7 @@ def evaluate(
     split: str = "test",
     decoding: DecodingConfig | None = None,
     neutral_words: bool = False,
+    detail_certainty: float = 0.0,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Caption every photo of a split and score the captions.
@@ -83,6 +84,7 @@ def evaluate(
         split: "train", "dev" or "test".
         decoding: how to search; by default the bundle's settings.
         neutral_words: score captions without the genders below `gender_certainty`.
+        detail_certainty: score captions without the details below it; 0 scores all words.
         on_progress: called with the number of photos done and of all after each batch; an
             exception that it raises ends the evaluation.
 
@@ -98,7 +100,12 @@ def evaluate(
     begun = time.monotonic()
     captions: dict[str, str] = {}
     for written in caption_photos(
-        captioner, dataset, photos, decoding, neutral_words=neutral_words
+        captioner,
+        dataset,
+        photos,
+        decoding,
+        neutral_words=neutral_words,
+        detail_certainty=detail_certainty,
     ):
         captions |= written
         on_progress(len(captions), len(photos))
@@ -143,6 +150,7 @@ def caption_photos(
     decoding: DecodingConfig | None = None,
     *,
     neutral_words: bool = False,
+    detail_certainty: float = 0.0,
 ) -> Iterator[dict[str, str]]:
     """Caption photos of a data set in batches.
 
@@ -154,6 +162,7 @@ def caption_photos(
         photos: the photos to caption.
         decoding: how to search; by default the bundle's settings.
         neutral_words: leave out genders below `gender_certainty`, as in sentences for people.
+        detail_certainty: leave out details below it; 0 keeps all words.
 
     Yields:
         The captions of a batch by photo name, in the order of `photos`.
@@ -163,12 +172,16 @@ def caption_photos(
         WeightsError: the features are not stored and the encoder's weights cannot be loaded.
     """
     starts = range(0, len(photos), BATCH)
-    if decoding is not None and not neutral_words:
-        decoding = decoding.replace(gender_certainty=0.0)  # saves time
+    own_words = not neutral_words and not detail_certainty
+    if decoding is not None:
+        gender_certainty = decoding.gender_certainty if neutral_words else 0.0
+        decoding = decoding.replace(
+            gender_certainty=gender_certainty, detail_certainty=detail_certainty
+        )
     for start, features in zip(starts, captioner.look(dataset, photos, batch=BATCH), strict=True):
         written = captioner.describe(features, decoding)
         names = [photo.name for photo in photos[start : start + BATCH]]
-        texts = [c.neutral if neutral_words and c.neutral else c.text for c in written]
+        texts = [c.text if own_words else c.neutral or c.text for c in written]
         yield dict(zip(names, texts, strict=True))
 
 

@@ -141,13 +141,13 @@ def trace(
 ) -> "tuple[Trace, float]":
     """Return the search for a caption of a photo, and its duration in seconds.
 
-    The length penalty only ranks the sentences, and the gender certainty only replaces words in
-    them, so all values of these settings share one search.
+    The length penalty only ranks the sentences, and the certainties only change words in them, so
+    all values of these settings share one search.
 
     Raises:
         CaptioningError: the photo cannot be read, or the model cannot be loaded.
     """
-    unranked = decoding.replace(length_penalty=0.0, gender_certainty=0.0)
+    unranked = decoding.replace(length_penalty=0.0, gender_certainty=0.0, detail_certainty=0.0)
     key = (*_key(bundle, photo), unranked)
     known = _traces().get(key)
     if known is None:

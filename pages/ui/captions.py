@@ -160,6 +160,13 @@ def _card(
                 f"The model doubts the words in italics: {', '.join(map(plain, doubted))}. Each of "
                 f"them has a probability below {DOUBTED:.0%}, so check them first."
             )
+        if caption.left_out:
+            st.caption(
+                f"Left out, because the model is less than {decoding.detail_certainty:.0%} sure of "
+                f"a word in it: {'; '.join(map(plain, caption.left_out))}.",
+                help="To see the whole sentence, switch off “Leave out uncertain details” in "
+                "Settings.",
+            )
     with right, st.container() if alone else st.expander(_DETAILS):
         _words(caption)
         _alternatives(caption)
@@ -173,18 +180,12 @@ def mark_doubted(caption: "Caption") -> tuple[str, list[str]]:
     Returns:
         The sentence as Markdown with these words marked, and the words.
     """
+    doubted = {caption.words[i].word for i in caption.certain_places if caption.words[i].is_doubted}
     shown = caption.sentence.split()
-    if len(shown) != len(caption.words):  # neutral words have changed the number of words
-        return plain(caption.sentence), []
-    parts, doubted = [], []
-    for text, word in zip(shown, caption.words, strict=True):
-        if word.is_doubted and clean(text) == word.word:
-            doubted.append(word.word)
-            text = f":orange[*{plain(text)}*]"
-        else:
-            text = plain(text)
-        parts.append(text)
-    return " ".join(parts), doubted
+    marked = [
+        f":orange[*{plain(text)}*]" if clean(text) in doubted else plain(text) for text in shown
+    ]
+    return " ".join(marked), [clean(text) for text in shown if clean(text) in doubted]
 
 
 _MEANING = {

@@ -8,6 +8,8 @@ from captioning.config import DecodingConfig
 BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
 WIDEST_BEAM = 10
 _GENDER_CERTAINTY = DecodingConfig().gender_certainty
+_DETAIL_CERTAINTY = 0.4
+"""For models that keep all details by default."""
 
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
@@ -58,6 +60,7 @@ def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:
     usual: dict[str, object] = {
         "beam_width": decoding.beam_width,
         "length_penalty": decoding.length_penalty,
+        "certain": decoding.detail_certainty > 0,
     }
     before = st.session_state.get(f"{page}.usual", usual)
     for name, value in usual.items():
@@ -169,8 +172,18 @@ def _wishes(page: str, bundle: Bundle, *, may_require: bool) -> dict[str, object
         help="Writes person, people or child where the model is less than "
         f"{_GENDER_CERTAINTY:.0%} certain of man, woman, boy or girl.",
     )
+    at_least = bundle.decoding.detail_certainty or _DETAIL_CERTAINTY
+    certain = may_require and st.toggle(
+        "Leave out uncertain details",
+        bundle.decoding.detail_certainty > 0,
+        key=f"{page}.certain",
+        bind="query-params",
+        help="Leaves out colours, actions and things if one of their words has a probability below "
+        f"{at_least:.0%}.",
+    )
     return {
         "gender_certainty": _GENDER_CERTAINTY if neutral else 0.0,
+        "detail_certainty": at_least if certain else 0.0,
         "prefix": tuple(_words(begin)),
         "required_words": tuple(_words(must)),
         "banned_words": tuple(_words(without)),

@@ -45,6 +45,8 @@ class FakeCaptioner:
     captions: list[tuple[str, int]]
     encoded: list[int]
     failure: Exception | None
+    written: list[tuple[str, float]] | None = None
+    """The words of every caption and their probabilities, instead of those by colour."""
 
     def __init__(self, name):
         self.name = name
@@ -75,9 +77,10 @@ class FakeCaptioner:
     def _caption(self, features, decoding):
         red, green, blue = map(int, features)
         colour = {red: "red", green: "green", blue: "blue"}[max(red, green, blue)]
-        words = [Word("a", math.log(0.9)), Word(colour, math.log(0.5)), Word("a", math.log(0.02))]
+        written = self.written or [("a", 0.9), (colour, 0.5), ("a", 0.02)]
+        words = [Word(word, math.log(probability)) for word, probability in written]
         return Caption(
-            text=f"a {colour} a",
+            text=" ".join(word for word, _ in written),
             log_prob=sum(word.log_prob for word in words),
             words=tuple(words),
             alternatives=tuple(

@@ -280,3 +280,15 @@ def test_a_model_without_a_card_shows_its_scores_with_their_protocol(
     app.button(key="caption.about").click().run()
     shown = visible(app).replace("\\", "")
     assert "BLEU-4 21.7" in shown and "1,000 photos of flickr8k, test split" in shown
+
+
+def test_uncertain_details_are_left_out_and_named(page, jpeg, captioner):
+    (switch,) = [toggle for toggle in page.toggle if toggle.key == "caption.certain"]
+    assert switch.label == "Leave out uncertain details" and not switch.value
+    switch.set_value(True).run()
+    captioner.written = [("a", 0.9), ("red", 0.3), ("dog", 0.8), ("in", 0.9), ("snow", 0.1)]
+    upload(page, ("dog.jpg", jpeg("red")))
+    shown = visible(page)
+    assert "Left out, because the model is less than 40% sure" in shown
+    assert "red; in snow." in shown
+    assert "The model doubts the words in italics" not in shown  # snow is not in the sentence

@@ -95,6 +95,7 @@ def test_options_steer_the_sentence(client, jpeg):
         "beam_width": "5",
         "length_penalty": "1",
         "gender_certainty": "0.5",
+        "detail_certainty": "1",
         "required_words": "Green",
         "banned_words": "left,right, zebra",
         "alternatives": "1",
@@ -107,6 +108,8 @@ def test_options_steer_the_sentence(client, jpeg):
     assert content["decoding"]["beam_width"] == 5
     assert content["decoding"]["length_penalty"] == 1.0
     assert content["decoding"]["gender_certainty"] == 0.5
+    assert content["decoding"]["detail_certainty"] == 1.0
+    assert len(content["sentence"].split()) < len(words)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioning.caption import Word
 from captioning.captioner import Captioner
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError, FeaturesError, WeightsError
@@ -276,6 +277,18 @@ def test_uncertain_genders_are_left_out_of_the_sentence_alone(
     ):
         assert kept.neutral is None
         assert "man" in kept.sentence.lower()
+
+
+def test_uncertain_details_are_left_out_of_the_sentence_alone(tiny_captioner, photo):
+    written = tiny_captioner.caption(photo, BEAM.replace(detail_certainty=0.4))
+    words = tuple(Word(word, p) for word, p in (("red", -0.1), ("on", -0.1), ("green", -2.0)))
+    written = dataclasses.replace(written, text="red on green", words=words)
+    features = tiny_captioner.encode([photo])
+    (short,) = tiny_captioner.with_neutral_words([written], features)
+    assert (short.text, short.neutral) == ("red on green", "a photo of red")
+    assert (short.sentence, short.left_out) == ("A photo of red.", ["on green"])
+    whole = dataclasses.replace(written, decoding=BEAM)
+    assert tiny_captioner.with_neutral_words([whole], features)[0].neutral is None
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 2, 3, 4), (1, 0, 5)])

@@ -200,6 +200,11 @@ def test_the_width_of_the_beam_can_be_chosen(command, photos, loaded):
 # evaluate
 
 
+def test_uncertain_details_can_be_left_out(command, photos, loaded):
+    _, out, _ = command("caption", photos / "a.png", "--json", "--detail-certainty", 0.3)
+    assert json.loads(out)["decoding"]["detail_certainty"] == 0.3
+
+
 def test_evaluate_prints_scores_with_their_protocol(command, shapes, models):
     status, out, err = command("evaluate", "--model", "tiny", "--data", shapes.root, "--json")
     (found,) = objects(out)
@@ -435,6 +440,8 @@ WRONG = [
     ("evaluate --model tiny --data EMPTY", "not a data set"),
     ("evaluate --model tiny --data SHAPES --against nonesuch", "no model called 'nonesuch'"),
     ("evaluate --model tiny --data SHAPES --length-penalty 3", "length_penalty.*3"),
+    ("evaluate --model tiny --data SHAPES --detail-certainty 2", "detail_certainty.*at most 1.*2"),
+    ("evaluate --model tiny --data SHAPES --save --detail-certainty 0.4", "whole captions"),
     ("evaluate --model tiny --data SHAPES --length-penalty nan", "length_penalty.*nan"),
     ("train", "--data"),
     ("train --data SHAPES --data SHAPES", "--config"),

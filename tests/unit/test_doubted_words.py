@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from benchmarks.doubted_words import Judged, judge, report
-from captioning.caption import Word
+from benchmarks.doubted_words import Judged, judge, report, report_details
+from captioning.caption import Caption, Word
+from captioning.config import DecodingConfig
 
 
 def test_a_content_word_is_wrong_if_no_reference_has_a_form_of_it():
@@ -20,6 +21,15 @@ def test_the_report_compares_words_below_the_limit_with_the_others():
     words += [Judged(0.9, False)] * 4
     line = report(words, 0.25)
     assert "25% of 8 words, 50% of them wrong; others: 17% wrong; 50% of the wrong" in line
+
+
+def test_a_caption_is_right_without_its_wrong_details():
+    words = [Word("a", -0.1), Word("dog", -0.1), Word("in", -0.1), Word("snow", -2.0)]
+    caption = Caption("a dog in snow", -2.3, tuple(words), (), "tiny", 0.1, DecodingConfig())
+    references = [["A dog plays on grass."], ["Snow on a dog."]]
+    lines = [report_details([caption] * 2, references, at_least) for at_least in (0, 0.4)]
+    assert "50% of 2 captions have no wrong word; 4.0 words" in lines[0]
+    assert "100% of 2 captions have no wrong word; 2.0 words" in lines[1]
 
 
 @pytest.mark.parametrize(

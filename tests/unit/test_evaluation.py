@@ -106,6 +106,26 @@ def test_a_score_is_never_of_fewer_photos_than_it_says(tiny_captioner, shapes, t
         evaluate(tiny_captioner, copy, decoding=GREEDY)
 
 
+def test_captions_without_uncertain_details_are_scored_only_if_asked_for(
+    write_tiny_bundle, tiny_bundle, shapes, tmp_path
+):
+    swapped = {"red": "with", "green": "on"}
+    words = [swapped.get(word, word) for word in tiny_bundle.vocabulary.words]
+    write_tiny_bundle(tmp_path / "details", vocabulary=Vocabulary(words))
+    captioner = Captioner.load(tmp_path / "details")
+    decoding = GREEDY.replace(gender_certainty=0.0, detail_certainty=1.0)
+    whole, short = (
+        evaluate(captioner, shapes, split="dev", decoding=decoding, detail_certainty=at_least)
+        for at_least in (0.0, 1.0)
+    )
+    assert any("with" in text or " on " in text for text in whole.captions.values())
+    assert whole.captions != short.captions
+    for name, text in short.captions.items():
+        left = text.removeprefix("a photo of ").split()
+        assert len(left) <= len(whole.captions[name].split())
+        assert set(left) <= set(whole.captions[name].split())
+
+
 def test_neutral_words_are_scored_only_if_asked_for(
     write_tiny_bundle, tiny_bundle, shapes, tmp_path
 ):

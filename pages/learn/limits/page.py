@@ -16,6 +16,7 @@ from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.limits import data
 from pages.learn.limits.bias import show_bias, show_changes, show_people
+from pages.learn.limits.details import show_details
 from pages.ui import cache
 from pages.ui.components import problem, prose
 from pages.ui.theme import Look
@@ -59,7 +60,14 @@ _PAPERS = (
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("limits", IDEA)
-    for part in (_photo_or_habit, _odd_pictures, show_changes, show_bias, show_people):
+    for part in (
+        _photo_or_habit,
+        _odd_pictures,
+        show_changes,
+        show_details,
+        show_bias,
+        show_people,
+    ):
         try:
             part(page)
         except CaptioningError as error:
