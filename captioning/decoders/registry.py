@@ -39,7 +39,7 @@ class DecoderSpec:
 
 DECODERS: dict[str, DecoderSpec] = {
     "merge": DecoderSpec(
-        network="captioning.decoders.merge:MergeDecoder",
+        network="captioning.decoders.kinds:MergeDecoder",
         summary="The LSTM reads only words. One vector of the whole photo is added after it.",
         cell_note="This LSTM never sees the photo: it reads only words, and the photo is added to "
         "its output.",
@@ -49,7 +49,7 @@ DECODERS: dict[str, DecoderSpec] = {
         diagram='add [label="add, dense"] word -> cell -> add -> next; photo -> add',
     ),
     "inject": DecoderSpec(
-        network="captioning.decoders.inject:InjectDecoder",
+        network="captioning.decoders.kinds:InjectDecoder",
         summary="One vector of the whole photo is the LSTM's initial state. It is read once.",
         cell_note="This LSTM starts with the photo as its state and reads only words from there "
         "on.",
@@ -59,7 +59,7 @@ DECODERS: dict[str, DecoderSpec] = {
         diagram='word -> cell -> next; photo -> cell [label="once"]',
     ),
     "attention": DecoderSpec(
-        network="captioning.decoders.attention:AttentionDecoder",
+        network="captioning.decoders.kinds:AttentionDecoder",
         summary="After the LSTM, attention looks at all regions again for every word.",
         cell_note="This LSTM starts with the photo as its state, and with each word it also reads "
         "the mean of the photo's regions.",

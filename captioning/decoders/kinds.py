@@ -1,4 +1,4 @@
-"""Attention: the decoder attends to the photo's regions for every word."""
+"""The three kinds of decoder, which differ in where the photo enters."""
 
 from typing import Any
 
@@ -6,8 +6,64 @@ import keras
 from keras import ops
 
 from captioning.config import DecoderConfig
-from captioning.decoders.base import Decoder, FeatureShape, Memory
+from captioning.decoders.base import Decoder, FeatureShape, Memory, State
 from captioning.errors import ConfigError
+
+
+class MergeDecoder(Decoder):
+    """The design of most tutorials, in which the LSTM never sees the photo.
+
+    Reference:
+        Tanti, Gatt and Camilleri, "Where to put the Image in an Image Caption Generator", 2018.
+        https://arxiv.org/abs/1703.09137
+    """
+
+    def __init__(
+        self, config: DecoderConfig, *, vocabulary_size: int, feature_shape: FeatureShape
+    ) -> None:
+        super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
+        self.photo_dropout = keras.layers.Dropout(config.dropout, name="photo_dropout")
+        self.photo = keras.layers.Dense(config.units, activation="relu", name="photo")
+        self.merge = keras.layers.Dense(config.units, activation="relu", name="merge")
+
+    def remember(self, features: Any, training: bool = False) -> Memory:
+        """Return one vector of `units` numbers for the whole photo."""
+        pooled = self.photo_dropout(self.pooled(features), training=training)
+        return {"photo": self.photo(pooled)}
+
+    def initial_state(self, memory: Memory, copies: int) -> State:
+        """Return zeros: the LSTM knows nothing about the photo."""
+        zeros = ops.zeros_like(self.repeated(memory["photo"], copies))
+        return (zeros,) * len(self.config.state_names)
+
+    def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
+        """Add the photo to the LSTM's output, followed by a dense layer."""
+        outputs = self.output_dropout(outputs, training=training)
+        return self.merge(outputs + memory["photo"][:, None, None]), None
+
+
+class InjectDecoder(Decoder):
+    """A decoder that reads the photo once, before the first word.
+
+    Reference:
+        Vinyals et al., "Show and Tell: A Neural Image Caption Generator", CVPR 2015,
+        https://arxiv.org/abs/1411.4555; called init-inject by Tanti, Gatt and Camilleri 2018.
+    """
+
+    def __init__(
+        self, config: DecoderConfig, *, vocabulary_size: int, feature_shape: FeatureShape
+    ) -> None:
+        super().__init__(config, vocabulary_size=vocabulary_size, feature_shape=feature_shape)
+        self.photo_dropout = keras.layers.Dropout(config.dropout, name="photo_dropout")
+        self.make_first_state()
+
+    def remember(self, features: Any, training: bool = False) -> Memory:
+        """Return the cell's initial state, each tensor `(B, U)`."""
+        return self.first_state(self.photo_dropout(self.pooled(features), training=training))
+
+    def answer(self, outputs: Any, memory: Memory, training: bool = False) -> tuple[Any, Any]:
+        """Return the cell's output unchanged."""
+        return self.output_dropout(outputs, training=training), None
 
 
 class AttentionDecoder(Decoder):
