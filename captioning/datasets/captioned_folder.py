@@ -14,14 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows, check_number
-from captioning.datasets.caption_files import (
-    has_descriptions,
-    has_table,
-    has_tokens,
-    read_descriptions,
-    read_table,
-    read_token_file,
-)
 from captioning.datasets.coco import has_coco_form, read_coco_form
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
@@ -29,7 +21,14 @@ from captioning.datasets.json_records import has_records, read_records
 from captioning.datasets.photo_files import holds_photos, photo_files, photos_below
 from captioning.datasets.splitting import known_split, official_splits, split_in_name
 from captioning.datasets.spreadsheet import has_workbook, read_workbook
+from captioning.datasets.tables import has_table, read_table
 from captioning.datasets.text_files import read_lines, read_start
+from captioning.datasets.token_files import (
+    has_descriptions,
+    has_tokens,
+    read_descriptions,
+    read_token_file,
+)
 from captioning.errors import DatasetError
 
 _FOLDERS = ("annotations", "captions", "labels", "text", "texts")

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
 from captioning.datasets.photo_files import find_photo_folder, holds_photos, photo_files
+from captioning.datasets.tables import read_table
+from captioning.datasets.token_files import read_token_file
 from captioning.errors import DatasetError
 from captioning.storage import open_regular_file
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import find_photo_folder, photo_files
 from captioning.datasets.splitting import official_splits, read_split_lists
+from captioning.datasets.tables import read_table
+from captioning.datasets.token_files import read_token_file
 from captioning.errors import DatasetError
 
 CAPTIONS_EACH = 5

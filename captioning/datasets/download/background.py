@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from captioning.datasets.download.disk import writable_folder
 from captioning.datasets.download.installing import Installed, fetch_flickr8k, install_zip
+from captioning.datasets.download.places import downloads_folder, writable_folder
 from captioning.datasets.download.progress import Progress
-from captioning.datasets.download.source import downloads_folder
 from captioning.errors import CaptioningError, DownloadError, DownloadStopped, StorageError
-from captioning.processes import start_detached
-from captioning.storage import data_folder, hold, is_held, read_json, write_json
+from captioning.processes import hold, is_held, start_detached
+from captioning.storage import data_folder, read_json, write_json
 
 # The working directory of `python -m captioning`.
 _HOME = Path(__file__).resolve().parents[3]
