@@ -35,6 +35,9 @@ SURE_GOOD, UNSURE_GOOD = 0.80, 0.20
 PARTITIONS = 5
 """Number of partitions of the captions in which the levels are judged."""
 
+FOLDS = 5
+"""Number of parts, each judged by a curve that was fitted to the others."""
+
 SMALLEST = 0.17
 """The smallest share of the captions that a level holds; on other captions, about 0.15."""
 
@@ -55,12 +58,12 @@ class LevelReport:
 
 
 def cross_fitted(
-    values: np.ndarray, good: np.ndarray, counts: np.ndarray, *, seed: int, folds: int = 5
+    values: np.ndarray, good: np.ndarray, counts: np.ndarray, *, seed: int
 ) -> np.ndarray:
     """Return the confidence `(N,)` of each caption from a curve that was fitted without it."""
-    fold = np.random.default_rng(seed).permutation(len(values)) % folds
+    fold = np.random.default_rng(seed).permutation(len(values)) % FOLDS
     found = np.empty(len(values))
-    for part in range(folds):
+    for part in range(FOLDS):
         rest, here = fold != part, fold == part
         curve = Confidence.fit(values[rest], good[rest], sample_weight=counts[rest])
         found[here] = curve.of_familiar(values[here])

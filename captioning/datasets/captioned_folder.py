@@ -144,10 +144,6 @@ def _fits(form: Form, root: Path) -> bool:
     return bool(caption_files(root, form)) and holds_photos(root)
 
 
-def _fits_in_part(root: Path) -> bool:
-    return bool(_candidates(root, _TABLES)) and holds_photos(root)
-
-
 def _read_text_files(
     root: Path, names: tuple[str, ...], oddities: Oddities, encoding: str | None = None
 ) -> list[Row]:
@@ -235,10 +231,6 @@ def _read_parts(root: Path, encoding: str | None = None) -> CaptionDataset:
     return CaptionDataset(root.name, root, photos, files.folder, oddities)
 
 
-def _has_parts(root: Path) -> bool:
-    return len(_parts(root)) > 1
-
-
 _TABLE_ADAPTER = Adapter(
     name="captioned folder",
     looked_for="photos with a CSV or TSV file that has the columns 'image' and 'caption'",
@@ -258,7 +250,7 @@ _SPLIT_FOLDERS = Adapter(
     photos="in the same folders",
     splits="the folders' names",
     inner_folders=frozenset(),
-    fits=_has_parts,
+    fits=lambda root: len(_parts(root)) > 1,
     read=_read_parts,
 )
 
@@ -333,5 +325,9 @@ ADAPTERS = (
         read=partial(_read, _DESCRIPTIONS),
     ),
     # Last, because its error says which columns a table lacks.
-    replace(_TABLE_ADAPTER, fits=_fits_in_part, captions=""),
+    replace(
+        _TABLE_ADAPTER,
+        fits=lambda root: bool(_candidates(root, _TABLES)) and holds_photos(root),
+        captions="",
+    ),
 )

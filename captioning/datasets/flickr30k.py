@@ -104,10 +104,6 @@ def _with_splits(rows: Sequence[Row], listed: Sequence[Row]) -> list[Row]:
     return [replace(row, split=split_of.get(row.name)) for row in rows]
 
 
-def _fits(root: Path) -> bool:
-    return _find(root) is not None
-
-
 ADAPTER = Adapter(
     name="flickr30k",
     looked_for=(
@@ -118,6 +114,6 @@ ADAPTER = Adapter(
     photos="`flickr30k_images/`, `flickr30k-images/`, `Images/` (also nested), or none",
     splits="`dataset_flickr30k.json` if it exists, else a column, else drawn",
     inner_folders=frozenset(_PHOTO_FOLDERS[:2]),
-    fits=_fits,
+    fits=lambda root: _find(root) is not None,
     read=read_flickr30k,
 )

@@ -93,10 +93,6 @@ def _split_lists(
     return own
 
 
-def _fits(root: Path) -> bool:
-    return _find(root) is not None
-
-
 ADAPTER = Adapter(
     name="flickr8k",
     looked_for=(
@@ -107,6 +103,6 @@ ADAPTER = Adapter(
     photos="`Images/` or `Flicker8k_Dataset/` (also nested)",
     splits="the folder's lists, else a column, else the official ones; drawn for other photos",
     inner_folders=frozenset({*_PHOTO_FOLDERS, _TEXT_FOLDER}),
-    fits=_fits,
+    fits=lambda root: _find(root) is not None,
     read=read_flickr8k,
 )

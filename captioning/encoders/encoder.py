@@ -23,8 +23,14 @@ from captioning.arrays import assign_weights
 from captioning.backend import compiled, to_numpy
 from captioning.config import EncoderConfig
 from captioning.encoders import PhotoEncoder
-from captioning.encoders.registry import EncoderSpec, LayerSpec, resolve
-from captioning.encoders.weight_files import find_weights, keras_file, keras_folder
+from captioning.encoders.registry import (
+    EncoderSpec,
+    LayerSpec,
+    find_weights,
+    keras_file,
+    keras_folder,
+    resolve,
+)
 from captioning.errors import WeightsError
 
 

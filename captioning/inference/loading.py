@@ -14,7 +14,7 @@ from captioning.arrays import check_arrays
 from captioning.cells import CELLS
 from captioning.config import DecoderConfig, EncoderConfig
 from captioning.encoders import COMPACT_BLOCKS, PhotoEncoder, efficientnetlite2, resolve
-from captioning.encoders.weight_files import find_weights
+from captioning.encoders.registry import find_weights
 from captioning.errors import ConfigError
 from captioning.inference.onnx_networks import (
     THREADS,

@@ -140,10 +140,6 @@ def _read_index(path: Path) -> Any:
     return index
 
 
-def _fits(root: Path) -> bool:
-    return _INDEX in entries(root)
-
-
 ADAPTER = Adapter(
     name="shapes",
     looked_for=f"generated shapes ('{_INDEX}' next to '{_PHOTOS}')",
@@ -151,6 +147,6 @@ ADAPTER = Adapter(
     photos="`Images/`",
     splits="8, 1 and 1 of every ten pictures",
     inner_folders=frozenset({_PHOTOS.lower()}),
-    fits=_fits,
+    fits=lambda root: _INDEX in entries(root),
     read=read_shapes,
 )
