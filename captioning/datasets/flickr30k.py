@@ -10,7 +10,7 @@ contains them, and otherwise drawn by name.
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
@@ -38,35 +38,31 @@ _NUMBERED_PHOTO = re.compile(r"\d{8,}\.jpg,")
 _LOST_BAR = re.compile(r"\s*(\d)\s+(\S.*)")
 
 
-@dataclass(frozen=True)
-class _Layout:
-    photos: Path
-    captions: Path
-
-
 def read_flickr30k(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read a copy of Flickr30k in `root`.
 
     Raises:
         DatasetError: A part is missing, unreadable, or in an unexpected form.
     """
-    layout = _find(root)
-    if layout is None:
+    found = _find(root)
+    if found is None:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
+    folder, captions = found
     oddities = Oddities()
-    if layout.captions.name.lower() == _TOKEN_FILE:
-        rows = read_token_file(layout.captions, oddities, encoding)
+    if captions.name.lower() == _TOKEN_FILE:
+        rows = read_token_file(captions, oddities, encoding)
     else:
-        rows = read_table(layout.captions, oddities, encoding, mend=_with_bar)
+        rows = read_table(captions, oddities, encoding, mend=_with_bar)
     lists = find_karpathy_file(root, "flickr30k")
     if lists is not None:
         rows = _with_splits(rows, read_karpathy_file(lists, Oddities()))
-    files = photo_files(layout.photos)
-    photos = assemble_rows(rows, files, layout.captions, oddities, CAPTIONS_EACH)
+    files = photo_files(folder)
+    photos = assemble_rows(rows, files, captions, oddities, CAPTIONS_EACH)
     return CaptionDataset("flickr30k", root, photos, files.folder, oddities)
 
 
-def _find(root: Path) -> _Layout | None:
+def _find(root: Path) -> tuple[Path, Path] | None:
+    """Return the folder of the photos and the caption file."""
     here = entries(root)
     photos = find_photo_folder(here, _PHOTO_FOLDERS)
     if photos is None and any(name in here for name in _CERTAIN) and holds_photos(root):
@@ -77,7 +73,7 @@ def _find(root: Path) -> _Layout | None:
     around = {**among, **here}
     for name in _CAPTION_FILES:
         if name in around and (name in _CERTAIN or _is_flickr30k(around[name])):
-            return _Layout(photos, around[name])
+            return photos, around[name]
     return None
 
 

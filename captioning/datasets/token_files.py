@@ -11,8 +11,8 @@ from captioning.errors import DatasetError
 # Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
 _TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
 
-# What tutorials put around a caption.
-_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s++(?:<end>|endseq|<eos>)$")
+MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s++(?:<end>|endseq|<eos>)$")
+"""The marks that tutorials put around a caption, which are not part of it."""
 
 
 def has_tokens(start: str) -> bool:
@@ -79,4 +79,4 @@ def _described(line: str) -> Row | None:
         name, _, caption = line.strip().partition(" ")
     if not caption or not (tab or any(map(str.isdigit, name))):
         return None
-    return Row(name.strip(), _MARKS.sub("", caption.strip()))
+    return Row(name.strip(), MARKS.sub("", caption.strip()))

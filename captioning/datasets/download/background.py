@@ -137,7 +137,8 @@ def run_download(
                     archive, on_progress=recorder.report, should_stop=_stop_file().exists
                 )
         except BaseException as error:
-            recorder.end("stopped" if _was_stopped(error) else "failed", _message(error))
+            stopped = isinstance(error, DownloadStopped | KeyboardInterrupt)
+            recorder.end("stopped" if stopped else "failed", _message(error))
             raise
         finally:
             _stop_file().unlink(missing_ok=True)
@@ -169,10 +170,6 @@ class _Recorder:
     def _write(self) -> None:
         self._written = time.monotonic()
         _write(replace(self._state, updated=time.time()))
-
-
-def _was_stopped(error: BaseException) -> bool:
-    return isinstance(error, DownloadStopped | KeyboardInterrupt)
 
 
 def _message(error: BaseException) -> str:
