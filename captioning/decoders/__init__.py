@@ -16,7 +16,7 @@ from captioning.config import DECODER_KINDS, DecoderConfig
 from captioning.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captioning.decoders.base import Decoder, FeatureShape
+    from captioning.decoders.kinds import Decoder, FeatureShape
 
 __all__ = ["DECODERS", "Decoder", "DecoderSpec", "build_decoder", "register_decoder"]
 
@@ -114,7 +114,7 @@ def build_decoder(
 def __getattr__(name: str) -> Any:
     """Import `Decoder`, which needs Keras, on first access (PEP 562)."""
     if name == "Decoder":
-        from captioning.decoders.base import Decoder
+        from captioning.decoders.kinds import Decoder
 
         return Decoder
     raise AttributeError(f"module 'captioning.decoders' has no attribute {name!r}")
