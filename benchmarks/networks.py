@@ -17,8 +17,7 @@ from captioning.encoders import Encoder, PhotoEncoder, load_encoder, resolve
 from captioning.encoders.encoder import load_application
 from captioning.inference.keras_graphs import application_graph
 from captioning.inference.loading import HeldWeights, open_encoder
-from captioning.inference.onnx_networks import OnnxEncoder
-from captioning.inference.sessions import THREADS, open_session
+from captioning.inference.onnx_networks import THREADS, OnnxEncoder, open_session
 from captioning.vocabulary import EOS
 
 __all__ = [

@@ -25,10 +25,13 @@ sys.path.insert(0, str(ROOT))
 from captioning.bundle import default_model  # noqa: E402
 from captioning.captioner import Captioner  # noqa: E402
 from captioning.datasets import CaptionDataset, load  # noqa: E402
-from captioning.encoders.photo_encoder import PhotoEncoder  # noqa: E402
+from captioning.encoders import PhotoEncoder  # noqa: E402
 from captioning.images import read_image  # noqa: E402
-from captioning.inference.onnx_networks import OnnxEncoder  # noqa: E402
-from captioning.inference.sessions import THREADS, open_session  # noqa: E402
+from captioning.inference.onnx_networks import (  # noqa: E402
+    THREADS,
+    OnnxEncoder,
+    open_session,
+)
 
 SAME = 0.98
 """Smallest share of unchanged captions with which a quantised graph could be the default."""

@@ -277,18 +277,11 @@ def write_store(
             f"Expected finite features of {len(dataset.photos):,} photos, found {len(rows):,} rows."
         )
     folder, largest = store_folder(config, dataset, arrays=arrays), float(np.finfo(np.float16).max)
-    index = {
-        "format_version": FORMAT_VERSION,
-        "encoder": resolve(config)[0].to_dict(),
-        "shape": list(rows.shape[1:]),
-        "names": [photo.name for photo in dataset.photos],
-        "skipped": {},
-        "done": len(rows),
-    }
+    facts = _facts(resolve(config)[0], rows.shape[1:], dataset.photos)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.clip(rows, -largest, largest).astype(np.float16).tofile(folder / _ROWS)
-        write_json(folder / _INDEX_FILE, index)
+        write_json(folder / _INDEX_FILE, {**facts, "skipped": {}, "done": len(rows)})
     except OSError as error:
         raise FeaturesError(f"Features cannot be written to {folder}: {error}.") from error
     return FeatureStore(folder)
@@ -330,22 +323,28 @@ def _read_into(
 
 def _begin(folder: Path, encoder: "PhotoEncoder", photos: Sequence[Photo]) -> dict[str, Any]:
     """Create a store, or open the one that an interrupted run started."""
-    names = [photo.name for photo in photos]
-    fixed = {
-        "format_version": FORMAT_VERSION,
-        "encoder": encoder.config.to_dict(),
-        "shape": list(encoder.feature_shape),
-        "names": names,
-    }
+    fixed = _facts(encoder.config, encoder.feature_shape, photos)
     if (folder / _INDEX_FILE).exists():
         index = _read_index(folder)
         if index == index | fixed:
             return index
     folder.mkdir(parents=True, exist_ok=True)
-    _allocate(folder / _ROWS, 2 * len(names) * math.prod(encoder.feature_shape))
+    _allocate(folder / _ROWS, 2 * len(photos) * math.prod(encoder.feature_shape))
     index = {**fixed, "skipped": {}, "done": 0}
     write_json(folder / _INDEX_FILE, index)
     return index
+
+
+def _facts(
+    config: EncoderConfig, shape: tuple[int, ...], photos: Sequence[Photo]
+) -> dict[str, Any]:
+    """Return the part of an index that is known before photos are encoded."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "encoder": config.to_dict(),
+        "shape": list(shape),
+        "names": [photo.name for photo in photos],
+    }
 
 
 def _allocate(path: Path, size: int) -> None:

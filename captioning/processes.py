@@ -1,11 +1,15 @@
-"""Processes that outlive the program that started them, on every system."""
+"""Processes that outlive the program that started them, and locks, on every system."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 # Adjusting the clock changes the start of a process by less than this.
 _SAME_SECONDS = 1.0
@@ -62,3 +66,54 @@ def is_alive(pid: int, started: float) -> bool:
     """
     found = started_at(pid)
     return found is not None and abs(found - started) < _SAME_SECONDS
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Wait for the lock on `path` and hold it inside the block, among threads and processes.
+
+    Raises:
+        OSError: the file cannot be created.
+    """
+    from filelock import FileLock  # not at the top: the command line starts in milliseconds
+
+    with FileLock(path, thread_local=False, poll_interval=0.01):
+        yield
+
+
+def hold(path: Path, *, patience: float = 0.0) -> "BaseFileLock | None":
+    """Take the lock on `path` and keep it until its `release` or the end of the process.
+
+    The system releases it when the process ends, even if it is killed.
+
+    Args:
+        path: a file for the lock only; it remains when the lock is released.
+        patience: seconds to wait for the lock; -1 waits forever.
+
+    Returns:
+        The lock, which any thread may release, or None if another process or thread holds it.
+
+    Raises:
+        OSError: the file cannot be created.
+    """
+    from filelock import FileLock, Timeout
+
+    found = FileLock(path, thread_local=False)
+    try:
+        found.acquire(timeout=patience, poll_interval=0.01)
+    except Timeout:
+        return None
+    return found
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a running process holds the lock on `path`."""
+    if not path.exists():
+        return False
+    try:
+        found = hold(path)
+    except OSError:
+        return False
+    if found is not None:
+        found.release()
+    return found is None

@@ -81,7 +81,8 @@ class Config:
         Raises:
             ConfigError: a value is refused.
         """
-        return type(self).from_dict({**_shallow(self), **changes})
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return type(self).from_dict({f.name: getattr(self, f.name) for f in fields} | changes)
 
     def with_settings(self, assignments: Sequence[str]) -> Self:
         """Apply `key=value` texts; a dot reaches into a part (`decoder.units=256`).
@@ -129,10 +130,6 @@ def flattened(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         name = f"{before}{key}"
         found |= flattened(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return found
-
-
-def _shallow(config: Config) -> dict[str, Any]:
-    return {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

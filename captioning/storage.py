@@ -1,4 +1,4 @@
-"""Folders of the program, and reading and writing files: completely or not at all, under a lock.
+"""Folders of the program, and reading and writing files: completely or not at all.
 
 All files that the program writes are in `data_folder()`.  A file is written next to its final place
 and then moved there, so a reader never sees half of it, also after a full disk or a kill.  Reading
@@ -19,12 +19,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from captioning.errors import CaptioningError, StorageError
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 T = TypeVar("T")
 
@@ -309,57 +306,6 @@ def _json_object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Wait for the lock on `path` and hold it inside the block, among threads and processes.
-
-    Raises:
-        OSError: the file cannot be created.
-    """
-    from filelock import FileLock  # not at the top: the command line starts in milliseconds
-
-    with FileLock(path, thread_local=False, poll_interval=0.01):
-        yield
-
-
-def hold(path: Path, *, patience: float = 0.0) -> "BaseFileLock | None":
-    """Take the lock on `path` and keep it until its `release` or the end of the process.
-
-    The system releases it when the process ends, even if it is killed.
-
-    Args:
-        path: a file for the lock only; it remains when the lock is released.
-        patience: seconds to wait for the lock; -1 waits forever.
-
-    Returns:
-        The lock, which any thread may release, or None if another process or thread holds it.
-
-    Raises:
-        OSError: the file cannot be created.
-    """
-    from filelock import FileLock, Timeout
-
-    found = FileLock(path, thread_local=False)
-    try:
-        found.acquire(timeout=patience, poll_interval=0.01)
-    except Timeout:
-        return None
-    return found
-
-
-def is_held(path: Path) -> bool:
-    """Return whether a running process holds the lock on `path`."""
-    if not path.exists():
-        return False
-    try:
-        found = hold(path)
-    except OSError:
-        return False
-    if found is not None:
-        found.release()
-    return found is None
 
 
 def _move(source: Path, target: Path) -> None:

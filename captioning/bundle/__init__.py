@@ -14,7 +14,6 @@ from captioning.bundle.reading import (
     Bundle,
     Publication,
     lent_encoder,
-    model_folders,
     read_bundle,
 )
 from captioning.bundle.writing import (
@@ -42,7 +41,6 @@ __all__ = [
     "is_reserved",
     "keep_calibration",
     "lent_encoder",
-    "model_folders",
     "publish_bundle",
     "read_bundle",
     "rename_bundle",

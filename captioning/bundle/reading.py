@@ -14,8 +14,7 @@ import numpy as np
 from captioning.bundle.files import EVALUATIONS, read_arrays, read_metrics, read_text
 from captioning.calibration import Calibration
 from captioning.config import DecoderConfig, DecodingConfig, EncoderConfig
-from captioning.encoders.registry import ENCODERS
-from captioning.encoders.weight_files import has_weights
+from captioning.encoders.registry import ENCODERS, has_weights
 from captioning.errors import BundleError, quoted
 from captioning.storage import data_folder, read_json, read_regular_file, shipped_models
 from captioning.text import readable

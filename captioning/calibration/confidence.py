@@ -234,7 +234,6 @@ class Confidence:
         *,
         predictors: Sequence[str] = FIRST_PREDICTORS,
         sample_weight: np.ndarray | None = None,
-        penalty: float = 1.0,
     ) -> Self:
         """Fit by Newton's method.
 
@@ -243,13 +242,12 @@ class Confidence:
             good: `(N,)`, whether the caption is good.
             predictors: the names of the columns of `values`.
             sample_weight: `(N,)`, of each caption; by default 1.
-            penalty: of large weights; keeps them finite if the predictors separate good captions
-                from the others perfectly.
         """
         counts = np.ones(len(values)) if sample_weight is None else sample_weight
         inputs = np.concatenate([np.ones((len(values), 1)), values], axis=1)
         weights = np.zeros(inputs.shape[1])
-        ridge = penalty * np.eye(inputs.shape[1])
+        # Keeps weights finite if the predictors separate good captions from the others perfectly.
+        ridge = np.eye(inputs.shape[1])
         ridge[0, 0] = 0.0
         for _ in range(50):
             share = _logistic(inputs @ weights)

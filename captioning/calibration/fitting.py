@@ -35,6 +35,9 @@ SURE_GOOD, UNSURE_GOOD = 0.80, 0.20
 PARTITIONS = 5
 """Number of partitions of the captions in which the levels are judged."""
 
+FOLDS = 5
+"""Number of parts, each judged by a curve that was fitted to the others."""
+
 SMALLEST = 0.17
 """The smallest share of the captions that a level holds; on other captions, about 0.15."""
 
@@ -55,12 +58,12 @@ class LevelReport:
 
 
 def cross_fitted(
-    values: np.ndarray, good: np.ndarray, counts: np.ndarray, *, seed: int, folds: int = 5
+    values: np.ndarray, good: np.ndarray, counts: np.ndarray, *, seed: int
 ) -> np.ndarray:
     """Return the confidence `(N,)` of each caption from a curve that was fitted without it."""
-    fold = np.random.default_rng(seed).permutation(len(values)) % folds
+    fold = np.random.default_rng(seed).permutation(len(values)) % FOLDS
     found = np.empty(len(values))
-    for part in range(folds):
+    for part in range(FOLDS):
         rest, here = fold != part, fold == part
         curve = Confidence.fit(values[rest], good[rest], sample_weight=counts[rest])
         found[here] = curve.of_familiar(values[here])
@@ -137,6 +140,10 @@ FLAGGED = 0.02
 """Share of dev photos that count as unfamiliar.  Captions of the most unusual dev photos are good
 as often as others, so a larger share would doubt good captions; odd pictures are far beyond it."""
 
+SEED = 1
+"""Of the odd pictures and of the split of the dev photos.  Odd pictures of seed 0 helped to choose
+the figures of `Familiarity`."""
+
 MOST_TRAINING_PHOTOS = 1200
 """The largest number of training photos used per data set."""
 
@@ -193,7 +200,6 @@ def calibrate(
     datasets: CaptionDataset | Sequence[CaptionDataset],
     *,
     odd_pictures: int = 20,
-    seed: int = 1,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CalibrationReport:
     """Fit the calibration of a model; the test split is not read.
@@ -202,9 +208,7 @@ def calibrate(
         captioner: the model; its default decoding is used.
         datasets: the data sets it was trained on, one or several.
         odd_pictures: pictures drawn per kind, to measure how many of them count as unfamiliar.
-            Nothing is fitted on them; those of seed 0 helped to choose the figures of
-            `Familiarity`, so the default is another seed.
-        seed: of these pictures, and of the split of the dev photos.
+            Nothing is fitted on them.
         on_progress: called with the number of photos done and of all.
 
     Raises:
@@ -245,8 +249,11 @@ def calibrate(
     }
     weight = np.concatenate(counts)
     weight *= len(weight) / weight.sum()
-    odd = _OddPictures(captioner, odd_pictures, seed)
-    return _fitted(familiarity, np.concatenate(values), np.concatenate(good), weight, data, odd)
+    report = _fitted(familiarity, np.concatenate(values), np.concatenate(good), weight)
+    calibration = replace(report.calibration, blank=captioner.blank_features)
+    odd = _flagged_oddities(captioner, odd_pictures, calibration)
+    report = replace(report, calibration=calibration, odd_flagged=odd)
+    return replace(report, calibration=replace(calibration, facts={**data, **report.to_dict()}))
 
 
 def _spread(photos: list[Photo]) -> list[Photo]:
@@ -269,50 +276,34 @@ def _observed(
     return np.stack(values), np.asarray(scores) >= GOOD
 
 
-@dataclass(frozen=True)
-class _OddPictures:
-    captioner: "Captioner"
-    count: int
-    seed: int
-
-    def flagged(self, familiarity: Familiarity, limit: float) -> dict[str, float]:
-        """Return the share of odd pictures that are unfamiliar, by kind."""
-        flags: dict[str, list[bool]] = {}
-        for kind, picture in draw_oddities(self.count, seed=self.seed):
-            strangeness = familiarity.strangeness(self.captioner.encode([picture]))
-            flags.setdefault(kind, []).append(bool(strangeness[0] > limit))
-        return {kind: float(np.mean(found)) for kind, found in flags.items()}
+def _flagged_oddities(
+    captioner: "Captioner", count: int, calibration: Calibration
+) -> dict[str, float]:
+    """Return the share of odd pictures that are unfamiliar, by kind."""
+    flags: dict[str, list[bool]] = {}
+    for kind, picture in draw_oddities(count, seed=SEED):
+        strangeness = calibration.familiarity.strangeness(captioner.encode([picture]))
+        flags.setdefault(kind, []).append(bool(strangeness[0] > calibration.limit))
+    return {kind: float(np.mean(found)) for kind, found in flags.items()}
 
 
 def _fitted(
-    familiarity: Familiarity,
-    values: np.ndarray,
-    good: np.ndarray,
-    counts: np.ndarray,
-    data: dict[str, Any],
-    odd: _OddPictures,
+    familiarity: Familiarity, values: np.ndarray, good: np.ndarray, counts: np.ndarray
 ) -> CalibrationReport:
+    """Fit to dev captions; odd pictures, the data and the grey photo are missing."""
     names = tuple(PREDICTORS)
     strange = values[:, names.index("strangeness")]
     limit = float(np.quantile(strange, 1 - FLAGGED))
     familiar = strange <= limit
-    judged = cross_fitted(values, good, counts, seed=odd.seed)
+    judged = cross_fitted(values, good, counts, seed=SEED)
     confidence = Confidence.fit(values, good, predictors=names, sample_weight=counts)
-    calibration = Calibration(
-        familiarity,
-        confidence,
-        limit,
-        {},
-        fit_levels(judged, good, counts),
-        odd.captioner.blank_features,
-    )
-    report = CalibrationReport(
-        calibration,
+    levels = fit_levels(judged, good, counts)
+    return CalibrationReport(
+        Calibration(familiarity, confidence, limit, facts={}, levels=levels),
         good=float(np.average(good, weights=counts)),
         mean_confidence=float(np.average(judged, weights=counts)),
         risk_coverage=area_under_risk_coverage(judged, good, counts),
-        levels=level_report(values, good, familiar, counts, seed=odd.seed),
+        levels=level_report(values, good, familiar, counts, seed=SEED),
         flagged=float(np.mean(~familiar)),
-        odd_flagged=odd.flagged(familiarity, limit),
+        odd_flagged={},
     )
-    return replace(report, calibration=replace(calibration, facts={**data, **report.to_dict()}))

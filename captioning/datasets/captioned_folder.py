@@ -14,14 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows, check_number
-from captioning.datasets.caption_files import (
-    has_descriptions,
-    has_table,
-    has_tokens,
-    read_descriptions,
-    read_table,
-    read_token_file,
-)
 from captioning.datasets.coco import has_coco_form, read_coco_form
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
@@ -29,7 +21,14 @@ from captioning.datasets.json_records import has_records, read_records
 from captioning.datasets.photo_files import holds_photos, photo_files, photos_below
 from captioning.datasets.splitting import known_split, official_splits, split_in_name
 from captioning.datasets.spreadsheet import has_workbook, read_workbook
+from captioning.datasets.tables import has_table, read_table
 from captioning.datasets.text_files import read_lines, read_start
+from captioning.datasets.token_files import (
+    has_descriptions,
+    has_tokens,
+    read_descriptions,
+    read_token_file,
+)
 from captioning.errors import DatasetError
 
 _FOLDERS = ("annotations", "captions", "labels", "text", "texts")
@@ -145,10 +144,6 @@ def _fits(form: Form, root: Path) -> bool:
     return bool(caption_files(root, form)) and holds_photos(root)
 
 
-def _fits_in_part(root: Path) -> bool:
-    return bool(_candidates(root, _TABLES)) and holds_photos(root)
-
-
 def _read_text_files(
     root: Path, names: tuple[str, ...], oddities: Oddities, encoding: str | None = None
 ) -> list[Row]:
@@ -236,10 +231,6 @@ def _read_parts(root: Path, encoding: str | None = None) -> CaptionDataset:
     return CaptionDataset(root.name, root, photos, files.folder, oddities)
 
 
-def _has_parts(root: Path) -> bool:
-    return len(_parts(root)) > 1
-
-
 _TABLE_ADAPTER = Adapter(
     name="captioned folder",
     looked_for="photos with a CSV or TSV file that has the columns 'image' and 'caption'",
@@ -259,7 +250,7 @@ _SPLIT_FOLDERS = Adapter(
     photos="in the same folders",
     splits="the folders' names",
     inner_folders=frozenset(),
-    fits=_has_parts,
+    fits=lambda root: len(_parts(root)) > 1,
     read=_read_parts,
 )
 
@@ -334,5 +325,9 @@ ADAPTERS = (
         read=partial(_read, _DESCRIPTIONS),
     ),
     # Last, because its error says which columns a table lacks.
-    replace(_TABLE_ADAPTER, fits=_fits_in_part, captions=""),
+    replace(
+        _TABLE_ADAPTER,
+        fits=lambda root: bool(_candidates(root, _TABLES)) and holds_photos(root),
+        captions="",
+    ),
 )

@@ -89,10 +89,6 @@ def _photo_folder(root: Path, here: Mapping[str, Path], name: str) -> str | None
     return None
 
 
-def _fits(root: Path) -> bool:
-    return bool(_find(root))
-
-
 def has_coco_form(start: str) -> bool:
     """Return whether a file with this beginning has COCO's form, unlike Karpathy's files."""
     is_karpathys = '"sentences"' in start
@@ -175,6 +171,6 @@ ADAPTER = Adapter(
     inner_folders=frozenset(
         {"annotations", *(f"{part}{year}" for part in ("train", "val") for year in (2014, 2017))}
     ),
-    fits=_fits,
+    fits=lambda root: bool(_find(root)),
     read=read_coco,
 )

@@ -18,10 +18,6 @@ NO_PHOTOS = "no-photos"
 """A file with this name marks a folder that has no photos on purpose."""
 
 
-def _fits(folder: Path) -> bool:
-    return {FILE, NO_PHOTOS} <= set(entries(folder))
-
-
 def _read(folder: Path, encoding: str | None = None) -> CaptionDataset:
     path, oddities = folder / FILE, Oddities()
     rows = []
@@ -42,6 +38,6 @@ ADAPTER = Adapter(
     photos="none",
     splits="drawn",
     inner_folders=frozenset(),
-    fits=_fits,
+    fits=lambda folder: {FILE, NO_PHOTOS} <= set(entries(folder)),
     read=_read,
 )

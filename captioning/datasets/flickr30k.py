@@ -10,15 +10,16 @@ contains them, and otherwise drawn by name.
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.karpathy import find_karpathy_file, read_karpathy_file
 from captioning.datasets.photo_files import find_photo_folder, holds_photos, photo_files
+from captioning.datasets.tables import read_table
+from captioning.datasets.token_files import read_token_file
 from captioning.errors import DatasetError
 from captioning.storage import open_regular_file
 
@@ -37,35 +38,31 @@ _NUMBERED_PHOTO = re.compile(r"\d{8,}\.jpg,")
 _LOST_BAR = re.compile(r"\s*(\d)\s+(\S.*)")
 
 
-@dataclass(frozen=True)
-class _Layout:
-    photos: Path
-    captions: Path
-
-
 def read_flickr30k(root: Path, encoding: str | None = None) -> CaptionDataset:
     """Read a copy of Flickr30k in `root`.
 
     Raises:
         DatasetError: A part is missing, unreadable, or in an unexpected form.
     """
-    layout = _find(root)
-    if layout is None:
+    found = _find(root)
+    if found is None:
         raise DatasetError(f"'{root}' is not {ADAPTER.looked_for}.")
+    folder, captions = found
     oddities = Oddities()
-    if layout.captions.name.lower() == _TOKEN_FILE:
-        rows = read_token_file(layout.captions, oddities, encoding)
+    if captions.name.lower() == _TOKEN_FILE:
+        rows = read_token_file(captions, oddities, encoding)
     else:
-        rows = read_table(layout.captions, oddities, encoding, mend=_with_bar)
+        rows = read_table(captions, oddities, encoding, mend=_with_bar)
     lists = find_karpathy_file(root, "flickr30k")
     if lists is not None:
         rows = _with_splits(rows, read_karpathy_file(lists, Oddities()))
-    files = photo_files(layout.photos)
-    photos = assemble_rows(rows, files, layout.captions, oddities, CAPTIONS_EACH)
+    files = photo_files(folder)
+    photos = assemble_rows(rows, files, captions, oddities, CAPTIONS_EACH)
     return CaptionDataset("flickr30k", root, photos, files.folder, oddities)
 
 
-def _find(root: Path) -> _Layout | None:
+def _find(root: Path) -> tuple[Path, Path] | None:
+    """Return the folder of the photos and the caption file."""
     here = entries(root)
     photos = find_photo_folder(here, _PHOTO_FOLDERS)
     if photos is None and any(name in here for name in _CERTAIN) and holds_photos(root):
@@ -76,7 +73,7 @@ def _find(root: Path) -> _Layout | None:
     around = {**among, **here}
     for name in _CAPTION_FILES:
         if name in around and (name in _CERTAIN or _is_flickr30k(around[name])):
-            return _Layout(photos, around[name])
+            return photos, around[name]
     return None
 
 
@@ -103,10 +100,6 @@ def _with_splits(rows: Sequence[Row], listed: Sequence[Row]) -> list[Row]:
     return [replace(row, split=split_of.get(row.name)) for row in rows]
 
 
-def _fits(root: Path) -> bool:
-    return _find(root) is not None
-
-
 ADAPTER = Adapter(
     name="flickr30k",
     looked_for=(
@@ -117,6 +110,6 @@ ADAPTER = Adapter(
     photos="`flickr30k_images/`, `flickr30k-images/`, `Images/` (also nested), or none",
     splits="`dataset_flickr30k.json` if it exists, else a column, else drawn",
     inner_folders=frozenset(_PHOTO_FOLDERS[:2]),
-    fits=_fits,
+    fits=lambda root: _find(root) is not None,
     read=read_flickr30k,
 )

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioning.datasets.assembly import Row, assemble_rows
-from captioning.datasets.caption_files import read_table, read_token_file
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.dataset import Adapter, CaptionDataset, entries
 from captioning.datasets.photo_files import find_photo_folder, photo_files
 from captioning.datasets.splitting import official_splits, read_split_lists
+from captioning.datasets.tables import read_table
+from captioning.datasets.token_files import read_token_file
 from captioning.errors import DatasetError
 
 CAPTIONS_EACH = 5
@@ -92,10 +93,6 @@ def _split_lists(
     return own
 
 
-def _fits(root: Path) -> bool:
-    return _find(root) is not None
-
-
 ADAPTER = Adapter(
     name="flickr8k",
     looked_for=(
@@ -106,6 +103,6 @@ ADAPTER = Adapter(
     photos="`Images/` or `Flicker8k_Dataset/` (also nested)",
     splits="the folder's lists, else a column, else the official ones; drawn for other photos",
     inner_folders=frozenset({*_PHOTO_FOLDERS, _TEXT_FOLDER}),
-    fits=_fits,
+    fits=lambda root: _find(root) is not None,
     read=read_flickr8k,
 )

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from captioning.datasets.assembly import MAX_CAPTIONS, Row, check_number
-from captioning.datasets.column_names import (
+from captioning.datasets.data_issues import Oddities
+from captioning.datasets.photo_files import is_photo
+from captioning.datasets.splitting import known_split
+from captioning.datasets.tables import (
     CAPTION_KEYS,
     IMAGE_KEYS,
     SPLIT_KEYS,
@@ -17,9 +20,6 @@ from captioning.datasets.column_names import (
     is_caption_key,
     numbered,
 )
-from captioning.datasets.data_issues import Oddities
-from captioning.datasets.photo_files import is_photo
-from captioning.datasets.splitting import known_split
 from captioning.datasets.text_files import read_json, read_lines, read_start
 from captioning.errors import DatasetError
 

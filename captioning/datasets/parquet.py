@@ -14,18 +14,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from captioning.datasets.assembly import MAX_CAPTIONS, assemble_rows, too_many
-from captioning.datasets.caption_files import read_table
-from captioning.datasets.column_names import (
+from captioning.datasets.data_issues import Oddities
+from captioning.datasets.dataset import Adapter, CaptionDataset, entries
+from captioning.datasets.photo_files import is_photo, photo_files
+from captioning.datasets.splitting import known_split, official_splits, split_in_name
+from captioning.datasets.tables import (
     CAPTION_KEYS,
     IMAGE_KEYS,
     SPLIT_KEYS,
     column_key,
     numbered,
+    read_table,
 )
-from captioning.datasets.data_issues import Oddities
-from captioning.datasets.dataset import Adapter, CaptionDataset, entries
-from captioning.datasets.photo_files import is_photo, photo_files
-from captioning.datasets.splitting import known_split, official_splits, split_in_name
 from captioning.errors import DatasetError
 from captioning.storage import data_folder, replacing_folder
 

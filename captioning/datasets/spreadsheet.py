@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 from captioning.datasets.assembly import Row
-from captioning.datasets.caption_files import MAX_COLUMNS, rows_of_table
 from captioning.datasets.data_issues import Oddities
+from captioning.datasets.tables import MAX_COLUMNS, rows_of_table
 from captioning.errors import DatasetError
 from captioning.storage import open_regular_file
 from captioning.zip_files import open_zip

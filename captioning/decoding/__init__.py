@@ -4,11 +4,17 @@ The search is NumPy code that calls the decoder once per word (`StepModel`), so 
 the network.
 """
 
-from captioning.decoding.forced import Reading, read_sentence, sentence_likelihoods
-from captioning.decoding.hypotheses import Hypothesis, Trace, read_hypotheses
+from captioning.decoding.hypotheses import Hypothesis, Node, Trace, read_hypotheses, read_tree
 from captioning.decoding.search import CaptionSearch
-from captioning.decoding.step import Beginning, Step, StepModel, unsayable
-from captioning.decoding.tree import Node, read_tree
+from captioning.decoding.step import (
+    Beginning,
+    Reading,
+    Step,
+    StepModel,
+    read_sentence,
+    sentence_likelihoods,
+    unsayable,
+)
 
 __all__ = [
     "Beginning",

@@ -12,9 +12,10 @@ import numpy as np
 
 from captioning.config import DecodingConfig
 from captioning.decoding.hypotheses import NEG_INF
+from captioning.decoding.step import unsayable
 from captioning.errors import ConfigError, quoted
 from captioning.text import tokenize
-from captioning.vocabulary import BOS, PAD, SPECIAL, UNK, Vocabulary
+from captioning.vocabulary import SPECIAL, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class WordMask:
 
     def __init__(self, steering: Steering, vocabulary_size: int) -> None:
         self._steering = steering
-        self._free = np.zeros(vocabulary_size, np.float32)
-        self._free[[PAD, UNK, BOS, *steering.banned]] = NEG_INF
+        self._free = unsayable(vocabulary_size)
+        self._free[list(steering.banned)] = NEG_INF
 
     def at(self, step: int, words_so_far: np.ndarray) -> np.ndarray | None:
         """Return the term added to each word's score: 0 if it is allowed, `NEG_INF` if not.

@@ -6,10 +6,11 @@ from captioning.image_metadata.captions import (
     StoredCaption,
     alt_html,
     alt_text,
+    has_words_of_a_person,
     read_caption,
     write_caption,
+    write_sidecar,
 )
-from captioning.image_metadata.sidecars import has_words_of_a_person, write_sidecar
 
 __all__ = [
     "MACHINE_MADE",

@@ -1,4 +1,4 @@
-"""Export of a caption: as alternative text for a web page, or in a copy of the photo.
+"""Export of a caption: as alternative text for a web page, in a copy of the photo, or next to it.
 
 A photo file stores its caption in several places, and programs differ in which they read first: XMP
 (`dc:description`, and the IPTC standard's alternative text), EXIF (`ImageDescription`), and IPTC
@@ -6,10 +6,14 @@ records.  All of them get the same text.  Nothing else in the file changes.  Thi
 libraries for it compile native code or are not maintained, and Pillow would encode the picture
 again.
 
+A sidecar next to the photo holds the same XMP packet that the file would carry.  Immich, digiKam
+and darktable read `photo.jpg.xmp`; Lightroom writes `photo.xmp`.
+
 A machine-made caption is marked as such, with the model and its confidence; a caption with low
 confidence begins with "Not sure:".
 """
 
+import contextlib
 import html
 import io
 import re
@@ -19,7 +23,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from captioning.errors import ImageError
-from captioning.image_formats import needs_isolation
+from captioning.image_formats import PNG_SIGNATURE, needs_isolation
 from captioning.image_metadata import exif, iptc, xmp
 from captioning.image_metadata.containers import CONTAINERS, Container, Metadata, container_of
 from captioning.image_modes import is_moderate_exif
@@ -196,11 +200,6 @@ def caption_properties(
     }
 
 
-def is_marked(text: str) -> bool:
-    """Return whether a text begins with the mark of a machine-made caption."""
-    return _MARK.match(text) is not None
-
-
 def read_caption(photo: bytes) -> StoredCaption | None:
     """Return the caption of a file from XMP or EXIF, or None if it has none.
 
@@ -283,3 +282,98 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if 0 <= value <= 1 else None
+
+
+# What some cameras write into ImageDescription of every photo.
+_BY_CAMERAS = frozenset(
+    (
+        "OLYMPUS DIGITAL CAMERA",
+        "SONY DSC",
+        "MINOLTA DIGITAL CAMERA",
+        "KONICA MINOLTA DIGITAL CAMERA",
+        "KODAK Digital Still Camera",
+        "SAMSUNG DIGITAL CAMERA",
+        "Exif_JPEG_PICTURE",
+        "DIGITAL CAMERA",
+    )
+)
+
+
+def write_sidecar(
+    packet: bytes | None,
+    caption: str,
+    *,
+    writer: str | None = None,
+    version: str = "",
+    confidence: float | None = None,
+    doubtful: bool = False,
+) -> bytes:
+    """Return a sidecar with a caption; everything else in the old one is kept.
+
+    Args:
+        packet: the old sidecar; None makes a new one.
+        caption: the sentence.
+        writer: as in `write_caption`, like the arguments below.
+        version: the model's.
+        confidence: 0 to 1.
+        doubtful: whether the caption needs a warning.
+
+    Raises:
+        ImageError: the old sidecar is damaged.
+    """
+    properties = caption_properties(
+        caption, writer=writer, version=version, confidence=confidence, doubtful=doubtful
+    )
+    new = xmp.with_properties(packet, properties)
+    if new is None:
+        raise ImageError("The sidecar is damaged, so no caption is written into it.")
+    return new
+
+
+def has_words_of_a_person(*, photo: bytes = b"", sidecar: bytes = b"") -> bool:
+    """Return whether a photo or a sidecar has a description that no model wrote.
+
+    A caption that this program wrote begins with "Machine-made caption".  Any other description or
+    alternative text counts as a person's, except what cameras write into every photo.
+
+    Args:
+        photo: the file; one that is damaged has no words.
+        sidecar: the XMP packet next to it.
+    """
+    texts = _texts_of_xmp(sidecar or None)
+    if photo:
+        with contextlib.suppress(Exception):  # a damaged photo is reported when it is decoded
+            texts += _texts_of_photo(photo)
+    return any(
+        text and text not in _BY_CAMERAS and not _MARK.match(text)
+        for text in (text.strip("\0 \t\r\n") for text in texts)
+    )
+
+
+def _texts_of_photo(photo: bytes) -> list[str]:
+    found, texts = _metadata_of(photo), []
+    if photo.startswith(PNG_SIGNATURE):
+        with Image.open(io.BytesIO(photo), formats=["PNG"]) as opened:
+            texts += [str(opened.info.get("Description", ""))]
+            if is_moderate_exif(opened.info.get("exif")):
+                texts += [str(opened.getexif().get(exif.IMAGE_DESCRIPTION, ""))]
+            packet = opened.info.get("xmp")
+            texts += _texts_of_xmp(packet if isinstance(packet, bytes) else None)
+    text = exif.find(found.exif, exif.IMAGE_DESCRIPTION) or b""
+    records = found.iptc or iptc.records_of(found.photoshop)
+    texts += [*_texts_of_xmp(found.xmp), text.decode("utf-8", "replace")]
+    return [*texts, iptc.caption_of(records) or ""]
+
+
+def _metadata_of(photo: bytes) -> Metadata:
+    if container := container_of(photo):
+        return container.read(photo)
+    if not needs_isolation(photo):
+        return Metadata()
+    blocks = metadata_isolated(photo, "The photo").blocks
+    return Metadata(xmp=blocks.get("xmp"), exif=blocks.get("exif", b"").removeprefix(b"Exif\0\0"))
+
+
+def _texts_of_xmp(packet: bytes | None) -> list[str]:
+    properties = xmp.read_properties(packet)
+    return [properties.get(name, "") for name in (DESCRIPTION, ALT_TEXT)]

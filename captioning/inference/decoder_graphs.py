@@ -174,19 +174,11 @@ def _answer_merge(sketch: _Sketch, outputs: str) -> tuple[str, None]:
     return sketch.dense("merge", merged, "Relu"), None
 
 
-def _remember_inject(sketch: _Sketch, pooled: str) -> dict[str, str]:
-    return _first_state(sketch, pooled)
-
-
 def _first_state(sketch: _Sketch, photo: str) -> dict[str, str]:
     state = {"hidden": sketch.dense("photo_hidden", photo, "Tanh")}
     if "cell" in sketch.config.state_names:
         state["cell"] = sketch.dense("photo_cell", photo)
     return state
-
-
-def _answer_inject(sketch: _Sketch, outputs: str) -> tuple[str, None]:
-    return outputs, None
 
 
 def _remember_attention(sketch: _Sketch, scaled: str) -> dict[str, str]:
@@ -233,6 +225,6 @@ class _Kind:
 
 _KINDS = {
     "merge": _Kind(_remember_merge, _answer_merge),
-    "inject": _Kind(_remember_inject, _answer_inject),
+    "inject": _Kind(_first_state, lambda sketch, outputs: (outputs, None)),
     "attention": _Kind(_remember_attention, _answer_attention),
 }

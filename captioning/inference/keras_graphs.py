@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from captioning.inference.convolutions import Maps, Normalization, read_pixels, write_regions
+from captioning.inference.encoder_graphs import Maps, Normalization, read_pixels, write_regions
 from captioning.inference.graph import Graph
 
 

@@ -14,15 +14,13 @@ import numpy as np
 from captioning.errors import ConfigError
 from captioning.metrics.bleu import (
     BleuScore,
-    NgramCount,
-    Precision,
     bleu_from_statistics,
     bleu_of_counts,
     bleu_statistics,
     clip_ngrams,
     corpus_bleu,
 )
-from captioning.metrics.cider import CiderD, CiderScore, DocumentFrequencies, cider
+from captioning.metrics.cider import CiderD, DocumentFrequencies, cider
 from captioning.metrics.ngrams import Tokens, check_captions
 from captioning.metrics.registry import (
     METRICS,
@@ -31,7 +29,7 @@ from captioning.metrics.registry import (
     headline_metrics,
     register_metric,
 )
-from captioning.metrics.rouge import RougeScore, longest_common_subsequence, rouge_l
+from captioning.metrics.rouge import longest_common_subsequence, rouge_l
 from captioning.text import tokenize
 
 __all__ = [
@@ -39,20 +37,18 @@ __all__ = [
     "BleuScore",
     "CaptionScores",
     "CiderD",
-    "CiderScore",
     "DocumentFrequencies",
     "Metric",
-    "NgramCount",
-    "Precision",
-    "RougeScore",
     "bleu_from_statistics",
     "bleu_of_counts",
     "bleu_statistics",
     "cider",
     "clip_ngrams",
     "corpus_bleu",
+    "exact_match",
     "format_headline",
     "headline_metrics",
+    "is_exact",
     "longest_common_subsequence",
     "metric_rows",
     "register_metric",
@@ -131,6 +127,39 @@ def score_captions(hypotheses: Sequence[str], references: Sequence[Sequence[str]
         hypothesis_length=lengths.hypothesis_length,
         reference_length=lengths.reference_length,
     )
+
+
+def is_exact(hypothesis: str, references: Sequence[str]) -> bool:
+    """Return whether a caption equals a reference, ignoring capital letters and punctuation.
+
+    >>> is_exact("a red star", ["A red star.", "One star."])
+    True
+    """
+    words = tokenize(hypothesis)
+    return any(tokenize(reference) == words for reference in references)
+
+
+def exact_match(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """Return the share of captions that equal one of their references, 0 to 1.
+
+    It says little about photos, which people rarely describe in the same words.  If a program
+    writes the references, n-gram scores are high as soon as the phrases are correct, and this
+    score shows whether the content is.
+
+    Args:
+        hypotheses: one caption per image.
+        references: for each image its references.
+
+    Raises:
+        ConfigError: there is nothing to score, or the two differ in number.
+    """
+    if not hypotheses or len(hypotheses) != len(references):
+        raise ConfigError(
+            f"Give as many hypotheses as images, and at least one, got {len(hypotheses)} "
+            f"hypotheses of {len(references)} images."
+        )
+    pairs = zip(hypotheses, references, strict=True)
+    return sum(is_exact(hypothesis, texts) for hypothesis, texts in pairs) / len(hypotheses)
 
 
 def metric_rows(

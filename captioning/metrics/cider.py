@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from captioning.errors import ConfigError
 from captioning.metrics.ngrams import (
     MAX_ORDER,
+    ImageScores,
     Ngram,
     Tokens,
     check_captions,
@@ -28,18 +29,6 @@ from captioning.metrics.ngrams import (
 
 SIGMA = 6.0
 """Standard deviation, in words, of the Gaussian over the difference in length."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CiderScore:
-    """CIDEr-D of each image, float64 `(images,)` from 0 to 10."""
-
-    per_image: NDArray[np.float64]
-
-    @property
-    def mean(self) -> float:
-        """The corpus' score: the mean over the images."""
-        return float(self.per_image.mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +195,7 @@ def cider(
     references: Sequence[Sequence[Tokens]],
     *,
     document_frequencies: DocumentFrequencies | None = None,
-) -> CiderScore:
+) -> ImageScores:
     """Score a corpus with CIDEr-D.
 
     How rare an n-gram is depends on all images scored together, so figures of different sets do
@@ -218,6 +207,9 @@ def cider(
         references: for each image, at least one list of words.
         document_frequencies: how common n-grams are; counted over `references` when left out.
 
+    Returns:
+        Each image's score from 0 to 10.
+
     Raises:
         ConfigError: a caption is a string, an image has no reference, there is no image, or the
             two arguments differ in length.
@@ -227,4 +219,4 @@ def cider(
     """
     check_captions(hypotheses, references)
     scorer = CiderD(references, document_frequencies=document_frequencies)
-    return CiderScore(scorer.scores(hypotheses, range(len(scorer))))
+    return ImageScores(scorer.scores(hypotheses, range(len(scorer))))

@@ -1,9 +1,13 @@
-"""What every score shares: captions as words, their n-grams, and the check that they are words."""
+"""What all scores share: captions as words, their n-grams, and one score for each image."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from captioning.errors import ConfigError
 
@@ -15,6 +19,18 @@ Tokens: TypeAlias = Sequence[Hashable]
 
 Ngram: TypeAlias = tuple[Hashable, ...]
 """Neighbouring words; its length is its order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageScores:
+    """The score of each image, float64 `(images,)`."""
+
+    per_image: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """The corpus' score: the mean over the images."""
+        return float(self.per_image.mean())
 
 
 def count_ngrams(tokens: Tokens, max_order: int = MAX_ORDER) -> Counter[Ngram]:

@@ -1,30 +1,16 @@
 """ROUGE-L as pycocoevalcap computes it: the longest common subsequence of words as an F-score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from captioning.metrics.ngrams import Tokens, check_captions
+from captioning.metrics.ngrams import ImageScores, Tokens, check_captions
 
 BETA = 1.2
 """How many times more recall weighs than precision; the value MS-COCO's evaluation settled on."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RougeScore:
-    """ROUGE-L of each image, float64 `(images,)` from 0 to 1."""
-
-    per_image: NDArray[np.float64]
-
-    @property
-    def mean(self) -> float:
-        """The corpus' score: the mean over the images."""
-        return float(self.per_image.mean())
-
-
-def rouge_l(hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> RougeScore:
+def rouge_l(hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> ImageScores:
     """Score each image by its longest common subsequence with the references.
 
     The best precision and the best recall are taken over the references each for itself, so they
@@ -33,6 +19,9 @@ def rouge_l(hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     Args:
         hypotheses: for each image, one list of words.
         references: for each image, at least one list of words.
+
+    Returns:
+        Each image's score from 0 to 1.
 
     Raises:
         ConfigError: a caption is a string, an image has no reference, there is no image, or the
@@ -45,7 +34,7 @@ def rouge_l(hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     """
     check_captions(hypotheses, references)
     pairs = zip(hypotheses, references, strict=True)
-    return RougeScore(np.array([_score_image(hypothesis, refs) for hypothesis, refs in pairs]))
+    return ImageScores(np.array([_score_image(hypothesis, refs) for hypothesis, refs in pairs]))
 
 
 def longest_common_subsequence(first: Tokens, second: Tokens) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 
 from captioning.errors import PlayError
 from captioning.images import MAX_BYTES
+from captioning.processes import lock
 from captioning.storage import (
     append_json_line,
     data_folder,
-    lock,
     read_json,
     read_json_lines,
     read_regular_file,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from captioning.config import TrainingConfig
-from captioning.metrics import METRICS, headline_metrics, rouge_l
-from captioning.metrics.exact import is_exact
+from captioning.metrics import METRICS, headline_metrics, is_exact, rouge_l
 from captioning.runs.record import Run, fits
 from captioning.settings import flattened
 from captioning.text import tokenize

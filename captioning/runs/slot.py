@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioning.errors import StorageError
-from captioning.processes import is_alive, started_at
-from captioning.storage import hold, is_held, read_json, write_json
+from captioning.processes import hold, is_alive, is_held, started_at
+from captioning.storage import read_json, write_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

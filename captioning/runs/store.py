@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from captioning.errors import CaptioningError, RunError
-from captioning.storage import data_folder, lock, replacing_folder, write_json, write_text
+from captioning.processes import lock
+from captioning.storage import data_folder, replacing_folder, write_json, write_text
 from captioning.text import readable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

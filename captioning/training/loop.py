@@ -15,7 +15,7 @@ from captioning.decoders import Decoder
 from captioning.decoding import CaptionSearch
 from captioning.errors import TrainingError
 from captioning.inference.keras_decoder import KerasDecoder
-from captioning.metrics.exact import exact_match
+from captioning.metrics import exact_match
 from captioning.prefetch import ahead
 from captioning.settings import flattened
 from captioning.training.batches import (

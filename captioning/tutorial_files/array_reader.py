@@ -156,17 +156,9 @@ class Pickle:
         del self.stack[place:]
         return found
 
-    def _mark(self, _: Any) -> None:
-        self.marks.append(len(self.stack))
-
-    def _tuple(self, count: int | None) -> None:
-        if count is None:
-            self.stack.append(tuple(self._after_mark()))
-            return
+    def _tuple(self, count: int) -> None:
         self._need(count)
-        items = tuple(self.stack[len(self.stack) - count :])
-        del self.stack[len(self.stack) - count :]
-        self.stack.append(items)
+        self.stack[-count:] = [tuple(self.stack[-count:])]
 
     def _dict(self, _: Any) -> None:
         items = self._after_mark()
@@ -194,9 +186,6 @@ class Pickle:
         if type(target) is not list:
             raise Refused(f"it is damaged: items are put behind {_called(target)}")
         target += items
-
-    def _list(self, _: Any) -> None:
-        self.stack.append(self._after_mark())
 
     def _global(self, argument: str | None) -> None:
         if argument is None:
@@ -268,8 +257,8 @@ _LITERALS = set(
 )
 _BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 _ACTIONS: dict[str, Callable[[Pickle, Any], None]] = {
-    "MARK": Pickle._mark,
-    "TUPLE": lambda pickle, _: pickle._tuple(None),
+    "MARK": lambda pickle, _: pickle.marks.append(len(pickle.stack)),
+    "TUPLE": lambda pickle, _: pickle.stack.append(tuple(pickle._after_mark())),
     "TUPLE1": lambda pickle, _: pickle._tuple(1),
     "TUPLE2": lambda pickle, _: pickle._tuple(2),
     "TUPLE3": lambda pickle, _: pickle._tuple(3),
@@ -278,7 +267,7 @@ _ACTIONS: dict[str, Callable[[Pickle, Any], None]] = {
     "SETITEM": Pickle._set_item,
     "SETITEMS": lambda pickle, _: pickle._set(pickle._after_mark()),
     "EMPTY_LIST": lambda pickle, _: pickle.stack.append([]),
-    "LIST": Pickle._list,
+    "LIST": lambda pickle, _: pickle.stack.append(pickle._after_mark()),
     "APPEND": lambda pickle, _: pickle._append([pickle._pop()]),
     "APPENDS": lambda pickle, _: pickle._append(pickle._after_mark()),
     "GLOBAL": Pickle._global,

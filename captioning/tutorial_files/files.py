@@ -9,7 +9,6 @@ import json
 import math
 import os
 import pickle
-import re
 import stat
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from captioning.config import EncoderConfig
 from captioning.datasets import CaptionDataset, load
 from captioning.datasets.catalog import safe_name
 from captioning.datasets.descriptions import FILE, NO_PHOTOS
+from captioning.datasets.token_files import MARKS
 from captioning.encoders.registry import feature_shape, resolve
 from captioning.errors import ConfigError, FeaturesError, StorageError
 from captioning.features import write_store
@@ -204,9 +204,6 @@ _ENCODERS = {
 }
 """The encoder and layer with features of each shape in the tutorials."""
 
-_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s+(?:<end>|endseq|<eos>)$")
-"""The marks of tutorials at the beginning and end of a caption, which are not part of it."""
-
 
 @dataclass(frozen=True)
 class ClassFiles:
@@ -276,9 +273,7 @@ def read_class_files(descriptions: Path, features: Path) -> ClassFiles:
     known = {_stem(name) for name in described}
     encoder, encoder_from = _encoder_of(features.parent / ENCODER_FILE, shapes[0])
     return ClassFiles(
-        captions={
-            name: tuple(_MARKS.sub("", c.strip()) for c in described[name]) for name in found
-        },
+        captions={name: tuple(MARKS.sub("", c.strip()) for c in described[name]) for name in found},
         features=found,
         without_features=tuple(name for name in described if name not in found),
         without_captions=tuple(name for name in arrays if _stem(name) not in known),

@@ -15,15 +15,11 @@ import numpy as np
 from captioning.bundle import Bundle
 from captioning.cells import CELLS
 from captioning.encoders.efficientnetlite2 import HEAD, STEM, blocks
-from captioning.encoders.registry import resolve
+from captioning.encoders.registry import COMPACT_BLOCKS, resolve
 from captioning.errors import BundleError, ConfigError
 from captioning.images import COPY_QUALITY
 
 SCRIPT = "testing_caption_generator.py"
-
-
-_BLOCKS = (1, 2, 3, 2)
-"""Separable convolutions of the compact encoder's stages; a test compares script and encoder."""
 
 
 def write_script(bundle: Bundle, path: Path) -> None:
@@ -58,7 +54,7 @@ def write_script(bundle: Bundle, path: Path) -> None:
         "HEADS": decoder.heads,
         "POOLED": "layers.GlobalAveragePooling1D()(photo)" if regions else "photo",
         "WIDTH": encoder.width,
-        "BLOCKS": _BLOCKS,
+        "BLOCKS": COMPACT_BLOCKS,
         "LITE_BLOCKS": "".join(f"    {astuple(block)},\n" for block in blocks()),
         "HEAD": HEAD,
         "STEM": STEM,

@@ -7,8 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from captioning.evaluation import Interval
-from captioning.metrics import METRICS
-from captioning.metrics.exact import exact_match
+from captioning.metrics import METRICS, exact_match
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.components import say_exact_match
 from pages.ui.decoding_settings import how_chosen

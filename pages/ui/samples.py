@@ -9,8 +9,7 @@ from random import Random
 
 from captioning.bundle import Bundle
 from captioning.datasets.shapes.drawing import paint
-from captioning.datasets.shapes.scene import draw_lots
-from captioning.datasets.shapes.wording import sentences
+from captioning.datasets.shapes.scene import draw_lots, sentences
 from pages.ui.pictures import Picture
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "photos"

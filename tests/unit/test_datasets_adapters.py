@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from captioning.datasets import load, verify
-from captioning.datasets.caption_files import read_table
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.loading import kind_of
 from captioning.datasets.photo_files import PhotoFiles, photo_files
 from captioning.datasets.splitting import split_by_name
+from captioning.datasets.tables import read_table
 from captioning.errors import DatasetError
 
 SAYINGS = ("A cat, a hat and a mat .", 'A sign says " open " .', "Café tables .", "One", "Two")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from captioning.datasets import assembly, caption_files, json_records, load
+from captioning.datasets import assembly, json_records, load, tables
 from captioning.datasets.loading import kind_of, layouts_table
 from captioning.datasets.splitting import official_splits, with_dev
 from captioning.errors import DatasetError
@@ -423,14 +423,14 @@ def test_the_documentation_lists_the_layouts_as_the_code_does():
 def test_a_cell_of_escaped_quotes_is_read_in_time(quote):
     cell = "[" + quote + f"\\{quote}" * 60_000
     started = time.process_time()
-    assert caption_files._listed(cell + "]") is None
-    assert caption_files._listed(f"{cell}{quote}]") == (quote * 60_000,)
+    assert tables._listed(cell + "]") is None
+    assert tables._listed(f"{cell}{quote}]") == (quote * 60_000,)
     assert time.process_time() - started < 5
 
 
 def test_texts_in_a_cell_are_read_as_python_reads_them():
-    assert caption_files._listed("['a', 'it\\'s \\u00e4'\n\"b\"]") == ("a", "it's \xe4", "b")
-    assert caption_files._listed("['a' b]") is caption_files._listed("['a\nb']") is None
+    assert tables._listed("['a', 'it\\'s \\u00e4'\n\"b\"]") == ("a", "it's \xe4", "b")
+    assert tables._listed("['a' b]") is tables._listed("['a\nb']") is None
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
@@ -468,7 +468,7 @@ def test_a_record_with_too_many_cells_is_read_line_by_line(tmp_path, monkeypatch
     write_photos(tmp_path)
     open_quotes = "image,caption\n001.jpg,a dog\n" + '"\n",' * 50 + '"\n002.jpg,a cat\n'
     write(tmp_path / "captions.csv", open_quotes)
-    monkeypatch.setattr(caption_files, "_MAX_DELIMITERS", 40)
+    monkeypatch.setattr(tables, "_MAX_DELIMITERS", 40)
     captions = captions_by_file(load(tmp_path))
     assert (captions["001.jpg"], captions["002.jpg"]) == (("a dog",), ("a cat",))
 

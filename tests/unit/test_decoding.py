@@ -12,8 +12,7 @@ from captioning.decoding import (
     read_tree,
     sentence_likelihoods,
 )
-from captioning.decoding.hypotheses import NEG_INF
-from captioning.decoding.tree import BEST, CUT, ENDED
+from captioning.decoding.hypotheses import BEST, CUT, ENDED, NEG_INF
 from captioning.vocabulary import BOS, EOS, PAD, SPECIAL, UNK, Vocabulary
 
 B, V, LENGTH = 3, 20, 7

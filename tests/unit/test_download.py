@@ -32,8 +32,8 @@ from captioning.datasets.download import (
     install_folder,
     install_zip,
     installing,
+    places,
     run_download,
-    source,
     start_download,
     stop_download,
 )
@@ -181,7 +181,7 @@ def data(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CAPTIONING_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))
-    monkeypatch.setattr(source, "PHOTOS", len(NAMES))
+    monkeypatch.setattr(places, "PHOTOS", len(NAMES))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, 10**12))
     return tmp_path / "data"
 
@@ -367,7 +367,7 @@ def test_a_missing_network_says_what_to_do_by_hand(nowhere, data):
     text = str(caught.value)
     for part_of_it in (
         "no network",
-        source.KAGGLE_PAGE,
+        places.KAGGLE_PAGE,
         str(data / "flickr8k.zip"),
         str(data / "flickr8k"),
         "--zip FILE",
@@ -803,7 +803,7 @@ def test_a_folder_of_no_use_is_not_remembered(tmp_path, data):
 
 @pytest.fixture
 def whole(server, monkeypatch):
-    monkeypatch.setattr(source, "PHOTOS", 8091)
+    monkeypatch.setattr(places, "PHOTOS", 8091)
     server.content = whole_zip()
     return server
 
@@ -873,7 +873,7 @@ def test_a_background_download_without_network_says_what_to_do(nowhere, children
     start_download()
     state = wait_until(lambda: (s := download_state()).status != "running" and s)
     assert state.status == "failed"
-    assert source.KAGGLE_PAGE in state.message
+    assert places.KAGGLE_PAGE in state.message
 
 
 @pytest.mark.process
@@ -920,7 +920,7 @@ def test_command_without_network_fails_with_what_to_do(nowhere, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "by hand" in printed.err
-    assert source.KAGGLE_PAGE in printed.err
+    assert places.KAGGLE_PAGE in printed.err
 
 
 def test_command_fetches_unpacks_and_remembers(server, data, tmp_path, capsys):

@@ -12,7 +12,7 @@ from captioning.bundle import default_model
 from captioning.captioner import Captioner
 from captioning.config import EncoderConfig
 from captioning.encoders import efficientnetlite2, load_encoder
-from captioning.encoders.torch_file import read_state_dict
+from captioning.encoders.efficientnetlite2 import read_state_dict
 from captioning.errors import WeightsError
 from captioning.images import read_image
 

@@ -322,7 +322,7 @@ def test_a_network_that_swallows_everything_is_not_waited_for(keras_home, monkey
         ended.set()
         raise OSError("much too late")
 
-    monkeypatch.setattr("captioning.encoders.weights.CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr("captioning.encoders.encoder.CONNECT_SECONDS", 0.05)
     monkeypatch.setattr("urllib.request.urlopen", swallow)
     with pytest.raises(WeightsError, match="did not answer within") as caught:
         load_encoder(EncoderConfig(name="vgg16"))

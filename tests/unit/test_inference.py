@@ -15,10 +15,19 @@ from captioning.errors import BundleError, ConfigError
 from captioning.inference.decoder_graphs import memory_graph, step_graph
 from captioning.inference.encoder_graphs import compact_graph
 from captioning.inference.keras_decoder import KerasDecoder
-from captioning.inference.loading import WeightsFile, open_decoder, open_encoder
-from captioning.inference.network_arrays import compact_shapes, decoder_shapes
-from captioning.inference.onnx_networks import OnnxDecoder, OnnxEncoder
-from captioning.inference.sessions import cached_session, open_session
+from captioning.inference.loading import (
+    WeightsFile,
+    compact_shapes,
+    decoder_shapes,
+    open_decoder,
+    open_encoder,
+)
+from captioning.inference.onnx_networks import (
+    OnnxDecoder,
+    OnnxEncoder,
+    cached_session,
+    open_session,
+)
 from captioning.vocabulary import BOS
 
 pytestmark = pytest.mark.usefixtures("eagerly")  # a few steps each, of a dozen decoders

@@ -22,8 +22,7 @@ from captioning.images import read_image
 from captioning.inference.keras_decoder import KerasDecoder
 from captioning.inference.keras_graphs import application_graph
 from captioning.inference.loading import HeldWeights, open_encoder
-from captioning.inference.onnx_networks import OnnxEncoder
-from captioning.inference.sessions import open_session
+from captioning.inference.onnx_networks import OnnxEncoder, open_session
 
 SHARED = Path(__file__).parents[3] / "shared"
 SMALL = EncoderConfig(name="efficientnetv2b0", input_size=33)

@@ -11,7 +11,7 @@ from captioning.bundle import publish_bundle, read_bundle
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets.catalog import remembered_folders
 from captioning.datasets.download import download_state
-from captioning.datasets.shapes.files import _read_index
+from captioning.datasets.shapes import _read_index
 from captioning.datasets.text_files import read_text
 from captioning.errors import (
     BundleError,

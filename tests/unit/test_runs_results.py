@@ -6,7 +6,7 @@ import pytest
 
 from captioning.config import TrainingConfig
 from captioning.errors import ConfigError
-from captioning.metrics.exact import exact_match, is_exact
+from captioning.metrics import exact_match, is_exact
 from captioning.runs import (
     Curves,
     Runs,

@@ -12,8 +12,7 @@ from nltk.translate.bleu_score import corpus_bleu
 from PIL import Image
 
 from captioning.datasets import generate_shapes, load, verify
-from captioning.datasets.shapes.scene import CANVAS, COLORS, KINDS, draw_lots
-from captioning.datasets.shapes.wording import sentences
+from captioning.datasets.shapes.scene import CANVAS, COLORS, KINDS, draw_lots, sentences
 from captioning.errors import DatasetError
 from captioning.images import read_image
 from captioning.text import tokenize

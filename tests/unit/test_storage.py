@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from captioning import storage
+from captioning import processes, storage
 from captioning.errors import StorageError
 
 
@@ -174,23 +174,23 @@ def test_the_end_of_a_long_file_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_one_at_a_time_holds_a_lock(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
-    assert not storage.is_held(path)
-    with storage.lock(path):
-        assert storage.is_held(path)
-        assert storage.hold(path) is None
-    held = storage.hold(path)
+    assert not processes.is_held(path)
+    with processes.lock(path):
+        assert processes.is_held(path)
+        assert processes.hold(path) is None
+    held = processes.hold(path)
     assert held is not None
     thread = threading.Thread(target=held.release)  # another thread may release it
     thread.start()
     thread.join()
-    assert not storage.is_held(path)
+    assert not processes.is_held(path)
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     program = (
-        "import sys; from pathlib import Path; from captioning import storage\n"
-        "held = storage.hold(Path(sys.argv[1])); print('held', flush=True); input()"
+        "import sys; from pathlib import Path; from captioning import processes\n"
+        "held = processes.hold(Path(sys.argv[1])); print('held', flush=True); input()"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program, str(path)],
@@ -200,10 +200,10 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     )
     assert child.stdout is not None
     assert child.stdout.readline().strip() == b"held"
-    assert storage.is_held(path)
+    assert processes.is_held(path)
     child.kill()
     child.communicate()
-    assert not storage.is_held(path)
+    assert not processes.is_held(path)
 
 
 def test_data_lie_in_the_checkout_or_where_the_platform_keeps_them(

@@ -3,7 +3,7 @@
 import pytest
 
 from captioning.config import EncoderConfig
-from captioning.encoders.weight_files import has_weights
+from captioning.encoders.registry import has_weights
 
 FILES = {
     "xception": "xception_imagenet_upto_block13.weights.h5",

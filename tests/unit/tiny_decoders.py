@@ -6,9 +6,8 @@ import numpy as np
 
 from captioning.config import DecoderConfig
 from captioning.inference.decoder_graphs import memory_graph, step_graph
-from captioning.inference.network_arrays import decoder_shapes
-from captioning.inference.onnx_networks import OnnxDecoder
-from captioning.inference.sessions import open_session
+from captioning.inference.loading import decoder_shapes
+from captioning.inference.onnx_networks import OnnxDecoder, open_session
 from captioning.lessons.numpy_decoder import PlainDecoder
 from captioning.vocabulary import BOS
 

@@ -28,16 +28,8 @@ from captioning.batch.captioning import Row
 from captioning.batch.library.forms import Draft, digest
 from captioning.batch.library.patch import make_patch
 from captioning.errors import StorageError
-from captioning.storage import (
-    data_folder,
-    hold,
-    is_held,
-    lock,
-    open_regular_file,
-    parse_json,
-    write_json,
-    write_text,
-)
+from captioning.processes import hold, is_held, lock
+from captioning.storage import data_folder, open_regular_file, parse_json, write_json, write_text
 
 Result = Literal["written", "left", "unsure", "failed"]
 Summary = Counter[Result]

@@ -17,11 +17,10 @@ from captioning.datasets.download.installing import (
     install_folder,
     install_zip,
 )
+from captioning.datasets.download.places import by_hand
 from captioning.datasets.download.progress import Progress
-from captioning.datasets.download.source import KAGGLE_PAGE, by_hand
 
 __all__ = [
-    "KAGGLE_PAGE",
     "DownloadState",
     "Installed",
     "Progress",

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioning.datasets.download.disk import require_room
+from captioning.datasets.download.places import require_room
 from captioning.datasets.download.progress import Hooks, Progress, RateMeter, gigabytes
 from captioning.datasets.photo_files import is_photo
 from captioning.errors import DatasetError, DownloadError

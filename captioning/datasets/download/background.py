@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from captioning.datasets.download.disk import writable_folder
 from captioning.datasets.download.installing import Installed, fetch_flickr8k, install_zip
+from captioning.datasets.download.places import downloads_folder, writable_folder
 from captioning.datasets.download.progress import Progress
-from captioning.datasets.download.source import downloads_folder
 from captioning.errors import CaptioningError, DownloadError, DownloadStopped, StorageError
-from captioning.processes import start_detached
-from captioning.storage import data_folder, hold, is_held, read_json, write_json
+from captioning.processes import hold, is_held, start_detached
+from captioning.storage import data_folder, read_json, write_json
 
 # The working directory of `python -m captioning`.
 _HOME = Path(__file__).resolve().parents[3]
@@ -138,7 +137,8 @@ def run_download(
                     archive, on_progress=recorder.report, should_stop=_stop_file().exists
                 )
         except BaseException as error:
-            recorder.end("stopped" if _was_stopped(error) else "failed", _message(error))
+            stopped = isinstance(error, DownloadStopped | KeyboardInterrupt)
+            recorder.end("stopped" if stopped else "failed", _message(error))
             raise
         finally:
             _stop_file().unlink(missing_ok=True)
@@ -170,10 +170,6 @@ class _Recorder:
     def _write(self) -> None:
         self._written = time.monotonic()
         _write(replace(self._state, updated=time.time()))
-
-
-def _was_stopped(error: BaseException) -> bool:
-    return isinstance(error, DownloadStopped | KeyboardInterrupt)
 
 
 def _message(error: BaseException) -> str:

@@ -11,9 +11,7 @@ from pathlib import Path
 from captioning.datasets.catalog import remember, safe_name
 from captioning.datasets.dataset import CaptionDataset
 from captioning.datasets.download.archive import LIMITS, Limits, unpack
-from captioning.datasets.download.disk import require_room, writable_folder
-from captioning.datasets.download.progress import Hooks, Progress
-from captioning.datasets.download.source import (
+from captioning.datasets.download.places import (
     MOST_BYTES,
     USUAL_BYTES,
     by_hand,
@@ -22,7 +20,10 @@ from captioning.datasets.download.source import (
     given_zip,
     kagglehub_copy,
     missing_from,
+    require_room,
+    writable_folder,
 )
+from captioning.datasets.download.progress import Hooks, Progress
 from captioning.datasets.download.transfer import PATIENCE, Patience, transfer
 from captioning.datasets.loading import load
 from captioning.errors import DatasetError, DownloadError, DownloadStopped

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -94,29 +94,23 @@ def transfer(
         raise DownloadError(f"'{target}' cannot be written ({error.strerror}).") from error
 
 
+@dataclass
 class _Transfer:
-    """One call of `transfer`."""
+    """One call of `transfer`, with its arguments."""
 
-    def __init__(
-        self,
-        url: str,
-        target: Path,
-        hooks: Hooks,
-        require_room: Callable[[int, int | None], None],
-        most_bytes: int,
-        patience: Patience,
-    ) -> None:
-        self.url = url
-        self.target = target
-        self.part = target.with_name(target.name + ".part")
-        self.note = target.with_name(target.name + ".part.json")
-        self.hooks = hooks
-        self.require_room = require_room
-        self.most_bytes = most_bytes
-        self.patience = patience
-        self.meter = RateMeter()
-        self.answered = False
-        self.reported = 0.0
+    url: str
+    target: Path
+    hooks: Hooks
+    require_room: Callable[[int, int | None], None]
+    most_bytes: int
+    patience: Patience
+    meter: RateMeter = field(default_factory=RateMeter)
+    answered: bool = False
+    reported: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.part = self.target.with_name(self.target.name + ".part")
+        self.note = self.target.with_name(self.target.name + ".part.json")
 
     def run(self) -> None:
         """Send requests until the file is complete, then move it into place."""

@@ -6,8 +6,7 @@ from random import Random
 import streamlit as st
 
 from captioning.datasets import Photo
-from captioning.datasets.shapes.scene import draw_lots
-from captioning.datasets.shapes.wording import describe
+from captioning.datasets.shapes.scene import describe, draw_lots
 from captioning.errors import CaptioningError
 from captioning.lessons.bleu import ScoredAs, score_as_tutorials_do
 from captioning.lessons.caption_edits import Duel, find_duel

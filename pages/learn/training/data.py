@@ -10,8 +10,7 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.config import DecoderConfig
 from captioning.datasets.shapes.drawing import paint
-from captioning.datasets.shapes.scene import draw_lots
-from captioning.datasets.shapes.wording import describe
+from captioning.datasets.shapes.scene import describe, draw_lots
 from captioning.errors import BundleError
 from captioning.images import read_image
 from captioning.lessons.training import Curve, read_curve

@@ -1,4 +1,4 @@
-"""Read the rows of caption files: tables, and token files like Flickr8k's."""
+"""Read tables of captions: the names of their columns, and their rows."""
 
 import ast
 import csv
@@ -12,23 +12,50 @@ from pathlib import Path
 from typing import Literal
 
 from captioning.datasets.assembly import Row, check_number
-from captioning.datasets.column_names import (
-    CAPTION_KEYS,
-    IMAGE_KEYS,
-    SPLIT_KEYS,
-    column_key,
-    numbered,
-)
 from captioning.datasets.data_issues import Oddities
 from captioning.datasets.photo_files import is_photo
 from captioning.datasets.text_files import read_lines
+from captioning.datasets.token_files import has_tokens
 from captioning.errors import DatasetError
 
-# Flickr8k: a.jpg#0<TAB>caption.  Flickr8k-CN: a#zhc#0 caption.
-_TOKEN_ROW = re.compile(r"(?P<name>.+?)(#[a-z]{2,4})?#\d+[\t ]+(?P<caption>.*)")
+# Column names in lower case without spaces and underscores, least ambiguous first.
+IMAGE_KEYS = (
+    *("image", "imagename", "imagefile", "imagefilename", "imagepath", "img", "photo"),
+    *("photoname", "photofile", "picture", "filename", "file", "filepath", "path", "name"),
+    *("imageid", "photoid", "imgid"),
+)
+CAPTION_KEYS = (
+    *("caption", "captions", "text", "comment", "comments", "sentence", "description", "raw"),
+    *("sentences", "descriptions", "texts", "alttext", "title"),
+    *("captionstr", "referencestrs", "sent", "sents", "alt", "prompt", "suffix"),
+)
+SPLIT_KEYS = ("split", "set", "subset", "partition")
 
-# What tutorials put around a caption.
-_MARKS = re.compile(r"^(?:<start>|startseq|<bos>)\s+|(?<!\s)\s++(?:<end>|endseq|<eos>)$")
+
+def column_key(name: str) -> str:
+    """Normalise a column name as in the lists above.
+
+    >>> column_key("File_Name")
+    'filename'
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def is_caption_key(column: str) -> bool:
+    """Return whether a column contains captions, like 'caption' and 'caption2'."""
+    return column.rstrip("0123456789") in CAPTION_KEYS
+
+
+def numbered(names: Sequence[str], name: str) -> tuple[int, ...]:
+    """Return the index of 'caption', or else those of 'caption1', 'caption2' and so on."""
+    if name in names:
+        return (names.index(name),)
+    return tuple(
+        i
+        for i, found in enumerate(names)
+        if found.startswith(name) and re.fullmatch(r"\d+", found[len(name) :])
+    )
+
 
 _DELIMITERS = (",", "\t", ";", "|")
 # Excel writes the delimiter into a separate first line.
@@ -58,73 +85,6 @@ class _Columns:
     def needed(self) -> int:
         """The number of cells up to the last that a row must have."""
         return max(self.image, *self.captions) + 1
-
-
-def has_tokens(start: str) -> bool:
-    """Return whether a file with this beginning has rows `photo.jpg#0<TAB>caption`."""
-    return bool(_TOKEN_ROW.match(start.lstrip()))
-
-
-def read_token_file(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
-    """Read rows of the form `photo.jpg#0<TAB>caption`, or `photo#zhc#0 caption`.
-
-    Args:
-        path: The file.
-        oddities: Receives lines in another form.
-        encoding: As for `read_text`.
-
-    Raises:
-        DatasetError: The file cannot be read, is not text, or has no such line.
-    """
-    rows = []
-    for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
-        if match := _TOKEN_ROW.fullmatch(line):
-            rows.append(Row(match["name"].strip(), match["caption"]))
-        else:
-            oddities.add_unreadable(f"line {number}", blank=not line.strip())
-    if not rows:
-        raise DatasetError(
-            f"'{path}' contains no captions: none of its lines has the form 'photo.jpg#0', a tab, "
-            "and the caption."
-        )
-    return rows
-
-
-def has_descriptions(start: str) -> bool:
-    """Return whether a file with this beginning has rows `photo<TAB>caption`, as in tutorials."""
-    return _described(start.lstrip().partition("\n")[0]) is not None
-
-
-def read_descriptions(path: Path, oddities: Oddities, encoding: str | None = None) -> list[Row]:
-    """Read rows of a photo, with or without its extension, a tab and a caption.
-
-    Without a tab, the first blank follows the photo's name, which must then have a digit.  Marks
-    around the caption, such as `startseq` and `endseq`, are left out.
-
-    Args:
-        path: The file.
-        oddities: Receives lines in another form.
-        encoding: As for `read_text`.
-
-    Raises:
-        DatasetError: The file cannot be read, or is not text.
-    """
-    rows = []
-    for number, line in enumerate(read_lines(path, encoding, oddities.decisions), start=1):
-        if row := _described(line):
-            rows.append(row)
-        else:
-            oddities.add_unreadable(f"line {number}", blank=not line.strip())
-    return rows
-
-
-def _described(line: str) -> Row | None:
-    name, tab, caption = line.strip().partition("\t")
-    if not tab:
-        name, _, caption = line.strip().partition(" ")
-    if not caption or not (tab or any(map(str.isdigit, name))):
-        return None
-    return Row(name.strip(), _MARKS.sub("", caption.strip()))
 
 
 def has_table(start: str) -> bool:
