@@ -46,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the files and how many there are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="the last is traced")
-    *before, traced = [*SAMPLES, *parser.parse_args(arguments).photos]
+    photos: list[Path] = [*SAMPLES, *parser.parse_args(arguments).photos]
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    for photo in before:
+    for photo in photos[:-1]:
         _upload(app, photo)
     trace = Trace()
     threading.setprofile(trace)
-    _upload(app, traced)
+    _upload(app, photos[-1])
     threading.setprofile(None)
     for name, calls in sorted(trace.calls.items()):
         print(f"{calls:6,}  {name}")
