@@ -16,9 +16,26 @@ from captioning.config import DECODER_KINDS, DecoderConfig
 from captioning.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captioning.decoders.kinds import Decoder, FeatureShape
+    from captioning.decoders.kinds import (
+        AttentionDecoder,
+        Decoder,
+        FeatureShape,
+        InjectDecoder,
+        MergeDecoder,
+    )
 
-__all__ = ["DECODERS", "Decoder", "DecoderSpec", "build_decoder", "register_decoder"]
+__all__ = [
+    "DECODERS",
+    "AttentionDecoder",
+    "Decoder",
+    "DecoderSpec",
+    "InjectDecoder",
+    "MergeDecoder",
+    "build_decoder",
+    "register_decoder",
+]
+
+_NETWORKS = ("AttentionDecoder", "Decoder", "InjectDecoder", "MergeDecoder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +129,7 @@ def build_decoder(
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Decoder`, which needs Keras, on first access (PEP 562)."""
-    if name == "Decoder":
-        from captioning.decoders.kinds import Decoder
-
-        return Decoder
+    """Import the networks, which need Keras, on first access (PEP 562)."""
+    if name in _NETWORKS:
+        return resolve_name(f"captioning.decoders.kinds:{name}")
     raise AttributeError(f"module 'captioning.decoders' has no attribute {name!r}")

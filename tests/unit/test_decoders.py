@@ -8,8 +8,13 @@ from keras import ops
 from captioning.arrays import assign_weights, weights_of
 from captioning.backend import to_numpy
 from captioning.config import DECODER_KINDS, DecoderConfig, TrainingConfig
-from captioning.decoders import DECODERS, DecoderSpec, build_decoder, register_decoder
-from captioning.decoders.kinds import InjectDecoder
+from captioning.decoders import (
+    DECODERS,
+    DecoderSpec,
+    InjectDecoder,
+    build_decoder,
+    register_decoder,
+)
 from captioning.errors import BundleError, ConfigError
 from captioning.training.batches import make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
