@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioning.cli.terminal import add_allow_missing, add_encoding, clock, progress_line, quietly
-from captioning.cli.training_data import dataset_for
+from captioning.cli.train import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
 if TYPE_CHECKING:
