@@ -16,7 +16,7 @@ from captioning.analysis.statistics import (
     word_counts,
     zipf,
 )
-from captioning.analysis.text_pipeline import dropped, follow, row_count
+from captioning.lessons.words import dropped, follow, row_count
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 

@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from captioning.training.distillation.learning import Report, distill
-    from captioning.training.distillation.recording import Recording, record_views
+    from captioning.training.distillation.recording import Recording, draw_view, record_views
     from captioning.training.distillation.settings import (
         DistillationConfig,
         read_distillation_config,
     )
-    from captioning.training.distillation.views import draw_view
 
 _HOMES = {
     "DistillationConfig": "settings",
     "Recording": "recording",
     "Report": "learning",
     "distill": "learning",
-    "draw_view": "views",
+    "draw_view": "recording",
     "read_distillation_config": "settings",
     "record_views": "recording",
 }
