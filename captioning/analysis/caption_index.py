@@ -138,11 +138,6 @@ class CaptionIndex:
         parts = [self.places(int(word)) for word in words]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
-    def words_of(self, caption: int) -> list[str]:
-        """Return the cleaned words of a caption."""
-        ids = self.tokens[self.starts[caption] : self.starts[caption + 1]]
-        return [self.words[i] for i in ids]
-
 
 def open_index(dataset: CaptionDataset) -> CaptionIndex:
     """Return the index of a data set: as it was kept on disk, else built and kept."""

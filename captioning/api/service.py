@@ -65,14 +65,6 @@ class Answer:
         }
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    captioner: "Captioner"
-    pixels: np.ndarray
-    decoding: DecodingConfig
-    kind: Kind | None
-
-
 class CaptionService:
     """Captions uploaded photos.
 
@@ -140,17 +132,20 @@ class CaptionService:
         """
         bundle = self.bundle(model)
         decoding = bundle.decoding.replace(**changes or {})
-        reading = self._readers.submit(self._prepare, bundle, photo, decoding)
-        ready = await asyncio.wrap_future(reading)
-        written = self._batcher.submit(ready.captioner, ready.pixels, ready.decoding)
+        reading = self._readers.submit(self._prepare, bundle, photo)
+        captioner, pixels, kind = await asyncio.wrap_future(reading)
+        written = self._batcher.submit(captioner, pixels, decoding)
         caption = await asyncio.wrap_future(written)
-        return Answer(replace(caption, kind=ready.kind), bundle)
+        return Answer(replace(caption, kind=kind), bundle)
 
-    def _prepare(self, bundle: Bundle, photo: UploadFile, decoding: DecodingConfig) -> _Prepared:
+    def _prepare(
+        self, bundle: Bundle, photo: UploadFile
+    ) -> "tuple[Captioner, np.ndarray, Kind | None]":
+        """Load the model, and read the photo as its encoder takes it."""
         picture = read_image(photo.file, name=photo.filename)
         captioner = self._load(bundle)
         kind = kind_of(picture) if bundle.learned_from_photos else None
-        return _Prepared(captioner, captioner.encoder.pixels(picture), decoding, kind)
+        return captioner, captioner.encoder.pixels(picture), kind
 
 
 def load_once(bundle: Bundle) -> "Captioner":

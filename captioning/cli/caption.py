@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     caption_library.check_options(arguments)
     cluster.check_options(arguments, arguments.photos)
     if arguments.engine == "ray":
-        return cluster.caption(arguments, _decoding_of(arguments))
+        return cluster.caption(arguments, _decoding(arguments))
     if arguments.write:
         return caption_library.run(arguments, lambda: _load(arguments))
     album = _album(arguments.photos)
@@ -104,16 +104,10 @@ def _load(arguments: argparse.Namespace) -> "tuple[Captioner, DecodingConfig]":
     """Load the model; what is wrong with the options is reported before that."""
     from captioning.bundle import default_model
 
-    decoding = _decoding_of(arguments)
+    decoding = _decoding(arguments)
     with quietly():
         from captioning.captioner import Captioner
     return Captioner.load(arguments.model or default_model()), decoding
-
-
-def _decoding_of(arguments: argparse.Namespace) -> DecodingConfig:
-    from captioning.bundle import default_model, read_bundle
-
-    return _decoding(arguments, read_bundle(arguments.model or default_model()).decoding)
 
 
 def _take_photos_from_words(arguments: argparse.Namespace) -> None:
@@ -161,8 +155,10 @@ def _holds_photos(source: str) -> bool:
     return Path(source).is_dir() or zipfile.is_zipfile(source)
 
 
-def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> DecodingConfig:
-    """Apply the options; sampling rejects options that only beam search supports."""
+def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
+    """Apply the options to the model's; sampling rejects those that only beam search supports."""
+    from captioning.bundle import default_model, read_bundle
+
     changes = {
         "beam_width": arguments.beam_width,
         "length_penalty": arguments.length_penalty,
@@ -181,7 +177,8 @@ def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> Decodi
         asked["strategy"] = "sample"
     elif arguments.beam_width is not None or arguments.must:
         asked["strategy"] = "beam"
-    return decoding.replace(**asked)
+    usual = read_bundle(arguments.model or default_model()).decoding
+    return usual.replace(**asked)
 
 
 def _write_rows(

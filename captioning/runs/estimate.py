@@ -7,7 +7,7 @@ long as an earlier step of its kind, times the ratio of their multiplications.
 
 import shutil
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioning.augmentation import views
@@ -226,7 +226,7 @@ def _judged(estimate: Estimate, data: Path) -> Estimate:
         )
     if not estimate.photos:
         problems.append("The data set has no training photos with captions.")
-    return Estimate(**{**vars(estimate), "problems": tuple(problems)})
+    return replace(estimate, problems=tuple(problems))
 
 
 def _shape(config: TrainingConfig) -> tuple[int, int]:
