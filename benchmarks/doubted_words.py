@@ -20,8 +20,6 @@ from captioning.captioner import Captioner
 from captioning.datasets import CaptionDataset, load
 from captioning.text import STOP_WORDS, tokenize
 
-__all__ = ["Judged", "judge", "main", "report"]
-
 LIMITS = (0.1, DOUBTED, 0.5)
 
 

@@ -21,17 +21,6 @@ from captioning.inference.onnx_networks import OnnxEncoder
 from captioning.inference.sessions import THREADS, open_session
 from captioning.vocabulary import EOS
 
-__all__ = [
-    "FULL",
-    "QUICK",
-    "Sizes",
-    "bare_forward",
-    "endless_captioner",
-    "name_of",
-    "random_encoder",
-    "random_graph",
-]
-
 
 @dataclass(frozen=True)
 class Sizes:
