@@ -12,9 +12,7 @@ import http.client
 import json
 import os
 import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.material import PHOTO_SIZES, jpeg  # noqa: E402
 from benchmarks.measuring import Comparison, Work, measure  # noqa: E402
-from benchmarks.serving import own_data  # noqa: E402
+from benchmarks.serving import free_port, own_data, running  # noqa: E402
 
 BATCH = 16
 COMPARISON = Comparison(
@@ -78,25 +76,12 @@ def main() -> None:
 @contextmanager
 def serve(batch_size: int, model: str | None) -> Iterator[int]:
     """Start a server, and yield its port once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "captioning", "serve", "--port", str(port)]
     command += ["--batch-size", str(batch_size), *(["--model", model] if model else [])]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise SystemExit("The server did not start.") from None
-                time.sleep(0.1)
+    ask = partial(socket.create_connection, ("127.0.0.1", port), timeout=1)
+    with running(command, lambda: ask().close()):
         yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def send(port: int, *, photo: bytes, photos: int, clients: int) -> None:

@@ -22,8 +22,6 @@ from captioning.captioner import Captioner
 from captioning.datasets import CaptionDataset, Photo, load
 from captioning.text import STOP_WORDS, tokenize
 
-__all__ = ["Judged", "judge", "main", "report"]
-
 LIMITS = (0.1, DOUBTED, 0.5)
 CERTAINTIES = (0.0, 0.2, 0.3, 0.4, 0.5)
 

@@ -8,8 +8,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from captioning.calibration.picture_kind import Kind
 
-__all__ = ["draw_pictures", "resaved"]
-
 SIZES = ((800, 600), (600, 800), (700, 990), (640, 640), (400, 300), (1280, 720))
 PAPER = ("#ffffff", "#ffffff", "#fdfdfb", "#f7f3e8", "#eef1f5", "#1b1b1f", "#22303c")
 INK = ("#1f3b73", "#a33b20", "#2d7a46", "#7a2d78", "#333333", "#c28a12", "#e4572e", "#29b6c9")

@@ -19,8 +19,6 @@ from captioning.captioner import Captioner
 from captioning.images import read_image
 from captioning.inference.keras_decoder import KerasDecoder
 
-__all__ = ["COMPARISONS"]
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -81,8 +81,7 @@ def main() -> None:
 
 def searching(folder: Path) -> dict[str, float]:
     """Time the index and searches, without pages."""
-    from captioning.analysis.caption_index import open_index
-    from captioning.analysis.ranking import PhotoRanking
+    from captioning.analysis.caption_index import PhotoRanking, open_index
     from captioning.datasets import load
 
     dataset, loading = _timed(lambda: load(folder))

@@ -10,8 +10,6 @@ from captioning.datasets import CaptionDataset, Photo
 from captioning.datasets.data_issues import Oddities
 from captioning.vocabulary import SPECIAL, Vocabulary
 
-__all__ = ["jpeg", "made_up_captions", "made_up_vocabulary", "photo_folder"]
-
 PHOTO_SIZES = ((500, 375), (375, 500), (500, 333), (224, 224))
 CAPTIONS_PER_PHOTO = 5
 MEAN_WORDS, DEVIATION_WORDS = 10.8, 3.8

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Comparison", "Result", "Work", "measure"]
-
 
 @dataclass(frozen=True)
 class Work:

@@ -20,17 +20,6 @@ from captioning.inference.loading import HeldWeights, open_encoder
 from captioning.inference.onnx_networks import THREADS, OnnxEncoder, open_session
 from captioning.vocabulary import EOS
 
-__all__ = [
-    "FULL",
-    "QUICK",
-    "Sizes",
-    "bare_forward",
-    "endless_captioner",
-    "name_of",
-    "random_encoder",
-    "random_graph",
-]
-
 
 @dataclass(frozen=True)
 class Sizes:

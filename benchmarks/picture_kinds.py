@@ -32,8 +32,6 @@ from captioning.calibration.picture_kind import (
 from captioning.datasets import CaptionDataset, load
 from captioning.images import read_image
 
-__all__ = ["ALTERED", "fit_model", "main"]
-
 MODEL_FILE = Path(picture_kind.__file__).with_name("picture_kind.json")
 FIT_SEED, SCORE_SEED = 0, 1
 FIT_DRAWN: dict[Kind, int] = dict.fromkeys(("document", "chart", "drawing", "blank", "noise"), 60)

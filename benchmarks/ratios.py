@@ -37,8 +37,6 @@ from captioning.prefetch import ahead
 from captioning.training.batches import Batch, CaptionRows, make_batch
 from captioning.training.model import TeacherForcing, compile_for_training
 
-__all__ = ["COMPARISONS"]
-
 CAPTION = Comparison(
     key="caption_over_encoder",
     title="A photo's caption, beam 3, over its Keras encoder alone",

@@ -20,8 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.library import linked  # noqa: E402
 from captioning.batch import photo_names  # noqa: E402
-from captioning.batch.cluster import ClusterRun  # noqa: E402
-from captioning.batch.jobs import CaptionJob  # noqa: E402
+from captioning.batch.cluster import CaptionJob, ClusterRun  # noqa: E402
 from captioning.bundle import default_model, read_bundle  # noqa: E402
 
 SAMPLES = ROOT / "assets" / "photos"

@@ -4,14 +4,13 @@
 import base64
 import html
 import io
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-__all__ = ["FIT_PAGES", "SCORE_PAGES", "take_screenshots"]
+from benchmarks.serving import find_chromium
 
 WINDOWS = ((1280, 800), (1600, 900), (1366, 768), (390, 844), (360, 740), (820, 1180), (1024, 600))
 WORDS = (
@@ -35,10 +34,8 @@ def take_screenshots(
     """
     from playwright.sync_api import sync_playwright
 
-    browsers = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in browsers if (path := shutil.which(name))), None)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         tab = browser.new_page()
         for number in range(count):
             random = np.random.default_rng((seed, number))

@@ -8,12 +8,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-__all__ = ["find_chromium", "open_app", "open_tab", "own_data", "resident", "serve"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +33,8 @@ def open_app() -> Any:
 
 def find_chromium() -> str | None:
     """Return the path of chromium, if it is installed."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 @contextmanager
@@ -59,29 +58,42 @@ def serve(
     home: Path, app: Path = ROOT / "app.py"
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Start the app with `home` as its data folder, and yield its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(app)]
     command += ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "CAPTIONING_DATA": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "CAPTIONING_DATA": str(home)}
+
+    def ask() -> None:
+        urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+
+    with running(command, ask, env=environment, stderr=subprocess.DEVNULL) as process:
+        yield url, process
+
+
+def free_port() -> int:
+    """Return a port of this computer that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: list[str], ask: Callable[[], object], **options: Any
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a server, wait until `ask` raises no OSError, and end it after the block."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, **options)
     try:
         while True:
             try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                ask()
                 break
             except OSError:
                 if process.poll() is not None:
                     raise SystemExit("The server did not start.") from None
                 time.sleep(0.1)
-        yield url, process
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -13,8 +13,6 @@ from keras import layers
 
 from captioning.vocabulary import BOS, PAD
 
-__all__ = ["beam_search", "merge_model", "prefix_batches"]
-
 Batch = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
 
 

@@ -1,7 +1,7 @@
 """What a data set, its captions and its scores show without a model.
 
-Each module has one subject: `caption_index` and `search` find captions, `ranking` finds photos by a
-sentence, `statistics` counts, `text_pipeline` turns a caption into training rows, `bleu` explains a
-score, `agreement`, `similarity` and `word_pairs` describe the data set, `generated_captions` keeps
-what a model wrote about a split, `disk_cache` keeps results on disk.  Nothing here imports Keras.
+Each module has one subject: `caption_index` and `search` find captions, and photos by a sentence;
+`statistics` counts; `bleu` explains a score; `agreement`, `similarity` and `word_pairs` describe
+the data set; `disk_cache` keeps results on disk, and what a model wrote.  Nothing here imports
+Keras.
 """

@@ -110,7 +110,11 @@ def measure_agreement(
     Raises:
         DatasetError: there is no such split, or no photo in it has two captions.
     """
-    captions_of = [words for words in _tokenized(dataset, split) if len(words) > 1]
+    captions_of = [
+        [tokenize(caption) for caption in photo.captions]
+        for photo in dataset.split(split)
+        if len(photo.captions) > 1
+    ]
     if not captions_of:
         raise DatasetError(
             f"No {split} photo of {dataset.name} has two captions, so there is nothing to compare."
@@ -135,10 +139,6 @@ def _one_round(captions_of: Sequence[list[list[str]]], number: int) -> tuple[np.
     statistics = np.stack([bleu_statistics(words, references) for words, references in pairs])
     cider = CiderD(others).scores(spoken, range(len(others)))
     return np.array(photos, np.int32), np.full(len(photos), number, np.int32), statistics, cider
-
-
-def _tokenized(dataset: CaptionDataset, split: str) -> list[list[list[str]]]:
-    return [[tokenize(caption) for caption in photo.captions] for photo in dataset.split(split)]
 
 
 def _names(dataset: CaptionDataset, split: str) -> tuple[str, ...]:

@@ -171,6 +171,9 @@ _KINDS = (
         {"gray", "grey", "silver"},
     ),
 )
+_WRONG, _TRIED = 5, 400
+"""Examples of wrong captions that are shown, and pairs of a photo and a caption that are scored."""
+
 _GROUP = {w: (kind, g) for kind in _KINDS for g, group in enumerate(kind) for w in group}
 
 
@@ -224,19 +227,18 @@ def right_but_low(
     return list(found.values())
 
 
-def wrong_but_high(
-    dataset: CaptionDataset, split: str, *, count: int = 5, tried: int = 400
-) -> list[MisleadingScore]:
+def wrong_but_high(dataset: CaptionDataset, split: str) -> list[MisleadingScore]:
     """Return captions of other photos that score best where they are plainly wrong.
 
-    Candidates are the pairs of photos that share most four-word sequences; the `tried` best of
-    them are scored.
+    Candidates are the pairs of photos that share most four-word sequences; the best of them are
+    scored.
 
     Args:
         dataset: where to look.
         split: "train", "dev" or "test".
-        count: how many, at most one of a photo.
-        tried: how many pairs of a photo and a caption to score.
+
+    Returns:
+        The best, at most one of a photo.
 
     Raises:
         DatasetError: there is no such split.
@@ -246,25 +248,23 @@ def wrong_but_high(
         MisleadingScore(
             photo, caption, photo.captions, sentence_scores(caption, photo.captions), source, wrong
         )
-        for photo, source, caption, wrong in _candidates(photos, tried)
+        for photo, source, caption, wrong in _candidates(photos)
     ]
     found: dict[str, MisleadingScore] = {}
     for example in sorted(scored, key=lambda e: (-e.bleu[-1], e.photo.name, e.hypothesis)):
         taken = {e.hypothesis for e in found.values()}
         if example.photo.name not in found and example.hypothesis not in taken:
             found[example.photo.name] = example
-    return list(found.values())[:count]
+    return list(found.values())[:_WRONG]
 
 
-def _candidates(
-    photos: Sequence[Photo], tried: int
-) -> Iterator[tuple[Photo, Photo, str, tuple[str, ...]]]:
+def _candidates(photos: Sequence[Photo]) -> Iterator[tuple[Photo, Photo, str, tuple[str, ...]]]:
     """Yield (photo, source, caption of source, words wrong of photo), most four-grams first."""
     words = [[tokenize(caption) for caption in photo.captions] for photo in photos]
     known = [set().union(*captions) for captions in words]
     having: dict[tuple[str, ...], set[int]] = defaultdict(set)
     for place, captions in enumerate(words):
-        for gram in set().union(*map(_four_grams, captions)):
+        for gram in set().union(*(_grams(words, 4) for words in captions)):
             having[gram].add(place)
     pairs: list[tuple[float, int, int, int, tuple[str, ...]]] = []
     for source, captions in enumerate(words):
@@ -273,7 +273,7 @@ def _candidates(
                 wrong = tuple(w for w in caption if _contradicts(w, known[place]))
                 if wrong:
                     pairs.append((-share, place, source, number, wrong))
-    for _, place, source, number, wrong in sorted(pairs)[:tried]:
+    for _, place, source, number, wrong in sorted(pairs)[:_TRIED]:
         yield photos[place], photos[source], photos[source].captions[number], wrong
 
 
@@ -289,7 +289,7 @@ def _sharing(
     caption: Sequence[str], source: int, having: dict[tuple[str, ...], set[int]]
 ) -> Iterator[tuple[float, int]]:
     """Yield the other photos that have at least half of a caption's four-grams, and the share."""
-    grams = _four_grams(caption)
+    grams = set(_grams(caption, 4))
     if len(grams) < 3:
         return
     matches: dict[int, int] = defaultdict(int)
@@ -299,7 +299,3 @@ def _sharing(
     for place, count in matches.items():
         if place != source and 2 * count >= len(grams):
             yield count / len(grams), place
-
-
-def _four_grams(words: Sequence[str]) -> set[tuple[str, ...]]:
-    return {tuple(words[i : i + 4]) for i in range(len(words) - 3)}

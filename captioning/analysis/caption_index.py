@@ -1,4 +1,4 @@
-"""An inverted index over the captions of a data set: where each word stands.
+"""An inverted index over the captions of a data set, and photos ranked by a sentence.
 
 All captions are one row of word ids, one after the other, and the index lists for each word the
 places it stands at.  Counting, searching and phrases are then a few NumPy operations over some
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioning.analysis.disk_cache import read_arrays, shelf, text_array, texts_of, write_arrays
-from captioning.datasets import SPLITS, CaptionDataset
+from captioning.datasets import SPLITS, CaptionDataset, Photo
 from captioning.text import tokenize
 
 if TYPE_CHECKING:
@@ -138,11 +138,6 @@ class CaptionIndex:
         parts = [self.places(int(word)) for word in words]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
-    def words_of(self, caption: int) -> list[str]:
-        """Return the cleaned words of a caption."""
-        ids = self.tokens[self.starts[caption] : self.starts[caption + 1]]
-        return [self.words[i] for i in ids]
-
 
 def open_index(dataset: CaptionDataset) -> CaptionIndex:
     """Return the index of a data set: as it was kept on disk, else built and kept."""
@@ -223,3 +218,67 @@ def _assemble(
     if not fits:
         raise ValueError("The stored index does not fit its data set.")
     return index
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A photo found.
+
+    Attributes:
+        photo: which.
+        score: BM25, the sum of what its words add.
+        words: the words of the sentence that its captions have, the most important first, each with
+            what it adds to the score.
+    """
+
+    photo: Photo
+    score: float
+    words: tuple[tuple[str, float], ...]
+
+
+class PhotoRanking:
+    """Ranks the photos of a data set by sentences, through what people wrote about them.
+
+    A photo is the document made of its captions; BM25 (Robertson and Zaragoza 2009, as Lucene
+    computes it) weighs a shared word by how rare it is.  Words are compared by their stems.
+    Read-only once made, so threads may share it.
+    """
+
+    def __init__(self, index: CaptionIndex) -> None:
+        """Weigh every stem in every photo; about a second for 8,000 photos."""
+        self._photos = index.dataset.photos
+        # Only a search by a sentence needs it, and importing it takes a quarter of a second.
+        from bm25s import BM25
+
+        self._index = index
+        stems = index.stems[index.tokens]
+        edges = index.starts[np.searchsorted(index.photo_of, np.arange(len(self._photos) + 1))]
+        documents = [stems[a:b].tolist() for a, b in zip(edges, edges[1:], strict=False)]
+        self._bm25 = BM25()
+        if len(stems):
+            texts = [[str(number) for number in document] for document in documents]
+            self._bm25.index(texts, show_progress=False)
+
+    def nearest(self, sentence: str, count: int = 12) -> list[Hit]:
+        """Return the photos that fit a sentence best, best first; only such that share a word."""
+        words = {self._index.stem_number(word): word for word in tokenize(sentence)}
+        known = {word: str(number) for number, word in words.items() if number is not None}
+        if not known:
+            return []
+        parts = np.stack([self._bm25.get_scores([number]) for number in known.values()])
+        scores = parts.sum(axis=0)
+        order = np.argsort(-scores, kind="stable")[:count]
+        return [
+            self._hit(int(place), scores, parts, list(known))
+            for place in order
+            if scores[place] > 0
+        ]
+
+    def unknown(self, sentence: str) -> list[str]:
+        """Return the words of a sentence that no caption has in any form."""
+        return [w for w in tokenize(sentence) if self._index.stem_number(w) is None]
+
+    def _hit(self, place: int, scores: np.ndarray, parts: np.ndarray, words: list[str]) -> Hit:
+        added = [(word, float(part[place])) for word, part in zip(words, parts, strict=True)]
+        shared = sorted((pair for pair in added if pair[1] > 0), key=lambda pair: -pair[1])
+        return Hit(self._photos[place], float(scores[place]), tuple(shared))

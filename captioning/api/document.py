@@ -1,5 +1,8 @@
-"""The OpenAPI document of the API, written by hand; tests hold it to the routes."""
+"""The OpenAPI document of the API, written by hand, and as a page; tests hold it to the routes."""
 
+import json
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 from captioning import __version__
@@ -44,10 +47,6 @@ def _response(description: str, schema: Schema, example: Any = None) -> Schema:
     if example is not None:
         content["example"] = example
     return {"description": description, "content": {"application/json": content}}
-
-
-def _errors(*statuses: int) -> Schema:
-    return {str(status): _response(ERRORS[status], _ref("Error")) for status in statuses}
 
 
 def _form(properties: dict[str, Schema], *, others: bool) -> Schema:
@@ -240,6 +239,30 @@ _SCHEMAS = {
     ),
 }
 
+
+def _operation(
+    name: str, summary: str, answers: Schema, *, form: Schema | None = None
+) -> dict[str, Schema]:
+    """Return an operation by its method: POST with a form, else GET."""
+    about: Schema = {"operationId": name, "summary": summary}
+    if form is None:
+        return {"get": {**about, "responses": answers}}
+    return {"post": {**about, "requestBody": form, "responses": answers}}
+
+
+def _answers(right: Schema, errors: tuple[int, ...]) -> Schema:
+    return {"200": right, **{str(s): _response(ERRORS[s], _ref("Error")) for s in errors}}
+
+
+_PREDICTIONS = {
+    "status": "ok",
+    "predictions": [
+        {"index": "0", "caption": "a dog runs on the beach", "probability": 0.0021},
+    ],
+    "confidence": 0.71,
+    "doubtful": False,
+}
+
 DOCUMENT: Schema = {
     "openapi": "3.1.0",
     "info": {
@@ -248,86 +271,125 @@ DOCUMENT: Schema = {
         "description": "Captions for photos by a CNN encoder and an LSTM decoder.",
     },
     "paths": {
-        "/model/predict": {
-            "post": {
-                "operationId": "predict",
-                "summary": "Caption a photo, in the form of IBM's Model Asset Exchange",
-                "requestBody": _form({"image": _PHOTO}, others=True),
-                "responses": {
-                    "200": _response(
-                        "The caption.",
-                        _ref("Predictions"),
-                        {
-                            "status": "ok",
-                            "predictions": [
-                                {
-                                    "index": "0",
-                                    "caption": "a dog runs on the beach",
-                                    "probability": 0.0021,
-                                }
-                            ],
-                            "confidence": 0.71,
-                            "doubtful": False,
-                        },
-                    ),
-                    **_errors(*_OF_A_CAPTION),
+        "/model/predict": _operation(
+            "predict",
+            "Caption a photo, in the form of IBM's Model Asset Exchange",
+            _answers(_response("The caption.", _ref("Predictions"), _PREDICTIONS), _OF_A_CAPTION),
+            form=_form({"image": _PHOTO}, others=True),
+        ),
+        "/v1/caption": _operation(
+            "caption",
+            "Caption a photo and return everything known about the caption",
+            _answers(_response("The caption.", _ref("Caption")), _OF_A_CAPTION),
+            form=_form({"image": _PHOTO, **_OPTIONS}, others=False),
+        ),
+        "/v1/models": _operation(
+            "models",
+            "List the models",
+            _answers(_response("The models.", _ref("Models")), _OF_A_PAGE),
+        ),
+        "/health": _operation(
+            "health",
+            "Check that the server has a model",
+            _answers(_response("It has one.", _ref("Health")), _OF_A_PAGE),
+        ),
+        "/openapi.json": _operation(
+            "openapi",
+            "This document",
+            _answers(_response("The document.", {"type": "object"}), (400, 403)),
+        ),
+        "/docs": _operation(
+            "docs",
+            "This document as a page",
+            _answers(
+                {
+                    "description": "The page.",
+                    "content": {"text/html": {"schema": {"type": "string"}}},
                 },
-            }
-        },
-        "/v1/caption": {
-            "post": {
-                "operationId": "caption",
-                "summary": "Caption a photo and return everything known about the caption",
-                "requestBody": _form({"image": _PHOTO, **_OPTIONS}, others=False),
-                "responses": {
-                    "200": _response("The caption.", _ref("Caption")),
-                    **_errors(*_OF_A_CAPTION),
-                },
-            }
-        },
-        "/v1/models": {
-            "get": {
-                "operationId": "models",
-                "summary": "List the models",
-                "responses": {
-                    "200": _response("The models.", _ref("Models")),
-                    **_errors(*_OF_A_PAGE),
-                },
-            }
-        },
-        "/health": {
-            "get": {
-                "operationId": "health",
-                "summary": "Check that the server has a model",
-                "responses": {
-                    "200": _response("It has one.", _ref("Health")),
-                    **_errors(*_OF_A_PAGE),
-                },
-            }
-        },
-        "/openapi.json": {
-            "get": {
-                "operationId": "openapi",
-                "summary": "This document",
-                "responses": {
-                    "200": _response("The document.", {"type": "object"}),
-                    **_errors(400, 403),
-                },
-            }
-        },
-        "/docs": {
-            "get": {
-                "operationId": "docs",
-                "summary": "This document as a page",
-                "responses": {
-                    "200": {
-                        "description": "The page.",
-                        "content": {"text/html": {"schema": {"type": "string"}}},
-                    },
-                    **_errors(400, 403),
-                },
-            }
-        },
+                (400, 403),
+            ),
+        ),
     },
     "components": {"schemas": _SCHEMAS},
 }
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_STYLE = """
+:root { color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem }
+h2 { margin-top: 2.5rem; font-size: 1.2rem } pre { overflow-x: auto; padding: .75rem }
+pre, code { background: color-mix(in srgb, currentColor 8%, transparent) }
+table { border-collapse: collapse } td, th { padding: .2rem 1rem .2rem 0; text-align: left }
+td { vertical-align: top }
+"""
+
+
+def page_of(document: Schema, *, address: str) -> str:
+    """Write an OpenAPI document as HTML, which loads nothing from elsewhere.
+
+    Args:
+        document: with its schemas under `components`.
+        address: where the API is, without a `/` at the end, for the examples.
+    """
+    info = document["info"]
+    operations = [
+        "".join(_described(document, path, method, operation, address))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    title = escape(info["title"])
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} API</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{_STYLE}</style><h1>{title} API {escape(info['version'])}</h1>"
+        f"<p>{escape(info['description'])} For programs: "
+        '<a href="openapi.json">openapi.json</a>.</p>'
+        f"{''.join(operations)}</html>"
+    )
+
+
+def _described(
+    document: Schema, path: str, method: str, operation: Schema, address: str
+) -> Iterator[str]:
+    yield f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
+    yield f"<p>{escape(operation['summary'])}.</p>"
+    upload = ""
+    if "requestBody" in operation:
+        form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+        yield _table("Form", _fields(form))
+        yield (
+            f'<form action="{escape(path[1:])}" method="post" enctype="multipart/form-data">'
+            '<label>Try it: <input type="file" name="image" required></label> '
+            "<button>Send</button></form>"
+        )
+        upload = " -F image=@photo.jpg"
+    yield f"<pre>curl{upload} {escape(address + path)}</pre>"
+    yield _table("Answers", [(s, r["description"]) for s, r in operation["responses"].items()])
+    answer = next(iter(operation["responses"]["200"]["content"].values()))
+    if "example" in answer:
+        yield f"<pre>{escape(json.dumps(answer['example'], indent=2))}</pre>"
+    if name := answer["schema"].get("$ref", "").rpartition("/")[2]:
+        yield _table("Content", _fields(document["components"]["schemas"][name]))
+
+
+def _fields(schema: Schema, under: str = "") -> list[tuple[str, str]]:
+    """List the fields of an object and of those in it: name, and type with description."""
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        kinds = field.get("type", "one of " + json.dumps(field.get("enum")))
+        kind = " or ".join(kinds) if isinstance(kinds, list) else kinds
+        low, high = field.get("minimum"), field.get("maximum")
+        bounds = f", {low} to {high}" if low is not None and high is not None else ""
+        rows.append((under + name, f"{kind}{bounds}. {field.get('description', '')}"))
+        rows += _fields(field, f"{under}{name}.")
+        rows += _fields(field.get("items", {}), f"{under}{name}[].")
+    return rows
+
+
+def _table(head: str, rows: list[tuple[str, str]]) -> str:
+    cells = (f"<tr><td><code>{escape(a)}</code><td>{escape(b)}" for a, b in rows)
+    return f"<table><tr><th>{head}<th>{''.join(cells)}</table>"

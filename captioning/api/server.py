@@ -16,10 +16,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from captioning import __version__
-from captioning.api.document import DOCUMENT
+from captioning.api.document import DOCUMENT, HEADERS, page_of
 from captioning.api.forms import MAX_BODY_BYTES, open_form, options_of, photo_of
 from captioning.api.limits import Admission, Doorkeeper, problem
-from captioning.api.page import HEADERS, page_of
 from captioning.api.service import CaptionService, Load, load_once
 from captioning.classroom import without_paths
 from captioning.errors import BundleError, CaptioningError, ConfigError, ImageError, WeightsError

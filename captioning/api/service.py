@@ -1,18 +1,20 @@
-"""From an uploaded file and its options to a caption."""
+"""From an uploaded file and its options to a caption; requests that meet are captioned together."""
 
 import asyncio
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from threading import Lock
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.datastructures import UploadFile
 
-from captioning.api.batching import Batcher
 from captioning.bundle import Bundle, default_model, find_bundles, read_bundle
 from captioning.calibration.picture_kind import Kind, kind_of
 from captioning.config import DecodingConfig
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 Load = Callable[[Bundle], "Captioner"]
 
-_LOADING = Lock()
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,6 @@ class Answer:
             "alternatives": content["alternatives"][:alternatives],
             "model": {"name": self.bundle.name, "version": self.bundle.version},
         }
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    captioner: "Captioner"
-    pixels: np.ndarray
-    decoding: DecodingConfig
-    kind: Kind | None
 
 
 class CaptionService:
@@ -138,17 +132,20 @@ class CaptionService:
         """
         bundle = self.bundle(model)
         decoding = bundle.decoding.replace(**changes or {})
-        reading = self._readers.submit(self._prepare, bundle, photo, decoding)
-        ready = await asyncio.wrap_future(reading)
-        written = self._batcher.submit(ready.captioner, ready.pixels, ready.decoding)
+        reading = self._readers.submit(self._prepare, bundle, photo)
+        captioner, pixels, kind = await asyncio.wrap_future(reading)
+        written = self._batcher.submit(captioner, pixels, decoding)
         caption = await asyncio.wrap_future(written)
-        return Answer(replace(caption, kind=ready.kind), bundle)
+        return Answer(replace(caption, kind=kind), bundle)
 
-    def _prepare(self, bundle: Bundle, photo: UploadFile, decoding: DecodingConfig) -> _Prepared:
+    def _prepare(
+        self, bundle: Bundle, photo: UploadFile
+    ) -> "tuple[Captioner, np.ndarray, Kind | None]":
+        """Load the model, and read the photo as its encoder takes it."""
         picture = read_image(photo.file, name=photo.filename)
         captioner = self._load(bundle)
         kind = kind_of(picture) if bundle.learned_from_photos else None
-        return _Prepared(captioner, captioner.encoder.pixels(picture), decoding, kind)
+        return captioner, captioner.encoder.pixels(picture), kind
 
 
 def load_once(bundle: Bundle) -> "Captioner":
@@ -171,3 +168,96 @@ def _loaded(folder: str, changed: int) -> "Captioner":
     from captioning.captioner import Captioner
 
     return Captioner.load(folder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    captioner: "Captioner"
+    pixels: np.ndarray
+    decoding: DecodingConfig
+    caption: "Future[Caption]" = field(default_factory=Future)
+    begun: float = field(default_factory=time.perf_counter)
+
+
+class Batcher:
+    """A thread that takes whatever waits, up to a number of photos, and captions it at once.
+
+    Nobody waits for a batch to fill: while one is at work, the next requests gather.
+
+    Args:
+        size: the most photos in a batch; 1 captions one by one.
+    """
+
+    def __init__(self, size: int = 16) -> None:
+        self._size = size
+        self._waiting: SimpleQueue[_Job] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def submit(
+        self, captioner: "Captioner", pixels: np.ndarray, decoding: DecodingConfig
+    ) -> "Future[Caption]":
+        """Queue a photo and return at once.
+
+        Args:
+            captioner: the model.
+            pixels: the photo as the encoder takes it, uint8 `(S, S, 3)`.
+            decoding: how to choose the sentence.
+
+        Returns:
+            The caption to come.  Its `seconds` include the wait; its exception is a ConfigError if
+            `decoding` asks for a word the model does not know, or for too many.
+        """
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="api", daemon=True)
+                self._thread.start()
+        job = _Job(captioner, pixels, decoding)
+        self._waiting.put(job)
+        return job.caption
+
+    def _work(self) -> None:
+        while True:
+            jobs = [self._waiting.get()]
+            while len(jobs) < self._size:
+                try:
+                    jobs.append(self._waiting.get_nowait())
+                except Empty:
+                    break
+            wanted = [job for job in jobs if job.caption.set_running_or_notify_cancel()]
+            for some in _grouped(wanted, [id(job.captioner) for job in wanted]):
+                _caption(some)
+
+
+def _caption(jobs: list[_Job]) -> None:
+    """Encode the photos of one model, then write the sentences of each way to choose them."""
+    captioner = jobs[0].captioner
+    try:
+        features = captioner.encode_squares(np.stack([job.pixels for job in jobs]))
+    except Exception as error:  # whatever it is, the requests must get an answer
+        _fail(jobs, error)
+        return
+    rows = {id(job): row for row, job in enumerate(jobs)}
+    for some in _grouped(jobs, [job.decoding for job in jobs]):
+        try:
+            written = captioner.describe(
+                features[[rows[id(job)] for job in some]], some[0].decoding
+            )
+        except Exception as error:
+            _fail(some, error)
+            continue
+        for job, caption in zip(some, written, strict=True):
+            seconds = time.perf_counter() - job.begun
+            job.caption.set_result(replace(caption, seconds=seconds))
+
+
+def _fail(jobs: list[_Job], error: Exception) -> None:
+    for job in jobs:
+        job.caption.set_exception(error)
+
+
+def _grouped(jobs: list[_Job], keys: Iterable[Hashable]) -> list[list[_Job]]:
+    groups: dict[Hashable, list[_Job]] = defaultdict(list)
+    for job, key in zip(jobs, keys, strict=True):
+        groups[key].append(job)
+    return list(groups.values())

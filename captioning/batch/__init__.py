@@ -1,6 +1,6 @@
 """Captioning many photos: where they come from, a row for each, and the files rows are kept in."""
 
-from captioning.batch.captioning import PERSON, Row, caption_album, caption_batches
+from captioning.batch.captioning import PERSON, Row, caption_album
 from captioning.batch.corrections import Change, Corrections
 from captioning.batch.exports import Journal, to_coco, to_csv, to_jsonl, to_texts
 from captioning.batch.sources import (
@@ -22,7 +22,6 @@ __all__ = [
     "Journal",
     "Row",
     "caption_album",
-    "caption_batches",
     "from_bytes",
     "open_album",
     "photo_names",

@@ -136,12 +136,8 @@ def _from_zip(source: Path | BinaryIO) -> list[AlbumPhoto]:
     return [
         AlbumPhoto(name, lambda member=member: _read_member(archive, member))  # type: ignore[misc]
         for name, member in sorted(members.items())
-        if _is_photo(name) and not member.is_dir() and not _is_link(member)
+        if _is_photo(name) and not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16)
     ]
-
-
-def _is_link(member: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(member.external_attr >> 16)
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -156,9 +152,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         reason = str(error) or type(error).__name__
         raise ImageError(f"The photo '{name}' cannot be unpacked ({reason}).") from error
     if len(data) > MAX_BYTES:
-        raise ImageError(_too_large(name))
+        raise ImageError(
+            f"The photo '{name}' is larger than the {MAX_BYTES / 1e6:.0f} MB accepted."
+        )
     return data
-
-
-def _too_large(name: str) -> str:
-    return f"The photo '{name}' is larger than the {MAX_BYTES / 1e6:.0f} MB accepted."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from captioning.cli import caption_library, cluster
 from captioning.cli.terminal import clock, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
-from captioning.errors import CaptioningError, ImageError
+from captioning.errors import ImageError
 from captioning.image_formats import has_photo_ending
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     caption_library.check_options(arguments)
     cluster.check_options(arguments, arguments.photos)
     if arguments.engine == "ray":
-        return cluster.caption(arguments, _decoding_of(arguments))
+        return cluster.caption(arguments, _decoding(arguments))
     if arguments.write:
         return caption_library.run(arguments, lambda: _load(arguments))
     album = _album(arguments.photos)
@@ -102,7 +102,10 @@ def run(arguments: argparse.Namespace) -> int:
             _print_caption(captioner, photo, decoding, arguments.json, alone=len(album) == 1)
         except ImageError as error:
             failed = True
-            _tell_failure(photo.name, error, as_json=arguments.json)
+            if arguments.json:
+                print_json({"photo": photo.name, "error": str(error)})
+            else:
+                print(error, file=sys.stderr)
     return int(failed)
 
 
@@ -110,16 +113,10 @@ def _load(arguments: argparse.Namespace) -> "tuple[Captioner, DecodingConfig]":
     """Load the model; what is wrong with the options is reported before that."""
     from captioning.bundle import default_model
 
-    decoding = _decoding_of(arguments)
+    decoding = _decoding(arguments)
     with quietly():
         from captioning.captioner import Captioner
     return Captioner.load(arguments.model or default_model()), decoding
-
-
-def _decoding_of(arguments: argparse.Namespace) -> DecodingConfig:
-    from captioning.bundle import default_model, read_bundle
-
-    return _decoding(arguments, read_bundle(arguments.model or default_model()).decoding)
 
 
 def _take_photos_from_words(arguments: argparse.Namespace) -> None:
@@ -167,8 +164,10 @@ def _holds_photos(source: str) -> bool:
     return Path(source).is_dir() or zipfile.is_zipfile(source)
 
 
-def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> DecodingConfig:
-    """Apply the options; sampling rejects options that only beam search supports."""
+def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
+    """Apply the options to the model's; sampling rejects those that only beam search supports."""
+    from captioning.bundle import default_model, read_bundle
+
     changes = {
         "beam_width": arguments.beam_width,
         "length_penalty": arguments.length_penalty,
@@ -188,7 +187,8 @@ def _decoding(arguments: argparse.Namespace, decoding: DecodingConfig) -> Decodi
         asked["strategy"] = "sample"
     elif arguments.beam_width is not None or arguments.must:
         asked["strategy"] = "beam"
-    return decoding.replace(**asked)
+    usual = read_bundle(arguments.model or default_model()).decoding
+    return usual.replace(**asked)
 
 
 def _write_rows(
@@ -236,10 +236,3 @@ def _print_caption(
     else:
         written = f"Not sure: {caption.sentence}" if caption.doubtful else caption.sentence
         print(written if alone else f"{photo.name}: {written}", flush=True)
-
-
-def _tell_failure(photo: str, error: CaptioningError, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"photo": photo, "error": str(error)})
-    else:
-        print(error, file=sys.stderr)

@@ -11,7 +11,7 @@ from captioning.cli.terminal import clock, progress_line
 from captioning.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captioning.batch.jobs import CaptionJob, FeatureJob
+    from captioning.batch.cluster import CaptionJob, FeatureJob
     from captioning.config import DecodingConfig
 
 _SHARD_SIZES = {"captions": 2000, "features": 400}
@@ -52,7 +52,7 @@ def check_options(arguments: argparse.Namespace, sources: list[str]) -> None:
 def caption(arguments: argparse.Namespace, decoding: "DecodingConfig") -> int:
     """Caption the photos of a folder or bucket; returns the exit status."""
     _check_packages()
-    from captioning.batch.jobs import CaptionJob
+    from captioning.batch.cluster import CaptionJob
     from captioning.bundle import default_model, read_bundle
 
     model = _named(arguments.model or default_model())
@@ -63,7 +63,7 @@ def caption(arguments: argparse.Namespace, decoding: "DecodingConfig") -> int:
 def encode(arguments: argparse.Namespace) -> int:
     """Encode the photos of a folder or bucket; returns the exit status."""
     _check_packages()
-    from captioning.batch.jobs import FeatureJob
+    from captioning.batch.cluster import FeatureJob
     from captioning.bundle import read_bundle
     from captioning.config import EncoderConfig
     from captioning.encoders import resolve

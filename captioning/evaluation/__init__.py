@@ -8,7 +8,6 @@ figures although no caption changes.
 from captioning.evaluation.baselines import (
     BASELINES,
     Baseline,
-    against_the_others,
     blind_caption,
     commonest_caption,
     human_scores,
@@ -16,19 +15,17 @@ from captioning.evaluation.baselines import (
     nearest_captions,
     shuffled_captions,
 )
-from captioning.evaluation.protocols import MISTAKES, Mistake, MistakenScore, score_wrongly
+from captioning.evaluation.protocols import MISTAKES, MistakenScore, score_wrongly
 from captioning.evaluation.report import captions_csv, evaluation_report
-from captioning.evaluation.resampling import Comparison, Difference, Interval, compare, intervals
+from captioning.evaluation.resampling import Comparison, Interval, compare, intervals
 from captioning.evaluation.robustness import ALTERATIONS, Altered, alter_and_caption, sample_photos
 from captioning.evaluation.scoring import (
-    PROTOCOL,
     Evaluation,
     PhotoScores,
     Variety,
     caption_photos,
     caption_variety,
     evaluate,
-    features_in_batches,
     score_photos,
     score_written,
     training_texts,
@@ -38,18 +35,14 @@ __all__ = [
     "ALTERATIONS",
     "BASELINES",
     "MISTAKES",
-    "PROTOCOL",
     "Altered",
     "Baseline",
     "Comparison",
-    "Difference",
     "Evaluation",
     "Interval",
-    "Mistake",
     "MistakenScore",
     "PhotoScores",
     "Variety",
-    "against_the_others",
     "alter_and_caption",
     "blind_caption",
     "caption_photos",
@@ -59,7 +52,6 @@ __all__ = [
     "compare",
     "evaluate",
     "evaluation_report",
-    "features_in_batches",
     "human_scores",
     "intervals",
     "make_baselines",

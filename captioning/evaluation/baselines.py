@@ -105,15 +105,9 @@ def make_baselines(
             NEAREST, scored(nearest_captions(captioner, dataset, photos, on_progress=on_progress))
         )
     if any(len(texts) > 1 for texts in references):
-        yield from _compared_with_people(names, captions, references)
-
-
-def _compared_with_people(
-    names: Sequence[str], captions: Sequence[str], references: Sequence[Sequence[str]]
-) -> Iterator[Baseline]:
-    """Score the model and people in the same way: with one reference left out in turn."""
-    yield Baseline(FOUR, against_the_others(names, captions, references))
-    yield Baseline(HUMAN, human_scores(names, references))
+        # The model and people are scored in the same way: with one reference left out in turn.
+        yield Baseline(FOUR, against_the_others(names, captions, references))
+        yield Baseline(HUMAN, human_scores(names, references))
 
 
 def commonest_caption(dataset: CaptionDataset) -> str:
@@ -137,9 +131,9 @@ def blind_caption(captioner: "Captioner", decoding: DecodingConfig | None = None
     return captioner.describe(captioner.blank_features, decoding)[0].text
 
 
-def shuffled_captions(captions: Sequence[str], *, seed: int = 0) -> list[str]:
+def shuffled_captions(captions: Sequence[str]) -> list[str]:
     """Return the captions in another order, in which none keeps its place unless it is alone."""
-    order = np.random.default_rng(seed).permutation(len(captions))
+    order = np.random.default_rng(0).permutation(len(captions))
     # Giving each caption to the next photo of a random order moves all of them.
     given = [""] * len(captions)
     for giver, taker in zip(order, np.roll(order, 1), strict=True):

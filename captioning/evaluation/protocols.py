@@ -85,20 +85,8 @@ def _each(
     return pairs
 
 
-def _marked(text: str) -> list[str]:
-    return ["<start>", *tokenize(text), "<end>"]
-
-
 def _long_words(text: str) -> list[str]:
     return [word for word in tokenize(text) if len(word) > 1 and word.isalpha()]
-
-
-def _content_words(text: str) -> list[str]:
-    return [word for word in tokenize(text) if word not in STOP_WORDS]
-
-
-def _stopped(text: str) -> list[str]:
-    return [*tokenize(text), "."]
 
 
 def _first_only(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Pairs:
@@ -158,7 +146,7 @@ MISTAKES = (
     Mistake(
         "Start and end marks counted",
         "Every caption has the same first and last word, so two words are always correct.",
-        _each(_marked),
+        _each(lambda text: ["<start>", *tokenize(text), "<end>"]),
         _corpus,
     ),
     Mistake(
@@ -182,7 +170,7 @@ MISTAKES = (
     Mistake(
         "The full stop counted",
         "A full stop at the end of every caption and reference is a word that is always correct.",
-        _each(_stopped),
+        _each(lambda text: [*tokenize(text), "."]),
         _corpus,
     ),
     Mistake(
@@ -212,7 +200,7 @@ MISTAKES = (
     Mistake(
         "Stop words removed",
         'Without "a", "in" and "the" few sequences of four words are left to match.',
-        _each(_content_words),
+        _each(lambda text: [word for word in tokenize(text) if word not in STOP_WORDS]),
         _corpus,
     ),
     Mistake(

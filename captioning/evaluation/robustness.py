@@ -58,11 +58,11 @@ ALTERATIONS: Mapping[str, Callable[[Image.Image], Image.Image]] = {
 """The alterations by name; each converts an RGB photo to an RGB photo."""
 
 
-def sample_photos(photos: Sequence[Photo], count: int, *, seed: int = 0) -> list[Photo]:
+def sample_photos(photos: Sequence[Photo], count: int) -> list[Photo]:
     """Draw photos without replacement, in their original order; all if there are no more."""
     if count >= len(photos):
         return list(photos)
-    drawn = np.random.default_rng(seed).choice(len(photos), count, replace=False)
+    drawn = np.random.default_rng(0).choice(len(photos), count, replace=False)
     return [photos[place] for place in sorted(drawn)]
 
 

@@ -185,13 +185,6 @@ def caption_photos(
         yield dict(zip(names, texts, strict=True))
 
 
-def features_in_batches(
-    captioner: "Captioner", dataset: CaptionDataset, photos: Sequence[Photo]
-) -> Iterator[np.ndarray]:
-    """Yield the features of `photos` in batches, from the feature store if there is one."""
-    return captioner.look(dataset, photos, batch=BATCH)
-
-
 @dataclass(frozen=True, eq=False)
 class PhotoScores:
     """The scores of N photos, each by itself.

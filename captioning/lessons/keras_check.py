@@ -6,7 +6,7 @@ import numpy as np
 
 from captioning.backend import to_numpy
 from captioning.captioner import Captioner
-from captioning.lessons.numpy_decoder import Written
+from captioning.lessons.numpy_decoder import Written, softmax
 from captioning.vocabulary import BOS
 
 
@@ -31,7 +31,7 @@ def largest_difference(
         ours = {
             "hidden": step.cell.hidden[0],
             "cell": step.cell.cell[0],
-            "probability": _shares(step.logits[0]),
+            "probability": softmax(step.logits[0]),
         }
         if step.look is not None:
             ours["attention"] = step.look.weights[0].mean(axis=0)
@@ -53,15 +53,9 @@ def _as_keras_has_it(
         step = {
             "hidden": to_numpy(state[0])[0, 0],
             "cell": to_numpy(state[-1])[0, 0],
-            "probability": _shares(to_numpy(logits)[0, 0]),
+            "probability": softmax(to_numpy(logits)[0, 0].astype(np.float64)),
         }
         if attention is not None:
             step["attention"] = to_numpy(attention)[0, 0]
         found.append(step)
     return found
-
-
-def _shares(logits: np.ndarray) -> np.ndarray:
-    shares = np.exp(logits.astype(np.float64) - logits.max())
-    share: np.ndarray = shares / shares.sum()
-    return share

@@ -7,14 +7,13 @@ lock, so that thirty browsers can play at once, a reload loses nothing, and the 
 Players need no account: a player is a token in the address of the browser.
 """
 
-from captioning.play.results import Rating, Standing, rate, results_csv, standings, turing_rate
+from captioning.play.results import Standing, rate, results_csv, standings, turing_rate
 from captioning.play.rounds import PHASES, Entry, Pair, Round, Rounds, State
 
 __all__ = [
     "PHASES",
     "Entry",
     "Pair",
-    "Rating",
     "Round",
     "Rounds",
     "Standing",

@@ -39,15 +39,12 @@ class Rating:
     votes: int
 
 
-def rate(
-    entries: Sequence[str], votes: Sequence[tuple[str, str, str]], *, seed: int = 0
-) -> dict[str, Rating]:
+def rate(entries: Sequence[str], votes: Sequence[tuple[str, str, str]]) -> dict[str, Rating]:
     """Rate captions by the votes of all players.
 
     Args:
         entries: ids of the captions.
         votes: (player, winner, loser).
-        seed: of the draws behind the intervals.
 
     Returns:
         The ratings by id.  A caption without votes has 1000 and the widest interval.
@@ -66,7 +63,7 @@ def rate(
 
     total = wins(np.arange(len(players)))
     elo = _fit(total)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     draws = [
         _fit(wins(random.integers(0, len(players), len(players))))
         for _ in range(_DRAWS if players else 0)

@@ -9,10 +9,8 @@ from captioning.retrieval.recall import (
     ranks_of_sentences,
 )
 from captioning.retrieval.sentences import (
-    Alike,
     EncodedPhotos,
     SentenceReading,
-    SpokenFor,
     WordGain,
     find_alike,
     read_sentence,
@@ -20,12 +18,10 @@ from captioning.retrieval.sentences import (
 
 __all__ = [
     "DEPTHS",
-    "Alike",
     "EncodedPhotos",
     "Recall",
     "RecallSoFar",
     "SentenceReading",
-    "SpokenFor",
     "WordGain",
     "find_alike",
     "measure_recall",

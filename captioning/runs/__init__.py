@@ -8,7 +8,6 @@ killed.  Nothing here imports Keras; only the process of the run does.
 
 from captioning.runs.control import Runs, free_name, published_model
 from captioning.runs.curves import (
-    Alarm,
     Comparison,
     Curves,
     WrittenCaption,
@@ -21,12 +20,11 @@ from captioning.runs.estimate import DataSizes, Estimate, data_sizes, estimate_r
 from captioning.runs.execution import Execution, execute
 from captioning.runs.exports import epochs_csv, html_report, tensorboard_events
 from captioning.runs.presets import Preset, fine_tuning, preset_for, presets
-from captioning.runs.record import LIVE, STARTABLE, Run, Status
+from captioning.runs.record import LIVE, STARTABLE, Run
 
 __all__ = [
     "LIVE",
     "STARTABLE",
-    "Alarm",
     "Comparison",
     "Curves",
     "DataSizes",
@@ -35,7 +33,6 @@ __all__ = [
     "Preset",
     "Run",
     "Runs",
-    "Status",
     "WrittenCaption",
     "alarms_of",
     "best_captions",

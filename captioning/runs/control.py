@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioning.bundle import Bundle, find_bundles, is_reserved, publish_bundle
 from captioning.config import TrainingConfig
 from captioning.errors import RunError, StorageError
-from captioning.processes import start_detached
+from captioning.processes import hold, is_alive, is_held, start_detached, started_at
 from captioning.runs.record import LIVE, STARTABLE, Run, Status
-from captioning.runs.slot import Slot
 from captioning.runs.store import FolderStore
 from captioning.storage import (
     flush_to_disk,
@@ -25,10 +24,57 @@ from captioning.storage import (
     write_text,
 )
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 COMMAND = [sys.executable, "-m", "captioning", "train", "--run"]
 """The command of a run's process; the run's folder is appended."""
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []
+
+
+class Slot:
+    """The slot of a data folder: the one run that has it may have a process.
+
+    The run's process holds a lock, which the system releases when the process ends, however it
+    ends.  A file next to the lock names the run, since a locked file cannot be read on Windows.
+    While a process starts, that file also names the process for which the slot is reserved.
+
+    An object is the slot held by this process; all methods need the lock of the store.
+    """
+
+    def __init__(self, path: Path, lock: "BaseFileLock") -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def take(cls, path: Path, name: str) -> "Slot | None":
+        """Take the slot for the run called `name`; None if a running process has it."""
+        lock = hold(path)
+        if lock is None:
+            return None
+        write_json(_holder_file(path), {"run": name})
+        return cls(path, lock)
+
+    @staticmethod
+    def reserve(path: Path, name: str, pid: int) -> None:
+        """Reserve the slot for a process that was just started, until it takes it or ends."""
+        holder = {"run": name, "pid": pid, "started": started_at(pid)}
+        write_json(_holder_file(path), holder)
+
+    @staticmethod
+    def holder(path: Path) -> str | None:
+        """Return the name of the run that has the slot; None if it is free."""
+        holder: dict[str, Any] = {}
+        with suppress(StorageError):
+            holder = read_json(_holder_file(path), dict)
+        name, pid, started = (holder.get(key) for key in ("run", "pid", "started"))
+        reserved = isinstance(pid, int) and isinstance(started, float) and is_alive(pid, started)
+        return str(name) if reserved or is_held(path) else None
+
+    def close(self) -> None:
+        """Release it."""
+        self._lock.release()
 
 
 class Runs(FolderStore[Run]):
@@ -210,8 +256,10 @@ class Runs(FolderStore[Run]):
         run = self.get(name)
         if not run.has_model:
             raise RunError(f"The run {run.id} has no model yet; it has one after its first epoch.")
-        options = {"run": run.id, "by": by, "models": self.data / "models"}
-        return publish_bundle(run.bundle_folder, model, replace=replace, **options)  # type: ignore[arg-type]
+        models = self.data / "models"
+        return publish_bundle(
+            run.bundle_folder, model, run=run.id, by=by, replace=replace, models=models
+        )
 
     def _prepare_deletion(self, name: str) -> None:
         self._mark_dead()
@@ -263,6 +311,10 @@ class Runs(FolderStore[Run]):
 
     def _write_order(self, order: list[str]) -> None:
         write_json(self.folder / "queue.json", order)
+
+
+def _holder_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
 def published_model(run: Run) -> Bundle | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from captioning.config import TrainingConfig
 from captioning.metrics import METRICS, headline_metrics, is_exact, rouge_l
 from captioning.runs.record import Run, fits
 from captioning.settings import flattened
@@ -217,15 +216,10 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     curves = tuple(read_curves(run) for run in runs)
     return Comparison(
         runs=tuple(runs),
-        settings=_differences([flat_settings(run.config) for run in runs]),
+        settings=_differences([flattened(run.config.to_dict()) for run in runs]),
         results=tuple(_result(run, its) for run, its in zip(runs, curves, strict=True)),
         curves=curves,
     )
-
-
-def flat_settings(config: TrainingConfig) -> dict[str, Any]:
-    """Return settings by dotted names, such as `decoder.units`."""
-    return flattened(config.to_dict())
 
 
 def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

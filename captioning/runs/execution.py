@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from captioning.errors import CaptioningError, StorageError
-from captioning.runs.control import Runs
+from captioning.runs.control import Runs, Slot
 from captioning.runs.estimate import remember_rates
 from captioning.runs.record import Run, Status
-from captioning.runs.slot import Slot
 from captioning.storage import append_json_line, read_json
 
 HEARTBEAT_SECONDS = 0.5

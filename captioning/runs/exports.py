@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from captioning.metrics import METRICS, format_headline, headline_metrics
-from captioning.runs.curves import Curves, alarms_of, flat_settings, read_curves
+from captioning.runs.curves import Curves, alarms_of, read_curves
 from captioning.runs.record import Run
+from captioning.settings import flattened
 
 
 def epochs_csv(curves: Curves) -> str:
@@ -138,12 +139,13 @@ def html_report(run: Run, photos: Mapping[str, bytes] | None = None) -> str:
         ConfigError: the run's settings are damaged.
     """
     curves, photos = read_curves(run), photos or {}
+    alarms = alarms_of(curves.epochs, run.status.message)
     title = html.escape(run.config.name)
     parts = [
         f"<h1>{title}</h1>",
         f"<p>{html.escape(_sentence(run, curves))}</p>",
         f"<p>{html.escape(run.note)}</p>" if run.note else "",
-        *(f"<p><strong>{html.escape(a.text)}</strong></p>" for a in _alarms(run, curves)),
+        *(f"<p><strong>{html.escape(alarm.text)}</strong></p>" for alarm in alarms),
         "<h2>Learning</h2>",
         _chart(curves.epochs, {"training loss": "loss", "dev loss": "dev_loss"}, "nats per word"),
         _chart(
@@ -156,7 +158,7 @@ def html_report(run: Run, photos: Mapping[str, bytes] | None = None) -> str:
         "<h2>The same photos after each epoch</h2>" if curves.filmstrip else "",
         _filmstrip(curves, photos),
         "<h2>Settings</h2>",
-        _table(("setting", "value"), list(flat_settings(run.config).items())),
+        _table(("setting", "value"), list(flattened(run.config.to_dict()).items())),
     ]
     body = "\n".join(part for part in parts if part)
     return (
@@ -179,10 +181,6 @@ def _sentence(run: Run, curves: Curves) -> str:
         f"{run.config.decoding.beam_width}, after {curves.epochs[-1]['seconds'] / 60:.1f} minutes "
         "in all."
     )
-
-
-def _alarms(run: Run, curves: Curves) -> Sequence[Any]:
-    return alarms_of(curves.epochs, run.status.message)
 
 
 def _chart(rows: Sequence[Mapping[str, Any]], lines: Mapping[str, str], unit: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from captioning.training.batches import teacher_forcing
-    from captioning.training.loop import Trainer, TrainingEvent
+    from captioning.training.loop import Trainer
     from captioning.training.recipe import train
     from captioning.training.stepwise import Step, StepByStep
 
@@ -16,12 +16,11 @@ _HOMES = {
     "Step": "stepwise",
     "StepByStep": "stepwise",
     "Trainer": "loop",
-    "TrainingEvent": "loop",
     "teacher_forcing": "batches",
     "train": "recipe",
 }
 
-__all__ = ["Step", "StepByStep", "Trainer", "TrainingEvent", "teacher_forcing", "train"]
+__all__ = ["Step", "StepByStep", "Trainer", "teacher_forcing", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,9 +8,8 @@ none is run twice.
 """
 
 from captioning.tuning.control import Studies, go_on, reason_to_give_up
-from captioning.tuning.parallel_axes import Axis, axes_of, places_of
 from captioning.tuning.proposals import ENOUGH_TO_WEIGH, importances
-from captioning.tuning.record import Study, StudyStatus, Trial
+from captioning.tuning.record import Axis, Study, StudyStatus, Trial, axes_of, places_of
 from captioning.tuning.settings import (
     SCORES,
     SearchField,

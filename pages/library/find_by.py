@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from captioning.analysis.ranking import Hit, PhotoRanking
+from captioning.analysis.caption_index import Hit, PhotoRanking
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import Photo
@@ -50,7 +50,7 @@ def by_human(page: str, place: Place, explored: Explored, sentence: str) -> None
         return [marked(best, sentence), _weights(hit)]
 
     show_hits(page, place, [hit.photo for hit in found], why)
-    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
+    show_source("captioning.analysis.caption_index", "PhotoRanking.nearest")
 
 
 def by_machine(
@@ -70,7 +70,7 @@ def by_machine(
         return [marked(found[number].photo.captions[0], sentence), _weights(found[number])]
 
     show_hits(page, place, [own[hit.photo.name] for hit in found], why)
-    show_source("captioning.analysis.ranking", "PhotoRanking.nearest")
+    show_source("captioning.analysis.caption_index", "PhotoRanking.nearest")
 
 
 def by_model(page: str, place: Place, bundle: Bundle, sentence: str) -> None:

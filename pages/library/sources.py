@@ -10,8 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from captioning.analysis.caption_index import build_index
-from captioning.analysis.ranking import PhotoRanking
+from captioning.analysis.caption_index import PhotoRanking, build_index
 from captioning.batch import AlbumPhoto
 from captioning.bundle import Bundle
 from captioning.datasets import CaptionDataset, Photo

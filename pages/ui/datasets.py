@@ -9,8 +9,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from captioning.analysis.caption_index import CaptionIndex, open_index
-from captioning.analysis.ranking import PhotoRanking
+from captioning.analysis.caption_index import CaptionIndex, PhotoRanking, open_index
 from captioning.analysis.similarity import Likeness
 from captioning.bundle import Bundle
 from captioning.datasets import SPLITS, CaptionDataset, Photo, generate_shapes

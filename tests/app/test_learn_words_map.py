@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from captioning.lessons.embeddings import WordMap
+from captioning.lessons.words import WordMap
 from pages.learn.words.drawing import draw_map
 from pages.ui.theme import PAPER
 

@@ -7,9 +7,14 @@ import pytest
 from analysis_data import WORDS, dataset_of, random_dataset
 from nltk.stem.snowball import SnowballStemmer
 
-from captioning.analysis.caption_index import build_index, open_index, stem, token_spans
+from captioning.analysis.caption_index import (
+    PhotoRanking,
+    build_index,
+    open_index,
+    stem,
+    token_spans,
+)
 from captioning.analysis.disk_cache import shelf
-from captioning.analysis.ranking import PhotoRanking
 from captioning.analysis.search import find, parse
 from captioning.errors import QueryError
 from captioning.text import tokenize

@@ -16,7 +16,7 @@ from captioning.analysis.statistics import (
     word_counts,
     zipf,
 )
-from captioning.analysis.text_pipeline import dropped, follow, row_count
+from captioning.lessons.words import dropped, follow, row_count
 from captioning.text import tokenize
 from captioning.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
@@ -45,7 +45,7 @@ def test_every_bar_opens_exactly_what_it_counts(split):
         assert len(find(INDEX, bar.query).captions) == bar.count, bar
     for bar in word_counts(INDEX, split):
         places = find(INDEX, bar.query).captions
-        assert sum(INDEX.words_of(c).count(bar.label) for c in places) == bar.count, bar
+        assert sum(tokenize(INDEX.captions[c]).count(bar.label) for c in places) == bar.count, bar
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -16,10 +16,9 @@ from starlette.testclient import TestClient
 
 from captioning.__main__ import main
 from captioning.api import create_app, forms, server
-from captioning.api.batching import Batcher
 from captioning.api.document import DOCUMENT
 from captioning.api.limits import Doorkeeper
-from captioning.api.service import load_once
+from captioning.api.service import Batcher, load_once
 from captioning.bundle import read_bundle
 from captioning.cli.serve import known_hosts
 from captioning.config import DecodingConfig

@@ -13,7 +13,6 @@ from pyarrow import fs, parquet
 from captioning.__main__ import main
 from captioning.batch import caption_album, open_album
 from captioning.batch.bucket import Bucket
-from captioning.batch.jobs import CaptionJob
 from captioning.errors import ImageError, StorageError
 from captioning.images import read_image
 
@@ -202,7 +201,7 @@ def test_features_are_those_of_the_encoder(without_ray, run, photos, tmp_path, t
 @pytest.fixture
 def prepared(tiny_bundle, tmp_path):
     """Begin a run without a worker."""
-    from captioning.batch.cluster import ClusterRun
+    from captioning.batch.cluster import CaptionJob, ClusterRun
 
     def begin(source, **changes):
         decoding = tiny_bundle.decoding.replace(**changes)

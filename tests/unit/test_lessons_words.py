@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captioning.errors import QueryError
-from captioning.lessons.embeddings import cosine, neighbours, word_map
+from captioning.lessons.words import cosine, neighbours, word_map
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 WORDS = "one two three four five six seven eight".split()

@@ -28,13 +28,13 @@ from captioning.batch.library import (
     LibraryLog,
     MinConfidence,
     caption_library,
+    changes,
     form_of,
     log,
     log_folder,
-    patch,
     undo,
 )
-from captioning.batch.library.patch import make_patch, old_from_patch
+from captioning.batch.library.changes import make_patch, old_from_patch
 from captioning.config import DecodingConfig
 from captioning.errors import ConfigError, DatasetError, StorageError
 from captioning.image_metadata import read_caption, write_caption, write_sidecar
@@ -210,18 +210,18 @@ def test_the_old_bytes_come_back_from_any_new_ones(old, edits):
 
 def test_a_search_for_the_way_back_ends(monkeypatch):
     """Each piece of the old file is looked for in all of the new one."""
-    monkeypatch.setattr(patch, "_MAX_SEARCHED", 3_000_000)
+    monkeypatch.setattr(changes, "_MAX_SEARCHED", 3_000_000)
     pieces = random.Random(1)
     old, kept = pieces.randbytes(1_000_000), pieces.randbytes(1_000_000)
     new = kept + b"x" + old[-1_000:]
     assert old_from_patch(make_patch(old, new), new) == old
-    monkeypatch.setattr(patch, "_MAX_SEARCHED", 10**12)
+    monkeypatch.setattr(changes, "_MAX_SEARCHED", 10**12)
     assert len(make_patch(old[:50_000] + kept, new)) < 60_000
 
 
 @pytest.mark.parametrize("pieces", [[(1, 100_000)] * 21, [(0, 2_500_000)]])
 def test_a_way_back_to_a_giant_file_is_refused(pieces, monkeypatch):
-    monkeypatch.setattr(patch, "_MAX_OLD", 2_000_000)
+    monkeypatch.setattr(changes, "_MAX_OLD", 2_000_000)
     packed = zlib.compress(b"".join(struct.pack("<QQ", *piece) for piece in pieces))
     if pieces[0][0] == 0:
         packer = zlib.compressobj(1)

@@ -23,8 +23,8 @@ from captioning.errors import (
 )
 from captioning.play import Round
 from captioning.runs import Run, Runs
+from captioning.runs.control import Slot
 from captioning.runs.estimate import _read_rates
-from captioning.runs.slot import Slot
 from captioning.storage import data_folder, read_regular_file
 from captioning.training import sentences
 from captioning.training.sentences import read_sentences

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from captioning.__main__ import main
+from captioning.cli.reproduce import stages_of
 from captioning.errors import ConfigError
-from captioning.runs.stages import stages_of
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def configurations(monkeypatch, tmp_path):
     """A function that writes configurations by name, which are then all there are."""
     folder = tmp_path / "configs"
     folder.mkdir()
-    monkeypatch.setattr("captioning.runs.stages.shipped_configs", lambda: folder)
+    monkeypatch.setattr("captioning.cli.reproduce.shipped_configs", lambda: folder)
 
     def write(**settings):
         for name, needs in settings.items():

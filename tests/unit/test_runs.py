@@ -17,7 +17,7 @@ from captioning import storage
 from captioning.config import TrainingConfig
 from captioning.errors import BundleError, ConfigError, RunError
 from captioning.runs import Run, Runs, control, read_curves
-from captioning.runs.slot import Slot
+from captioning.runs.control import Slot
 
 pytestmark = pytest.mark.process
 

@@ -1,18 +1,24 @@
-"""What a caption is written as: an XMP sidecar, the photo's own metadata, or a text file.
+"""What a caption is written as: XMP sidecar, the photo's metadata, text file, or row of a table.
 
-A form says what a file should hold; it writes nothing.  A file with a description by a person is
+A form says what a file should hold; it writes nothing.  A table is appended to by any number of
+processes, none of which may be lost in it.  A file with a description by a person is
 left alone, and so is a text file that this program did not write.
 """
 
-import hashlib
+import os
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from captioning.batch.captioning import Row
-from captioning.errors import ImageError
+from captioning.batch.exports import to_csv
+from captioning.batch.library.changes import Draft, digest
+from captioning.batch.library.log import LibraryLog, Result, Table
+from captioning.batch.sources import printable
+from captioning.errors import DatasetError, ImageError
 from captioning.image_metadata import has_words_of_a_person, write_caption, write_sidecar
 from captioning.image_metadata.containers import container_of
 from captioning.images import MAX_BYTES
@@ -25,35 +31,8 @@ class LeftAloneError(ImageError):
     """A file has a description that a person wrote."""
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A file as it is and as it should be.
-
-    Attributes:
-        path: the file.
-        old: its bytes; None if it is not there.
-        new: its bytes with the caption.
-        modified: when it was changed last, in nanoseconds.
-        mode: its permissions.
-    """
-
-    path: Path
-    old: bytes | None
-    new: bytes
-    modified: int = 0
-    mode: int = 0
-
-    @classmethod
-    def of(cls, path: Path, old: bytes | None, new: bytes) -> "Draft":
-        """Make a draft with the facts of the file that is there."""
-        if old is None:
-            return cls(path, old, new)
-        status = path.stat()
-        return cls(path, old, new, status.st_mtime_ns, status.st_mode & 0o7777)
-
-
 class Form(Protocol):
-    """One of `FORMS`."""
+    """What is written for one photo."""
 
     def check(self, photo: Path, data: bytes) -> None:
         """Find out before captioning whether a caption may be written.
@@ -169,14 +148,11 @@ class TextFile:
         return path, old
 
 
-FORMS = ("sidecar", "embed", "txt", "csv")
-
-
 def form_of(name: str, photos: Iterable[Path], wrote: Callable[[Path, str], bool]) -> Form:
-    """Return a form by its name, one of `FORMS` except "csv".
+    """Return a form.
 
     Args:
-        name: which.
+        name: "sidecar", "embed" or "txt".
         photos: all of them.
         wrote: returns whether this program wrote a file with a given digest.
     """
@@ -185,9 +161,79 @@ def form_of(name: str, photos: Iterable[Path], wrote: Callable[[Path, str], bool
     return Sidecar() if name == "sidecar" else Embedded()
 
 
-def digest(data: bytes) -> str:
-    """Return 32 digits by which a file's content is known again."""
-    return hashlib.sha256(data).hexdigest()[:32]
+class CsvTable:
+    """The CSV.
+
+    Args:
+        path: the file.
+        log: of the library; it knows what was appended last.
+
+    Raises:
+        DatasetError: the file is not the one that was written before.
+    """
+
+    def __init__(self, path: Path, log: LibraryLog) -> None:
+        self.path = path
+        self._log = log
+        if _size(path) and log.table is None:
+            raise DatasetError(f"{path} is there already. Name another file with --out.")
+
+    def check(self, photo: Path, data: bytes) -> None:
+        """A table changes nothing that a person wrote."""
+
+    def append(self, results: Sequence[tuple[Row, Result]], by: str) -> None:
+        """Append the rows of captions that are to be written, and finish all of them in the log.
+
+        Raises:
+            DatasetError: somebody has changed the file, or it cannot be written.
+        """
+        rows = [
+            replace(r, photo=printable(r.photo)) for r, result in results if result == "written"
+        ]
+        with self._log.locked():
+            try:
+                self._complete()
+                last = self._log.table
+                start, crc = (last.end, last.crc) if last else (0, 0)
+                text = to_csv(rows, header=start == 0)
+                table = Table(start, text, zlib.crc32(text.encode(), crc))
+                self._log.finish(results, by, table)
+                self._complete()
+            except OSError as error:
+                raise DatasetError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def _complete(self) -> None:
+        """Write the rows that the log has last, unless they are there.
+
+        Raises:
+            DatasetError: the file does not end where it ended before them.
+        """
+        last, size = self._log.table, _size(self.path)
+        if last is None or size == last.end:
+            return
+        if not last.start <= size < last.end:
+            raise DatasetError(
+                f"{self.path} was changed since the last row was written. Name another file with "
+                "--out."
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.truncate(last.start)
+            file.write(last.text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def table_is_unchanged(path: Path, table: Table) -> bool:
+    """Tell whether a CSV holds what was written to it and nothing else."""
+    return _size(path) == table.end and zlib.crc32(path.read_bytes()) == table.crc
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _read(path: Path) -> bytes | None:

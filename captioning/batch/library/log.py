@@ -15,47 +15,20 @@ import hashlib
 import json
 import mmap
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 from uuid import uuid4
 
 from captioning.batch.captioning import Row
-from captioning.batch.library.forms import Draft, digest
-from captioning.batch.library.patch import make_patch
+from captioning.batch.library.changes import Change, Draft, keep_old
 from captioning.errors import StorageError
 from captioning.processes import hold, is_held, lock
 from captioning.storage import data_folder, open_regular_file, parse_json, write_json, write_text
 
 Result = Literal["written", "left", "unsure", "failed"]
-Summary = Counter[Result]
-
-
-@dataclass(frozen=True)
-class Change:
-    """A file that was written, or was about to be when the process ended.
-
-    Attributes:
-        file: its path.
-        after: digest of what was written.
-        before: digest of what was there; empty if nothing was.
-        offset: where in `before.bin` the way back begins.
-        length: its bytes.
-        modified: when the file had been changed last, in nanoseconds.
-        mode: its permissions.
-    """
-
-    file: str
-    after: str
-    before: str = ""
-    offset: int = 0
-    length: int = 0
-    modified: int = 0
-    mode: int = 0
 
 
 class Table(NamedTuple):
@@ -196,12 +169,10 @@ class LibraryLog:
     def announce(self, drafts: Sequence[Draft]) -> None:
         """Keep the way back from changes that are about to be made; on disk when this returns."""
         with self.locked(), _writing(self.folder), (self.folder / "before.bin").open("ab") as kept:
-            changes = [_kept(draft, kept) for draft in drafts]
+            changes = [keep_old(draft, kept) for draft in drafts]
             kept.flush()
             os.fsync(kept.fileno())
-            self._append(
-                {"changes": [list(vars(change).values()) for change in changes]}, sync=True
-            )
+            self._append({"changes": [list(change) for change in changes]}, sync=True)
 
     def changes(self) -> list[Change]:
         """Return all changes, the last one first."""
@@ -242,7 +213,7 @@ class LibraryLog:
         """
         with self.locked():
             if changes:
-                rows = [list(vars(change).values()) for change in changes[::-1]]
+                rows = [list(change) for change in changes[::-1]]
                 lines = (rows[at : at + _ROWS] for at in range(0, len(rows), _ROWS))
                 write_text(
                     self._file, "".join(json.dumps({"changes": line}) + "\n" for line in lines)
@@ -337,24 +308,6 @@ def _writing(folder: Path) -> Iterator[None]:
         raise StorageError(told) from error
 
 
-def _kept(draft: Draft, kept: IO[bytes]) -> Change:
-    """Append the way back from a draft to `before.bin`."""
-    if draft.old is None:
-        return Change(str(draft.path), digest(draft.new))
-    patch = make_patch(draft.old, draft.new)
-    offset = kept.seek(0, os.SEEK_END)
-    kept.write(patch)
-    return Change(
-        str(draft.path),
-        digest(draft.new),
-        digest(draft.old),
-        offset,
-        len(patch),
-        draft.modified,
-        draft.mode,
-    )
-
-
 def _facts(row: Row, result: Result) -> list[Any]:
     """Return what the log keeps of a row: how sure the model was, if that decided."""
     sure = [row.confidence, row.level, row.kind] if result == "unsure" else []
@@ -364,7 +317,6 @@ def _facts(row: Row, result: Result) -> list[Any]:
 _MAX_LINE = 50_000_000
 _ROWS = 1_000
 _CHANGE = (str, str, str, int, int, int, int)
-_MAX_PATCH, _MAX_OFFSET, _MAX_MODE = 1 << 28, 1 << 60, 0o7777
 _SURE = (str, str, float | int | None, str, str)
 
 
@@ -385,17 +337,8 @@ def _is_intact(content: dict[str, Any]) -> bool:
         and isinstance(content.get("worker", None if claim else ""), str)
         and isinstance(content.get("by", ""), str)
         and all(_are(row, (str, str)) or _are(row, _SURE) for row in done)
-        and all(_are(change, _CHANGE) and _is_possible(Change(*change)) for change in changes)
+        and all(_are(change, _CHANGE) and Change(*change).possible for change in changes)
         and ("table" not in content or _are(content["table"], (int, str, int)))
-    )
-
-
-def _is_possible(change: Change) -> bool:
-    return (
-        0 <= change.offset <= _MAX_OFFSET
-        and 0 <= change.length <= _MAX_PATCH
-        and abs(change.modified) < 1 << 62
-        and 0 <= change.mode <= _MAX_MODE
     )
 
 

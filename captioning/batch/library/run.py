@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from captioning.batch.captioning import BATCH, Row, caption_batches
-from captioning.batch.library.forms import Draft, Form, LeftAloneError
+from captioning.batch.library.changes import Draft
+from captioning.batch.library.forms import CsvTable, Form, LeftAloneError
 from captioning.batch.library.log import LibraryLog, Result
-from captioning.batch.library.table import CsvTable
 from captioning.batch.sources import AlbumPhoto
 from captioning.calibration import Level
 from captioning.config import DecodingConfig

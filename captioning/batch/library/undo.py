@@ -5,10 +5,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from captioning.batch.library.forms import digest
-from captioning.batch.library.log import Change, LibraryLog
-from captioning.batch.library.patch import old_from_patch
-from captioning.batch.library.table import table_is_unchanged
+from captioning.batch.library.changes import Change, digest, old_from_patch
+from captioning.batch.library.forms import table_is_unchanged
+from captioning.batch.library.log import LibraryLog
 from captioning.errors import StorageError, quoted
 from captioning.storage import read_regular_file, replacing
 

@@ -1,4 +1,6 @@
-"""Recorded views: pixels for the student, and the teacher's features as targets.
+"""Recorded views of photos: pixels for the student, and the teacher's features as targets.
+
+A view is a small crop with colour jitter, the same for teacher and student.
 
 A recording is a folder:
 
@@ -13,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from captioning.augmentation import crop_box
 from captioning.datasets import CaptionDataset
 from captioning.encoders import Encoder
 from captioning.errors import ConfigError, FeaturesError, StorageError
@@ -24,12 +27,35 @@ from captioning.images import read_image, to_square
 from captioning.prefetch import ahead
 from captioning.storage import read_json, write_json
 from captioning.training.distillation.settings import DistillationConfig
-from captioning.training.distillation.views import draw_view
 
 BATCH = 32
 
 FITTED_ON = 1536
 """Number of views used to compute the principal components."""
+
+LIGHT = 0.4
+"""Maximum change of brightness, contrast and colour from 1."""
+
+
+def draw_view(
+    photo: Image.Image, random: np.random.Generator, *, smallest: float = 0.25
+) -> Image.Image:
+    """Crop a photo at random, flip it at random, and change its colours.
+
+    Args:
+        photo: RGB.
+        random: the random generator; the same state gives the same view.
+        smallest: minimum share of the photo's area in a crop.
+
+    Returns:
+        The crop, RGB, in its original size.
+    """
+    view = photo.crop(crop_box(photo.size, random, smallest))
+    if random.random() < 0.5:
+        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        view = change(view).enhance(random.uniform(1 - LIGHT, 1 + LIGHT))
+    return view
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pages.learn.figures import figure
 from pages.ui.theme import Look
 
 if TYPE_CHECKING:
-    from captioning.lessons.embeddings import WordMap
+    from captioning.lessons.words import WordMap
 
 _EM = 0.66  # width of a letter, in sizes of its type
 _FAR = 20.0  # points from which a word is joined to its place by a line

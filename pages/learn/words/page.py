@@ -1,14 +1,13 @@
 """Lesson 3: how words become numbers, and sentences become training rows."""
 
 import random
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from captioning.analysis.text_pipeline import follow
 from captioning.errors import CaptioningError
 from captioning.lessons.lexicon import are_related, content_places
+from captioning.lessons.words import Neighbour, WordMap, cosine, follow, neighbours, word_map
 from captioning.vocabulary import SPECIAL
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
@@ -17,9 +16,6 @@ from pages.learn.words.drawing import draw_map, draw_vector
 from pages.learn.words.rows import show_rows
 from pages.ui.components import problem
 from pages.ui.wording import plain
-
-if TYPE_CHECKING:
-    from captioning.lessons.embeddings import Neighbour, WordMap
 
 IDEA = (
     "A network cannot read letters. Each word of its vocabulary has a number, and for that number "
@@ -47,7 +43,7 @@ def show() -> None:
         show_rows(page)
     except CaptioningError as error:
         problem(error)
-    page.code("captioning.lessons.embeddings", "neighbours")
+    page.code("captioning.lessons.words", "neighbours")
     page.questions(
         [
             Question(
@@ -135,8 +131,6 @@ def _guess_neighbour(page: LessonPage, word: str) -> Answer | None:
 
 
 def _neighbour_answer(subject: Subject, word: str, nearest: str) -> Answer:
-    from captioning.lessons.embeddings import cosine
-
     vectors, ids = _embeddings(subject), subject.vocabulary
 
     def because(guess: str) -> str:
@@ -151,8 +145,6 @@ def _neighbour_answer(subject: Subject, word: str, nearest: str) -> Answer:
 
 
 def _vectors(page: LessonPage, word: str) -> None:
-    from captioning.lessons.embeddings import cosine
-
     subject, vectors = page.subject, _embeddings(page.subject)
     found = _neighbours(subject, word)
     page.heading("The vector of a word, and its neighbours")
@@ -232,8 +224,6 @@ def _padded(cells: list[str], least: int) -> list[str]:
 
 
 def _closest_pair(subject: Subject) -> str:
-    from captioning.lessons.embeddings import cosine
-
     vectors, words = _embeddings(subject), sorted(set(subject.words))
     pairs = [
         (cosine(vectors[subject.vocabulary.id(a)], vectors[subject.vocabulary.id(b)]), a, b)
@@ -269,14 +259,12 @@ def _embeddings(subject: Subject) -> np.ndarray:
     return _read_embeddings(subject.key[0], subject.key[1], subject)
 
 
-def _neighbours(subject: Subject, word: str) -> "list[Neighbour]":
+def _neighbours(subject: Subject, word: str) -> list[Neighbour]:
     return _find_neighbours(*subject.key[:2], word, subject)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> "list[Neighbour]":
-    from captioning.lessons.embeddings import neighbours
-
+def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> list[Neighbour]:
     return neighbours(_embeddings(_subject), _subject.vocabulary, word, top=_NEAREST)
 
 
@@ -288,9 +276,7 @@ def _read_embeddings(model: str, version: int, _subject: Subject) -> np.ndarray:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _word_map(key: tuple[str, int, str], _subject: Subject, words: tuple[str, ...]) -> "WordMap":
-    from captioning.lessons.embeddings import word_map
-
+def _word_map(key: tuple[str, int, str], _subject: Subject, words: tuple[str, ...]) -> WordMap:
     return word_map(_embeddings(_subject), _subject.vocabulary, words)
 
 

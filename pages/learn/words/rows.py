@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from captioning.analysis.text_pipeline import Dropped, Journey, dropped, follow, row_count
+from captioning.lessons.words import Dropped, Journey, dropped, follow, row_count
 from captioning.lessons.worksheet import Table
 from captioning.text import tokenize
 from captioning.vocabulary import SPECIAL, Vocabulary
@@ -26,7 +26,7 @@ def show_rows(page: LessonPage) -> None:
         rows = [(" ".join(row.given_words), row.target_word) for row in journey.rows]
         count = f"{len(journey.words)} words and the end: {len(rows)} rows."
         page.keep(Table(["given", "to predict"], rows, count))
-        page.code("captioning.analysis.text_pipeline", "follow")
+        page.code("captioning.lessons.words", "follow")
     else:
         st.caption("Write at least one word.")
     if data is not None and st.toggle(

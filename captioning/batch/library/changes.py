@@ -1,11 +1,16 @@
-"""The way back from a changed file to the old one, without a copy of all that stayed the same.
+"""A change of a file, and the way back to the old one, without a copy of all that stayed the same.
 
 A caption changes a few hundred bytes of a photo of megabytes.  What is stored is a list of pieces:
 those of the new file by their place, and the few bytes that only the old file had.
 """
 
+import hashlib
+import os
 import struct
 import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
 
 from captioning.errors import StorageError
 
@@ -19,6 +24,90 @@ the one before are found, and the patch is larger."""
 
 _MAX_OLD = 200_000_000
 """The largest old file; photos and tables are smaller."""
+
+_MAX_PATCH, _MAX_OFFSET, _MAX_MODE = 1 << 28, 1 << 60, 0o7777
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A file as it is and as it should be.
+
+    Attributes:
+        path: the file.
+        old: its bytes; None if it is not there.
+        new: its bytes with the caption.
+        modified: when it was changed last, in nanoseconds.
+        mode: its permissions.
+    """
+
+    path: Path
+    old: bytes | None
+    new: bytes
+    modified: int = 0
+    mode: int = 0
+
+    @classmethod
+    def of(cls, path: Path, old: bytes | None, new: bytes) -> "Draft":
+        """Make a draft with the facts of the file that is there."""
+        if old is None:
+            return cls(path, old, new)
+        status = path.stat()
+        return cls(path, old, new, status.st_mtime_ns, status.st_mode & 0o7777)
+
+
+class Change(NamedTuple):
+    """A file that was written, or was about to be when the process ended.
+
+    Attributes:
+        file: its path.
+        after: digest of what was written.
+        before: digest of what was there; empty if nothing was.
+        offset: where in `before.bin` the way back begins.
+        length: its bytes.
+        modified: when the file had been changed last, in nanoseconds.
+        mode: its permissions.
+    """
+
+    file: str
+    after: str
+    before: str = ""
+    offset: int = 0
+    length: int = 0
+    modified: int = 0
+    mode: int = 0
+
+    @property
+    def possible(self) -> bool:
+        """Whether its numbers are such as are written."""
+        return (
+            0 <= self.offset <= _MAX_OFFSET
+            and 0 <= self.length <= _MAX_PATCH
+            and abs(self.modified) < 1 << 62
+            and 0 <= self.mode <= _MAX_MODE
+        )
+
+
+def digest(data: bytes) -> str:
+    """Return 32 digits by which a file's content is known again."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def keep_old(draft: Draft, kept: IO[bytes]) -> Change:
+    """Append the way back from a draft to a file, and return where it is."""
+    if draft.old is None:
+        return Change(str(draft.path), digest(draft.new))
+    patch = make_patch(draft.old, draft.new)
+    offset = kept.seek(0, os.SEEK_END)
+    kept.write(patch)
+    return Change(
+        str(draft.path),
+        digest(draft.new),
+        digest(draft.old),
+        offset,
+        len(patch),
+        draft.modified,
+        draft.mode,
+    )
 
 
 def make_patch(old: bytes, new: bytes) -> bytes:
