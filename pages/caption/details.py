@@ -10,9 +10,9 @@ from captioning.bundle import Bundle
 from captioning.errors import CaptioningError
 from captioning.image_metadata import alt_html, alt_text
 from pages.ui import cache, explanations
-from pages.ui.beam_tree import show_tree
+from pages.ui.captions import compare_models
 from pages.ui.components import problem
-from pages.ui.model_comparison import compare_models
+from pages.ui.explanations import show_tree
 from pages.ui.pictures import Picture
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from captioning.bundle import Bundle
 from pages.ui import explanations
-from pages.ui.decoding_settings import begin_with, forget_beginning
 from pages.ui.pictures import Picture
+from pages.ui.settings import begin_with, forget_beginning
 from pages.ui.theme import in_rows
 from pages.ui.wording import percent, plain
 

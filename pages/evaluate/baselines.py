@@ -18,8 +18,8 @@ from captioning.metrics import METRICS
 from pages.evaluate.hypotheses import Judged, Key, Task, judge, written
 from pages.evaluate.scores import choose_measure, interval_chart
 from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.progress import features_of, stoppable
-from pages.ui.queue import Memory
 from pages.ui.wording import plain
 
 _FEW = 2000

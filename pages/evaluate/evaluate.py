@@ -9,9 +9,9 @@ from pages.evaluate.hypotheses import Judged, Task, judge, written
 from pages.evaluate.mistakes import export_scores, show_mistakes
 from pages.evaluate.photos import show_extremes, show_harder
 from pages.evaluate.scores import show_scores
-from pages.ui.captions import choose_settings, open_page
 from pages.ui.components import problem, show_source
 from pages.ui.datasets import choose_data, choose_split, fitting_models
+from pages.ui.settings import choose_settings, open_page
 from pages.ui.wording import plain
 
 PARTS = {

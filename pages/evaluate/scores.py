@@ -11,7 +11,7 @@ from captioning.metrics import METRICS
 from captioning.metrics.exact import exact_match
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui.components import say_exact_match
-from pages.ui.decoding_settings import how_chosen
+from pages.ui.settings import how_chosen
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 

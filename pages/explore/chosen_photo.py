@@ -3,16 +3,16 @@
 import streamlit as st
 
 from captioning.datasets import Photo
-from pages.ui import state
 from pages.ui.datasets import Explored
+from pages.ui.photos import choose_photo, chosen_photo
 from pages.ui.wording import plain
 
 PAGE = "photo"
 
 
-def chosen_photo(explored: Explored) -> Photo:
+def photo_to_show(explored: Explored) -> Photo:
     """Return the photo that the link names; if there is none, the first one with a warning."""
-    name = state.chosen_photo(PAGE)
+    name = chosen_photo(PAGE)
     if name is not None and name in explored.dataset:
         return explored.dataset[name]
     if name is not None:
@@ -38,6 +38,6 @@ def _step(label: str, key: str, photos: tuple[Photo, ...]) -> None:
         shortcut=key,
         disabled=not photos,
         key=f"{PAGE}.{label.lower()}",
-        on_click=state.choose_photo,
+        on_click=choose_photo,
         args=(PAGE, photos[0].name if photos else ""),
     )

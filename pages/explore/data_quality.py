@@ -12,10 +12,10 @@ from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, co
 from captioning.datasets import CaptionDataset
 from pages.explore.likeness import likeness_of
 from pages.ui import cache
-from pages.ui.captions import choose_settings
 from pages.ui.datasets import Explored, fitting_models, with_progress
 from pages.ui.model_captions import written_about
 from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
+from pages.ui.settings import choose_settings
 from pages.ui.wording import plain
 
 SEARCH_PAGE = "pages/explore/search.py"

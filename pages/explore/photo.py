@@ -5,15 +5,15 @@ import streamlit as st
 from captioning.analysis.bleu import draw_bleu
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
-from pages.explore.chosen_photo import chosen_photo, step_buttons
+from pages.explore.chosen_photo import photo_to_show, step_buttons
 from pages.explore.likeness import likeness_by_encoder
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
-from pages.ui.captions import choose_settings
 from pages.ui.components import problem, show_source
 from pages.ui.datasets import Explored, choose_data, fitting_models
 from pages.ui.model_captions import said_about
 from pages.ui.photo_grid import photo_grid
+from pages.ui.settings import choose_settings
 from pages.ui.wording import plain
 
 
@@ -79,7 +79,7 @@ def neighbours(explored: Explored, photo: Photo) -> None:
 
 st.header("One photo", anchor=False)
 explored = choose_data()
-photo = chosen_photo(explored)
+photo = photo_to_show(explored)
 step_buttons(explored, photo)
 left, right = st.columns([1, 1], gap="large")
 with left:

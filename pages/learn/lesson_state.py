@@ -9,10 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.learn.lessons import LESSONS
-from pages.ui import state
-
-PROJECTOR = "learn.projector"
+# What a link to a lesson sets, with the photo and the model (`pages.learn.subject`), such as
+# ?learn.model=shapes&learn.photo=shapes+1&learn.step=2&learn.hide=controls&learn.projector=true
+STEP, HIDE, PROJECTOR = "learn.step", "learn.hide", "learn.projector"
 _MEMORY, _LESSON, _ARRIVING = "learn.memory", "learn.lesson", "learn.arriving"
 
 
@@ -27,12 +26,17 @@ def arriving() -> bool:
     return bool(st.session_state.get(_ARRIVING))
 
 
-def fills_the_screen() -> bool:
-    """Whether the page is a lesson on a projector, which needs the width of the sidebar too."""
-    page = (st.context.url or "").split("?")[0].rstrip("/").rpartition("/")[2]
-    asked = (state.linked(PROJECTOR) or "").lower() in ("1", "true")
-    on_projector = bool(st.session_state.get(PROJECTOR, asked))
-    return on_projector and page in {lesson.key for lesson in LESSONS}
+def controls_hidden() -> bool:
+    """Whether the link hides the choice of photo and model, and what only a teacher needs."""
+    return st.query_params.get(HIDE) == "controls"
+
+
+def in_projector() -> bool:
+    """Whether the page is shown on a projector, by its switch or by its link."""
+    if not arriving() and PROJECTOR in st.session_state:
+        return bool(st.session_state[PROJECTOR])
+    asked = st.query_params.get(PROJECTOR)
+    return bool(remembered(PROJECTOR)) if asked is None else asked.lower() in ("1", "true")
 
 
 def remember(key: str, value: Any) -> None:
@@ -51,7 +55,7 @@ def recall(key: str, allowed: Container[Any]) -> None:
     A link has priority, and so has what was chosen since the lesson was opened.
     """
     value = remembered(key)
-    if arriving() and state.linked(key) is None and value is not None and value in allowed:
+    if arriving() and st.query_params.get(key) is None and value is not None and value in allowed:
         st.session_state[key] = value
 
 

@@ -4,27 +4,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One lesson.
+class LearnPage:
+    """A page of the section.
 
     Attributes:
-        number: from 1.
-        key: of the lesson; its page is `pages/learn/<key>/page.py`.
-        title: in the list of lessons and above the page.
+        file: of the page, as `app.py` lists it.
+        title: what links call it.
         icon: name of a Material symbol.
         purpose: what it is for, in one line.
     """
 
-    number: int
-    key: str
+    file: str
     title: str
     icon: str
     purpose: str
-
-    @property
-    def file(self) -> str:
-        """The page's file, as `app.py` lists it."""
-        return f"learn/{self.key}/page.py"
 
     @property
     def path(self) -> str:
@@ -32,9 +25,24 @@ class Lesson:
         return f"pages/{self.file}"
 
 
+@dataclass(frozen=True)
+class Lesson(LearnPage):
+    """One lesson: its number, from 1, and its key; its page is `pages/learn/<key>/page.py`."""
+
+    number: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Tool(LearnPage):
+    """A page next to the lessons, and the key of the lesson it belongs to, if any."""
+
+    lesson: str | None = None
+
+
 LESSONS = tuple(
-    Lesson(number, *row)
-    for number, row in enumerate(
+    Lesson(f"learn/{key}/page.py", title, icon, purpose, number, key)
+    for number, (key, title, icon, purpose) in enumerate(
         [
             ("overview", "Overview", "schema", "From a photo to a sentence, in one picture."),
             ("encoder", "The encoder", "grid_view", "How a CNN turns pixels into regions."),
@@ -54,30 +62,6 @@ LESSONS = tuple(
         start=1,
     )
 )
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A page next to the lessons.
-
-    Attributes:
-        file: of the page, as `app.py` lists it.
-        title: what links call it.
-        icon: name of a Material symbol.
-        purpose: what it is for, in one line.
-        lesson: key of the lesson it belongs to, if it belongs to one.
-    """
-
-    file: str
-    title: str
-    icon: str
-    purpose: str
-    lesson: str | None = None
-
-    @property
-    def path(self) -> str:
-        """The page's file, as links name it."""
-        return f"pages/{self.file}"
 
 
 TOOLS = (

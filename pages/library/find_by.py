@@ -15,14 +15,14 @@ from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, rea
 from captioning.text import tokenize
 from pages.library.hits import EXAMPLE, marked, show_hits, spoken_gains, times
 from pages.library.sources import Place, ranking_of
-from pages.ui import cache, state
+from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.components import show_source
 from pages.ui.datasets import Explored
 from pages.ui.model_captions import written_about
-from pages.ui.photos import PHOTO_TYPES
+from pages.ui.photos import PHOTO_TYPES, captioned
 from pages.ui.pictures import Picture, as_jpeg
 from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
 from pages.ui.wording import percent, plain
 
 HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
@@ -143,7 +143,7 @@ def _brought(file: Any) -> Picture | None:
     """Return the example that the visitor uploaded, else the photo captioned last."""
     if file is not None:
         return Picture(file.name, file.getvalue())
-    last = state.captioned()
+    last = captioned()
     return None if last is None else last.picture
 
 

@@ -5,10 +5,10 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.retrieval import DEPTHS, Recall, RecallSoFar, measure_recall
 from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.components import prose
 from pages.ui.datasets import Explored
 from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
 
 _QUERIES = (50, 100, 250, 1000)
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from captioning.batch import Corrections
-from pages.ui import state
-from pages.ui.queue import Memory
+from pages.ui.cache import Memory
 
 _MOST = 32
 """Tables kept on the server, those of closed tabs included; the least recently used is dropped."""
@@ -32,7 +31,7 @@ class Workspace:
 
 def open_workspace(page: str) -> Workspace:
     """Return the table that the address names, else the one of this session, else a new one."""
-    named = _kept().get(state.linked(_link(page)) or "")
+    named = _kept().get(st.query_params.get(_link(page)) or "")
     found: Workspace = named or st.session_state.get(_link(page)) or Workspace()
     st.session_state[_link(page)] = found
     if found.table.rows:

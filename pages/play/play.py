@@ -6,11 +6,10 @@ from captioning.errors import CaptioningError
 from captioning.play import Rounds
 from pages.play import player, teacher
 from pages.ui.components import problem, prose
-from pages.ui.state import linked
 
 st.header("Class game", anchor=False)
 
-name, key = linked("play.round"), linked("play.teacher")
+name, key = st.query_params.get("play.round"), st.query_params.get("play.teacher")
 try:
     if name is None:
         prose("play")

@@ -10,7 +10,6 @@ from captioning.errors import CaptioningError
 from captioning.play import Entry, Pair, Round, State
 from pages.play.table import show_results
 from pages.ui.components import main_button, problem
-from pages.ui.state import linked
 from pages.ui.wording import plain
 
 ME, REFUSED = "play.me", "play.refused"
@@ -19,7 +18,7 @@ _EVERY_SECONDS = 4.0
 
 def play(round_: Round) -> None:
     """Show what a player has to do now; the page follows the teacher by itself."""
-    me = linked(ME)
+    me = st.query_params.get(ME)
     if me is None:
         # In the address, so that a reload finds the player again.
         st.query_params[ME] = me = secrets.token_urlsafe(9)

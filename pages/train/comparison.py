@@ -20,10 +20,11 @@ from pages.train import charts
 from pages.train.cache import model_of, small_photos
 from pages.train.run_view import clock
 from pages.ui import cache
-from pages.ui.captions import say_publication, show_captions
+from pages.ui.captions import show_captions
 from pages.ui.components import problem
 from pages.ui.photos import bring_photos, choose_source
 from pages.ui.rights import is_teacher
+from pages.ui.settings import say_publication
 from pages.ui.wording import plain
 
 _FIGURES = {

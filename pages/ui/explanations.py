@@ -1,4 +1,4 @@
-"""Explanations of a caption, each computed once; the photo is encoded a single time."""
+"""Explanations of a caption and of its search; the photo is encoded a single time."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,11 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.image_metadata import CaptionedPhoto, write_caption
 from captioning.images import read_image
+from captioning.vocabulary import EOS
 from pages.ui import cache
 from pages.ui.pictures import Picture, as_jpeg
+from pages.ui.theme import look
+from pages.ui.wording import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.decoding import Node
     from captioning.explain import Evidence, Rival
+
+_STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 
 
 def rivals(bundle: Bundle, picture: Picture, sentence: str) -> "list[list[Rival]]":
@@ -66,6 +71,48 @@ def tree(bundle: Bundle, picture: Picture, decoding: DecodingConfig) -> "list[No
 
     trace, _ = cache.trace(bundle, picture.data, picture.name, decoding)
     return read_tree(trace, length_penalty=decoding.length_penalty)
+
+
+def show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> None:
+    """Draw the search that wrote the caption."""
+    if decoding.strategy != "beam":
+        st.caption(
+            'Sentences drawn at random have no search tree. Choose "Best sentences" in Settings.'
+        )
+        return
+    nodes = tree(bundle, picture, decoding)
+    st.caption(
+        "Read from left to right. Words in solid boxes were kept, words in dashed boxes were cut. "
+        "The green path is the best sentence. Changing the length penalty in Settings ranks the "
+        "same sentences again, without a new search."
+    )
+    st.graphviz_chart(draw_tree(nodes, bundle.vocabulary.words), width="stretch")
+
+
+def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
+    """Return the tree as Graphviz source, in the colours of the visitor's theme."""
+    page = look()
+    colours = {"best": page.accent, "ended": page.text, "kept": page.text, "cut": page.muted}
+    looks = {
+        fate: f'color="{colour}" fontcolor="{colour}" {_STROKES.get(fate, "")}'
+        for fate, colour in colours.items()
+    }
+    lines = [
+        "digraph {",
+        'rankdir=LR bgcolor="transparent" nodesep=0.06 ranksep=0.16',
+        'node [shape=box fontname="sans-serif" fontsize=13 height=0.3 width=0.4]',
+        'node [margin="0.04,0.02"]',
+        "edge [arrowsize=0.4]",
+        f'start [label="begin" {looks["best"]}]',
+    ]
+    for number, node in enumerate(nodes):
+        word = "end" if node.token == EOS else words[node.token]
+        shape = "shape=ellipse " if node.token == EOS else ""
+        label = f"{word}\\n{percent(node.log_prob)}".replace('"', "")
+        before = "start" if node.parent is None else f"n{node.parent}"
+        lines.append(f'n{number} [{shape}label="{label}" {looks[node.fate]}]')
+        lines.append(f"{before} -> n{number} [{looks[node.fate].replace(' group=best', '')}]")
+    return "\n".join([*lines, "}"])
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -57,3 +57,12 @@ def seconds(duration: float) -> str:
     """
     decimals = 2 if duration < 1 else 1 if duration < 10 else 0
     return f"{duration:.{decimals}f} s"
+
+
+def milliseconds(duration: float) -> str:
+    """Write a short duration, given in seconds.
+
+    >>> milliseconds(0.0004), milliseconds(0.0123)
+    ('under 1 ms', '12 ms')
+    """
+    return f"{1000 * duration:.0f} ms" if duration >= 0.001 else "under 1 ms"

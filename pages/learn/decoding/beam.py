@@ -9,12 +9,12 @@ from captioning.errors import ImageError
 from captioning.images import read_image
 from captioning.lessons.latex import numeral
 from captioning.lessons.worksheet import Text
-from pages.learn import inspector, link
+from pages.learn import inspector
 from pages.learn.frame import LessonPage
-from pages.learn.subject import MODEL, PHOTO, Subject
+from pages.learn.subject import MODEL, PHOTO, Subject, link_parameters
 from pages.ui import cache
-from pages.ui.beam_tree import draw_tree
-from pages.ui.model_comparison import mark_differences
+from pages.ui.captions import mark_differences
+from pages.ui.explanations import draw_tree
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _show_examples(
             )
         with right:
             _show_one(page, duel)
-            parameters = link.parameters(subject, hide=page.hidden)
+            parameters = link_parameters(subject, hide=page.hidden)
             st.page_link(
                 page.lesson.path,
                 label="Open this photo in the lesson",

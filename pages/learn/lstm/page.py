@@ -19,8 +19,8 @@ from pages.learn.guessing import Answer
 from pages.learn.lstm.cell import show_cell, show_photo, show_through_sentence
 from pages.learn.lstm.units import show_units
 from pages.learn.subject import Subject
+from pages.ui.captions import mark_differences
 from pages.ui.components import problem
-from pages.ui.model_comparison import mark_differences
 from pages.ui.theme import Look
 from pages.ui.wording import percent, plain
 

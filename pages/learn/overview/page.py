@@ -15,7 +15,7 @@ from pages.learn.guessing import Answer
 from pages.learn.inspector import opened_encoder
 from pages.learn.overview.drawing import Moment, draw_decoder, draw_encoder, draw_regions
 from pages.learn.subject import Subject
-from pages.ui.word_chart import word_chart
+from pages.ui.captions import word_chart
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
