@@ -17,7 +17,8 @@ from captioning.datasets.download import (
 )
 from captioning.errors import CaptioningError
 from pages.ui.components import main_button, problem
-from pages.ui.datasets import Explored, describe, forget_data, with_progress
+from pages.ui.datasets import Explored, describe, forget_data
+from pages.ui.progress import with_progress
 from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 

@@ -5,8 +5,8 @@ import streamlit as st
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
 from captioning.bundle import Bundle
 from pages.ui import cache
-from pages.ui.datasets import Explored, fitting_models, with_progress
-from pages.ui.progress import features_of
+from pages.ui.datasets import Explored, fitting_models
+from pages.ui.progress import features_of, with_progress
 
 _FEW = 500
 """Up to this many photos are compared without asking first."""

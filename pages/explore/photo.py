@@ -3,6 +3,9 @@
 import streamlit as st
 
 from captioning.analysis.bleu import draw_bleu
+from captioning.analysis.generated_captions import kept_written
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
 from pages.explore.chosen_photo import photo_to_show, step_buttons
@@ -11,7 +14,6 @@ from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
 from pages.ui.components import problem, show_source
 from pages.ui.datasets import Explored, choose_data, fitting_models
-from pages.ui.model_captions import said_about
 from pages.ui.photo_grid import photo_grid
 from pages.ui.settings import choose_settings
 from pages.ui.wording import plain
@@ -46,6 +48,22 @@ def machine(explored: Explored, photo: Photo) -> str | None:
         asked = st.toggle("Ask a model too", key="photo.ask", bind="query-params")
         bundle, decoding = choose_settings("photo", fitting_models(models, explored))
     return said_about(explored, photo, bundle, decoding) if asked else None
+
+
+def said_about(
+    explored: Explored, photo: Photo, bundle: Bundle, decoding: DecodingConfig
+) -> str | None:
+    """Return a model's caption of the photo, stored or new; None after an error."""
+    dataset = explored.dataset
+    try:
+        kept = photo.split and kept_written(dataset, bundle, photo.split, decoding)
+        if kept:
+            return kept.captions[photo.name]
+        data = cache.photo_file(dataset.path(photo))
+        return cache.caption(bundle, data, photo.name, decoding).text
+    except CaptioningError as error:
+        problem(error)
+        return None
 
 
 def compare(explored: Explored, photo: Photo, caption: str) -> None:

@@ -19,7 +19,7 @@ from captioning.datasets.data_issues import Oddities
 from captioning.errors import CaptioningError, ImageError
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos
-from pages.library.upload import bring_album
+from pages.library.workspace import bring_album
 from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.datasets import Explored, choose_split

@@ -3,9 +3,7 @@
 All pages of the section share the choice; the URL holds it as `explore.data`.
 """
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar
 
 import streamlit as st
 
@@ -27,9 +25,6 @@ DATA = "explore.data"
 DATA_PAGE = "pages/explore/data.py"
 SHAPES, SHAPES_KIND = "shapes-200-0", "shapes"
 ALL = "all"
-
-OnProgress = Callable[[int, int], None]
-Result = TypeVar("Result")
 
 
 class Explored:
@@ -160,19 +155,6 @@ def forget_data() -> None:
     """Read all data sets again when they are needed next."""
     _explored.clear()
     cache.gallery.clear()
-
-
-def with_progress(label: str, work: Callable[[OnProgress], Result]) -> Result:
-    """Run `work` behind a progress bar that disappears at the end."""
-    bar = st.progress(0.0, text=label)
-
-    def show(done: int, total: int) -> None:
-        bar.progress(done / max(total, 1), text=label)
-
-    try:
-        return work(show)
-    finally:
-        bar.empty()
 
 
 def describe(dataset: CaptionDataset) -> str:

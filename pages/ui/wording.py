@@ -66,3 +66,12 @@ def milliseconds(duration: float) -> str:
     ('under 1 ms', '12 ms')
     """
     return f"{1000 * duration:.0f} ms" if duration >= 0.001 else "under 1 ms"
+
+
+def or_dash(value: float | None, form: str) -> str:
+    """Write a number, or a dash where there is none.
+
+    >>> or_dash(0.5, ".0%"), or_dash(None, ".0%")
+    ('50%', '–')
+    """
+    return "–" if value is None else f"{value:{form}}"

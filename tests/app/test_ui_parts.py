@@ -21,8 +21,8 @@ from captioning.errors import ImageError
 from captioning.evaluation import MISTAKES, Interval, MistakenScore
 from captioning.explain import Evidence
 from pages.caption.words import evidence_chart
+from pages.evaluate.baselines import interval_chart
 from pages.evaluate.mistakes import mistake_chart
-from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording
 from pages.ui.captions import mark_doubted, word_chart
 from pages.ui.components import source_of

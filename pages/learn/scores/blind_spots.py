@@ -19,8 +19,9 @@ from pages.learn.guessing import Answer
 from pages.learn.scores.data import Crowd, duel_in, mistakes_in
 from pages.learn.subject import lesson_data, look_at
 from pages.ui.components import problem
-from pages.ui.datasets import Explored, with_progress
+from pages.ui.datasets import Explored
 from pages.ui.photo_grid import thumbnail
+from pages.ui.progress import with_progress
 from pages.ui.wording import plain
 
 _SPLIT = "test"
