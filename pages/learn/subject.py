@@ -5,6 +5,7 @@ the session remembers it.
 """
 
 import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ class Subject:
     @cached_property
     def reading(self) -> "Reading":
         """The caption, read word by word: every word's probability, and the attention."""
-        return _reading(self.key, self, self.caption.text)
+        return _reading(self, self.caption.text)
 
     @cached_property
     def words(self) -> list[str]:
@@ -122,6 +123,11 @@ class Subject:
             return "people" if self.name in (*PHOTO_SAMPLES, OWN) else "the generator"
         data = lesson_data()
         return data.authors if data else "people"
+
+
+# `hash_funcs` of caches: results that belong to a photo and a model, or to a model alone.
+BY_SUBJECT: dict[str | type, Callable[[Subject], Hashable]] = {Subject: lambda one: one.key}
+BY_MODEL: dict[str | type, Callable[[Subject], Hashable]] = {Subject: lambda one: one.key[:2]}
 
 
 def choose_subject(*, hidden: bool = False) -> Subject:
@@ -265,9 +271,9 @@ def _picture(name: str | None, bundle: Bundle) -> tuple[str, Picture]:
     return usual, sample(usual)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)  # 0.15 MB each
-def _reading(key: tuple[str, int, str], _subject: Subject, sentence: str) -> "Reading":
-    return _subject.captioner.read(_subject.features, sentence)
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_SUBJECT)  # 0.15 MB each
+def _reading(subject: Subject, sentence: str) -> "Reading":
+    return subject.captioner.read(subject.features, sentence)
 
 
 def lesson_data() -> Explored | None:

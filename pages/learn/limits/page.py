@@ -14,6 +14,7 @@ from captioning.lessons.worksheet import Table
 from pages.learn.figures import figure, show_image
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
+from pages.learn.inspector import END
 from pages.learn.limits import data
 from pages.learn.limits.bias import show_bias, show_changes, show_people
 from pages.ui import cache
@@ -77,7 +78,7 @@ def _photo_or_habit(page: LessonPage) -> None:
     page.heading("From the photo, or from habit")
     subject = page.subject
     copy, width = cache.preview(subject.picture.data, subject.picture.name)
-    blank = data.caption_of_blank(subject)
+    blank = data.caption_of_odd(subject, "even grey")
     left, right = st.columns(2, gap="medium")
     for column, picture, caption in (
         (left, copy, subject.caption),
@@ -276,9 +277,6 @@ def _costly(page: LessonPage) -> str:
     worst = max(lost, key=lambda name: lost[name])
     losses = ", ".join(f"{name} {count}" for name, count in lost.items())
     return f"**{worst}**. Words lost, of {len(own)}: {losses}."
-
-
-END = "(end)"
 
 
 def draw_evidence(words: "Sequence[Evidence]", look: Look) -> Figure:
