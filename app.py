@@ -22,8 +22,7 @@ from captioning.api import app_routes, create_app
 from captioning.bundle import Bundle, restore_models
 from captioning.classroom import is_visited, offers_api
 from captioning.errors import CaptioningError
-from pages.learn.lesson_state import PROJECTOR
-from pages.learn.lessons import LESSONS, TOOLS
+from pages.learn.lessons import LESSONS, PROJECTOR, TOOLS
 from pages.ui.components import problem
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact, settle_keras

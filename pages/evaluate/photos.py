@@ -20,7 +20,7 @@ from captioning.text import clean
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui import cache
 from pages.ui.cache import Memory
-from pages.ui.photo_grid import photo_grid
+from pages.ui.datasets import photo_grid
 from pages.ui.pictures import as_jpeg
 from pages.ui.progress import stoppable
 from pages.ui.wording import plain

@@ -10,10 +10,9 @@ from captioning.analysis.similarity import Likeness, Pair
 from captioning.analysis.statistics import likely_misspellings
 from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, count_words
 from captioning.datasets import CaptionDataset
-from pages.explore.likeness import likeness_of
+from pages.explore.neighbours import likeness_of
 from pages.ui import cache
-from pages.ui.datasets import Explored, fitting_models
-from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
+from pages.ui.datasets import Explored, fitting_models, photo_grid, photo_link, thumbnail
 from pages.ui.progress import with_progress, written_about
 from pages.ui.settings import choose_settings
 from pages.ui.wording import or_dash, plain

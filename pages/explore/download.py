@@ -1,6 +1,6 @@
 """Get data: download Flickr8k with its progress, add a folder, check what is there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -78,7 +78,11 @@ def fetch(page: str) -> None:
         icon=":material/download:",
         key=f"{page}.fetch",
     ):
-        _try(start_download)
+        try:
+            start_download()
+        except CaptioningError as error:
+            problem(error)
+            st.stop()
         st.rerun()
     st.caption("From Kaggle, no account needed. Closing this page does not stop it.")
 
@@ -159,14 +163,6 @@ def _outcome(state: DownloadState) -> None:
         show(plain(state.message))
     elif state.status == "done":
         st.success(plain(state.message))
-
-
-def _try(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except CaptioningError as error:
-        problem(error)
-        st.stop()
 
 
 def _lines(sentences: Sequence[str]) -> str:

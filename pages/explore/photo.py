@@ -8,13 +8,11 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
-from pages.explore.chosen_photo import photo_to_show, step_buttons
-from pages.explore.likeness import likeness_by_encoder
+from pages.explore.neighbours import likeness_by_encoder, photo_to_show, step_buttons
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
 from pages.ui.components import problem, show_source
-from pages.ui.datasets import Explored, choose_data, fitting_models
-from pages.ui.photo_grid import photo_grid
+from pages.ui.datasets import Explored, choose_data, fitting_models, photo_grid
 from pages.ui.settings import choose_settings
 from pages.ui.wording import plain
 

@@ -6,8 +6,7 @@ from captioning.analysis.search import find
 from captioning.errors import CaptioningError
 from pages.ui.cache import timed
 from pages.ui.components import problem, prose, show_source
-from pages.ui.datasets import Explored, choose_data
-from pages.ui.photo_grid import caption_rows
+from pages.ui.datasets import Explored, caption_rows, choose_data
 from pages.ui.wording import milliseconds
 
 SENTENCE = "Photos for a sentence"

@@ -25,17 +25,20 @@ from pages.learn.figures import (
     themed,
 )
 from pages.learn.guessing import Answer
-from pages.learn.lesson_state import (
+from pages.learn.lessons import (
+    LESSONS,
     PROJECTOR,
     STEP,
+    TOOLS,
+    Lesson,
     arrive,
     controls_hidden,
     forget,
     in_projector,
+    lesson,
     recall,
     remember,
 )
-from pages.learn.lessons import LESSONS, TOOLS, Lesson, lesson
 from pages.learn.subject import PHOTO, Subject, choose_subject, link_parameters
 from pages.ui import cache
 from pages.ui.components import problem, show_source

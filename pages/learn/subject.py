@@ -18,7 +18,7 @@ from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.vocabulary import Vocabulary
-from pages.learn.lesson_state import (
+from pages.learn.lessons import (
     HIDE,
     PROJECTOR,
     STEP,

@@ -23,8 +23,7 @@ from pages.library.sources import Place, ranking_of
 from pages.ui import cache
 from pages.ui.cache import Memory
 from pages.ui.components import show_source
-from pages.ui.datasets import Explored
-from pages.ui.photo_grid import highlighted
+from pages.ui.datasets import Explored, highlighted
 from pages.ui.photos import PHOTO_TYPES, captioned
 from pages.ui.pictures import Picture, as_jpeg
 from pages.ui.progress import stoppable, written_about

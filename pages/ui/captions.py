@@ -1,4 +1,4 @@
-"""Show captions: the sentence, how sure the model is, its candidates, and other models' sentences.
+"""Show captions: how sure the model is, its candidates and search, and other models' captions.
 
 A picture that is not a photo is captioned on request only (`is_wanted`).
 """
@@ -19,17 +19,21 @@ from captioning.caption import DOUBTED
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
 from captioning.text import clean, sentence
+from captioning.vocabulary import EOS
 from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.pictures import Picture
 from pages.ui.settings import how_chosen, say_needs
+from pages.ui.theme import look
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
     from captioning.caption import Caption, Word
+    from captioning.decoding import Node
 
 _MOST_OTHERS = 4
 _ROW_HEIGHT = 26
+_STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 _DETAILS = "How sure the model is, and what else it considered"
 
 
@@ -311,3 +315,29 @@ def mark_differences(sentence: str, other: str) -> str:
         if text:
             parts.append(text if kind == "equal" else f":primary-background[{text}]")
     return " ".join(parts)
+
+
+def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
+    """Return the tree as Graphviz source, in the colours of the visitor's theme."""
+    page = look()
+    colours = {"best": page.accent, "ended": page.text, "kept": page.text, "cut": page.muted}
+    looks = {
+        fate: f'color="{colour}" fontcolor="{colour}" {_STROKES.get(fate, "")}'
+        for fate, colour in colours.items()
+    }
+    lines = [
+        "digraph {",
+        'rankdir=LR bgcolor="transparent" nodesep=0.06 ranksep=0.16',
+        'node [shape=box fontname="sans-serif" fontsize=13 height=0.3 width=0.4]',
+        'node [margin="0.04,0.02"]',
+        "edge [arrowsize=0.4]",
+        f'start [label="begin" {looks["best"]}]',
+    ]
+    for number, node in enumerate(nodes):
+        word = "end" if node.token == EOS else words[node.token]
+        shape = "shape=ellipse " if node.token == EOS else ""
+        label = f"{word}\\n{percent(node.log_prob)}".replace('"', "")
+        before = "start" if node.parent is None else f"n{node.parent}"
+        lines.append(f'n{number} [{shape}label="{label}" {looks[node.fate]}]')
+        lines.append(f"{before} -> n{number} [{looks[node.fate].replace(' group=best', '')}]")
+    return "\n".join([*lines, "}"])

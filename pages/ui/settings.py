@@ -148,13 +148,8 @@ def how_chosen(decoding: DecodingConfig) -> str:
 
 
 def begin_with(page: str, words: str) -> None:
-    """Let the sentence begin with `words` from the next rerun."""
+    """Let the sentence begin with `words` from the next rerun; the model chooses if empty."""
     st.session_state[f"{page}.begin"] = words
-
-
-def forget_beginning(page: str) -> None:
-    """Let the model choose the beginning of the sentence."""
-    st.session_state[f"{page}.begin"] = ""
 
 
 def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:

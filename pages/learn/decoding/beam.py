@@ -13,8 +13,7 @@ from pages.learn import inspector
 from pages.learn.frame import LessonPage
 from pages.learn.subject import BY_SUBJECT, MODEL, PHOTO, Subject, link_parameters
 from pages.ui import cache
-from pages.ui.captions import mark_differences
-from pages.ui.explanations import draw_tree
+from pages.ui.captions import draw_tree, mark_differences
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """What the lesson on limits asks the model, kept between reruns."""
 
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,10 @@ class Captioned:
         """The words of the sentence."""
         return [word.word for word in self.caption.words]
 
-    @property
-    def log_prob_a_word(self) -> float:
-        """The mean log-probability of its words: how sure it is, independent of the length."""
-        log_probs = [word.log_prob for word in self.caption.words]
-        return sum(log_probs) / max(len(log_probs), 1)
+
+def log_prob_a_word(caption: "Caption") -> float:
+    """Return the mean log-probability of its words: how sure it is, whatever the length."""
+    return math.fsum(word.log_prob for word in caption.words) / max(len(caption.words), 1)
 
 
 def caption_of_odd(subject: Subject, name: str) -> Captioned:

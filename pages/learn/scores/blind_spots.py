@@ -25,8 +25,7 @@ from pages.learn.guessing import Answer
 from pages.learn.scores.cider import Crowd
 from pages.learn.subject import lesson_data, look_at
 from pages.ui.components import problem
-from pages.ui.datasets import Explored
-from pages.ui.photo_grid import thumbnail
+from pages.ui.datasets import Explored, thumbnail
 from pages.ui.progress import with_progress
 from pages.ui.wording import plain
 
