@@ -134,7 +134,6 @@ def _draw(measure: str, own: str, judged: Judged, made: list[Baseline]) -> None:
 
 
 def _choose_measure(page: str) -> str:
-    """Ask which metric to look at."""
     return st.segmented_control(
         "Measure",
         list(METRICS),

@@ -181,7 +181,6 @@ def show_scores(task: Task, judged: Judged) -> None:
 
 
 def _show_variety(judged: Judged) -> None:
-    """Show length and variety of the captions, compared with the references."""
     model, people = judged.variety, judged.human_variety
     rows = {
         "words in a caption": (f"{model.mean_length:.1f}", f"{people.mean_length:.1f}"),

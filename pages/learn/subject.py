@@ -32,8 +32,7 @@ from pages.ui import cache
 from pages.ui.components import problem, prose
 from pages.ui.datasets import DATA, Explored, explored_data
 from pages.ui.photos import PHOTO_TYPES, captioned
-from pages.ui.pictures import Picture
-from pages.ui.samples import PHOTO_SAMPLES, SAMPLES, best_sample, sample
+from pages.ui.pictures import PHOTO_SAMPLES, SAMPLES, Picture, best_sample, sample
 from pages.ui.wording import plain
 
 if TYPE_CHECKING:

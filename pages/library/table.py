@@ -162,7 +162,6 @@ def _sureness(row: Row) -> float:
 
 
 def _edit(page: str, workspace: Workspace, choice: str, rows: Sequence[Row]) -> None:
-    """Show rows as a table with captions to type over."""
     st.caption("Click a caption to correct it. It is then marked as written by a person.")
     key, table = f"{page}.table.{choice}", _table(workspace, rows)
     empty = [name for name in ("kind", "error") if not table[name].any()]
@@ -190,7 +189,6 @@ def _edit(page: str, workspace: Workspace, choice: str, rows: Sequence[Row]) -> 
 
 
 def _one_by_one(page: str) -> bool:
-    """Ask whether to show one photo at a time."""
     chosen = st.segmented_control(
         "Show the photos",
         [_TABLE, _SINGLY],
@@ -203,7 +201,6 @@ def _one_by_one(page: str) -> bool:
 
 
 def _offer_to_start_over(page: str, workspace: Workspace) -> None:
-    """Ask before everything is deleted."""
     with st.popover("Start over", icon=":material/delete:"):
         st.markdown(f"Delete all {counted(len(workspace.table.rows), 'row')} and corrections?")
         st.button(
@@ -215,7 +212,6 @@ def _offer_to_start_over(page: str, workspace: Workspace) -> None:
 
 
 def _offer_to_replace(page: str, workspace: Workspace) -> None:
-    """Replace words in all captions at once."""
     with (
         st.expander("Find and replace in all captions", icon=":material/find_replace:"),
         st.form(f"{page}.replace_form", border=False, clear_on_submit=True),

@@ -4,7 +4,7 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.play import Rounds
-from pages.play import player, teacher
+from pages.play.sides import begin, lead, play
 from pages.ui.components import problem, prose
 
 st.header("Class game", anchor=False)
@@ -13,12 +13,12 @@ name, key = st.query_params.get("play.round"), st.query_params.get("play.teacher
 try:
     if name is None:
         prose("play")
-        teacher.begin()
+        begin()
     else:
         round_ = Rounds().get(name)
         if key is None:
-            player.play(round_)
+            play(round_)
         else:
-            teacher.lead(round_, key)
+            lead(round_, key)
 except CaptioningError as error:
     problem(error)

@@ -20,7 +20,7 @@ from captioning.errors import CaptioningError
 from captioning.storage import data_folder
 from pages.ui import cache
 from pages.ui.components import problem
-from pages.ui.samples import learned_shapes
+from pages.ui.pictures import learned_shapes
 from pages.ui.wording import plain
 
 DATA = "explore.data"

@@ -12,8 +12,7 @@ from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
 from pages.ui import cache
 from pages.ui.components import problem
-from pages.ui.pictures import Picture
-from pages.ui.samples import PHOTO_SAMPLES, sample_file
+from pages.ui.pictures import PHOTO_SAMPLES, Picture, sample_file
 from pages.ui.wording import counted, plain
 
 PHOTO, SAMPLE = "photo", "sample"  # names of the choice in the link

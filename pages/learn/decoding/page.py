@@ -20,7 +20,7 @@ from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.subject import BY_SUBJECT, Subject
 from pages.ui.components import problem
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 

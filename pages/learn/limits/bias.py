@@ -70,7 +70,6 @@ def _marked(changes: list[WordChange]) -> str:
 
 
 def _all_changes(page: LessonPage) -> None:
-    """Put the sentences after every change into a table."""
     own = page.subject.words
     changed = [data.caption_of_change(page.subject, name) for name in CHANGES]
     kept = [sum(c.fate == "kept" for c in word_changes(own, one.words)) for one in changed]

@@ -134,7 +134,6 @@ def _weights(subject: Subject) -> str:
 
 
 def _show_gru(page: LessonPage) -> None:
-    """Show the formulas of a GRU and how many weights it saves."""
     page.heading("The GRU: two gates instead of three")
     page.text(
         "A GRU (gated recurrent unit) has one state instead of two. The update gate z decides how "

@@ -23,7 +23,7 @@ from captioning.metrics import DocumentFrequencies
 from captioning.text import tokenize
 from pages.learn.frame import LessonPage
 from pages.ui import cache
-from pages.ui.samples import SAMPLES
+from pages.ui.pictures import SAMPLES
 from pages.ui.theme import in_rows
 
 FOUND, MISSING = "in a reference", "in none"
@@ -126,7 +126,6 @@ def _choose_order() -> int:
 
 
 def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> None:
-    """Draw the tf-idf weight of each n-gram of one order."""
     names = [" ".join(ngram.words) for ngram in ngrams]
     rows: dict[str, list[object]] = {
         "n-gram": list(names),
@@ -165,7 +164,6 @@ def _same_pair(
     crowd: Crowd,
     drawing: CiderDrawing,
 ) -> None:
-    """Show both scores of the two sentences."""
     was = draw_cider(base, references, crowd.frequencies)
     scores = [sentence_scores(each, references) for each in (base, text)]
     ciders = [100 * was.cider, 100 * drawing.cider]

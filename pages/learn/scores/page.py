@@ -24,7 +24,7 @@ from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_ngrams
 from pages.ui.components import problem
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 from pages.ui.wording import plain
 
 IDEA = (
@@ -124,7 +124,6 @@ def _choose_references(page: LessonPage) -> tuple[str, ...]:
 
 
 def _choose_edit(base: str) -> Edit:
-    """Ask how to change the model's sentence."""
     edits = {edit.kind: edit for edit in edits_of(base)}
     left, right = st.columns(2, vertical_alignment="bottom")
     kinds = list(edits) or [_AS_IT_IS]

@@ -15,7 +15,7 @@ from pages.learn.inspector import END
 from pages.learn.training import data
 from pages.learn.training.curves import draw_words, show_chance, show_curves, show_overfitting
 from pages.ui.components import problem
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def show() -> None:
 
 
 def _one_step(page: LessonPage) -> None:
-    """Teach a copy of the model one sentence."""
     page.heading("One step, on your sentence")
     sentence, rate, steps = _choose(page)
     words = tokenize(sentence)
@@ -151,7 +150,6 @@ def _changes(page: LessonPage, learned: "Learned", sentence: str) -> None:
 
 
 def _one_weight(page: LessonPage, learned: "Learned") -> None:
-    """Show the update of one bias with its numbers."""
     from captioning.lessons.gradient_step import bias_formula, slope_formula
 
     words = [step.word for step in learned.bias]
