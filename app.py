@@ -7,6 +7,7 @@ frame around the requested page.  Before that, when the server starts, it is imp
 module and only defines what to serve.
 """
 
+import sys
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,7 @@ from captioning.api import app_routes, create_app
 from captioning.bundle import Bundle, restore_models
 from captioning.classroom import is_visited, offers_api
 from captioning.errors import CaptioningError
-from pages.learn.lesson_state import fills_the_screen
-from pages.learn.lessons import LESSONS, TOOLS
+from pages.learn.lessons import LESSONS, PROJECTOR, TOOLS
 from pages.ui.components import problem
 from pages.ui.guard import Guard
 from pages.ui.memory import keep_compact, settle_keras
@@ -214,6 +214,14 @@ def address(file: str) -> str:
     return path.parent.name if path.stem == "page" else path.stem
 
 
+def fills_the_screen() -> bool:
+    """Whether the page is a lesson on a projector, which needs the width of the sidebar too."""
+    page = (st.context.url or "").split("?")[0].rstrip("/").rpartition("/")[2]
+    asked = st.query_params.get(PROJECTOR, "").lower() in ("1", "true")
+    on_projector = bool(st.session_state.get(PROJECTOR, asked))
+    return on_projector and page in {lesson.key for lesson in LESSONS}
+
+
 def main() -> None:
     """Draw the frame and run the requested page."""
     st.set_page_config(
@@ -233,7 +241,8 @@ def main() -> None:
     except (CaptioningError, OSError) as error:  # such as a full disk, where no page expects it
         problem(error)
     finally:
-        settle_keras()
+        if "keras" in sys.modules:  # this page may have been the first to need it
+            settle_keras()
 
 
 def api_routes() -> list[BaseRoute]:

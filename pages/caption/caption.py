@@ -3,16 +3,25 @@
 import streamlit as st
 
 from pages.caption.details import choose_one, show_details
-from pages.caption.ways import show_way_to_many, show_ways
-from pages.ui import cache, state
-from pages.ui.captions import check_link, choose_settings, show_captions, show_model
+from pages.ui import cache
+from pages.ui.captions import show_captions
 from pages.ui.components import prose, show_source
 from pages.ui.photos import (
     brought_photos,
     choose_source,
-    name_in_link,
     offer_photos,
     offer_samples,
+    remember_captioned,
+    say_left_out,
+)
+from pages.ui.settings import check_link, choose_settings, show_model
+
+MANY = "pages/library/many.py"
+WAYS = (
+    (MANY, "Caption many photos", "photo_album"),
+    ("pages/explore/gallery.py", "Explore the data", "photo_library"),
+    ("pages/learn/learn.py", "Learn how it works", "school"),
+    ("pages/train/new.py", "Train a model", "model_training"),
 )
 
 models = cache.models()
@@ -42,11 +51,13 @@ with answer:
         st.header("Caption a photo", anchor=False)
     written = show_captions(pictures, bundle, decoding)
     if len(pictures) > 1:
-        show_way_to_many("caption")
+        say_left_out("caption")
+        label = "Caption all of them in Many photos"
+        st.page_link(MANY, label=label, icon=":material/photo_album:")
     chosen = choose_one("caption", written)
     if chosen is not None:
         picture, caption = chosen
-        state.remember_captioned(picture, name_in_link("caption"), bundle.name)
+        remember_captioned("caption", picture, bundle.name)
         show_details("caption", picture, models, bundle, caption)
 if written:
     show_source(
@@ -57,5 +68,9 @@ if written:
         "Captioner.with_neutral_words",
     )
 if not pictures:
-    show_ways()
-    cache.get_ready(bundle)
+    st.space("small")
+    prose("caption")
+    with st.container(horizontal=True, gap="small"):
+        for page, label, icon in WAYS:
+            st.page_link(page, label=label, icon=f":material/{icon}:")
+    cache.fault(bundle)  # loads the model before the first photo, with which errors are shown

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
-from captioning.image_metadata import alt_html, alt_text
-from pages.ui import cache, explanations
-from pages.ui.beam_tree import show_tree
+from captioning.image_metadata import alt_html, alt_text, write_caption
+from pages.ui import cache
+from pages.ui.captions import compare_models, draw_tree
 from pages.ui.components import problem
-from pages.ui.model_comparison import compare_models
 from pages.ui.pictures import Picture
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def show_details(
 
             explain_words(page, picture, bundle, caption)
         elif part == TREE:
-            show_tree(picture, bundle, caption.decoding)
+            _show_tree(picture, bundle, caption.decoding)
         elif part == MODELS:
             compare_models(page, picture, models, bundle, caption.decoding)
         elif part == EXPORT:
@@ -104,28 +104,46 @@ _SPEAK = st.components.v2.component(
 )
 
 
-class Sureness(TypedDict):
-    """How sure the model is, as the functions that store a caption expect it."""
+_captioned_copy = st.cache_data(max_entries=8, show_spinner=False)(write_caption)
 
-    confidence: float | None
-    doubtful: bool
+
+def _show_tree(picture: Picture, bundle: Bundle, decoding: DecodingConfig) -> None:
+    """Draw the search that wrote the caption."""
+    if decoding.strategy != "beam":
+        st.caption(
+            'Sentences drawn at random have no search tree. Choose "Best sentences" in Settings.'
+        )
+        return
+    from captioning.decoding import read_tree
+
+    trace, _ = cache.trace(bundle, picture.data, picture.name, decoding)
+    nodes = read_tree(trace, length_penalty=decoding.length_penalty)
+    st.caption(
+        "Read from left to right. Words in solid boxes were kept, words in dashed boxes were cut. "
+        "The green path is the best sentence. Changing the length penalty in Settings ranks the "
+        "same sentences again, without a new search."
+    )
+    st.graphviz_chart(draw_tree(nodes, bundle.vocabulary.words), width="stretch")
 
 
 def export(page: str, picture: Picture, caption: "Caption") -> None:
     """Offer the caption as speech, as text, as alternative text, and inside the photo."""
-    sureness: Sureness = {"confidence": caption.confidence, "doubtful": caption.doubtful}
-    _SPEAK(data={"text": alt_text(caption.sentence, **sureness)}, key=f"{page}.speak")
+    confidence, doubtful = caption.confidence, caption.doubtful
+    spoken = alt_text(caption.sentence, confidence=confidence, doubtful=doubtful)
+    _SPEAK(data={"text": spoken}, key=f"{page}.speak")
     st.caption("As text, and as alternative text for a web page:")
     st.code(caption.sentence, language=None, wrap_lines=True)
-    html = alt_html(caption.sentence, picture.name, **sureness)
+    html = alt_html(caption.sentence, picture.name, confidence=confidence, doubtful=doubtful)
     st.code(html, language=None, wrap_lines=True)
+    bundle = cache.models().get(caption.model)  # None for a model of another folder
     try:
-        copy = explanations.captioned_copy(
+        copy = _captioned_copy(
             picture.data,
             caption.sentence,
             writer=caption.model,
-            version=_version(caption.model),
-            **sureness,
+            version=bundle.version if bundle is not None else "",
+            confidence=confidence,
+            doubtful=doubtful,
         )
     except CaptioningError as error:
         problem(error)
@@ -144,9 +162,3 @@ def export(page: str, picture: Picture, caption: "Caption") -> None:
         "marked as machine-made, with the model and how sure it is. "
         + ("The picture itself is unchanged." if not copy.notes else " ".join(copy.notes))
     )
-
-
-def _version(model: str) -> str:
-    """Return the version of a model by its name; empty for a model of another folder."""
-    bundle = cache.models().get(model)
-    return bundle.version if bundle is not None else ""

@@ -4,19 +4,23 @@ import math
 from typing import TYPE_CHECKING
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from captioning import explain
 from captioning.bundle import Bundle
-from pages.ui import explanations
-from pages.ui.decoding_settings import begin_with, forget_beginning
-from pages.ui.pictures import Picture
+from captioning.explain import Evidence, Rival
+from captioning.images import read_image
+from pages.ui import cache
+from pages.ui.pictures import Picture, as_jpeg
+from pages.ui.settings import begin_with
 from pages.ui.theme import in_rows
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
     from captioning.caption import Caption
-    from captioning.explain import Evidence, Rival
+    from captioning.decoding import Reading
 
 END = "(end)"
 ATTENTION, OCCLUSION = "Attention", "Occlusion"
@@ -33,15 +37,18 @@ def explain_words(page: str, picture: Picture, bundle: Bundle, caption: "Caption
         required=True,
         key=f"{page}.word.{caption.text}",
     )
+    captioner = cache.captioner(bundle)
+    features = cache.features(bundle, picture.data, picture.name)
+    read = captioner.read(features, caption.text)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        _map(page, picture, bundle, caption.text, place, words[place])
+        _map(page, picture, bundle, caption, read, place)
     with right:
-        _rivals(page, explanations.rivals(bundle, picture, caption.text)[place], words[:place])
-    _evidence(explanations.evidence(bundle, picture, caption.text))
+        _rivals(page, explain.rivals(read, bundle.vocabulary)[place], words[:place])
+    _evidence(explain.seen_or_guessed(captioner, features, caption.text))
 
 
-def evidence_chart(found: "list[Evidence]") -> alt.Chart:
+def evidence_chart(found: list[Evidence]) -> alt.Chart:
     """Draw how much the photo raised the probability of each word, in the order of the sentence."""
     table = pd.DataFrame(
         {
@@ -69,13 +76,21 @@ def evidence_chart(found: "list[Evidence]") -> alt.Chart:
     return in_rows(chart, len(found), 24)
 
 
-def _map(page: str, picture: Picture, bundle: Bundle, sentence: str, place: int, word: str) -> None:
-    ways = (ATTENTION, OCCLUSION) if explanations.has_attention(bundle) else (OCCLUSION,)
+def _map(
+    page: str, picture: Picture, bundle: Bundle, caption: "Caption", read: "Reading", place: int
+) -> None:
+    """Show the photo, bright where it led to the word at `place`."""
+    ways = (ATTENTION, OCCLUSION) if bundle.decoder.kind == "attention" else (OCCLUSION,)
     way = st.segmented_control(
         "Which map", ways, default=ways[0], required=True, key=f"{page}.map", bind="query-params"
     )
     covering = way == OCCLUSION
-    lit = explanations.map_on_photo(bundle, picture, sentence, place, covering=covering)
+    if covering:
+        version = cache.version(bundle)
+        maps = _occlusion(str(bundle.folder), version, bundle, picture, caption.text)
+    else:
+        maps = explain.attention_maps(read, cache.captioner(bundle).encoder.grid)
+    lit, word = _lit(picture, maps[place]), caption.words[place].word
     st.image(lit, alt=f"The photo; the regions that led to the word {word} are bright")
     st.caption(
         "Bright: covering this part makes the word less likely."
@@ -84,7 +99,22 @@ def _map(page: str, picture: Picture, bundle: Bundle, sentence: str, place: int,
     )
 
 
-def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
+@st.cache_data(max_entries=64, show_spinner="Covering the photo block by block…")
+def _occlusion(
+    folder: str, version: int, _bundle: Bundle, picture: Picture, sentence: str
+) -> np.ndarray:
+    features = cache.features(_bundle, picture.data, picture.name)
+    photo = read_image(picture.data, name=picture.name)
+    return explain.occlusion_maps(cache.captioner(_bundle), photo, features, sentence)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _lit(picture: Picture, values: np.ndarray) -> bytes:
+    copy, _ = cache.preview(picture.data, picture.name)
+    return as_jpeg(explain.spotlight(read_image(copy), values))
+
+
+def _rivals(page: str, rivals: list[Rival], before: list[str]) -> None:
     st.subheader("Other words for this place", anchor=False)
     st.table(
         {
@@ -110,12 +140,12 @@ def _rivals(page: str, rivals: "list[Rival]", before: list[str]) -> None:
             "Let the model choose the beginning",
             icon=":material/undo:",
             key=f"{page}.free",
-            on_click=forget_beginning,
-            args=(page,),
+            on_click=begin_with,
+            args=(page, ""),
         )
 
 
-def _evidence(found: "list[Evidence]") -> None:
+def _evidence(found: list[Evidence]) -> None:
     st.subheader("From the photo, or from habit?", anchor=False)
     st.caption(
         "The probability of each word with your photo, compared with an evenly grey photo. A long "
@@ -128,6 +158,6 @@ def _evidence(found: "list[Evidence]") -> None:
     )
 
 
-def _bold(rival: "Rival") -> str:
+def _bold(rival: Rival) -> str:
     word = plain(rival.word) if rival.word else END
     return f"**{word}**" if rival.chosen else word

@@ -1,7 +1,9 @@
 """What to compare a score with: baselines, and another model under a paired test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import altair as alt
+import pandas as pd
 import streamlit as st
 
 from captioning.bundle import Bundle
@@ -9,6 +11,7 @@ from captioning.evaluation import (
     BASELINES,
     Baseline,
     Comparison,
+    Interval,
     compare,
     intervals,
     make_baselines,
@@ -16,10 +19,10 @@ from captioning.evaluation import (
 from captioning.evaluation.baselines import NEAREST
 from captioning.metrics import METRICS
 from pages.evaluate.hypotheses import Judged, Key, Task, judge, written
-from pages.evaluate.scores import choose_measure, interval_chart
 from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.progress import features_of, stoppable
-from pages.ui.queue import Memory
+from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 
 _FEW = 2000
@@ -53,7 +56,7 @@ def show_baselines(page: str, task: Task, judged: Judged) -> None:
         with place.container():
             made = _make(page, task, judged)
         place.empty()
-    _draw(choose_measure(page), task.bundle.name, judged, made)
+    _draw(_choose_measure(page), task.bundle.name, judged, made)
     for baseline in made:
         example = f' Here: "{plain(baseline.example)}".' if baseline.example is not None else ""
         st.caption(f"**{baseline.name}**: {baseline.meaning}{example}")
@@ -128,6 +131,61 @@ def _draw(measure: str, own: str, judged: Judged, made: list[Baseline]) -> None:
     chart = interval_chart(list(figures), figures, edges, own)
     spoken = ", ".join(f"{name} {score:.1f}" for name, score in figures.items())
     st.altair_chart(chart, alt=f"{METRICS[measure].label}: {spoken}.")
+
+
+def _choose_measure(page: str) -> str:
+    return st.segmented_control(
+        "Measure",
+        list(METRICS),
+        default="cider",
+        required=True,
+        format_func=lambda name: METRICS[name].label,
+        label_visibility="collapsed",
+        key=f"{page}.measure",
+        bind="query-params",
+    )
+
+
+def interval_chart(
+    names: Sequence[str], scores: Mapping[str, float], edges: Mapping[str, Interval], own: str
+) -> alt.LayerChart:
+    """Draw scores as points with their intervals, one row each in the order given.
+
+    Args:
+        names: of the rows.
+        scores: by name.
+        edges: by name.
+        own: the row to emphasise.
+    """
+    table = pd.DataFrame(
+        {
+            # The scores are part of the labels, which follow the theme; text marks do not.
+            "name": [f"{name}   {scores[name]:.1f}" for name in names],
+            "score": [scores[name] for name in names],
+            "low": [edges[name].low for name in names],
+            "high": [edges[name].high for name in names],
+            "own": [name == own for name in names],
+        }
+    )
+    base = alt.Chart(table).encode(
+        y=alt.Y(
+            "name:N",
+            sort=None,
+            title=None,
+            axis=alt.Axis(labelLimit=260, domain=False, ticks=False, labelPadding=8),
+        ),
+        opacity=alt.condition("datum.own", alt.value(1.0), alt.value(0.6)),
+        tooltip=[
+            alt.Tooltip("name:N", title="Score"),
+            alt.Tooltip("low:Q", title="from", format=".1f"),
+            alt.Tooltip("high:Q", title="to", format=".1f"),
+        ],
+    )
+    line = base.mark_bar(size=4, cornerRadius=2).encode(
+        x=alt.X("low:Q", title=None, scale=alt.Scale(zero=True)), x2="high:Q"
+    )
+    point = base.mark_circle(size=110, opacity=1).encode(x=alt.X("score:Q", title=None))
+    return in_rows(alt.layer(line, point), len(names), 34).configure_view(strokeWidth=0)
 
 
 @st.cache_data(max_entries=12, show_spinner="Swapping captions at random…")

@@ -5,13 +5,12 @@ import streamlit as st
 from captioning.errors import CaptioningError
 from captioning.evaluation.scoring import ONE_PHOTO
 from pages.evaluate.baselines import compare_with, show_baselines
-from pages.evaluate.hypotheses import Judged, Task, judge, written
+from pages.evaluate.hypotheses import Judged, Task, judge, show_scores, written
 from pages.evaluate.mistakes import export_scores, show_mistakes
 from pages.evaluate.photos import show_extremes, show_harder
-from pages.evaluate.scores import show_scores
-from pages.ui.captions import choose_settings, open_page
 from pages.ui.components import problem, show_source
 from pages.ui.datasets import choose_data, choose_split, fitting_models
+from pages.ui.settings import choose_settings, open_page
 from pages.ui.wording import plain
 
 PARTS = {

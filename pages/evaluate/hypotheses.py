@@ -1,4 +1,4 @@
-"""The captions that are scored: stored ones, or new ones with a progress bar and a Stop button."""
+"""The captions that are scored, stored ones or new ones, and their scores with intervals."""
 
 import time
 from dataclasses import dataclass
@@ -21,10 +21,12 @@ from captioning.evaluation import (
     score_written,
     training_texts,
 )
+from captioning.metrics import METRICS, exact_match
 from pages.ui import cache
-from pages.ui.components import main_button
+from pages.ui.components import main_button, say_exact_match
 from pages.ui.datasets import Explored
 from pages.ui.progress import stoppable
+from pages.ui.settings import how_chosen
 from pages.ui.wording import plain
 
 if TYPE_CHECKING:
@@ -155,3 +157,43 @@ def _write(page: str, task: Task, begun: _Begun, captioner: "Captioner") -> None
             begun.seconds += time.monotonic() - since
             since = time.monotonic()
             tell(len(begun.captions), len(photos))
+
+
+def show_scores(task: Task, judged: Judged) -> None:
+    """Show the scores with their intervals, and statistics of the captions."""
+    figures = judged.scores.figures
+    with st.grid(len(METRICS), min_column_width=120):
+        for name, metric in METRICS.items():
+            low, high = judged.intervals[name]
+            with st.container(gap="xsmall"):
+                st.metric(metric.label, f"{figures[name]:.1f}", help=metric.help)
+                st.caption(f"{low:.1f} to {high:.1f}")
+    st.caption(
+        f"**{plain(task.bundle.name)}** on the {len(judged.captions):,} {task.split} photos of "
+        f"{plain(task.dataset.name)}, {how_chosen(task.decoding)}. Below each score: its 95% "
+        "bootstrap confidence interval over photos."
+    )
+    if task.explored.generated:
+        exact = 100 * exact_match(judged.captions, task.dataset.references(task.split))
+        say_exact_match(exact, figures["bleu_4"], figures["cider"])
+    _show_variety(judged)
+
+
+def _show_variety(judged: Judged) -> None:
+    model, people = judged.variety, judged.human_variety
+    rows = {
+        "words in a caption": (f"{model.mean_length:.1f}", f"{people.mean_length:.1f}"),
+        "different words used": (f"{model.vocabulary:,}", f"{people.vocabulary:,}"),
+        "different captions": (f"{model.distinct:.0%}", f"{people.distinct:.0%}"),
+        "copied from training": (f"{model.copied:.0%}", f"{people.copied:.0%}"),
+    }
+    st.table(
+        {
+            "The sentences": list(rows),
+            "this model": [own for own, _ in rows.values()],
+            "first reference": [human for _, human in rows.values()],
+        },
+        hide_index=True,
+        border="horizontal",
+        width=640,
+    )

@@ -16,8 +16,8 @@ from captioning.evaluation import (
 )
 from pages.evaluate.baselines import baselines_of
 from pages.evaluate.hypotheses import Judged, Task
+from pages.ui.cache import Memory
 from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 

@@ -19,10 +19,10 @@ from captioning.metrics import METRICS
 from captioning.text import clean
 from pages.evaluate.hypotheses import Judged, Task
 from pages.ui import cache
-from pages.ui.photo_grid import photo_grid
+from pages.ui.cache import Memory
+from pages.ui.datasets import photo_grid
 from pages.ui.pictures import as_jpeg
 from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
 from pages.ui.wording import plain
 
 _SHOWN = 12

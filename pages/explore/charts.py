@@ -8,8 +8,7 @@ import streamlit as st
 
 from captioning.analysis.search import find
 from captioning.analysis.statistics import Bar, CoveragePoint, SplitWords, ZipfCurve
-from pages.ui.datasets import Explored
-from pages.ui.photo_grid import photo_grid
+from pages.ui.datasets import Explored, photo_grid
 from pages.ui.theme import in_rows
 from pages.ui.wording import plain
 

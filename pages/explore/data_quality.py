@@ -10,13 +10,12 @@ from captioning.analysis.similarity import Likeness, Pair
 from captioning.analysis.statistics import likely_misspellings
 from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, count_words
 from captioning.datasets import CaptionDataset
-from pages.explore.likeness import likeness_of
+from pages.explore.neighbours import likeness_of
 from pages.ui import cache
-from pages.ui.captions import choose_settings
-from pages.ui.datasets import Explored, fitting_models, with_progress
-from pages.ui.model_captions import written_about
-from pages.ui.photo_grid import photo_grid, photo_link, thumbnail
-from pages.ui.wording import plain
+from pages.ui.datasets import Explored, fitting_models, photo_grid, photo_link, thumbnail
+from pages.ui.progress import with_progress, written_about
+from pages.ui.settings import choose_settings
+from pages.ui.wording import or_dash, plain
 
 SEARCH_PAGE = "pages/explore/search.py"
 PAIRS_SHOWN = 24
@@ -155,7 +154,7 @@ def _written(page: str, explored: Explored, split: str) -> Written | None:
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         bundle, decoding = choose_settings(page, fitting_models(models, explored))
-        return written_about(page, explored, split, bundle, decoding)
+        return written_about(page, explored.dataset, split, bundle, decoding)
 
 
 def _show_pair(explored: Explored, pair: Pair) -> None:
@@ -173,11 +172,11 @@ def _pair_table(pairs: Sequence[PairCount], with_model: bool) -> dict[str, list[
     table = {
         "pair": [f"{p.one.phrase} / {p.other.phrase}" for p in pairs],
         "in the data": [f"{p.one.references:,} / {p.other.references:,}" for p in pairs],
-        "share of the first": [_percent(p.share_in_references) for p in pairs],
+        "share of the first": [or_dash(p.share_in_references, ".0%") for p in pairs],
     }
     if with_model:
         table["model"] = [f"{p.one.written:,} / {p.other.written:,}" for p in pairs]
-        table["its share"] = [_percent(p.share_written) for p in pairs]
+        table["its share"] = [or_dash(p.share_written, ".0%") for p in pairs]
     return table
 
 
@@ -189,10 +188,6 @@ def _word_table(words: Sequence[WordCount], with_model: bool) -> dict[str, Seque
     if with_model:
         table["model"] = [word.written for word in words]
     return table
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f}%"
 
 
 @st.cache_data(max_entries=2, show_spinner="Comparing all photos of different splits…")

@@ -1,6 +1,6 @@
 """Get data: download Flickr8k with its progress, add a folder, check what is there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -17,7 +17,8 @@ from captioning.datasets.download import (
 )
 from captioning.errors import CaptioningError
 from pages.ui.components import main_button, problem
-from pages.ui.datasets import Explored, describe, forget_data, with_progress
+from pages.ui.datasets import Explored, describe, forget_data
+from pages.ui.progress import with_progress
 from pages.ui.rights import is_teacher
 from pages.ui.wording import plain
 
@@ -77,7 +78,11 @@ def fetch(page: str) -> None:
         icon=":material/download:",
         key=f"{page}.fetch",
     ):
-        _try(start_download)
+        try:
+            start_download()
+        except CaptioningError as error:
+            problem(error)
+            st.stop()
         st.rerun()
     st.caption("From Kaggle, no account needed. Closing this page does not stop it.")
 
@@ -158,14 +163,6 @@ def _outcome(state: DownloadState) -> None:
         show(plain(state.message))
     elif state.status == "done":
         st.success(plain(state.message))
-
-
-def _try(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except CaptioningError as error:
-        problem(error)
-        st.stop()
 
 
 def _lines(sentences: Sequence[str]) -> str:

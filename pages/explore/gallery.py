@@ -3,8 +3,7 @@
 import streamlit as st
 
 from pages.ui.components import prose, show_source
-from pages.ui.datasets import choose_data, choose_split, describe
-from pages.ui.photo_grid import photo_grid
+from pages.ui.datasets import choose_data, choose_split, describe, photo_grid
 
 st.header("Gallery", anchor=False)
 prose("explore-gallery")

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from captioning.analysis.bleu import draw_bleu
+from captioning.analysis.disk_cache import kept_written
+from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
 from captioning.datasets import Photo
 from captioning.errors import CaptioningError
-from pages.explore.chosen_photo import chosen_photo, step_buttons
-from pages.explore.likeness import likeness_by_encoder
+from pages.explore.neighbours import likeness_by_encoder, photo_to_show, step_buttons
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_bleu
-from pages.ui.captions import choose_settings
 from pages.ui.components import problem, show_source
-from pages.ui.datasets import Explored, choose_data, fitting_models
-from pages.ui.model_captions import said_about
-from pages.ui.photo_grid import photo_grid
+from pages.ui.datasets import Explored, choose_data, fitting_models, photo_grid
+from pages.ui.settings import choose_settings
 from pages.ui.wording import plain
 
 
@@ -48,6 +48,22 @@ def machine(explored: Explored, photo: Photo) -> str | None:
     return said_about(explored, photo, bundle, decoding) if asked else None
 
 
+def said_about(
+    explored: Explored, photo: Photo, bundle: Bundle, decoding: DecodingConfig
+) -> str | None:
+    """Return a model's caption of the photo, stored or new; None after an error."""
+    dataset = explored.dataset
+    try:
+        kept = photo.split and kept_written(dataset, bundle, photo.split, decoding)
+        if kept:
+            return kept.captions[photo.name]
+        data = cache.photo_file(dataset.path(photo))
+        return cache.caption(bundle, data, photo.name, decoding).text
+    except CaptioningError as error:
+        problem(error)
+        return None
+
+
 def compare(explored: Explored, photo: Photo, caption: str) -> None:
     """Show a model's caption with its BLEU."""
     drawing = draw_bleu(caption, photo.captions)
@@ -79,7 +95,7 @@ def neighbours(explored: Explored, photo: Photo) -> None:
 
 st.header("One photo", anchor=False)
 explored = choose_data()
-photo = chosen_photo(explored)
+photo = photo_to_show(explored)
 step_buttons(explored, photo)
 left, right = st.columns([1, 1], gap="large")
 with left:

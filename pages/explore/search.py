@@ -4,11 +4,10 @@ import streamlit as st
 
 from captioning.analysis.search import find
 from captioning.errors import CaptioningError
-from pages.explore.search_results import spoken, timed
-from pages.ui import state
+from pages.ui.cache import timed
 from pages.ui.components import problem, prose, show_source
-from pages.ui.datasets import Explored, choose_data
-from pages.ui.photo_grid import caption_rows
+from pages.ui.datasets import Explored, caption_rows, choose_data
+from pages.ui.wording import milliseconds
 
 SENTENCE = "Photos for a sentence"
 
@@ -20,7 +19,7 @@ def by_query(explored: Explored, query: str) -> None:
     index = explored.index
     found, duration = timed(lambda: find(index, query, forms=forms))
     captions, photos = len(found.captions), len(found.photos)
-    st.caption(f"**{captions:,} captions** of **{photos:,} photos** in {spoken(duration)}.")
+    st.caption(f"**{captions:,} captions** of **{photos:,} photos** in {milliseconds(duration)}.")
     if not captions:
         st.info("No caption fits. Try fewer words, or their other forms.")
     caption_rows("search.page", explored, found)
@@ -28,8 +27,8 @@ def by_query(explored: Explored, query: str) -> None:
 
 def to_find() -> None:
     """Open Find photos for a link to what used to be a part of this page."""
-    if state.linked("search.way") == SENTENCE:
-        sentence = state.linked("search.query") or ""
+    if st.query_params.get("search.way") == SENTENCE:
+        sentence = st.query_params.get("search.query") or ""
         st.switch_page("pages/library/find.py", query_params={"find.sentence": sentence})
 
 

@@ -6,6 +6,7 @@ that the worksheet holds the same pictures and numbers.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import altair as alt
 import streamlit as st
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from captioning.errors import CaptioningError
 from captioning.lessons import worksheet
 from captioning.lessons.worksheet import Part, Worksheet
-from pages.learn import guessing, link
+from pages.learn import guessing
 from pages.learn.figures import (
     DOTS_PER_INCH,
     drawn,
@@ -24,10 +25,22 @@ from pages.learn.figures import (
     themed,
 )
 from pages.learn.guessing import Answer
-from pages.learn.lesson_state import PROJECTOR, arrive, forget, recall, remember
-from pages.learn.lessons import LESSONS, TOOLS, Lesson, lesson
-from pages.learn.subject import PHOTO, Subject, choose_subject
-from pages.ui import cache, state
+from pages.learn.lessons import (
+    LESSONS,
+    PROJECTOR,
+    STEP,
+    TOOLS,
+    Lesson,
+    arrive,
+    controls_hidden,
+    forget,
+    in_projector,
+    lesson,
+    recall,
+    remember,
+)
+from pages.learn.subject import PHOTO, Subject, choose_subject, link_parameters
+from pages.ui import cache
 from pages.ui.components import problem, show_source
 from pages.ui.theme import PAPER, Look, look
 from pages.ui.wording import plain
@@ -67,9 +80,9 @@ def open_lesson(key: str, idea: str) -> "LessonPage":
     """
     this = lesson(key)
     arrive(key)
-    large = link.in_projector()
+    large = in_projector()
     remember(PROJECTOR, large)
-    hidden = link.controls_hidden()
+    hidden = controls_hidden()
     (st.title if large else st.header)(f"{this.number}. {this.title}", anchor=False)
     st.markdown(f"### {plain(idea)}" if large else plain(idea), width="stretch" if large else _LINE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -145,14 +158,14 @@ class LessonPage:
         if last < 2:
             self._step = 1
             return 0
-        recall(link.STEP, range(1, last + 1))
-        kept = st.session_state.get(link.STEP)
+        recall(STEP, range(1, last + 1))
+        kept = st.session_state.get(STEP)
         if kept is not None and not 1 <= int(kept) <= last:
-            forget(link.STEP)
-        elif kept is None and first and state.linked(link.STEP) is None:
-            st.session_state[link.STEP] = min(first + 1, last)
-        self._step = int(st.slider(label, 1, last, key=link.STEP, bind="query-params"))
-        remember(link.STEP, self._step)
+            forget(STEP)
+        elif kept is None and first and st.query_params.get(STEP) is None:
+            st.session_state[STEP] = min(first + 1, last)
+        self._step = int(st.slider(label, 1, last, key=STEP, bind="query-params"))
+        remember(STEP, self._step)
         return self._step - 1
 
     def guess(
@@ -349,14 +362,15 @@ class LessonPage:
             hide = st.checkbox(
                 "Hide the choice of photo and model", key=f"{self.lesson.key}.hide_controls"
             )
-            parameters = link.parameters(self.subject, step=self._step, hide=hide)
-            st.code(link.link_to(parameters), language=None, wrap_lines=True)
+            parameters = link_parameters(self.subject, step=self._step, hide=hide)
+            here = (st.context.url or "").split("?")[0]
+            st.code(f"{here}?{urlencode(parameters)}", language=None, wrap_lines=True)
             if PHOTO not in parameters:
                 st.caption("An uploaded photo stays here: the link opens on a photo of the app.")
 
     def _onward(self) -> None:
         here = LESSONS.index(self.lesson)
-        parameters = link.parameters(self.subject, hide=self.hidden)
+        parameters = link_parameters(self.subject, hide=self.hidden)
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             for place, icon in ((here - 1, "arrow_back"), (here + 1, "arrow_forward")):
                 if 0 <= place < len(LESSONS):
@@ -371,7 +385,7 @@ class LessonPage:
             other.path,
             label=f"{other.number}. {other.title}",
             icon=f":material/{icon or other.icon}:",
-            query_params=parameters or link.parameters(self.subject, hide=self.hidden),
+            query_params=parameters or link_parameters(self.subject, hide=self.hidden),
         )
 
 

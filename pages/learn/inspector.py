@@ -17,8 +17,9 @@ from captioning.lessons.numpy_decoder import (
 )
 from captioning.lessons.numpy_lstm import FREE_GATES, Switches
 from captioning.vocabulary import EOS, Vocabulary
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
 from pages.ui import cache
+from pages.ui.pictures import as_jpeg
 
 if TYPE_CHECKING:
     from captioning.lessons.encoder import OpenedEncoder
@@ -37,18 +38,22 @@ def decoder(bundle: Bundle) -> PlainDecoder:
     return _decoder(str(bundle.folder), cache.version(bundle), bundle)
 
 
+@st.cache_resource(max_entries=4, show_spinner="Opening the encoder…", hash_funcs=BY_MODEL)
 def opened_encoder(subject: Subject) -> "OpenedEncoder":
     """Return the layers of the model's encoder, opened once for all photos and sessions.
 
     Raises:
         CaptioningError: the encoder's weights are not available.
     """
-    return _opened_encoder(str(subject.bundle.folder), cache.version(subject.bundle), subject)
+    from captioning.lessons.encoder import OpenedEncoder
+
+    return OpenedEncoder(subject.captioner.keras_encoder)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_SUBJECT)  # 0.3 MB each
 def memory(subject: Subject) -> Memory:
     """Return the decoder's memory of the photo."""
-    return _memory(subject.key, subject)
+    return decoder(subject.bundle).remember(subject.features)
 
 
 def models_of(kind: str, first: Bundle) -> list[Bundle]:
@@ -75,11 +80,17 @@ def reading(
     probability of each word at place t.
     """
     sentence = sentence_ids(subject) if ids is None else tuple(ids)
-    return _reading(subject.key, sentence, switches, subject)
+    return _reading(subject, sentence, switches)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_SUBJECT)  # 1 MB each
+def _reading(subject: Subject, ids: tuple[int, ...], switches: Switches) -> Written:
+    return read_sentence(decoder(subject.bundle), memory(subject), ids, switches=switches)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_SUBJECT)  # 1 MB each
 def writing(
-    subject: Subject, *, begun: Sequence[int] = (), switches: Switches = FREE_GATES
+    subject: Subject, *, begun: tuple[int, ...] = (), switches: Switches = FREE_GATES
 ) -> Written:
     """Return the sentence written greedily, after given first words.
 
@@ -88,10 +99,20 @@ def writing(
         begun: ids of the first words.
         switches: gates to hold.
     """
-    return _writing(subject.key, tuple(begun), switches, subject)
+    return write_greedily(decoder(subject.bundle), memory(subject), begun=begun, switches=switches)
 
 
-def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordStep:
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_SUBJECT)
+def lit(subject: Subject, values: np.ndarray, side: int) -> bytes:
+    """Return the photo, bright where a map is high, at most `side` pixels wide or high."""
+    from captioning import explain
+
+    photo = subject.photo
+    photo.thumbnail((side, side))
+    return as_jpeg(explain.spotlight(photo, values))
+
+
+def look_again(subject: Subject, place: int, force: np.ndarray) -> WordStep:
     """Return how likely each word at a place of the caption is with forced attention there.
 
     Args:
@@ -102,7 +123,7 @@ def look_again(subject: Subject, place: int, force: tuple[float, ...]) -> WordSt
     before = reading(subject).steps[place]
     state = before.cell.hidden_before, before.cell.cell_before
     model = decoder(subject.bundle)
-    return model.step(before.tokens, state, memory(subject), force=np.array(force))
+    return model.step(before.tokens, state, memory(subject), force=force)
 
 
 def word_of(vocabulary: Vocabulary, token: int) -> str:
@@ -110,9 +131,12 @@ def word_of(vocabulary: Vocabulary, token: int) -> str:
     return END if token == EOS else vocabulary.words[token]
 
 
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_SUBJECT)
 def difference_from_keras(subject: Subject) -> dict[str, float]:
     """Return the largest differences between these numbers and those of Keras."""
-    return _difference(subject.key, subject)
+    from captioning.lessons.keras_check import largest_difference
+
+    return largest_difference(subject.captioner, subject.features, reading(subject))
 
 
 def _distance(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
@@ -129,37 +153,3 @@ def _distance(other: Bundle, first: Bundle) -> tuple[bool, bool, bool, float]:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _decoder(folder: str, version: int, _bundle: Bundle) -> PlainDecoder:
     return PlainDecoder.of(_bundle)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Opening the encoder…")
-def _opened_encoder(folder: str, version: int, _subject: Subject) -> "OpenedEncoder":
-    from captioning.lessons.encoder import OpenedEncoder
-
-    return OpenedEncoder(_subject.captioner.keras_encoder)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)  # 0.3 MB each
-def _memory(key: tuple[str, int, str], _subject: Subject) -> Memory:
-    return decoder(_subject.bundle).remember(_subject.features)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)  # 1 MB each
-def _reading(
-    key: tuple[str, int, str], ids: tuple[int, ...], switches: Switches, _subject: Subject
-) -> Written:
-    return read_sentence(decoder(_subject.bundle), memory(_subject), ids, switches=switches)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)  # 1 MB each
-def _writing(
-    key: tuple[str, int, str], begun: tuple[int, ...], switches: Switches, _subject: Subject
-) -> Written:
-    model, photo = decoder(_subject.bundle), memory(_subject)
-    return write_greedily(model, photo, begun=begun, switches=switches)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _difference(key: tuple[str, int, str], _subject: Subject) -> dict[str, float]:
-    from captioning.lessons.keras_check import largest_difference
-
-    return largest_difference(_subject.captioner, _subject.features, reading(_subject))

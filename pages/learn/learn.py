@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.learn.lessons import LESSONS, TOOLS, Lesson, Tool
+from pages.learn.lessons import LESSONS, TOOLS, LearnPage
 from pages.ui.components import prose
 
 
-def card(page: Lesson | Tool, title: str) -> None:
+def card(page: LearnPage, title: str) -> None:
     """Show where a page leads and what it is for."""
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.page_link(page.path, label=f"**{title}**", icon=f":material/{page.icon}:", help="")

@@ -5,6 +5,7 @@ the session remembers it.
 """
 
 import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,13 +18,21 @@ from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
 from captioning.images import read_image
 from captioning.vocabulary import Vocabulary
-from pages.learn.lesson_state import forget, recall, remember, remembered
-from pages.ui import cache, state
+from pages.learn.lessons import (
+    HIDE,
+    PROJECTOR,
+    STEP,
+    forget,
+    in_projector,
+    recall,
+    remember,
+    remembered,
+)
+from pages.ui import cache
 from pages.ui.components import problem, prose
 from pages.ui.datasets import DATA, Explored, explored_data
-from pages.ui.photos import PHOTO_TYPES
-from pages.ui.pictures import Picture
-from pages.ui.samples import PHOTO_SAMPLES, SAMPLES, best_sample, sample
+from pages.ui.photos import PHOTO_TYPES, captioned
+from pages.ui.pictures import PHOTO_SAMPLES, SAMPLES, Picture, best_sample, sample
 from pages.ui.wording import plain
 
 if TYPE_CHECKING:
@@ -80,7 +89,7 @@ class Subject:
     @cached_property
     def reading(self) -> "Reading":
         """The caption, read word by word: every word's probability, and the attention."""
-        return _reading(self.key, self, self.caption.text)
+        return _reading(self, self.caption.text)
 
     @cached_property
     def words(self) -> list[str]:
@@ -115,6 +124,11 @@ class Subject:
         return data.authors if data else "people"
 
 
+# `hash_funcs` of caches: results that belong to a photo and a model, or to a model alone.
+BY_SUBJECT: dict[str | type, Callable[[Subject], Hashable]] = {Subject: lambda one: one.key}
+BY_MODEL: dict[str | type, Callable[[Subject], Hashable]] = {Subject: lambda one: one.key[:2]}
+
+
 def choose_subject(*, hidden: bool = False) -> Subject:
     """Ask for photo and model, and stop the page if there is none that works.
 
@@ -125,12 +139,12 @@ def choose_subject(*, hidden: bool = False) -> Subject:
     if not models:
         prose("no-model")
         st.stop()
-    if name := state.linked(DATA):
+    if name := st.query_params.get(DATA):
         remember(DATA, name)
     _take_captioned()
     if hidden:
-        bundle = _working(models, state.linked(MODEL) or remembered(MODEL))
-        name = state.linked(PHOTO) or remembered(PHOTO)
+        bundle = _working(models, st.query_params.get(MODEL) or remembered(MODEL))
+        name = st.query_params.get(PHOTO) or remembered(PHOTO)
     else:
         bundle = _choose_model(models)
         name = _choose_photo(bundle)
@@ -148,20 +162,20 @@ def choose_subject(*, hidden: bool = False) -> Subject:
 
 def _take_captioned() -> None:
     """Begin with the photo that was captioned last, and its model, unless the link names others."""
-    found = state.captioned()
+    found = captioned()
     if found is None or found == st.session_state.get(_TAKEN):
         return
     st.session_state[_TAKEN] = found
     if found.name is None:
         st.session_state[UPLOAD] = found.picture
     for key, value in ((PHOTO, found.name or OWN), (MODEL, found.model)):
-        if state.linked(key) is None and (key == PHOTO or value in cache.models()):
+        if st.query_params.get(key) is None and (key == PHOTO or value in cache.models()):
             remember(key, value)
             st.session_state[key] = value
 
 
 def _choose_model(models: dict[str, Bundle]) -> Bundle:
-    asked = state.linked(MODEL)
+    asked = st.query_params.get(MODEL)
     if asked and asked not in models and (error := cache.missing_model(asked)):
         problem(error)
     first = _usual(models)
@@ -182,7 +196,7 @@ def _usual(models: dict[str, Bundle]) -> str:
     """Return the model offered first; it is not loaded if a link names another one."""
     first: str | None = st.session_state.get(_FIRST)
     if first not in models:
-        named = state.linked(MODEL) in models
+        named = st.query_params.get(MODEL) in models
         first = next(iter(models)) if named else _working(models, None).name
         st.session_state[_FIRST] = first
     return str(first)
@@ -212,7 +226,7 @@ def _choose_photo(bundle: Bundle) -> str:
     dataset = _dataset()
     if dataset:
         names += [photo.name for photo in dataset.split("test")[:_OFFERED]]
-        for asked in (state.linked(PHOTO), remembered(PHOTO)):
+        for asked in (st.query_params.get(PHOTO), remembered(PHOTO)):
             if asked and asked in dataset and asked not in names:
                 names.append(asked)
     recall(PHOTO, names)
@@ -256,9 +270,9 @@ def _picture(name: str | None, bundle: Bundle) -> tuple[str, Picture]:
     return usual, sample(usual)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)  # 0.15 MB each
-def _reading(key: tuple[str, int, str], _subject: Subject, sentence: str) -> "Reading":
-    return _subject.captioner.read(_subject.features, sentence)
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_SUBJECT)  # 0.15 MB each
+def _reading(subject: Subject, sentence: str) -> "Reading":
+    return subject.captioner.read(subject.features, sentence)
 
 
 def lesson_data() -> Explored | None:
@@ -273,6 +287,30 @@ def look_at(name: str) -> None:
     """Continue with another photo of the data set; for the callback of a button."""
     remember(PHOTO, name)
     st.session_state[PHOTO] = name
+
+
+def link_parameters(
+    subject: Subject, *, step: int | None = None, hide: bool = False
+) -> dict[str, str]:
+    """Return the parameters of a link that opens a lesson in its present state.
+
+    Args:
+        subject: photo and model; an uploaded photo cannot be named and is left out.
+        step: the place in the caption, from 1, if the lesson has such a choice.
+        hide: leave out the choice of photo and model.
+    """
+    found = {MODEL: subject.bundle.name}
+    if subject.name != OWN:
+        found[PHOTO] = subject.name
+    if data := remembered(DATA):
+        found[DATA] = data
+    if step is not None:
+        found[STEP] = str(step)
+    if hide:
+        found[HIDE] = "controls"
+    if in_projector():
+        found[PROJECTOR] = "true"
+    return found
 
 
 def _dataset() -> CaptionDataset | None:

@@ -6,6 +6,7 @@ from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError
 from pages.library.find_by import (
+    EXAMPLE,
     HUMAN,
     MACHINE,
     OWN_WAYS,
@@ -16,12 +17,11 @@ from pages.library.find_by import (
     by_model,
     way_label,
 )
-from pages.library.hits import EXAMPLE
 from pages.library.recall import show_recall
 from pages.library.sources import Place, own_photos, photos_of
-from pages.ui.captions import choose_settings, open_page
 from pages.ui.components import problem, prose
 from pages.ui.datasets import choose_data, fitting_models
+from pages.ui.settings import choose_settings, open_page
 
 DATA, OWN = "A data set", "My photos"
 

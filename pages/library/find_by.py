@@ -1,34 +1,42 @@
-"""Four ways to find photos: people's captions, the model's, its probabilities, an example."""
+"""Four ways to find photos, and why each photo was found.
+
+By people's captions, by the model's captions, by its probabilities, and by an example.
+"""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from captioning.analysis.caption_index import Hit, PhotoRanking
+from captioning.analysis.caption_index import Hit, PhotoRanking, stem, token_spans
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import Photo
+from captioning.errors import CaptioningError
 from captioning.images import read_image
-from captioning.retrieval import EncodedPhotos, SentenceReading, find_alike, read_sentence
+from captioning.retrieval import EncodedPhotos, SentenceReading, WordGain, find_alike, read_sentence
 from captioning.text import tokenize
-from pages.library.hits import EXAMPLE, marked, show_hits, spoken_gains, times
 from pages.library.sources import Place, ranking_of
-from pages.ui import cache, state
+from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.components import show_source
-from pages.ui.datasets import Explored
-from pages.ui.model_captions import written_about
-from pages.ui.photos import PHOTO_TYPES
+from pages.ui.datasets import Explored, highlighted
+from pages.ui.photos import PHOTO_TYPES, captioned
 from pages.ui.pictures import Picture, as_jpeg
-from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
+from pages.ui.progress import stoppable, written_about
 from pages.ui.wording import percent, plain
 
-HUMAN, MACHINE, MODEL = "People's captions", "The model's captions", "The model's probability"
-WAYS = (HUMAN, MACHINE, MODEL, EXAMPLE)
+WAYS = HUMAN, MACHINE, MODEL, EXAMPLE = (
+    "People's captions",
+    "The model's captions",
+    "The model's probability",
+    "A photo like this",
+)
 OWN_WAYS = WAYS[1:]
 _COUNT = 12
+_CLEAR = math.log(2)
 
 
 def way_label(way: str, explored: Explored | None) -> str:
@@ -143,7 +151,7 @@ def _brought(file: Any) -> Picture | None:
     """Return the example that the visitor uploaded, else the photo captioned last."""
     if file is not None:
         return Picture(file.name, file.getvalue())
-    last = state.captioned()
+    last = captioned()
     return None if last is None else last.picture
 
 
@@ -190,7 +198,7 @@ def _written(
     captions: dict[str, str] = {}
     for split in [place.split] if place.split else ["train", "dev", "test"]:
         if place.explored.dataset.split(split):
-            kept = written_about(page, place.explored, split, bundle, decoding)
+            kept = written_about(page, place.explored.dataset, split, bundle, decoding)
             if kept is None:
                 return None
             captions |= kept.captions
@@ -235,7 +243,90 @@ def _weights(hit: Hit) -> str:
 
 def _shared(caption: str, hit: Hit) -> float:
     """Weigh a caption by the words it shares with the query; the heaviest one is shown."""
-    from captioning.analysis.caption_index import stem
-
     stems = {stem(word) for word in tokenize(caption)}
     return math.fsum(added for word, added in hit.words if stem(word) in stems)
+
+
+def show_hits(
+    page: str, place: Place, photos: Sequence[Photo], why: Callable[[int], Sequence[str]]
+) -> None:
+    """Show photos in rows.
+
+    Args:
+        page: for keys.
+        place: where they were found.
+        photos: the best first.
+        why: returns lines of Markdown that say why the photo at a place was found.
+    """
+    if not photos:
+        st.info("No photo was found. Try more common words, or another way to search.")
+    for number, photo in enumerate(photos):
+        left, right = st.columns([1, 4], vertical_alignment="center")
+        with left:
+            _thumbnail(place, photo)
+        with right:
+            first, *others = why(number)
+            st.markdown(first)
+            for line in others:
+                st.caption(line)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                place.link(photo)
+                st.button(
+                    "More like this",
+                    type="tertiary",
+                    icon=":material/image_search:",
+                    key=f"{page}.like.{photo.name}",
+                    on_click=_like,
+                    args=(page, photo.name),
+                )
+
+
+def marked(caption: str, sentence: str) -> str:
+    r"""Write a caption as Markdown with the words marked that a sentence has too, in any form.
+
+    >>> marked("Two dogs running", "a dog runs")
+    'Two :primary-background[dogs] :primary-background[running]'
+    """
+    stems = {stem(word) for word in tokenize(sentence)}
+    spans = [(s.start, s.end) for s in token_spans(caption) if stem(s.word) in stems]
+    return highlighted(caption, spans)
+
+
+def spoken_gains(words: Sequence[WordGain]) -> str:
+    """Write a sentence with the factor by which the photo raised the probability of each word.
+
+    Words that became at least twice as probable are marked.
+    """
+    parts = []
+    for word in words:
+        text = plain(word.word) if word.word is not None else "(end)"
+        if word.gain is None:
+            parts.append(f"{text} :small[:gray[unknown]]")
+        elif word.gain >= _CLEAR:
+            parts.append(f":primary-background[{text}] :small[{times(word.gain)}]")
+        else:
+            parts.append(f"{text} :small[:gray[{times(word.gain)}]]")
+    return " ".join(parts)
+
+
+def times(gain: float) -> str:
+    """Write a natural logarithm as a factor.
+
+    >>> times(0.0), times(math.log(33.4)), times(math.log(0.25))
+    ('×1.0', '×33', '×0.3')
+    """
+    factor = math.exp(min(gain, 20.0))
+    return f"×{factor:,.0f}" if factor >= 9.5 else f"×{factor:.1f}"
+
+
+def _thumbnail(place: Place, photo: Photo) -> None:
+    try:
+        st.image(place.picture(photo), width="stretch", alt=f"The photo {photo.name}")
+    except CaptioningError as error:
+        st.caption(f":material/broken_image: {plain(str(error))}")
+
+
+def _like(page: str, name: str) -> None:
+    """Search for photos like this one from the next rerun on."""
+    st.session_state[f"{page}.by"] = EXAMPLE
+    st.session_state[f"{page}.example"] = name

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from pages.library.table import caption_photos, correct_rows, download
-from pages.library.upload import bring_album
-from pages.library.workspace import open_workspace
-from pages.ui.captions import choose_settings, open_page
+from pages.library.workspace import bring_album, open_workspace
 from pages.ui.components import show_source
+from pages.ui.settings import choose_settings, open_page
 
 models = open_page("many", "Many photos")
 workspace = open_workspace("many")

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from captioning.bundle import Bundle
-from captioning.retrieval import DEPTHS, Recall, RecallSoFar, measure_recall
+from captioning.retrieval import DEPTHS, EncodedPhotos, Recall, RecallSoFar, measure_recall
 from pages.ui import cache
+from pages.ui.cache import Memory
 from pages.ui.components import prose
 from pages.ui.datasets import Explored
-from pages.ui.progress import stoppable
-from pages.ui.queue import Memory
+from pages.ui.progress import features_of, stoppable
 
 _QUERIES = (50, 100, 250, 1000)
 
@@ -57,9 +57,6 @@ def _measure(
     key: tuple[object, ...],
     table: "st.delta_generator.DeltaGenerator",
 ) -> None:
-    from captioning.retrieval import EncodedPhotos
-    from pages.ui.progress import features_of
-
     store = features_of(f"{page}.recall", explored.dataset, bundle, split=split)
     if store is None:
         return

@@ -18,11 +18,10 @@ from captioning.datasets.data_issues import Oddities
 from captioning.errors import CaptioningError, ImageError
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos
-from pages.library.upload import bring_album
+from pages.library.workspace import bring_album
 from pages.ui import cache
 from pages.ui.components import problem
-from pages.ui.datasets import Explored, choose_split
-from pages.ui.photo_grid import photo_link
+from pages.ui.datasets import Explored, choose_split, photo_link
 from pages.ui.pictures import as_jpeg
 from pages.ui.progress import features_of, stoppable
 from pages.ui.wording import plain

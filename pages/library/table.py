@@ -4,7 +4,6 @@ import base64
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -44,19 +43,6 @@ SHOWN: dict[str, Callable[[Row], bool]] = {
     "Corrected": lambda row: row.by == PERSON,
     "Not read": lambda row: bool(row.error),
 }
-
-
-@dataclass(frozen=True)
-class View:
-    """Rows to show.
-
-    Attributes:
-        key: identifies this choice of rows and their order.
-        rows: in order.
-    """
-
-    key: str
-    rows: list[Row]
 
 
 def caption_photos(
@@ -113,11 +99,11 @@ def correct_rows(page: str, workspace: Workspace, album: Album) -> list[Row]:
         + ". They stay while you visit other pages, and the address of this page opens them again."
     )
     singly = _one_by_one(page)
-    view = _choose_view(page, workspace, singly=singly)
+    choice, shown = _choose_rows(page, workspace, singly=singly)
     if singly:
-        review(page, workspace, view.rows, album)
+        review(page, workspace, shown, album)
     else:
-        _edit(page, workspace, view)
+        _edit(page, workspace, choice, shown)
     _offer_to_replace(page, workspace)
     _show_changes(page, workspace)
     return rows
@@ -143,11 +129,14 @@ def download(page: str, rows: Sequence[Row]) -> None:
             )
 
 
-def _choose_view(page: str, workspace: Workspace, *, singly: bool) -> View:
+def _choose_rows(page: str, workspace: Workspace, *, singly: bool) -> tuple[str, list[Row]]:
     """Ask which rows to show, and whether the least sure ones come first: usual one by one.
 
     A corrected row stays in its place until another choice is made: the table identifies rows by
     their places.
+
+    Returns:
+        What identifies this choice of rows and their order, and the rows.
     """
     table = workspace.table.rows
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -162,7 +151,7 @@ def _choose_view(page: str, workspace: Workspace, *, singly: bool) -> View:
         chosen = [row for row in table.values() if SHOWN[shown](row)]
         photos = [row.photo for row in (sorted(chosen, key=_sureness) if first else chosen)]
         st.session_state[f"{page}.view"] = key, photos
-    return View(key, [table[photo] for photo in photos if photo in table])
+    return key, [table[photo] for photo in photos if photo in table]
 
 
 def _sureness(row: Row) -> float:
@@ -172,10 +161,9 @@ def _sureness(row: Row) -> float:
     return math.inf if row.log_prob is None else 1.0 + math.exp(row.log_prob)
 
 
-def _edit(page: str, workspace: Workspace, view: View) -> None:
-    """Show rows as a table with captions to type over."""
+def _edit(page: str, workspace: Workspace, choice: str, rows: Sequence[Row]) -> None:
     st.caption("Click a caption to correct it. It is then marked as written by a person.")
-    key, table = f"{page}.table.{view.key}", _table(workspace, view.rows)
+    key, table = f"{page}.table.{choice}", _table(workspace, rows)
     empty = [name for name in ("kind", "error") if not table[name].any()]
     st.data_editor(
         table,
@@ -196,12 +184,11 @@ def _edit(page: str, workspace: Workspace, view: View) -> None:
         hide_index=True,
         key=key,
         on_change=_correct,
-        args=(workspace, key, [row.photo for row in view.rows]),
+        args=(workspace, key, [row.photo for row in rows]),
     )
 
 
 def _one_by_one(page: str) -> bool:
-    """Ask whether to show one photo at a time."""
     chosen = st.segmented_control(
         "Show the photos",
         [_TABLE, _SINGLY],
@@ -214,7 +201,6 @@ def _one_by_one(page: str) -> bool:
 
 
 def _offer_to_start_over(page: str, workspace: Workspace) -> None:
-    """Ask before everything is deleted."""
     with st.popover("Start over", icon=":material/delete:"):
         st.markdown(f"Delete all {counted(len(workspace.table.rows), 'row')} and corrections?")
         st.button(
@@ -226,7 +212,6 @@ def _offer_to_start_over(page: str, workspace: Workspace) -> None:
 
 
 def _offer_to_replace(page: str, workspace: Workspace) -> None:
-    """Replace words in all captions at once."""
     with (
         st.expander("Find and replace in all captions", icon=":material/find_replace:"),
         st.form(f"{page}.replace_form", border=False, clear_on_submit=True),

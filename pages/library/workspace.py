@@ -1,16 +1,20 @@
-"""The captions of many photos, kept while other pages are open and found again by the address."""
+"""Many photos: those that a visitor uploads, and their captions, which the address finds again."""
 
+import io
 import secrets
 from dataclasses import dataclass, field
 
 import streamlit as st
 
-from captioning.batch import Corrections
-from pages.ui import state
-from pages.ui.queue import Memory
+from captioning.batch import AlbumPhoto, Corrections, open_album, told_apart
+from captioning.errors import CaptioningError
+from pages.ui.cache import Memory
+from pages.ui.components import problem
+from pages.ui.photos import PHOTO_TYPES
 
 _MOST = 32
 """Tables kept on the server, those of closed tabs included; the least recently used is dropped."""
+FILES, FOLDER = "Files or zips", "A folder"
 
 
 @dataclass
@@ -32,7 +36,7 @@ class Workspace:
 
 def open_workspace(page: str) -> Workspace:
     """Return the table that the address names, else the one of this session, else a new one."""
-    named = _kept().get(state.linked(_link(page)) or "")
+    named = _kept().get(st.query_params.get(_link(page)) or "")
     found: Workspace = named or st.session_state.get(_link(page)) or Workspace()
     st.session_state[_link(page)] = found
     if found.table.rows:
@@ -60,3 +64,33 @@ def _link(page: str) -> str:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _kept() -> Memory[Workspace]:
     return Memory(_MOST)
+
+
+def bring_album(page: str) -> list[AlbumPhoto]:
+    """Let a person upload photos and zips of photos, or a whole folder."""
+    way = st.segmented_control(
+        "What to upload",
+        [FILES, FOLDER],
+        default=FILES,
+        required=True,
+        label_visibility="collapsed",
+        key=f"{page}.upload_way",
+    )
+    folder = way == FOLDER
+    files = st.file_uploader(
+        "A folder of photos, with the folders in it" if folder else "Photos, or a zip of photos",
+        type=(*PHOTO_TYPES, ".zip"),
+        accept_multiple_files="directory" if folder else True,
+        key=f"{page}.folder" if folder else f"{page}.upload",
+        help="They stay in this server's memory until you leave; the captions stay longer.",
+    )
+    album: list[AlbumPhoto] = []
+    for file in files:
+        if not file.name.lower().endswith(".zip"):
+            album.append(AlbumPhoto(file.name, file.getvalue))
+            continue
+        try:
+            album += open_album(io.BytesIO(file.getbuffer()))
+        except CaptioningError as error:
+            problem(error)
+    return told_apart(album)

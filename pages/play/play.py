@@ -4,22 +4,21 @@ import streamlit as st
 
 from captioning.errors import CaptioningError
 from captioning.play import Rounds
-from pages.play import player, teacher
+from pages.play.sides import begin, lead, play
 from pages.ui.components import problem, prose
-from pages.ui.state import linked
 
 st.header("Class game", anchor=False)
 
-name, key = linked("play.round"), linked("play.teacher")
+name, key = st.query_params.get("play.round"), st.query_params.get("play.teacher")
 try:
     if name is None:
         prose("play")
-        teacher.begin()
+        begin()
     else:
         round_ = Rounds().get(name)
         if key is None:
-            player.play(round_)
+            play(round_)
         else:
-            teacher.lead(round_, key)
+            lead(round_, key)
 except CaptioningError as error:
     problem(error)

@@ -14,7 +14,7 @@ from captioning.text import tokenize
 from pages.ui import cache
 from pages.ui.components import show_source
 from pages.ui.theme import in_rows
-from pages.ui.wording import plain
+from pages.ui.wording import or_dash, plain
 
 _KINDS = {"person": "a person", "model": "a model", "player": "the class"}
 
@@ -73,9 +73,9 @@ def _table(found: list[Standing], me: str) -> None:
             "author": [name(one) for one in found],
             "caption": [plain(one.entry.text) for one in found],
             "Elo": [f"{one.rating.elo:.0f}" for one in found],
-            "BLEU-4": [_figure(one.bleu_4) for one in found],
-            "CIDEr": [_figure(one.cider) for one in found],
-            "taken for a machine": [_share(one.taken_for_machine) for one in found],
+            "BLEU-4": [or_dash(one.bleu_4, ".1f") for one in found],
+            "CIDEr": [or_dash(one.cider, ".1f") for one in found],
+            "taken for a machine": [or_dash(one.taken_for_machine, ".0%") for one in found],
         },
         hide_index=True,
         border="horizontal",
@@ -84,14 +84,6 @@ def _table(found: list[Standing], me: str) -> None:
         "BLEU-4 and CIDEr compare each caption with the captions of the others in the class. A "
         "caption that nobody else would write scores low, even if it is good."
     )
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f}%"
 
 
 def _spoken(found: list[Standing]) -> str:

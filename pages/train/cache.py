@@ -1,7 +1,6 @@
 """What the Train pages read, cached between reruns."""
 
 import contextlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from captioning.runs import (
 )
 from captioning.storage import data_folder
 from pages.ui.components import main_button, problem, prose
+from pages.ui.pictures import as_jpeg
 from pages.ui.rights import is_teacher, origin, within_quota
 from pages.ui.wording import plain
 
@@ -209,9 +209,7 @@ def _small(path: str) -> bytes:
     """Return a small copy of the whole photo; a crop might lack what the caption describes."""
     photo = read_image(path)
     photo.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
-    buffer = io.BytesIO()
-    photo.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
+    return as_jpeg(photo)
 
 
 @st.cache_data(ttl=30, max_entries=100, show_spinner="Counting photos and words…")

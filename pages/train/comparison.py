@@ -20,11 +20,12 @@ from pages.train import charts
 from pages.train.cache import model_of, small_photos
 from pages.train.run_view import clock
 from pages.ui import cache
-from pages.ui.captions import say_publication, show_captions
+from pages.ui.captions import show_captions
 from pages.ui.components import problem
 from pages.ui.photos import bring_photos, choose_source
 from pages.ui.rights import is_teacher
-from pages.ui.wording import plain
+from pages.ui.settings import say_publication
+from pages.ui.wording import or_dash, plain
 
 _FIGURES = {
     **{f"{metric.label} on dev": metric.name for metric in headline_metrics()},
@@ -39,10 +40,12 @@ def show_table(found: Comparison) -> None:
     for name, key in (("Best epoch", "best_epoch"), ("Epochs done", "epochs")):
         rows[name] = [str(result[key] or "–") for result in found.results]
     if any(result["start_share"] for result in found.results):
-        rows["Share of its start"] = [_share(result["start_share"]) for result in found.results]
-    scores = [(metric.label, metric.name, 1) for metric in headline_metrics()]
-    for name, key, digits in (*scores, ("Dev loss", "dev_loss", 3)):
-        rows[name] = [_figure(result[key], digits) for result in found.results]
+        rows["Share of its start"] = [
+            or_dash(result["start_share"], ".0%") for result in found.results
+        ]
+    scores = [(metric.label, metric.name, ".1f") for metric in headline_metrics()]
+    for name, key, form in (*scores, ("Dev loss", "dev_loss", ".3f")):
+        rows[name] = [or_dash(result[key], form) for result in found.results]
     rows["State"] = [run.status.state for run in found.runs]
     rows["Training time"] = [clock(result["seconds"]) for result in found.results]
     rows["Note"] = [run.note or "–" for run in found.runs]
@@ -132,14 +135,6 @@ def _publish(page: str, runs: Runs, run: Run) -> None:
 
 def _setting(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
-
-
-def _figure(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def show_published(page: str) -> None:

@@ -14,9 +14,10 @@ from captioning.runs import (
     read_curves,
 )
 from pages.train.cache import data_of, model_of, small_photos
-from pages.ui import cache, state
+from pages.ui import cache
 from pages.ui.captions import show_captions
 from pages.ui.components import main_button, problem, say_exact_match
+from pages.ui.photos import choose_photo, chosen_photo
 from pages.ui.pictures import Picture
 from pages.ui.rights import is_teacher
 from pages.ui.wording import counted, plain
@@ -107,7 +108,7 @@ def _try_it(page: str, run: Run) -> None:
     st.subheader("Try it on a photo", anchor=False)
     dataset = data_of(run)
     photos = (dataset.split("test") or dataset.split("dev"))[:_OFFERED]
-    name = state.chosen_photo(page)
+    name = chosen_photo(page)
     if name is not None and name in dataset:
         bundle = model_of(run)
         data = cache.photo_file(dataset.path(dataset[name]))
@@ -123,7 +124,7 @@ def _try_it(page: str, run: Run) -> None:
                     type="tertiary",
                     width="stretch",
                     key=f"{page}.try.{photo}",
-                    on_click=state.choose_photo,
+                    on_click=choose_photo,
                     args=(page, photo),
                 )
     st.page_link(

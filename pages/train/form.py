@@ -15,7 +15,6 @@ from captioning.runs import Estimate, Preset, Runs
 from captioning.settings import Config
 from pages.train.cache import all_presets, data_sets
 from pages.train.run_view import clock
-from pages.ui.state import linked
 from pages.ui.wording import plain
 
 _GROUPS = {
@@ -133,7 +132,7 @@ def choose_base(page: str, more: Sequence[Preset] = ()) -> tuple[TrainingConfig,
         RunError: the link names no run.
         ConfigError: a preset or the run's settings are damaged.
     """
-    cloned = linked(f"{page}.base")
+    cloned = st.query_params.get(f"{page}.base")
     if cloned:
         run = Runs().get(cloned)
         st.caption(f"These are the settings of {plain(run.id)}. Change any of them.")

@@ -13,7 +13,7 @@ from pages.train import charts
 from pages.train.cache import all_runs, small_photos, start_again
 from pages.ui.components import Button, main_button, problem
 from pages.ui.rights import is_teacher, may_change
-from pages.ui.wording import plain
+from pages.ui.wording import or_dash, plain
 
 Colour = Literal["green", "orange", "blue", "red", "primary", "gray"]
 
@@ -105,9 +105,9 @@ def show_status(run: Run, curves: Curves) -> None:
     last = curves.epochs[-1] if curves.epochs else None
     figures = {
         "Epoch": f"{min(status.epoch, status.epochs)} of {status.epochs}",
-        "Loss": f"{status.loss:.3f}" if status.loss is not None else "–",
+        "Loss": or_dash(status.loss, ".3f"),
         **{
-            metric.label: f"{last[metric.name]:.1f}" if last and metric.name in last else "–"
+            metric.label: or_dash((last or {}).get(metric.name), ".1f")
             for metric in headline_metrics()
         },
         **_exact(run, last),
@@ -134,11 +134,11 @@ def show_controls(page: str, runs: Runs, run: Run) -> None:
     with st.container(horizontal=True):
         if ours and state in STARTABLE:
             label = "Resume" if run.checkpoints() else "Start"
-            _button(page, label, ":material/play_arrow:", lambda: start_again(run), primary=True)
+            act_button(page, label, ":material/play_arrow:", lambda: start_again(run), primary=True)
         if ours and state == "running":
-            _button(page, "Pause", ":material/pause:", lambda: runs.pause(run.id))
+            act_button(page, "Pause", ":material/pause:", lambda: runs.pause(run.id))
         if ours and state == "paused":
-            _button(
+            act_button(
                 page,
                 "Continue",
                 ":material/play_arrow:",
@@ -146,13 +146,15 @@ def show_controls(page: str, runs: Runs, run: Run) -> None:
                 primary=True,
             )
         if ours and (run.live or state == "queued"):
-            _button(page, "Stop", ":material/stop:", lambda: runs.stop(run.id))
+            act_button(page, "Stop", ":material/stop:", lambda: runs.stop(run.id))
         if st.button("Clone with changes", icon=":material/content_copy:", key=f"{page}.clone"):
             st.switch_page("pages/train/new.py", query_params={"new.base": run.id})
         if ours and not run.live:
             with st.popover("Delete", icon=":material/delete:", key=f"{page}.delete"):
                 st.markdown("This deletes its curves, checkpoints and model for good.")
-                _button(page, "Delete this run", ":material/delete:", lambda: runs.delete(run.id))
+                act_button(
+                    page, "Delete this run", ":material/delete:", lambda: runs.delete(run.id)
+                )
 
 
 def show_alarms(run: Run, curves: Curves) -> None:
@@ -240,7 +242,7 @@ def show_queue(page: str, runs: Runs) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{place + 1}. {plain(run.id)}")
             if place and is_teacher():
-                _button(
+                act_button(
                     f"{page}.{run.id}",
                     "Earlier",
                     ":material/arrow_upward:",
@@ -248,9 +250,10 @@ def show_queue(page: str, runs: Runs) -> None:
                 )
 
 
-def _button(
+def act_button(
     page: str, label: str, icon: str, act: Callable[[], object], *, primary: bool = False
 ) -> None:
+    """Show a button that does `act`, and then draws the whole page again."""
     key = f"{page}.{label.lower().replace(' ', '_')}"
     looks: Button = main_button(label) if primary else {"label": label, "type": "secondary"}
     if st.button(**looks, icon=icon, key=key):

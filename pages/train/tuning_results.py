@@ -1,6 +1,5 @@
 """Parts of the Search settings page: the state of a search, its trials, and their results."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import altair as alt
@@ -19,7 +18,7 @@ from captioning.tuning import (
     places_of,
 )
 from pages.train.form import label_of
-from pages.train.run_view import clock
+from pages.train.run_view import act_button, clock
 from pages.train.tuning import all_studies
 from pages.ui.components import problem
 from pages.ui.rights import is_teacher
@@ -196,9 +195,9 @@ def _show_controls(page: str, studies: Studies, study: Study) -> None:
     present = next((trial for trial in study.trials if not trial.ended and trial.run), None)
     with st.container(horizontal=True):
         if is_teacher() and state == "running":
-            _button(page, "Stop", ":material/stop:", lambda: studies.stop(study.id))
+            act_button(page, "Stop", ":material/stop:", lambda: studies.stop(study.id))
         if is_teacher() and state in ("stopped", "failed"):
-            _button(page, "Continue", ":material/play_arrow:", lambda: studies.start(study.id))
+            act_button(page, "Continue", ":material/play_arrow:", lambda: studies.start(study.id))
         if present is not None and st.button(
             "Watch this trial", icon=":material/monitoring:", key=f"{page}.watch"
         ):
@@ -214,7 +213,7 @@ def _show_controls(page: str, studies: Studies, study: Study) -> None:
         if is_teacher() and state != "running":
             with st.popover("Delete", icon=":material/delete:", key=f"{page}.delete"):
                 st.markdown("This deletes the search and the runs of its trials for good.")
-                _button(
+                act_button(
                     page,
                     "Delete this search",
                     ":material/delete:",
@@ -229,16 +228,6 @@ def _make_run(studies: Studies, study: Study) -> None:
         problem(error)
         return
     st.switch_page("pages/train/watch.py", query_params={"watch.run": run.id})
-
-
-def _button(page: str, label: str, icon: str, act: Callable[[], object]) -> None:
-    if st.button(label, icon=icon, key=f"{page}.{label.lower().replace(' ', '_')}"):
-        try:
-            act()
-        except CaptioningError as error:
-            problem(error)
-        else:
-            st.rerun()  # the whole page: its updates may start or stop
 
 
 def _show_importance(study: Study) -> None:

@@ -3,14 +3,17 @@
 Only `captioner` imports Keras, and only for a model whose encoder has no graph.
 """
 
+import contextlib
 import hashlib
 import math
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import streamlit as st
 
@@ -26,12 +29,12 @@ from captioning.errors import (
     ImageError,
     WeightsError,
 )
+from captioning.fair_lock import FairLock
 from captioning.images import MAX_BYTES, read_image
 from captioning.plugins import load_plugins
 from captioning.storage import data_folder, read_regular_file
 from pages.ui import pictures
 from pages.ui.memory import settle
-from pages.ui.queue import Memory, in_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,10 +45,12 @@ if TYPE_CHECKING:
     from captioning.decoding import Trace
 
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 load_plugins()  # their encoders, decoders and metrics are choices of the pages
 
 _SHAPES = "shapes-200-0"
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 _MOST_PIXELS_KEPT = 16_000_000
 """The largest photo kept until it is captioned (48 MB); a larger one is decoded twice."""
 
@@ -82,11 +87,6 @@ def captioner(bundle: Bundle) -> "Captioner":
         CaptioningError: the bundle is damaged, or its encoder's weights are not available.
     """
     return _captioner(str(bundle.folder), version(bundle))
-
-
-def get_ready(bundle: Bundle) -> None:
-    """Load the model before the first photo; errors are shown when a photo is captioned."""
-    fault(bundle)
 
 
 def fault(bundle: Bundle) -> str | None:
@@ -266,7 +266,7 @@ def _features(bundle: Bundle, photo: bytes, name: str) -> "tuple[np.ndarray, flo
         model = captioner(bundle)
         picture = _decoded().pop(_digest(photo)) or read_image(photo, name=name)
         with in_line(model.turns, "Looking at the photo…"):
-            known = _seen().get(key) or _timed(lambda: model.encode([picture]))
+            known = _seen().get(key) or timed(lambda: model.encode([picture]))
             known[0].flags.writeable = False  # all sessions read the same array
             _seen().put(key, known)
     return known
@@ -276,11 +276,12 @@ def _search(
     bundle: Bundle, photo: bytes, name: str, decoding: DecodingConfig
 ) -> "tuple[Trace, float]":
     seen, looked = _features(bundle, photo, name)
-    found, searched = _timed(lambda: captioner(bundle).trace(seen, decoding))
+    found, searched = timed(lambda: captioner(bundle).trace(seen, decoding))
     return found, looked + searched
 
 
-def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """Do `work`; return its result, and the seconds it took."""
     begun = time.perf_counter()
     result = work()
     return result, time.perf_counter() - begun
@@ -288,6 +289,63 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 # Results of models are kept in `Memory`: a function cached by Streamlit cannot write to the page,
 # and a visitor who waits for the model should see their place in the queue.
+class Memory(Generic[Value]):
+    """The results used last, up to a limit; threads may share it.  A result is never None."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return a result, or None if it is not stored."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def pop(self, key: Hashable) -> Value | None:
+        """Return a result and forget it, or None if it is not stored."""
+        with self._lock:
+            return self._kept.pop(key, None)
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Store a result, and drop the least recently used one if there are too many."""
+        with self._lock:
+            self._kept[key] = value
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+@contextlib.contextmanager
+def in_line(turns: FairLock, label: str) -> Iterator[None]:
+    """Wait in the model's queue, show the visitor their place, and hold the model for the block.
+
+    Args:
+        turns: the model's queue.
+        label: what is done when it is the visitor's turn.
+    """
+    place = st.empty()
+
+    def show(before: int) -> None:
+        place.caption(f":material/hourglass_top: {place_in_line(before)}")
+
+    with st.spinner(label), turns.take(show):
+        place.empty()
+        yield
+
+
+def place_in_line(before: int) -> str:
+    """Say which place somebody has in the queue.
+
+    >>> place_in_line(2)
+    'You are third in line. The model writes for one visitor at a time.'
+    """
+    ordinal = _ORDINALS[before] if before < len(_ORDINALS) else f"number {before + 1}"
+    return f"You are {ordinal} in line. The model writes for one visitor at a time."
+
+
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _decoded() -> "Memory[Image.Image]":
     # From the preview until the encoder reads it, so that a photo is decoded once.

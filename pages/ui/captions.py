@@ -1,11 +1,13 @@
-"""Show a caption: the sentence, how sure the model is, and its other candidates.
+"""Show captions: how sure the model is, its candidates and search, and other models' captions.
 
 A picture that is not a photo is captioned on request only (`is_wanted`).
 """
 
+import difflib
 import hashlib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,101 +18,23 @@ from captioning.calibration.picture_kind import Kind
 from captioning.caption import DOUBTED
 from captioning.config import DecodingConfig
 from captioning.errors import CaptioningError, ImageError
-from captioning.metrics import format_headline
 from captioning.text import clean, sentence
-from captioning.vocabulary import SPECIAL
-from pages.ui import cache, state
-from pages.ui.components import problem, prose
-from pages.ui.decoding_settings import choose_decoding, how_chosen
+from captioning.vocabulary import EOS
+from pages.ui import cache
+from pages.ui.components import problem
 from pages.ui.pictures import Picture
-from pages.ui.word_chart import word_chart
+from pages.ui.settings import how_chosen, say_needs
+from pages.ui.theme import look
 from pages.ui.wording import percent, plain, seconds
 
 if TYPE_CHECKING:
-    from captioning.caption import Caption
+    from captioning.caption import Caption, Word
+    from captioning.decoding import Node
 
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MOST_OTHERS = 4
+_ROW_HEIGHT = 26
+_STROKES = {"best": "penwidth=2.5 group=best", "ended": "style=bold", "cut": "style=dashed"}
 _DETAILS = "How sure the model is, and what else it considered"
-
-
-def open_page(page: str, title: str) -> dict[str, Bundle]:
-    """Write a page's title and introduction, and return the models by name.
-
-    Without a model, the page says so and ends.
-    """
-    st.header(title, anchor=False)
-    prose(page)
-    models = cache.models()
-    if not models:
-        prose("no-model")
-        st.stop()
-    check_link(page, models)
-    return models
-
-
-def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, DecodingConfig]:
-    """Ask for the model, and for the way it chooses words."""
-    with st.popover("Settings", icon=":material/tune:"):
-        name = next(iter(models))
-        if len(models) > 1:
-            name = st.selectbox("Model", list(models), key=f"{page}.model", bind="query-params")
-            say_needs(models.values())
-        bundle = models[name]
-        return bundle, choose_decoding(page, bundle)
-
-
-def say_needs(bundles: Iterable[Bundle]) -> None:
-    """List the models that cannot run yet, and how to change that."""
-    lacking = [bundle for bundle in bundles if not bundle.has_weights]
-    names = [bundle.name for bundle in lacking if bundle.has_known_encoder]
-    if names:
-        st.caption(
-            f":material/download: {plain(', '.join(names))}: the ImageNet weights are not on this "
-            "machine. Choose such a model to download them; that needs a network."
-        )
-    unknown = [bundle.name for bundle in lacking if not bundle.has_known_encoder]
-    if unknown:
-        st.caption(
-            f":material/extension_off: {plain(', '.join(unknown))}: the encoder is not known here. "
-            "Such a model needs the package that its encoder comes from."
-        )
-
-
-def check_link(page: str, models: Mapping[str, Bundle]) -> None:
-    """Show what is wrong with the model that the link names, if it cannot be used."""
-    asked = state.linked(f"{page}.model")
-    if asked and asked not in models and (error := cache.missing_model(asked)):
-        problem(error)
-
-
-@st.dialog("About the model", width="large")
-def show_model(bundle: Bundle) -> None:
-    """Describe a model in a dialog: what it does, its scores, and its card."""
-    st.markdown(
-        f"**{plain(bundle.name)}** looks at a photo and writes one English sentence about it. It "
-        f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and uses no others. "
-        "It always writes a sentence, so it is often partly wrong: check what matters."
-    )
-    say_publication(bundle)
-    for score in bundle.scores():
-        st.caption(_score(score))
-    st.caption(
-        f"Inside: the encoder {plain(bundle.encoder.name)} turns the photo into numbers, and "
-        f"{bundle.decoder.cell_name} ({bundle.decoder.kind}) writes the words."
-    )
-    card = _COMMENT.sub("", bundle.card)
-    if card.strip():
-        with st.expander("Model card: data, training, results, limits"):
-            st.markdown(card)
-
-
-def say_publication(bundle: Bundle) -> None:
-    """Say who published a model, when, and from which run, if somebody did."""
-    if bundle.published is not None:
-        who = f" by {plain(bundle.published.by)}" if bundle.published.by else ""
-        when = bundle.published.at[:16].replace("T", " ")
-        run = plain(bundle.published.run)
-        st.caption(f"Published{who} on {plain(when)} (UTC) from the run {run}.")
 
 
 def show_captions(
@@ -255,14 +179,6 @@ def _alternatives(caption: "Caption") -> None:
         st.caption("Ranked by the search: by probability and length, the best first.")
 
 
-def _score(score: Mapping[str, Any]) -> str:
-    return (
-        f"{format_headline(score)} on the {score['images']:,} "
-        f"photos of {plain(str(score['data']))}, {plain(str(score['split']))} split, "
-        f"with beam width {score['beam_width']}."
-    )
-
-
 LOOKS_LIKE: dict[Kind, str] = {
     "screenshot": "This looks like a screenshot, not a photo.",
     "document": "This looks like a page of text, not a photo.",
@@ -292,3 +208,137 @@ def is_wanted(picture: Picture, bundle: Bundle, kind: Kind | None) -> bool:
         args=(digest,),
     )
     return False
+
+
+def word_chart(words: "Sequence[Word]") -> dict[str, Any]:
+    """Draw the probability of each word, in the order of the sentence, as bars from 0 to 100%.
+
+    Returns:
+        A Vega-Lite specification with its numbers inside.  A table or an Altair chart would make
+        the first caption of a server wait more than a second for Altair and pandas to import.
+    """
+    columns: dict[str, list[Any]] = {
+        "word": [word.word for word in words],
+        "share": [math.exp(word.log_prob) for word in words],
+        "text": [percent(word.log_prob) for word in words],
+    }
+    # A word may occur twice, so rows are keyed by place and labelled with words.
+    return {
+        "data": {"sequence": {"start": 0, "stop": len(words), "as": "place"}},
+        "transform": [
+            {"calculate": f"{json.dumps(values)}[datum.place]", "as": name}
+            for name, values in columns.items()
+        ],
+        "layer": [
+            _bars({"datum": 1}, columns["word"], "left", opacity=0.12),
+            _bars({"field": "share"}, columns["text"], "right"),
+        ],
+        "resolve": {"scale": {"y": "independent"}},
+        "height": _ROW_HEIGHT * len(words),
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": {"view": {"strokeWidth": 0}},
+    }
+
+
+def _bars(
+    length: dict[str, Any], labels: Sequence[object], side: str, **mark: float
+) -> dict[str, Any]:
+    axis = {"orient": side, "title": None, "domain": False, "ticks": False}
+    text = {"labelExpr": f"{json.dumps(labels)}[datum.value]", "labelFontSize": 14}
+    x = {**length, "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
+    y = {
+        "field": "place",
+        "type": "ordinal",
+        "scale": {"paddingInner": 0.45},
+        "axis": {**axis, **text, "labelPadding": 8},
+    }
+    tooltip = [
+        {"field": "word", "type": "nominal"},
+        {"field": "text", "type": "nominal", "title": "probability"},
+    ]
+    return {
+        "mark": {"type": "bar", "cornerRadius": 3, **mark},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
+    }
+
+
+def compare_models(
+    page: str,
+    picture: Picture,
+    models: Mapping[str, Bundle],
+    bundle: Bundle,
+    decoding: DecodingConfig,
+) -> None:
+    """Show captions of other models for the same photo."""
+    others = [name for name in models if name != bundle.name]
+    if not others:
+        st.caption("There is only one model. Train another one to compare the two.")
+        return
+    asked = st.pills(
+        "Other models",
+        others,
+        selection_mode="multi",
+        key=f"{page}.others",
+        bind="query-params",
+    )
+    say_needs(models[name] for name in others)
+    if len(asked) > _MOST_OTHERS:
+        st.caption(f"At most {_MOST_OTHERS} at once: only the first {_MOST_OTHERS} are shown.")
+    first = cache.caption(bundle, picture.data, picture.name, decoding)
+    for name in [bundle.name, *asked[:_MOST_OTHERS]]:
+        with st.container(border=True):
+            try:
+                caption = cache.caption(models[name], picture.data, picture.name, decoding)
+            except CaptioningError as error:
+                problem(error)
+                continue
+            st.subheader(mark_differences(caption.sentence, first.sentence), anchor=False)
+            st.caption(
+                f"**{plain(name)}**, {models[name].decoder.kind}, {models[name].encoder.name}: "
+                f"{percent(caption.log_prob)}, {seconds(caption.seconds)}"
+            )
+
+
+def mark_differences(sentence: str, other: str) -> str:
+    r"""Write `sentence` with the words marked that `other` does not have at that place.
+
+    >>> mark_differences("a big dog runs", "a dog runs")
+    'a :primary-background[big] dog runs'
+    >>> mark_differences("A dog.", "A dog runs.")
+    'A dog\\.'
+    """
+    words = sentence.split()
+    compared, others = ([clean(word) for word in text.split()] for text in (sentence, other))
+    parts = []
+    matcher = difflib.SequenceMatcher(a=others, b=compared, autojunk=False)
+    for kind, _, _, start, end in matcher.get_opcodes():
+        text = plain(" ".join(words[start:end]))
+        if text:
+            parts.append(text if kind == "equal" else f":primary-background[{text}]")
+    return " ".join(parts)
+
+
+def draw_tree(nodes: "list[Node]", words: tuple[str, ...]) -> str:
+    """Return the tree as Graphviz source, in the colours of the visitor's theme."""
+    page = look()
+    colours = {"best": page.accent, "ended": page.text, "kept": page.text, "cut": page.muted}
+    looks = {
+        fate: f'color="{colour}" fontcolor="{colour}" {_STROKES.get(fate, "")}'
+        for fate, colour in colours.items()
+    }
+    lines = [
+        "digraph {",
+        'rankdir=LR bgcolor="transparent" nodesep=0.06 ranksep=0.16',
+        'node [shape=box fontname="sans-serif" fontsize=13 height=0.3 width=0.4]',
+        'node [margin="0.04,0.02"]',
+        "edge [arrowsize=0.4]",
+        f'start [label="begin" {looks["best"]}]',
+    ]
+    for number, node in enumerate(nodes):
+        word = "end" if node.token == EOS else words[node.token]
+        shape = "shape=ellipse " if node.token == EOS else ""
+        label = f"{word}\\n{percent(node.log_prob)}".replace('"', "")
+        before = "start" if node.parent is None else f"n{node.parent}"
+        lines.append(f'n{number} [{shape}label="{label}" {looks[node.fate]}]')
+        lines.append(f"{before} -> n{number} [{looks[node.fate].replace(' group=best', '')}]")
+    return "\n".join([*lines, "}"])

@@ -67,8 +67,8 @@ def settle() -> None:
 
 
 def settle_keras() -> None:
-    """Settle if a page has just imported Keras; called after each run, before Streamlit clears."""
-    backend = getattr(sys.modules.get("keras"), "backend", None)
+    """Settle if a page has just imported Keras; called after a run, before Streamlit clears."""
+    backend = getattr(sys.modules["keras"], "backend", None)
     if getattr(backend, "clear_session", _leave_alone) is not _leave_alone:
         settle()
 

@@ -1,18 +1,19 @@
 """Add photos to a page: from the disk, the camera, the data set, or the samples of the app.
 
-The session keeps the photos (`pages.ui.state`), so they are still there after a visit to another
-page.
+The session keeps them: a widget forgets its photos when another page opens.  A choice made with a
+button is part of the link, like the value of a widget (`bind="query-params"`).
 """
+
+from dataclasses import dataclass
 
 import streamlit as st
 
 from captioning.datasets import CaptionDataset
 from captioning.errors import CaptioningError
-from pages.ui import cache, state
+from pages.ui import cache
 from pages.ui.components import problem
-from pages.ui.pictures import Picture
-from pages.ui.samples import PHOTO_SAMPLES, sample_file
-from pages.ui.wording import plain
+from pages.ui.pictures import PHOTO_SAMPLES, Picture, sample_file
+from pages.ui.wording import counted, plain
 
 PHOTO, SAMPLE = "photo", "sample"  # names of the choice in the link
 UPLOAD, CAMERA, GALLERY = SOURCES = ("Upload", "Camera", "Gallery")
@@ -20,6 +21,7 @@ MOST_AT_ONCE = 24
 PHOTO_TYPES = ("image/*", ".heic", ".heif", ".hif", ".avif", ".mpo")
 """Files to offer for upload; some systems do not know that the named ones are pictures."""
 _PER_PAGE = 12
+_CAPTIONED = "photos.captioned"
 
 # Passes a pasted picture to the uploader, as if its file had been chosen there.
 _PASTE = st.components.v2.component(
@@ -41,21 +43,36 @@ _PASTE = st.components.v2.component(
 )
 
 
+@dataclass(frozen=True)
+class Captioned:
+    """The photo that was captioned last.
+
+    Attributes:
+        picture: the photo.
+        name: what a link calls it; None for a visitor's photo.
+        model: name of the model that wrote the caption.
+    """
+
+    picture: Picture
+    name: str | None
+    model: str
+
+
 def brought_photos(page: str) -> list[Picture]:
     """Return the photos to caption: those that the link names, else those of the session."""
     try:
-        sample, name = state.chosen_photo(page, SAMPLE), state.chosen_photo(page)
+        sample, name = chosen_photo(page, SAMPLE), chosen_photo(page)
         if sample in PHOTO_SAMPLES:
             file = sample_file(sample)
-            state.keep_photos(page, [Picture(file.name, file.read_bytes())])
+            st.session_state[f"{page}.photos"] = [Picture(file.name, file.read_bytes())]
         elif name is not None:
             dataset = cache.gallery()
             photo = cache.photo_file(dataset.path(dataset[name]))
-            state.keep_photos(page, [Picture(name, photo)])
+            st.session_state[f"{page}.photos"] = [Picture(name, photo)]
     except CaptioningError as error:
         problem(error)
         return []
-    return state.kept_photos(page)
+    return list(st.session_state.get(f"{page}.photos", []))
 
 
 def choose_source(page: str) -> str:
@@ -83,16 +100,11 @@ def offer_photos(page: str, source: str) -> None:
     {UPLOAD: _drop, CAMERA: _take, GALLERY: _pick}[source](page)
 
 
-def name_in_link(page: str) -> str | None:
-    """Return the name of the photo in a link; None for a visitor's photo."""
-    return state.chosen_photo(page, SAMPLE) or state.chosen_photo(page)
-
-
 def offer_samples(page: str, source: str) -> None:
     """Offer the sample photos until a photo is chosen; then offer to remove it."""
     if source != UPLOAD:
         return
-    if kept := state.kept_photos(page):
+    if kept := st.session_state.get(f"{page}.photos"):
         _start_over(page, "Remove the photos" if len(kept) > 1 else "Remove the photo")
         return
     st.caption("No photo here? Try one of these.")
@@ -128,6 +140,13 @@ def _keep_uploaded(page: str, key: str) -> None:
     st.session_state[f"{page}.left_out"] = max(0, len(files) - MOST_AT_ONCE)
 
 
+def say_left_out(page: str) -> None:
+    """Say how many of the uploaded photos were too many for this page."""
+    left_out = st.session_state.get(f"{page}.left_out", 0)
+    if left_out:
+        st.caption(f"{counted(left_out, 'photo')} more than this page can show were left out.")
+
+
 def _take(page: str) -> None:
     with st.container(width=640):
         st.camera_input("Take a photo", key=f"{page}.camera", on_change=_keep_shot, args=(page,))
@@ -139,15 +158,15 @@ def _keep_shot(page: str) -> None:
 
 
 def _keep(page: str, pictures: list[Picture]) -> None:
-    state.keep_photos(page, pictures)
+    st.session_state[f"{page}.photos"] = pictures
     st.session_state[f"{page}.left_out"] = 0
     for part in (SAMPLE, PHOTO):
-        state.forget_photo(page, part)
+        st.query_params.pop(f"{page}.{part}", None)
 
 
 def _pick(page: str) -> None:
     try:
-        if state.chosen_photo(page) is None:
+        if chosen_photo(page) is None:
             _thumbnails(page, cache.gallery())
         else:
             _start_over(page, "Back to the gallery")
@@ -185,7 +204,7 @@ def _offer(page: str, name: str, small: bytes, part: str) -> None:
 
 def _offer_last(page: str) -> None:
     """Offer the photo that was captioned last on another page."""
-    last = state.captioned()
+    last = captioned()
     if last is not None:
         with st.container(gap="xsmall"):
             st.image(cache.preview(last.picture.data, last.picture.name)[0], alt="Your last photo")
@@ -201,7 +220,7 @@ def _offer_last(page: str) -> None:
 
 def _choose(page: str, name: str, part: str) -> None:
     _keep(page, [])
-    state.choose_photo(page, name, part)
+    choose_photo(page, name, part)
 
 
 def _start_over(page: str, label: str) -> None:
@@ -217,8 +236,38 @@ def _start_over(page: str, label: str) -> None:
 
 def _remove(page: str) -> None:
     _keep(page, [])
-    state.forget_captioned()
+    st.session_state.pop(_CAPTIONED, None)
 
 
 def _counter(page: str) -> str:
     return f"{page}.uploads"
+
+
+def chosen_photo(page: str, part: str = PHOTO) -> str | None:
+    """Return the name of the photo chosen on `page`, if any.
+
+    Args:
+        page: the prefix of the keys of its controls.
+        part: of the link: `PHOTO` for those of the data set, `SAMPLE` for those of the app.
+    """
+    return st.query_params.get(f"{page}.{part}")
+
+
+def choose_photo(page: str, name: str, part: str = PHOTO) -> None:
+    """Choose the photo `name` on `page`."""
+    st.query_params[f"{page}.{part}"] = name
+
+
+def remember_captioned(page: str, picture: Picture, model: str) -> None:
+    """Remember the photo captioned last, and by which model; other pages offer it first."""
+    name = chosen_photo(page, SAMPLE) or chosen_photo(page)
+    last = captioned()
+    if name is None and last is not None and last.picture == picture:
+        name = last.name  # shown again without its link
+    st.session_state[_CAPTIONED] = Captioned(picture, name, model)
+
+
+def captioned() -> Captioned | None:
+    """Return the photo that was captioned last in this session."""
+    found: Captioned | None = st.session_state.get(_CAPTIONED)
+    return found

@@ -1,23 +1,28 @@
-"""Long work: its progress bar, its Stop button, and features that are computed once."""
+"""Long work on a data set: its progress, and features and captions that are computed once."""
 
 import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
+from captioning.analysis.disk_cache import Written, keep_written, kept_written
 from captioning.bundle import Bundle
+from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset
+from captioning.errors import CaptioningError
 from pages.ui import cache
+from pages.ui.components import problem
 from pages.ui.wording import counted, plain
 
 if TYPE_CHECKING:
     from captioning.features import FeatureStore, Progress
 
 OnProgress = Callable[[int, int], None]
+Result = TypeVar("Result")
 
 _FEW = 500
 """Up to this many photos are encoded without asking first."""
@@ -49,6 +54,19 @@ def stoppable(page: str, what: str, *, before: int = 0) -> Iterator[OnProgress]:
         bar.progress(min(1.0, done / max(total, 1)), f"{what}: {done:,} of {total:,}{left}")
 
     yield report
+
+
+def with_progress(label: str, work: Callable[[OnProgress], Result]) -> Result:
+    """Run `work` behind a progress bar that disappears at the end."""
+    bar = st.progress(0.0, text=label)
+
+    def show(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), text=label)
+
+    try:
+        return work(show)
+    finally:
+        bar.empty()
 
 
 def features_of(
@@ -107,3 +125,32 @@ def _extract(page: str, dataset: CaptionDataset, bundle: Bundle) -> "FeatureStor
             on_progress=on_progress,
             in_turn=captioner.turns.take,
         )
+
+
+def written_about(
+    page: str, dataset: CaptionDataset, split: str, bundle: Bundle, decoding: DecodingConfig
+) -> Written | None:
+    """Return a model's stored captions of a split; without them offer to write them."""
+    try:
+        kept = kept_written(dataset, bundle, split, decoding)
+        if kept is not None:
+            return kept
+        count = len(dataset.split(split))
+        label = f"Let {plain(bundle.name)} caption the {count:,} {split} photos"
+        if not st.button(label, icon=":material/play_arrow:", key=f"{page}.write"):
+            return None
+        from captioning.evaluation import evaluate
+
+        captioner = cache.captioner(bundle)
+        evaluation = with_progress(
+            "Captioning…",
+            lambda report: evaluate(
+                captioner, dataset, split=split, decoding=decoding, on_progress=report
+            ),
+        )
+        written = Written(evaluation.captions, evaluation.to_dict())
+        keep_written(dataset, bundle, split, decoding, written)
+        return written
+    except CaptioningError as error:
+        problem(error)
+        return None

@@ -57,3 +57,21 @@ def seconds(duration: float) -> str:
     """
     decimals = 2 if duration < 1 else 1 if duration < 10 else 0
     return f"{duration:.{decimals}f} s"
+
+
+def milliseconds(duration: float) -> str:
+    """Write a short duration, given in seconds.
+
+    >>> milliseconds(0.0004), milliseconds(0.0123)
+    ('under 1 ms', '12 ms')
+    """
+    return f"{1000 * duration:.0f} ms" if duration >= 0.001 else "under 1 ms"
+
+
+def or_dash(value: float | None, form: str) -> str:
+    """Write a number, or a dash where there is none.
+
+    >>> or_dash(0.5, ".0%"), or_dash(None, ".0%")
+    ('50%', '–')
+    """
+    return "–" if value is None else f"{value:{form}}"

@@ -15,8 +15,7 @@ from captioning.decoding import Node
 from captioning.image_metadata import MACHINE_MADE
 from captioning.text import clean
 from captioning.vocabulary import EOS
-from pages.ui.beam_tree import draw_tree
-from pages.ui.model_comparison import mark_differences
+from pages.ui.captions import draw_tree, mark_differences
 
 ROOT = Path(__file__).parents[2]
 WHY, TREE, MODELS, SHARE = "Why this sentence", "Search tree", "Other models", "Export"

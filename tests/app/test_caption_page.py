@@ -4,7 +4,7 @@ import pytest
 
 from captioning import images
 from captioning.errors import BundleError, WeightsError
-from pages.ui.samples import PHOTO_SAMPLES
+from pages.ui.pictures import PHOTO_SAMPLES
 
 
 def visible(app):

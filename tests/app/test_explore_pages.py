@@ -168,7 +168,7 @@ def test_photos_are_compared_by_a_models_encoder_where_one_can_run(
 @pytest.fixture
 def by_pixels(monkeypatch):
     """Photos are compared by pixels: the fake captioner cannot encode a data set."""
-    monkeypatch.setattr("pages.explore.likeness._encoder", lambda explored: None)
+    monkeypatch.setattr("pages.explore.neighbours._encoder", lambda explored: None)
 
 
 def test_next_and_previous_walk_through_the_split_and_the_link(open_explore, shapes_here):

@@ -10,9 +10,9 @@ from captioning.datasets import generate_shapes
 from captioning.images import read_image
 from captioning.retrieval import EncodedPhotos, read_sentence
 from pages.library import find_by
-from pages.library.hits import EXAMPLE, marked, spoken_gains
+from pages.library.find_by import EXAMPLE, marked, spoken_gains
+from pages.ui.photos import Captioned
 from pages.ui.pictures import Picture
-from pages.ui.state import Captioned
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,8 +18,8 @@ from pages.learn.figures import roomy
 from pages.learn.guessing import Answer
 from pages.learn.lessons import LESSONS, TOOLS, lesson
 from pages.learn.training.curves import seconds_left
+from pages.ui.photos import Captioned
 from pages.ui.pictures import Picture
-from pages.ui.state import Captioned
 
 ROOT = Path(__file__).parents[2]
 MINE = ("overview", "encoder", "words")

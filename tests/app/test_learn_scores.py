@@ -4,7 +4,7 @@ import pytest
 from lesson_app import LessonApp, formulas, shown
 
 from captioning.analysis.bleu import sentence_scores
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 
 
 @pytest.fixture

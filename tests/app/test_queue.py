@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import pages.ui.queue as line
 from captioning.bundle import read_bundle
 from captioning.captioner import Captioner
 from captioning.datasets import generate_shapes
 from captioning.images import read_image
 from pages.ui import cache
-from pages.ui.queue import Memory, place_in_line
+from pages.ui.cache import Memory, place_in_line
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 8
@@ -82,7 +81,7 @@ def test_eight_sessions_of_the_page_see_their_place(home, pictures, monkeypatch,
         seen.setdefault(threading.get_ident(), []).append(before)
         return place_in_line(before)
 
-    monkeypatch.setattr(line, "place_in_line", noted)
+    monkeypatch.setattr(cache, "place_in_line", noted)
     files = []
     for picture in pictures:
         buffer = io.BytesIO()
@@ -117,7 +116,7 @@ def test_who_waits_reads_it_on_the_page_and_then_the_sentence(
         served.set()
         return place_in_line(before)
 
-    monkeypatch.setattr(line, "place_in_line", noted)
+    monkeypatch.setattr(cache, "place_in_line", noted)
     other = threading.Thread(target=served_first)
     other.start()
     all_in_line(model.turns, 1)

@@ -21,12 +21,12 @@ from captioning.errors import ImageError
 from captioning.evaluation import MISTAKES, Interval, MistakenScore
 from captioning.explain import Evidence
 from pages.caption.words import evidence_chart
+from pages.evaluate.baselines import interval_chart
 from pages.evaluate.mistakes import mistake_chart
-from pages.evaluate.scores import interval_chart
 from pages.ui import cache, pictures, wording
-from pages.ui.captions import mark_doubted, say_needs
+from pages.ui.captions import mark_doubted, word_chart
 from pages.ui.components import source_of
-from pages.ui.word_chart import word_chart
+from pages.ui.settings import say_needs
 
 
 def encode(image, kind="JPEG", **options):
@@ -74,7 +74,7 @@ def test_models_that_cannot_run_are_named_with_what_they_need(
     monkeypatch.delenv("CAPTIONING_WEIGHTS", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     shown = []
-    monkeypatch.setattr("pages.ui.captions.st.caption", shown.append)
+    monkeypatch.setattr("pages.ui.settings.st.caption", shown.append)
     tiny = write_tiny_bundle(tmp_path / "tiny")
     say_needs([tiny])
     assert shown == []

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from captioning.caption import Word
-from pages.ui.samples import PHOTO_SAMPLES, sample_file
+from pages.ui.pictures import PHOTO_SAMPLES, sample_file
 
 LEVELS = ("Sure:", "Fairly sure:", "Not sure:")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from pages.ui.samples import PHOTO_SAMPLES, true_sentences
+from pages.ui.pictures import PHOTO_SAMPLES, true_sentences
 
 GIVEN = 3  # captions that nobody of the class wrote: a person's and two models'
 

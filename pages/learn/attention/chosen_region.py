@@ -14,7 +14,7 @@ from pages.learn import inspector
 from pages.learn.attention.maps import Looks
 from pages.learn.figures import paired_bars, themed
 from pages.learn.frame import LessonPage
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_SUBJECT, Subject
 from pages.ui.pictures import as_jpeg
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
@@ -181,35 +181,27 @@ def _edges(box: Box) -> dict[str, int]:
     }
 
 
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_SUBJECT)
 def _as_url(subject: Subject) -> str:
-    return _url(subject.key, subject)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _url(key: tuple[str, int, str], _subject: Subject) -> str:
-    photo = _subject.photo
+    photo = subject.photo
     photo.thumbnail((_LARGE_SIDE, _LARGE_SIDE))
     return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(photo)).decode()
 
 
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_SUBJECT)
 def _region_words(subject: Subject, place: int) -> list[str]:
-    return _words_alone(subject.key, place, subject)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _words_alone(key: tuple[str, int, str], place: int, _subject: Subject) -> list[str]:
-    step = inspector.reading(_subject).steps[place]
+    step = inspector.reading(subject).steps[place]
     state = step.cell.hidden_before, step.cell.cell_before
     found = words_by_region(
-        inspector.decoder(_subject.bundle), inspector.memory(_subject), int(step.tokens[0]), state
+        inspector.decoder(subject.bundle), inspector.memory(subject), int(step.tokens[0]), state
     )
-    return [inspector.word_of(_subject.vocabulary, int(token)) for token in found.argmax(axis=1)]
+    return [inspector.word_of(subject.vocabulary, int(token)) for token in found.argmax(axis=1)]
 
 
 def _show_words(page: LessonPage, subject: Subject, looks: Looks, place: int, box: Box) -> None:
     force = box_look(looks.grid, box)
     own = inspector.reading(subject).steps[place].log_probs[0]
-    forced = inspector.look_again(subject, place, tuple(force.tolist())).log_probs[0]
+    forced = inspector.look_again(subject, place, force).log_probs[0]
     word = inspector.word_of(subject.vocabulary, int(forced.argmax()))
     before = " ".join(subject.words[:place])
     st.markdown(f"### {plain(before)} :primary-background[{plain(word)}]")
@@ -260,27 +252,20 @@ def _go_on(page: LessonPage, subject: Subject, place: int, force: np.ndarray) ->
         key="attention.holds",
         bind="query-params",
     )
-    ids = _written_on(subject.key, place, tuple(force.tolist()), subject, once=once == "this word")
+    ids = _written_on(subject, place, force, once=once == "this word")
     sentence = subject.vocabulary.decode(ids)
     st.markdown(f"It continues: **{plain(sentence) or '(no words)'}**")
     page.keep(Text(f"With the chosen regions, the model writes: {sentence}"))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _written_on(
-    key: tuple[str, int, str],
-    place: int,
-    force: tuple[float, ...],
-    _subject: Subject,
-    *,
-    once: bool,
-) -> tuple[int, ...]:
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_SUBJECT)
+def _written_on(subject: Subject, place: int, force: np.ndarray, *, once: bool) -> tuple[int, ...]:
     """Return the sentence written with forced attention at one place, or from there on."""
     written = write_greedily(
-        inspector.decoder(_subject.bundle),
-        inspector.memory(_subject),
-        begun=inspector.sentence_ids(_subject)[:place],
-        force=np.array(force),
+        inspector.decoder(subject.bundle),
+        inspector.memory(subject),
+        begun=inspector.sentence_ids(subject)[:place],
+        force=force,
         forced_at=place if once else None,
     )
     return written.ids

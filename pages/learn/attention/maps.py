@@ -10,7 +10,6 @@ from captioning.lessons.worksheet import Picture as PaperPicture
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
 from pages.learn.subject import Subject
-from pages.ui.pictures import as_jpeg
 from pages.ui.wording import plain
 
 _STRIP, _ON_PAPER = 220, 480
@@ -100,13 +99,13 @@ def show_maps(page: LessonPage, subject: Subject, looks: Looks, place: int) -> N
     page.heading("Where it looked for each word")
     with st.grid(6, min_column_width=130):
         for number, word in enumerate(subject.words):
-            picture = lit(subject, looks.maps[number], _STRIP)
+            picture = inspector.lit(subject, looks.maps[number], _STRIP)
             with st.container(gap="xsmall"):
                 st.image(picture, width="stretch", alt=_spoken(looks.maps[number], word))
                 here = f":primary-background[**{plain(word)}**]"
                 st.markdown(here if number == place else plain(word))
     word = subject.words[place]
-    large = lit(subject, looks.maps[place], _ON_PAPER)
+    large = inspector.lit(subject, looks.maps[place], _ON_PAPER)
     spoken = _spoken(looks.maps[place], word)
     page.keep(PaperPicture(large, spoken, f"Where it looked for “{word}”"))
     page.aside(
@@ -116,27 +115,6 @@ def show_maps(page: LessonPage, subject: Subject, looks: Looks, place: int) -> N
     )
     _show_heads(page, subject, looks, place)
     page.code("captioning.lessons.numpy_decoder", "PlainDecoder.look")
-
-
-def lit(subject: Subject, values: np.ndarray, side: int) -> bytes:
-    """Return the photo, bright where a map is high, at most `side` pixels wide or high."""
-    shape = values.shape
-    return _lit(subject.key, tuple(values.ravel().tolist()), shape, side, subject)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _lit(
-    key: tuple[str, int, str],
-    values: tuple[float, ...],
-    shape: tuple[int, ...],
-    side: int,
-    _subject: Subject,
-) -> bytes:
-    from captioning import explain
-
-    photo = _subject.photo
-    photo.thumbnail((side, side))
-    return as_jpeg(explain.spotlight(photo, np.array(values).reshape(shape)))
 
 
 def _show_heads(page: LessonPage, subject: Subject, looks: Looks, place: int) -> None:
@@ -151,7 +129,7 @@ def _show_heads(page: LessonPage, subject: Subject, looks: Looks, place: int) ->
         for number, weights in enumerate(heads):
             with st.container(gap="xsmall"):
                 st.image(
-                    lit(subject, weights, _STRIP),
+                    inspector.lit(subject, weights, _STRIP),
                     width="stretch",
                     alt=f"Head {number + 1}: {_spoken(weights, word)}",
                 )

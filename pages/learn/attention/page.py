@@ -136,7 +136,7 @@ def _half(looks: Looks, place: int) -> str:
 
 
 def _evenly(subject: Subject, looks: Looks, place: int) -> str:
-    step = inspector.look_again(subject, place, (1.0 / looks.regions,) * looks.regions)
+    step = inspector.look_again(subject, place, np.full(looks.regions, 1.0 / looks.regions))
     free = inspector.reading(subject).steps[place]
     even, own = (int(s.log_probs[0].argmax()) for s in (step, free))
     return (

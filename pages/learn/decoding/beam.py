@@ -9,12 +9,11 @@ from captioning.errors import ImageError
 from captioning.images import read_image
 from captioning.lessons.latex import numeral
 from captioning.lessons.worksheet import Text
-from pages.learn import inspector, link
+from pages.learn import inspector
 from pages.learn.frame import LessonPage
-from pages.learn.subject import MODEL, PHOTO, Subject
+from pages.learn.subject import BY_SUBJECT, MODEL, PHOTO, Subject, link_parameters
 from pages.ui import cache
-from pages.ui.beam_tree import draw_tree
-from pages.ui.model_comparison import mark_differences
+from pages.ui.captions import draw_tree, mark_differences
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:
@@ -63,9 +62,12 @@ def show_beam(page: LessonPage) -> None:
     page.code("captioning.lessons.decoding", "beam_search")
 
 
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_SUBJECT)
 def search(subject: Subject, width: int) -> "Trace":
     """Return the beam search of a width about the photo, searched once."""
-    return _searched(subject.key, width, subject)
+    from captioning.lessons.decoding import beam_search
+
+    return beam_search(inspector.decoder(subject.bundle), inspector.memory(subject), width)
 
 
 def _choose_settings(subject: Subject) -> tuple[int, float]:
@@ -98,13 +100,6 @@ def _score_formula(best: "Hypothesis", penalty: float) -> str:
         rf"\frac{{{numeral(_log_prob(best))}}}{{{count}^{{{penalty:.1f}}}}} = "
         rf"{numeral(best.score(penalty))}"
     )
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _searched(key: tuple[str, int, str], width: int, _subject: Subject) -> "Trace":
-    from captioning.lessons.decoding import beam_search
-
-    return beam_search(inspector.decoder(_subject.bundle), inspector.memory(_subject), width)
 
 
 _AT_ONCE = 6
@@ -191,7 +186,7 @@ def _show_examples(
             )
         with right:
             _show_one(page, duel)
-            parameters = link.parameters(subject, hide=page.hidden)
+            parameters = link_parameters(subject, hide=page.hidden)
             st.page_link(
                 page.lesson.path,
                 label="Open this photo in the lesson",

@@ -18,9 +18,9 @@ from pages.learn.decoding.beam import show_beam, show_duel
 from pages.learn.figures import paired_bars
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_SUBJECT, Subject
 from pages.ui.components import problem
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
@@ -233,7 +233,7 @@ def show_draws(page: LessonPage) -> None:
             "Draw number", 1, 999, 1, key="decoding.seed", bind="query-params", width=160
         )
     )
-    drawn = _drawn(page.subject.key, seed, temperature, top_k, top_p, page.subject)
+    drawn = _drawn(page.subject, seed, temperature, top_k, top_p)
     sentences = [page.subject.vocabulary.decode(written.ids) for written in drawn]
     page.table(
         {
@@ -319,21 +319,16 @@ def _chart(words: list[str], chances: Chances, look: Look) -> alt.Chart:
     return paired_bars(table, "what", colours, words, 13)
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_SUBJECT)
 def _drawn(
-    key: tuple[str, int, str],
-    seed: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    _subject: Subject,
+    subject: Subject, seed: int, temperature: float, top_k: int, top_p: float
 ) -> list[Written]:
-    decoder = inspector.decoder(_subject.bundle)
+    decoder = inspector.decoder(subject.bundle)
     numbers = np.random.default_rng(seed).random((decoder.config.max_length, 1, _DRAWN))
     return [
         draw_sentence(
             decoder,
-            inspector.memory(_subject),
+            inspector.memory(subject),
             numbers[:, 0, place],
             temperature=temperature,
             top_k=top_k,

@@ -9,9 +9,7 @@ import streamlit as st
 from captioning.datasets import CaptionDataset
 from pages.learn.frame import Paper, Question
 from pages.learn.inspector import opened_encoder
-from pages.learn.subject import Subject
-from pages.ui import cache
-from pages.ui.pictures import as_jpeg
+from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
 
 if TYPE_CHECKING:
     from captioning.lessons.convolution import Pair
@@ -48,44 +46,17 @@ class Opened:
     pair: "Pair | None"
 
 
+@st.cache_resource(  # 13 MB
+    max_entries=1, show_spinner="Opening the encoder…", hash_funcs=BY_SUBJECT
+)
 def open_up(subject: Subject) -> Opened:
     """Return the encoder opened on the photo of the lesson."""
-    return _open(subject.key, subject)
-
-
-def most_varied(subject: Subject, layer: str, values: np.ndarray, top: int) -> list[int]:
-    """Return the channels that differ most over the photo, in that order.
-
-    Args:
-        subject: photo and model.
-        layer: the layer that gave the values; part of the cache key.
-        values: `(..., C)`, or `(C,)`.
-        top: how many.
-    """
-    return _most_varied(subject.key, layer, top, values)
-
-
-def spotlit(subject: Subject, channel: int, values: np.ndarray) -> bytes:
-    """Return the photo, bright where a channel of its regions is large."""
-    return _spotlit(subject.key, channel, values, subject)
-
-
-def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
-    """Return how strongly each channel responds to a few photos of the data set."""
-    photos = (dataset.split("test") or dataset.photos)[:_PHOTOS]
-    names = tuple(photo.name for photo in photos)
-    version = cache.version(subject.bundle)
-    return _peaks(subject.bundle.name, version, dataset.name, names, subject, dataset)
-
-
-@st.cache_resource(max_entries=1, show_spinner="Opening the encoder…")  # 13 MB
-def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     from captioning.lessons.convolution import find_pair
     from captioning.lessons.encoder import inputs_of
     from captioning.lessons.receptive_field import fields
 
-    opened = opened_encoder(_subject)
-    pixels = opened.encoder.pixels(_subject.photo)
+    opened = opened_encoder(subject)
+    pixels = opened.encoder.pixels(subject.photo)
     convolution, maps, pair = opened.first_convolution, opened.maps, find_pair(opened)
     reads = inputs_of(convolution, opened.layers)[0].name
     exact = [reads, convolution.name, *(pair.names if pair else [])]
@@ -105,36 +76,35 @@ def _open(key: tuple[str, int, str], _subject: Subject) -> Opened:
     )
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _most_varied(key: tuple[str, int, str], layer: str, top: int, _values: np.ndarray) -> list[int]:
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_SUBJECT)
+def most_varied(subject: Subject, layer: str, _values: np.ndarray, top: int) -> list[int]:
+    """Return the channels that differ most over the photo, in that order.
+
+    Args:
+        subject: photo and model.
+        layer: the layer that gave the values.
+        _values: `(..., C)`, or `(C,)`.
+        top: how many.
+    """
     from captioning.lessons.encoder import strongest_channels
 
     return strongest_channels(_values.reshape(-1, _values.shape[-1]).squeeze(), top=top)
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
-def _spotlit(
-    key: tuple[str, int, str], channel: int, _values: np.ndarray, _subject: Subject
-) -> bytes:
-    from captioning import explain
-
-    photo = _subject.photo
-    photo.thumbnail((640, 640))
-    return as_jpeg(explain.spotlight(photo, _values))
+def peaks(subject: Subject, dataset: CaptionDataset) -> "Peaks":
+    """Return how strongly each channel responds to a few photos of the data set."""
+    photos = (dataset.split("test") or dataset.photos)[:_PHOTOS]
+    names = tuple(photo.name for photo in photos)
+    return _peaks(subject, dataset.name, names, dataset)
 
 
-@st.cache_data(max_entries=8, show_spinner="Encoding photos of the data set…")
+@st.cache_data(max_entries=8, show_spinner="Encoding photos of the data set…", hash_funcs=BY_MODEL)
 def _peaks(
-    model: str,
-    version: int,
-    data: str,
-    names: tuple[str, ...],
-    _subject: Subject,
-    _dataset: CaptionDataset,
+    subject: Subject, data: str, names: tuple[str, ...], _dataset: CaptionDataset
 ) -> "Peaks":
     from captioning.lessons.encoder import peaks_of
 
-    return peaks_of(_subject.captioner, _dataset, names)
+    return peaks_of(subject.captioner, _dataset, names)
 
 
 PAPERS = [

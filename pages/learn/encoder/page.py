@@ -11,7 +11,6 @@ from pages.learn.encoder.activations import (
     open_up,
     peaks,
     questions,
-    spotlit,
 )
 from pages.learn.encoder.drawing import (
     draw_channels,
@@ -21,6 +20,7 @@ from pages.learn.encoder.drawing import (
 )
 from pages.learn.frame import LessonPage, open_lesson
 from pages.learn.guessing import Answer
+from pages.learn.inspector import lit
 from pages.ui import cache
 from pages.ui.components import problem
 from pages.ui.wording import counted, plain
@@ -335,7 +335,7 @@ def _channel(page: LessonPage) -> None:
 def _activating_regions(page: LessonPage, values: np.ndarray, channel: int) -> None:
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     page.image(
-        spotlit(page.subject, channel, values),
+        lit(page.subject, values, 640),
         alt=f"The photo, bright where channel {channel} is large, most in row {row}, "
         f"column {column} of the regions.",
         caption=f"Bright where channel {channel} is large: at most {values.max():.3f}, in row "

@@ -23,8 +23,7 @@ from pages.learn.guessing import Answer
 from pages.learn.limits import data
 from pages.ui import cache
 from pages.ui.components import problem
-from pages.ui.datasets import Explored
-from pages.ui.model_captions import written_about
+from pages.ui.progress import written_about
 from pages.ui.wording import plain
 
 KEPT, CHANGED = "it stays the same", "it changes"
@@ -71,7 +70,6 @@ def _marked(changes: list[WordChange]) -> str:
 
 
 def _all_changes(page: LessonPage) -> None:
-    """Put the sentences after every change into a table."""
     own = page.subject.words
     changed = [data.caption_of_change(page.subject, name) for name in CHANGES]
     kept = [sum(c.fate == "kept" for c in word_changes(own, one.words)) for one in changed]
@@ -113,8 +111,7 @@ def show_bias(page: LessonPage) -> None:
 
 def _written(page: LessonPage, dataset: CaptionDataset) -> Written | None:
     bundle = page.subject.bundle
-    explored = Explored(dataset.folder.name, dataset)
-    return written_about("limits", explored, _SPLIT, bundle, bundle.decoding)
+    return written_about("limits", dataset, _SPLIT, bundle, bundle.decoding)
 
 
 def _shifts(page: LessonPage, dataset: CaptionDataset, captions: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """What the lesson on limits asks the model, kept between reruns."""
 
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from captioning.lessons.limits import change_photo, odd_picture
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_SUBJECT, Subject
 from pages.ui import cache
 
 if TYPE_CHECKING:
@@ -37,11 +38,10 @@ class Captioned:
         """The words of the sentence."""
         return [word.word for word in self.caption.words]
 
-    @property
-    def log_prob_a_word(self) -> float:
-        """The mean log-probability of its words: how sure it is, independent of the length."""
-        log_probs = [word.log_prob for word in self.caption.words]
-        return sum(log_probs) / max(len(log_probs), 1)
+
+def log_prob_a_word(caption: "Caption") -> float:
+    """Return the mean log-probability of its words: how sure it is, whatever the length."""
+    return math.fsum(word.log_prob for word in caption.words) / max(len(caption.words), 1)
 
 
 def caption_of_odd(subject: Subject, name: str) -> Captioned:
@@ -59,21 +59,19 @@ def caption_of_change(subject: Subject, name: str) -> Captioned:
     Raises:
         CaptioningError: the model cannot be loaded.
     """
-    return _captioned(subject, name, _changed(subject.key[2], name, subject))
+    return _captioned(subject, name, _changed(subject, name))
 
 
-def caption_of_blank(subject: Subject) -> Captioned:
-    """Return what the model writes about an evenly grey picture."""
-    return caption_of_odd(subject, "even grey")
-
-
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_SUBJECT)
 def evidence(subject: Subject, sentence: str) -> "list[Evidence]":
     """Return each word's probability with the photo and with an evenly grey one.
 
     Raises:
         QueryError: the model does not know a word, or the sentence is too long.
     """
-    return _evidence(subject.key, sentence, subject)
+    from captioning.explain import seen_or_guessed
+
+    return seen_or_guessed(subject.captioner, subject.features, sentence)
 
 
 def _captioned(subject: Subject, name: str, picture: bytes) -> Captioned:
@@ -87,18 +85,11 @@ def odd_file(name: str) -> bytes:
     return _as_png(odd_picture(name))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _changed(photo: str, name: str, _subject: Subject) -> bytes:
-    image = _subject.photo
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_SUBJECT)
+def _changed(subject: Subject, name: str) -> bytes:
+    image = subject.photo
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     return _as_png(change_photo(image, name))
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _evidence(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[Evidence]":
-    from captioning.explain import seen_or_guessed
-
-    return seen_or_guessed(_subject.captioner, _subject.features, sentence)
 
 
 def _as_png(image: Image.Image) -> bytes:

@@ -14,6 +14,7 @@ from captioning.lessons.worksheet import Table
 from pages.learn.figures import figure, show_image
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
+from pages.learn.inspector import END
 from pages.learn.limits import data
 from pages.learn.limits.bias import show_bias, show_changes, show_people
 from pages.learn.limits.details import show_details
@@ -85,7 +86,7 @@ def _photo_or_habit(page: LessonPage) -> None:
     page.heading("From the photo, or from habit")
     subject = page.subject
     copy, width = cache.preview(subject.picture.data, subject.picture.name)
-    blank = data.caption_of_blank(subject)
+    blank = data.caption_of_odd(subject, "even grey")
     left, right = st.columns(2, gap="medium")
     for column, picture, caption in (
         (left, copy, subject.caption),
@@ -121,12 +122,11 @@ def _after(words: list[str]) -> str:
 
 def how_sure(caption: "Caption") -> str:
     """Describe in Markdown how sure the model was, by every measure it has."""
-    sum_of_logs = math.fsum(word.log_prob for word in caption.words)
-    parts = [f"{percent(sum_of_logs / max(len(caption.words), 1))} a word on average"]
+    parts = [f"{percent(data.log_prob_a_word(caption))} a word on average"]
     if caption.level is not None:
         parts.append(f"the model is {caption.level}")
-    if (familiar := getattr(caption, "familiar", None)) is not None:
-        parts.append("like its training photos" if familiar else "unlike its training photos")
+    if caption.familiar is not None:
+        parts.append(f"{'like' if caption.familiar else 'unlike'} its training photos")
     return "; ".join(parts) + "."
 
 
@@ -210,12 +210,12 @@ def _gallery(names: list[str]) -> None:
 def _surest(page: LessonPage) -> Answer:
     subject = page.subject
     captioned = [data.caption_of_odd(subject, name) for name in ODD_PICTURES]
-    best = max(captioned, key=lambda one: one.log_prob_a_word)
-    own = math.fsum(word.log_prob for word in subject.caption.words)
-    of_photo = percent(own / max(len(subject.caption.words), 1))
+    best = max(captioned, key=lambda one: data.log_prob_a_word(one.caption))
+    of_photo = percent(data.log_prob_a_word(subject.caption))
+    of_best = percent(data.log_prob_a_word(best.caption))
     because = (
-        f"There its words have {percent(best.log_prob_a_word)} on average; on this photo they have "
-        f"{of_photo}. A high probability means that the sentence is common, not that it is true."
+        f"There its words have {of_best} on average; on this photo they have {of_photo}. A high "
+        "probability means that the sentence is common, not that it is true."
     )
     return Answer((best.name,), because=because)
 
@@ -269,7 +269,7 @@ def _nothing(page: LessonPage) -> str:
     different = {one.caption.text for one in captioned}
     lines = [
         f"- {one.name}: **{plain(one.caption.text) or '(nothing)'}**, "
-        f"{percent(one.log_prob_a_word)} a word"
+        f"{percent(data.log_prob_a_word(one.caption))} a word"
         for one in captioned
     ]
     return "\n".join([f"{len(different)} for {len(captioned)} pictures:", *lines])
@@ -284,9 +284,6 @@ def _costly(page: LessonPage) -> str:
     worst = max(lost, key=lambda name: lost[name])
     losses = ", ".join(f"{name} {count}" for name, count in lost.items())
     return f"**{worst}**. Words lost, of {len(own)}: {losses}."
-
-
-END = "(end)"
 
 
 def draw_evidence(words: "Sequence[Evidence]", look: Look) -> Figure:

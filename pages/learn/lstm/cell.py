@@ -8,6 +8,7 @@ import streamlit as st
 from captioning.lessons.numpy_lstm import CellFormula, CellStep, cell_formulas
 from pages.learn import inspector
 from pages.learn.frame import LessonPage
+from pages.learn.subject import Subject
 from pages.ui.theme import Look, in_rows
 from pages.ui.wording import plain
 
@@ -79,7 +80,7 @@ def show_through_sentence(page: LessonPage, place: int) -> None:
     """Show how far each word moves the memory, and one unit along the sentence."""
     page.heading("The memory through the sentence")
     steps = [step.cell for step in inspector.reading(page.subject).steps[1:]]
-    changes = [float(np.abs(step.cell - step.cell_before).mean()) for step in steps]
+    changes = changes_by_word(page.subject)
     names = [f"{n}. {word}" for n, word in enumerate(page.subject.words, start=1)]
     page.chart(
         _bars(names, changes, place, page.look),
@@ -102,6 +103,12 @@ def show_through_sentence(page: LessonPage, place: int) -> None:
         "keeps what it had and only adds to it.",
         table={"word": names} | {k: [f"{v:.3f}" for v in row] for k, row in values.items()},
     )
+
+
+def changes_by_word(subject: Subject) -> list[float]:
+    """Return how far each word moves the cell state, on average over its units."""
+    steps = inspector.reading(subject).steps[1:]
+    return [float(np.abs(s.cell.cell - s.cell.cell_before).mean()) for s in steps]
 
 
 def _choose_unit(page: LessonPage, units: int) -> int:

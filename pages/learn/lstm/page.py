@@ -16,11 +16,11 @@ from captioning.lessons.worksheet import Table
 from pages.learn import inspector
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.lstm.cell import show_cell, show_photo, show_through_sentence
+from pages.learn.lstm.cell import changes_by_word, show_cell, show_photo, show_through_sentence
 from pages.learn.lstm.units import show_units
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_SUBJECT, Subject
+from pages.ui.captions import mark_differences
 from pages.ui.components import problem
-from pages.ui.model_comparison import mark_differences
 from pages.ui.theme import Look
 from pages.ui.wording import percent, plain
 
@@ -81,12 +81,6 @@ def most_changing_word(subject: Subject) -> Answer:
     )
 
 
-def changes_by_word(subject: Subject) -> list[float]:
-    """Return how far each word moves the cell state, on average over its units."""
-    steps = inspector.reading(subject).steps[1:]
-    return [float(np.abs(s.cell.cell - s.cell.cell_before).mean()) for s in steps]
-
-
 def _numbered(words: list[str]) -> list[str]:
     """Number the words, because a sentence may have the same word twice."""
     return [f"{word} ({number})" for number, word in enumerate(words, start=1)]
@@ -140,7 +134,6 @@ def _weights(subject: Subject) -> str:
 
 
 def _show_gru(page: LessonPage) -> None:
-    """Show the formulas of a GRU and how many weights it saves."""
     page.heading("The GRU: two gates instead of three")
     page.text(
         "A GRU (gated recurrent unit) has one state instead of two. The update gate z decides how "
@@ -236,7 +229,7 @@ def show_fading(page: LessonPage) -> None:
         bind="query-params",
         width=320,
     )
-    found, words = _faded(page.subject.key, times, page.subject)
+    found, words = _faded(page.subject, times)
     page.chart(
         _fading_chart(found, words, page.look),
         alt=f"The first word moves the last state by {found.lstm[0]:.2g} in the LSTM and by "
@@ -319,13 +312,13 @@ def _times(ratio: float) -> str:
     return f"{ratio:.{decimals}f}"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _faded(key: tuple[str, int, str], times: int, _subject: Subject) -> tuple[Fading, list[str]]:
-    ids = inspector.sentence_ids(_subject) * times
-    steps = inspector.reading(_subject, ids).steps
-    names = ["(begin)", *_subject.words * times]
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_SUBJECT)
+def _faded(subject: Subject, times: int) -> tuple[Fading, list[str]]:
+    ids = inspector.sentence_ids(subject) * times
+    steps = inspector.reading(subject, ids).steps
+    names = ["(begin)", *subject.words * times]
     words = [f"{number}. {word}" for number, word in enumerate(names)]
-    return fading(inspector.decoder(_subject.bundle), steps), words
+    return fading(inspector.decoder(subject.bundle), steps), words
 
 
 def _powers_of_ten(values: pd.Series) -> list[float]:

@@ -9,19 +9,17 @@ import streamlit as st
 
 from captioning.decoders import DECODERS
 from captioning.lessons.lexicon import content_places
-from captioning.vocabulary import EOS
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.inspector import opened_encoder
+from pages.learn.inspector import END, opened_encoder, word_of
 from pages.learn.overview.drawing import Moment, draw_decoder, draw_encoder, draw_regions
-from pages.learn.subject import Subject
-from pages.ui.word_chart import word_chart
+from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
+from pages.ui.captions import word_chart
 from pages.ui.wording import percent, plain
 
 if TYPE_CHECKING:
     from captioning.lessons.overview import Anatomy
 
-END = "(end)"
 _RIVALS = 6
 _FACTORS = 6
 IDEA = (
@@ -110,7 +108,7 @@ def _scene(page: LessonPage, words: list[str], place: int) -> bool:
 
 def _regions(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
     anatomy, moment = _anatomy(page.subject), _moment(page, words, place, revealed)
-    pixels, _ = _seen(page.subject.key, page.subject)
+    pixels, _ = _seen(page.subject)
     cut = len(anatomy.tensor("features").shape) == 2
     regions = f"{anatomy.tensor('features').shape[0]} regions" if cut else "one piece"
     page.picture(
@@ -151,7 +149,7 @@ def _next(subject: Subject, words: list[str], place: int) -> Answer:
 def _model(page: LessonPage, words: list[str], place: int, *, revealed: bool) -> None:
     """Show both halves of the model at this word, side by side where there is room."""
     anatomy, moment = _anatomy(page.subject), _moment(page, words, place, revealed)
-    pixels, maps = _seen(page.subject.key, page.subject)
+    pixels, maps = _seen(page.subject)
     page.heading("The whole model at this word")
     with st.grid(2, min_column_width=320):
         with st.container():
@@ -194,7 +192,7 @@ def _rivals(page: LessonPage, place: int) -> None:
     page.heading("What else it considered here")
     log_probs = page.subject.reading.log_probs[0, place]
     best = np.argsort(-log_probs, kind="stable")[:_RIVALS]
-    names = [END if i == EOS else page.subject.vocabulary.words[i] for i in best]
+    names = [word_of(page.subject.vocabulary, i) for i in best]
     shares = [percent(float(log_probs[i])) for i in best]
     spoken = ", ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True))
     rows = [Word(name, float(log_probs[i])) for name, i in zip(names, best, strict=True)]
@@ -275,8 +273,7 @@ def _least_sure(subject: Subject) -> str:
     others = [i for i in np.argsort(-log_probs) if i != subject.reading.ids[place]][:2]
     words = [*subject.words, END]
     rivals = " and ".join(
-        f"“{plain(END if i == EOS else subject.vocabulary.words[i])}” "
-        f"({percent(float(log_probs[i]))})"
+        f"“{plain(word_of(subject.vocabulary, i))}” ({percent(float(log_probs[i]))})"
         for i in others
     )
     return (
@@ -293,24 +290,19 @@ def _plain(number: float) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
+@st.cache_resource(max_entries=4, show_spinner="Opening the network…", hash_funcs=BY_MODEL)
 def _anatomy(subject: Subject) -> "Anatomy":
-    name, version, _ = subject.key
-    return _anatomy_of(name, version, subject)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Opening the network…")
-def _anatomy_of(name: str, version: int, _subject: Subject) -> "Anatomy":
     from captioning.lessons.overview import anatomy_of
 
-    return anatomy_of(_subject.captioner, _subject.features)
+    return anatomy_of(subject.captioner, subject.features)
 
 
-@st.cache_data(max_entries=32, show_spinner="Opening the encoder…")  # 0.2 MB each
-def _seen(
-    key: tuple[str, int, str], _subject: Subject
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    opened = opened_encoder(_subject)
-    pixels = _subject.captioner.encoder.pixels(_subject.photo)
+@st.cache_data(  # 0.2 MB each
+    max_entries=32, show_spinner="Opening the encoder…", hash_funcs=BY_SUBJECT
+)
+def _seen(subject: Subject) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    opened = opened_encoder(subject)
+    pixels = subject.captioner.encoder.pixels(subject.photo)
     names = [spec.name for spec in opened.maps]
     maps = opened.outputs(pixels, names)
     return pixels, tuple(maps[name].mean(axis=2).astype(np.float16) for name in names)

@@ -11,19 +11,26 @@ from captioning.analysis.bleu import (
     wrong_but_high,
 )
 from captioning.errors import CaptioningError
-from captioning.lessons.bleu import SMOOTHINGS, smooth_bleu, smoothed_formula
-from captioning.lessons.caption_edits import edits_of
+from captioning.lessons.bleu import (
+    SMOOTHINGS,
+    ScoredAs,
+    score_as_tutorials_do,
+    smooth_bleu,
+    smoothed_formula,
+)
+from captioning.lessons.caption_edits import Duel, edits_of, find_duel
 from captioning.lessons.cider import draw_cider
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
-from pages.learn.scores.data import Crowd, duel_in, mistakes_in
+from pages.learn.scores.cider import Crowd
 from pages.learn.subject import lesson_data, look_at
 from pages.ui.components import problem
-from pages.ui.datasets import Explored, with_progress
-from pages.ui.photo_grid import thumbnail
+from pages.ui.datasets import Explored, thumbnail
+from pages.ui.progress import with_progress
 from pages.ui.wording import plain
 
 _SPLIT = "test"
+_SEARCHED = 200
 
 
 def show_blind_spots(
@@ -51,7 +58,7 @@ def show_blind_spots(
 
 def show_duel(page: LessonPage, crowd: Crowd) -> None:
     """Show two sentences of which BLEU prefers the wrong one."""
-    duel = duel_in(crowd.name, crowd)
+    duel = _duel_in(crowd.name, crowd)
     if duel is None:
         return
     page.heading("Where BLEU prefers the wrong sentence")
@@ -171,7 +178,7 @@ def show_mistakes(page: LessonPage, text: str, references: tuple[str, ...], crow
     )
     smoothed = smooth_bleu(draw_bleu(text, references).score, method)
     page.formula(rf"\mathrm{{BLEU}}_4 = {smoothed_formula(smoothed)}")
-    mistakes = mistakes_in(crowd.name, crowd)
+    mistakes = _mistakes_in(crowd.name, crowd)
     page.table(
         {
             # In one column, so that a phone has room for the figures.
@@ -185,3 +192,16 @@ def show_mistakes(page: LessonPage, text: str, references: tuple[str, ...], crow
         "caption of each photo, scored against the others. Only the first line can be compared "
         "with published scores.",
     )
+
+
+@st.cache_data(max_entries=4, show_spinner="Looking for an example…")
+def _duel_in(name: str, _crowd: Crowd) -> Duel | None:
+    """Find the sentences that BLEU misjudges most among the first photos of a crowd."""
+    return find_duel(_crowd.captions[:_SEARCHED])
+
+
+@st.cache_data(max_entries=4, show_spinner="Scoring in eight ways…")
+def _mistakes_in(name: str, _crowd: Crowd) -> list[ScoredAs]:
+    """Score people's first captions against the others, correctly and with common mistakes."""
+    photos = [texts for texts in _crowd.captions[:_SEARCHED] if len(texts) > 1]
+    return score_as_tutorials_do([texts[0] for texts in photos], [texts[1:] for texts in photos])

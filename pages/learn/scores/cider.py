@@ -1,10 +1,15 @@
-"""CIDEr-D in the lesson on scores: the weight of each n-gram, and both scores of one pair."""
+"""CIDEr-D in the lesson on scores: how rare each n-gram is, and both scores of one pair."""
+
+from dataclasses import dataclass
+from random import Random
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from captioning.analysis.bleu import sentence_scores
+from captioning.datasets.shapes.scene import describe, draw_lots
+from captioning.errors import CaptioningError
 from captioning.lessons.cider import (
     CiderDrawing,
     WeighedNgram,
@@ -13,11 +18,64 @@ from captioning.lessons.cider import (
     reference_formula,
     weight_formula,
 )
+from captioning.metrics import DocumentFrequencies
+from captioning.text import tokenize
 from pages.learn.frame import LessonPage
-from pages.learn.scores.data import Crowd
+from pages.ui import cache
+from pages.ui.pictures import SAMPLES
 from pages.ui.theme import in_rows
 
 FOUND, MISSING = "in a reference", "in none"
+_DRAWN = 200
+_FEW = 50
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """The captions of many photos.
+
+    Attributes:
+        name: of the data, as a sentence names it.
+        captions: by photo.
+        frequencies: in the captions of how many of these photos an n-gram occurs.
+    """
+
+    name: str
+    captions: tuple[tuple[str, ...], ...]
+    frequencies: DocumentFrequencies
+
+
+def crowd_for(page: LessonPage) -> Crowd:
+    """Return the captions to count over: drawn shapes for drawn shapes, else the data set."""
+    name = page.subject.name
+    if name in SAMPLES and "triangle" in page.subject.vocabulary:
+        return _drawn()
+    try:
+        return _of_data_set(cache.gallery().name)
+    except CaptioningError:
+        return _drawn()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _drawn() -> Crowd:
+    scenes = (Random(f"shapes/0/{number}") for number in range(_DRAWN))  # noqa: S311 (pictures)
+    captions = tuple(describe(draw_lots(rng), rng) for rng in scenes)
+    return _crowd(f"{_DRAWN} drawn pictures", captions)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Counting people's words…")
+def _of_data_set(name: str) -> Crowd:
+    dataset = cache.gallery()
+    photos = dataset.split("test")
+    if len(photos) < _FEW:
+        photos = dataset.photos
+    captions = tuple(photo.captions for photo in photos if photo.captions)
+    return _crowd(f"{len(captions):,} photos of {name}", captions)
+
+
+def _crowd(name: str, captions: tuple[tuple[str, ...], ...]) -> Crowd:
+    words = [[tokenize(text) for text in texts] for texts in captions]
+    return Crowd(name, captions, DocumentFrequencies.from_references(words))
 
 
 def show_cider(
@@ -67,7 +125,6 @@ def _choose_order() -> int:
 
 
 def _weights(page: LessonPage, ngrams: tuple[WeighedNgram, ...], order: int) -> None:
-    """Draw the tf-idf weight of each n-gram of one order."""
     names = [" ".join(ngram.words) for ngram in ngrams]
     rows: dict[str, list[object]] = {
         "n-gram": list(names),
@@ -106,7 +163,6 @@ def _same_pair(
     crowd: Crowd,
     drawing: CiderDrawing,
 ) -> None:
-    """Show both scores of the two sentences."""
     was = draw_cider(base, references, crowd.frequencies)
     scores = [sentence_scores(each, references) for each in (base, text)]
     ciders = [100 * was.cider, 100 * drawing.cider]

@@ -1,7 +1,6 @@
 """Lesson 7: what BLEU and CIDEr count, and what they miss."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,7 +10,7 @@ from captioning.lessons.bleu import bleu_formula, penalty_formula
 from captioning.lessons.caption_edits import Edit, edits_of
 from captioning.lessons.cider import draw_cider
 from captioning.lessons.worksheet import Table
-from captioning.text import clean
+from captioning.text import clean, tokenize
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
 from pages.learn.scores.blind_spots import (
@@ -20,15 +19,13 @@ from pages.learn.scores.blind_spots import (
     show_misleading,
     show_mistakes,
 )
-from pages.learn.scores.cider import show_cider
-from pages.learn.scores.data import Crowd, choose_references, crowd_for, likelihood
+from pages.learn.scores.cider import Crowd, crowd_for, show_cider
+from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
 from pages.ui import cache
 from pages.ui.bleu import LEGEND, colored, show_ngrams
 from pages.ui.components import problem
+from pages.ui.pictures import true_sentences
 from pages.ui.wording import plain
-
-if TYPE_CHECKING:
-    from captioning.captioner import Captioner
 
 IDEA = (
     "A score compares the model's sentence with what people wrote about the photo, by the "
@@ -66,7 +63,7 @@ _PAPERS = (
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("scores", IDEA)
-    references = choose_references(page)
+    references = _choose_references(page)
     if references:
         try:
             _lesson(page, references)
@@ -111,8 +108,22 @@ def _scene(page: LessonPage, references: tuple[str, ...]) -> None:
     page.keep(listed(f"What {subject.authors} wrote", references))
 
 
+def _choose_references(page: LessonPage) -> tuple[str, ...]:
+    """Return what people wrote about the photo; ask the student where nobody did."""
+    subject = page.subject
+    known = tuple(subject.references) or true_sentences(subject.name)
+    if known:
+        return known
+    text = st.text_area(
+        "Nobody has described this photo yet. Write what it shows, one sentence a line",
+        placeholder="A dog runs on the beach.\nA brown dog is running near the water.",
+        key="scores.references",
+        bind="query-params",
+    )
+    return tuple(line.strip() for line in text.splitlines() if tokenize(line))
+
+
 def _choose_edit(base: str) -> Edit:
-    """Ask how to change the model's sentence."""
     edits = {edit.kind: edit for edit in edits_of(base)}
     left, right = st.columns(2, vertical_alignment="bottom")
     kinds = list(edits) or [_AS_IT_IS]
@@ -177,10 +188,20 @@ def _direction(
 
 def _vote(page: LessonPage, base: str, text: str) -> str:
     try:
-        before, after = (likelihood(page.subject, sentence) for sentence in (base, text))
+        before, after = (_likelihood(page.subject, sentence) for sentence in (base, text))
     except QueryError:
         return DOWN  # it does not know a word of it
     return SAME if base == text else UP if after > before else DOWN
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_SUBJECT)
+def _likelihood(subject: Subject, text: str) -> float:
+    """Return the mean log-probability of a sentence's words and end, for this photo.
+
+    Raises:
+        QueryError: the model does not know a word of it, or it is too long.
+    """
+    return float(subject.captioner.read(subject.features, text).of_words.mean())
 
 
 def _drawing(
@@ -249,7 +270,7 @@ def _line(text: str, references: tuple[str, ...], crowd: Crowd) -> str:
 
 def _empty(page: LessonPage, references: tuple[str, ...], crowd: Crowd) -> str:
     subject = page.subject
-    text = _of_empty(subject.key[:2], subject.captioner)
+    text = _of_empty(subject)
     own = _line(clean(subject.caption.text), references, crowd)
     return (
         f"For an evenly grey photo the model writes **{plain(text)}**. On this photo that has "
@@ -283,9 +304,10 @@ def _person(references: tuple[str, ...], crowd: Crowd) -> str:
     return "\n".join([*lines, "", ending])
 
 
-@st.cache_data(max_entries=16, show_spinner="Writing about an empty photo…")
-def _of_empty(key: tuple[object, ...], _captioner: "Captioner") -> str:
-    return clean(_captioner.describe(_captioner.blank_features)[0].text)
+@st.cache_data(max_entries=16, show_spinner="Writing about an empty photo…", hash_funcs=BY_MODEL)
+def _of_empty(subject: Subject) -> str:
+    captioner = subject.captioner
+    return clean(captioner.describe(captioner.blank_features)[0].text)
 
 
 def listed(title: str, sentences: Sequence[str]) -> Table:

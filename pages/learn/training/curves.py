@@ -12,6 +12,7 @@ from captioning.lessons.training import Curve, Spread, read_curve, spread_of
 from pages.learn.figures import figure
 from pages.learn.frame import LessonPage
 from pages.learn.guessing import Answer
+from pages.learn.inspector import END
 from pages.learn.training import data
 from pages.ui.theme import Look
 
@@ -233,7 +234,6 @@ def _show_runs(page: LessonPage, same: str, runs: "list[SeedRun]") -> None:
     )
 
 
-END = "(end)"
 _DASHES = ("-", "--", ":", "-.", (0, (1, 1)))
 
 

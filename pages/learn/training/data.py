@@ -16,7 +16,7 @@ from captioning.images import read_image
 from captioning.lessons.training import Curve, read_curve
 from captioning.runs import Runs, read_curves
 from pages.learn import inspector
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_MODEL, BY_SUBJECT, Subject
 from pages.ui import cache
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ def known_curves() -> dict[str, Curve]:
     for run in Runs().all():
         _take(found, f"run {run.id}", read_curves(run).epochs)
     for name, bundle in cache.models().items():
-        with contextlib.suppress(
-            BundleError
-        ):  # a damaged history is reported where models are chosen
+        # A damaged history is reported where models are chosen.
+        with contextlib.suppress(BundleError):
             _take(found, f"model {name}", bundle.history())
     return found
 
@@ -47,22 +46,34 @@ def _take(found: dict[str, Curve], name: str, history: Sequence[Mapping[str, Any
         found[name] = curve
 
 
+@st.cache_data(max_entries=64, show_spinner="Taking the steps…", hash_funcs=BY_SUBJECT)
 def learned(subject: Subject, sentence: str, rate: float, steps: int) -> "Learned":
     """Teach a copy of the model one sentence; a grey photo shows what else that changes.
 
     Raises:
         CaptioningError: the sentence cannot be learned, or the rate is too high.
     """
-    return _learned(subject.key, sentence, rate, steps, subject)
+    pupil, others = _pupil(subject), subject.captioner.blank_features
+    return pupil.learn(subject.features, sentence, rate=rate, steps=steps, others=others)
 
 
+@st.cache_resource(max_entries=2, show_spinner="Copying the model…", hash_funcs=BY_MODEL)
+def _pupil(subject: Subject) -> "Pupil":
+    from captioning.lessons.gradient_step import Pupil
+
+    return Pupil(subject.captioner)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_SUBJECT)
 def forced(subject: Subject, sentence: str) -> "list[ForcedWord]":
     """Return what the model would write after the true words before each place.
 
     Raises:
         QueryError: it does not know a word of the sentence, or it is too long.
     """
-    return _forced(subject.key, sentence, subject)
+    from captioning.lessons.training import forced_words
+
+    return forced_words(subject.captioner, subject.features, sentence)
 
 
 def own_words(subject: Subject, beginning: tuple[str, ...] = ()) -> list[str]:
@@ -99,28 +110,6 @@ def rival(subject: Subject, place: int) -> str | None:
 
     token = second_word(inspector.writing(subject), place)
     return None if token is None else subject.vocabulary.words[token]
-
-
-@st.cache_resource(max_entries=2, show_spinner="Copying the model…")
-def _pupil(key: tuple[object, ...], _subject: Subject) -> "Pupil":
-    from captioning.lessons.gradient_step import Pupil
-
-    return Pupil(_subject.captioner)
-
-
-@st.cache_data(max_entries=64, show_spinner="Taking the steps…")
-def _learned(
-    key: tuple[object, ...], sentence: str, rate: float, steps: int, _subject: Subject
-) -> "Learned":
-    pupil, others = _pupil(key[:2], _subject), _subject.captioner.blank_features
-    return pupil.learn(_subject.features, sentence, rate=rate, steps=steps, others=others)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _forced(key: tuple[object, ...], sentence: str, _subject: Subject) -> "list[ForcedWord]":
-    from captioning.lessons.training import forced_words
-
-    return forced_words(_subject.captioner, _subject.features, sentence)
 
 
 @st.cache_resource(max_entries=1, show_spinner="Drawing and encoding shapes…")

@@ -11,10 +11,11 @@ from captioning.lessons.lexicon import SMALL_WORDS
 from captioning.text import clean, tokenize
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
+from pages.learn.inspector import END
 from pages.learn.training import data
-from pages.learn.training.curves import END, draw_words, show_chance, show_curves, show_overfitting
+from pages.learn.training.curves import draw_words, show_chance, show_curves, show_overfitting
 from pages.ui.components import problem
-from pages.ui.samples import true_sentences
+from pages.ui.pictures import true_sentences
 from pages.ui.wording import counted, percent, plain
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ def show() -> None:
 
 
 def _one_step(page: LessonPage) -> None:
-    """Teach a copy of the model one sentence."""
     page.heading("One step, on your sentence")
     sentence, rate, steps = _choose(page)
     words = tokenize(sentence)
@@ -87,7 +87,7 @@ def _choose(page: LessonPage) -> tuple[str, float, int]:
     with left:
         page.photo(320)
     with right:
-        first = _first_sentence(page)
+        first = _sentence(page) or clean(subject.caption.text)
         given = st.text_input(
             "A sentence to teach, with words the model knows",
             placeholder=first,
@@ -105,17 +105,6 @@ def _choose(page: LessonPage) -> tuple[str, float, int]:
         if not page.large:
             st.caption(f"The model's own sentence is **{plain(subject.caption.text)}**.")
     return clean(given) or first, rate, steps
-
-
-def _first_sentence(page: LessonPage) -> str:
-    """Return a sentence that is true of the photo and in words that the model knows."""
-    subject = page.subject
-    longest = subject.bundle.decoder.max_length - 1
-    for text in (*subject.references, *true_sentences(subject.name)):
-        words = tokenize(text)
-        if len(words) <= longest and all(word in subject.vocabulary for word in words):
-            return " ".join(words)
-    return clean(subject.caption.text)
 
 
 def _gain(learned: "Learned") -> Answer:
@@ -161,7 +150,6 @@ def _changes(page: LessonPage, learned: "Learned", sentence: str) -> None:
 
 
 def _one_weight(page: LessonPage, learned: "Learned") -> None:
-    """Show the update of one bias with its numbers."""
     from captioning.lessons.gradient_step import bias_formula, slope_formula
 
     words = [step.word for step in learned.bias]
@@ -279,7 +267,7 @@ def show_forcing(page: LessonPage) -> None:
 
 
 def _sentence(page: LessonPage) -> str | None:
-    """Choose the first sentence about the photo that the model can read."""
+    """Return the first true sentence about the photo in words that the model knows, if any."""
     subject = page.subject
     longest = subject.bundle.decoder.max_length - 1
     for text in (*subject.references, *true_sentences(subject.name)):

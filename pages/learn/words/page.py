@@ -11,7 +11,7 @@ from captioning.lessons.words import Neighbour, WordMap, cosine, follow, neighbo
 from captioning.vocabulary import SPECIAL
 from pages.learn.frame import LessonPage, Paper, Question, open_lesson
 from pages.learn.guessing import Answer
-from pages.learn.subject import Subject
+from pages.learn.subject import BY_MODEL, Subject
 from pages.learn.words.drawing import draw_map, draw_vector
 from pages.learn.words.rows import show_rows
 from pages.ui.components import problem
@@ -186,7 +186,7 @@ def _map(page: LessonPage, word: str) -> None:
     marked = [word, *near]
     common = subject.vocabulary.words[len(SPECIAL) : len(SPECIAL) + _ON_MAP]
     words = tuple(dict.fromkeys([*marked, *common]))
-    found = _word_map(subject.key, subject, words)
+    found = _word_map(subject, words)
     page.heading("A map of words")
     page.picture(
         lambda look: draw_map(found, marked, look),
@@ -255,29 +255,21 @@ def _unknown(subject: Subject) -> str:
     )
 
 
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_MODEL)
 def _embeddings(subject: Subject) -> np.ndarray:
-    return _read_embeddings(subject.key[0], subject.key[1], subject)
-
-
-def _neighbours(subject: Subject, word: str) -> list[Neighbour]:
-    return _find_neighbours(*subject.key[:2], word, subject)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _find_neighbours(model: str, version: int, word: str, _subject: Subject) -> list[Neighbour]:
-    return neighbours(_embeddings(_subject), _subject.vocabulary, word, top=_NEAREST)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _read_embeddings(model: str, version: int, _subject: Subject) -> np.ndarray:
     """Return the word vectors, float32 `(V, E)`; not to be changed."""
-    vectors: np.ndarray = np.asarray(_subject.captioner.keras_decoder.embedding.get_weights()[0])
+    vectors: np.ndarray = np.asarray(subject.captioner.keras_decoder.embedding.get_weights()[0])
     return vectors
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _word_map(key: tuple[str, int, str], _subject: Subject, words: tuple[str, ...]) -> WordMap:
-    return word_map(_embeddings(_subject), _subject.vocabulary, words)
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_MODEL)
+def _neighbours(subject: Subject, word: str) -> list[Neighbour]:
+    return neighbours(_embeddings(subject), subject.vocabulary, word, top=_NEAREST)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_MODEL)
+def _word_map(subject: Subject, words: tuple[str, ...]) -> WordMap:
+    return word_map(_embeddings(subject), subject.vocabulary, words)
 
 
 if __name__ == "__main__":

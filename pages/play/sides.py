@@ -1,5 +1,7 @@
-"""The teacher's side of a round: open it, lead it through its phases, show the results."""
+"""The two sides of a round: the teacher leads it through its phases, players write and vote."""
 
+import secrets
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -7,17 +9,17 @@ import streamlit as st
 from captioning.bundle import Bundle
 from captioning.classroom import qr_code
 from captioning.errors import CaptioningError
-from captioning.play import PHASES, Round, Rounds, State
+from captioning.play import PHASES, Entry, Pair, Round, Rounds, State
 from pages.play.table import get_ready, show_results
 from pages.ui import cache
 from pages.ui.components import main_button, problem
 from pages.ui.photos import bring_photos, choose_source
-from pages.ui.pictures import Picture
+from pages.ui.pictures import Picture, true_sentences
 from pages.ui.rights import is_teacher
-from pages.ui.samples import true_sentences
 from pages.ui.wording import counted, plain
 
-_EVERY_SECONDS = 2.0
+ME, REFUSED = "play.me", "play.refused"
+_TEACHER_SECONDS, _PLAYER_SECONDS = 2.0, 4.0  # between updates
 _MODELS = 2
 _NEXT = {"write": "Start voting", "vote": "Show the results"}
 
@@ -70,7 +72,7 @@ def lead(round_: Round, key: str) -> None:
     _panel(round_, key)
 
 
-@st.fragment(run_every=_EVERY_SECONDS)
+@st.fragment(run_every=_TEACHER_SECONDS)
 def _panel(round_: Round, key: str) -> None:
     """Draw everything that changes while the class plays."""
     try:
@@ -87,7 +89,8 @@ def _panel(round_: Round, key: str) -> None:
             **main_button(_NEXT[state.phase]),
             icon=":material/arrow_forward:",
             key="play.next",
-            on_click=partial(_move, round_, PHASES[PHASES.index(state.phase) + 1], key),
+            on_click=_do,
+            args=(partial(round_.move_to, PHASES[PHASES.index(state.phase) + 1], key),),
         )
         if state.phase == "vote":
             get_ready()
@@ -114,7 +117,6 @@ def _invite(round_: Round) -> None:
 
 
 def _progress(state: State) -> None:
-    """Count captions and votes."""
     with st.container(horizontal=True):
         st.metric("Captions of the class", len(_players(state)))
         if state.phase == "vote":
@@ -164,8 +166,110 @@ def _open(
     st.rerun()
 
 
-def _move(round_: Round, phase: str, key: str) -> None:
+def play(round_: Round) -> None:
+    """Show what a player has to do now; the page follows the teacher by itself."""
+    me = st.query_params.get(ME)
+    if me is None:
+        # In the address, so that a reload finds the player again.
+        st.query_params[ME] = me = secrets.token_urlsafe(9)
+    st.image(round_.photo, width=520, alt="The photo of this round")
+    _turn(round_, me)
+
+
+@st.fragment(run_every=_PLAYER_SECONDS)
+def _turn(round_: Round, me: str) -> None:
+    """Draw the whole turn, also when nothing has changed.
+
+    On a busy server Streamlit may lose what a click has drawn, if this timer's next request comes
+    just then (docs/adr/0041).  Four seconds later the player sees it.
+    """
     try:
-        round_.move_to(phase, key)
+        state = round_.state()
+        match state.phase:
+            case "write":
+                _write(round_, state, me)
+            case "vote":
+                _judge(round_, state, me)
+            case _:
+                show_results(round_, state, me=me)
+    except CaptioningError as error:
+        problem(error)
+
+
+def _write(round_: Round, state: State, me: str) -> None:
+    own = state.entry_of(me)
+    with st.form("play.write", border=False):
+        st.text_input(
+            "Your name, or a nickname", own.author if own else "", max_chars=30, key="play.name"
+        )
+        st.text_input(
+            "What does the photo show? One sentence.",
+            own.text if own else "",
+            max_chars=200,
+            key="play.text",
+        )
+        st.form_submit_button(
+            **main_button("Change my caption" if own else "Send my caption"),
+            key="play.send",
+            on_click=partial(_send, round_, me),
+        )
+    refused = st.session_state.get(REFUSED)
+    if refused is not None:
+        problem(refused)
+    if own is not None:
+        st.success(f"Your caption: {plain(own.text)}. The teacher starts the voting.")
+
+
+def _send(round_: Round, me: str) -> None:
+    st.session_state[REFUSED] = None
+    try:
+        round_.write(me, st.session_state["play.name"], st.session_state["play.text"])
+    except CaptioningError as error:
+        st.session_state[REFUSED] = error
+
+
+def _judge(round_: Round, state: State, me: str) -> None:
+    """Ask for the better of two captions until enough were compared, then for machines."""
+    pair = _pair(round_, state, me)
+    if pair is not None:
+        st.subheader("Which caption is better?", anchor=False)
+        for entry, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            _choice(
+                entry.text, f"play.vote.{entry.id}", partial(round_.vote, me, entry.id, other.id)
+            )
+        st.caption(f"Comparison {state.votes_of(me) + 1}. Names and your own caption are hidden.")
+        return
+    asked = round_.next_guess(me, state)
+    if asked is not None:
+        _ask_who_wrote(round_, asked, me)
+        return
+    st.success("You have finished. The teacher shows the results to everybody.")
+
+
+def _pair(round_: Round, state: State, me: str) -> Pair | None:
+    """Return the pair to compare: the same until the player votes, whatever others vote."""
+    asked = (round_.name, me, state.votes_of(me))
+    kept = st.session_state.get("play.pair")
+    if kept is None or kept[0] != asked:
+        kept = st.session_state["play.pair"] = (asked, round_.next_pair(me, state))
+    pair: Pair | None = kept[1]
+    return pair
+
+
+def _ask_who_wrote(round_: Round, entry: Entry, me: str) -> None:
+    st.subheader("A person or a machine?", anchor=False)
+    st.markdown(f"#### {plain(entry.text)}")
+    for label, machine in (("A person wrote this", False), ("A machine wrote this", True)):
+        guess = partial(round_.guess, me, entry.id, machine=machine)
+        _choice(label, f"play.guess.{entry.id}.{machine}", guess)
+
+
+def _choice(label: str, key: str, act: Callable[[], object]) -> None:
+    st.button(plain(label), key=key, width="stretch", on_click=_do, args=(act,))
+
+
+def _do(act: Callable[[], object]) -> None:
+    try:
+        act()
     except CaptioningError as error:
         st.toast(plain(str(error)), icon=":material/error:")

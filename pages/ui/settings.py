@@ -1,15 +1,120 @@
-"""The settings of a caption: how words are chosen, and what the sentence must contain."""
+"""Which model writes a caption, how it chooses words, and what the sentence must contain."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import streamlit as st
 
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
+from captioning.metrics import format_headline
+from captioning.vocabulary import SPECIAL
+from pages.ui import cache
+from pages.ui.components import problem, prose
+from pages.ui.wording import plain
 
 BEAM, SAMPLE = WAYS = ("Best sentences", "Drawn at random")
 WIDEST_BEAM = 10
 _GENDER_CERTAINTY = DecodingConfig().gender_certainty
 _DETAIL_CERTAINTY = 0.4
 """For models that keep all details by default."""
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def open_page(page: str, title: str) -> dict[str, Bundle]:
+    """Write a page's title and introduction, and return the models by name.
+
+    Without a model, the page says so and ends.
+    """
+    st.header(title, anchor=False)
+    prose(page)
+    models = cache.models()
+    if not models:
+        prose("no-model")
+        st.stop()
+    check_link(page, models)
+    return models
+
+
+def choose_settings(page: str, models: Mapping[str, Bundle]) -> tuple[Bundle, DecodingConfig]:
+    """Ask for the model, and for the way it chooses words."""
+    with st.popover("Settings", icon=":material/tune:"):
+        name = next(iter(models))
+        if len(models) > 1:
+            name = st.selectbox("Model", list(models), key=f"{page}.model", bind="query-params")
+            say_needs(models.values())
+        bundle = models[name]
+        return bundle, choose_decoding(page, bundle)
+
+
+def say_needs(bundles: Iterable[Bundle]) -> None:
+    """List the models that cannot run yet, and how to change that."""
+    found = {bundle.name: bundle for bundle in bundles}
+    for text in _needs(tuple(found), found):
+        st.caption(text)
+
+
+@st.cache_data(ttl=5, max_entries=16, show_spinner=False)  # looks for each model's weights
+def _needs(names: tuple[str, ...], _bundles: Mapping[str, Bundle]) -> list[str]:
+    lacking = [bundle for bundle in _bundles.values() if not bundle.has_weights]
+    texts = []
+    if known := [bundle.name for bundle in lacking if bundle.has_known_encoder]:
+        texts.append(
+            f":material/download: {plain(', '.join(known))}: the ImageNet weights are not on this "
+            "machine. Choose such a model to download them; that needs a network."
+        )
+    if unknown := [bundle.name for bundle in lacking if not bundle.has_known_encoder]:
+        texts.append(
+            f":material/extension_off: {plain(', '.join(unknown))}: the encoder is not known here. "
+            "Such a model needs the package that its encoder comes from."
+        )
+    return texts
+
+
+def check_link(page: str, models: Mapping[str, Bundle]) -> None:
+    """Show what is wrong with the model that the link names, if it cannot be used."""
+    asked = st.query_params.get(f"{page}.model")
+    if asked and asked not in models and (error := cache.missing_model(asked)):
+        problem(error)
+
+
+@st.dialog("About the model", width="large")
+def show_model(bundle: Bundle) -> None:
+    """Describe a model in a dialog: what it does, its scores, and its card."""
+    st.markdown(
+        f"**{plain(bundle.name)}** looks at a photo and writes one English sentence about it. It "
+        f"knows {len(bundle.vocabulary) - len(SPECIAL):,} words and uses no others. "
+        "It always writes a sentence, so it is often partly wrong: check what matters."
+    )
+    say_publication(bundle)
+    for score in bundle.scores():
+        st.caption(_score(score))
+    st.caption(
+        f"Inside: the encoder {plain(bundle.encoder.name)} turns the photo into numbers, and "
+        f"{bundle.decoder.cell_name} ({bundle.decoder.kind}) writes the words."
+    )
+    card = _COMMENT.sub("", bundle.card)
+    if card.strip():
+        with st.expander("Model card: data, training, results, limits"):
+            st.markdown(card)
+
+
+def say_publication(bundle: Bundle) -> None:
+    """Say who published a model, when, and from which run, if somebody did."""
+    if bundle.published is not None:
+        who = f" by {plain(bundle.published.by)}" if bundle.published.by else ""
+        when = bundle.published.at[:16].replace("T", " ")
+        run = plain(bundle.published.run)
+        st.caption(f"Published{who} on {plain(when)} (UTC) from the run {run}.")
+
+
+def _score(score: Mapping[str, Any]) -> str:
+    return (
+        f"{format_headline(score)} on the {score['images']:,} "
+        f"photos of {plain(str(score['data']))}, {plain(str(score['split']))} split, "
+        f"with beam width {score['beam_width']}."
+    )
 
 
 def choose_decoding(page: str, bundle: Bundle) -> DecodingConfig:
@@ -45,13 +150,8 @@ def how_chosen(decoding: DecodingConfig) -> str:
 
 
 def begin_with(page: str, words: str) -> None:
-    """Let the sentence begin with `words` from the next rerun."""
+    """Let the sentence begin with `words` from the next rerun; the model chooses if empty."""
     st.session_state[f"{page}.begin"] = words
-
-
-def forget_beginning(page: str) -> None:
-    """Let the model choose the beginning of the sentence."""
-    st.session_state[f"{page}.begin"] = ""
 
 
 def _follow_model(page: str, bundle: Bundle) -> dict[str, object]:
