@@ -10,7 +10,7 @@ from captioning.cli.train import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
 if TYPE_CHECKING:
-    from captioning.training.distillation import Report
+    from captioning.training.distillation.learning import Report
 
 
 def add_to(subparsers: Any) -> None:
@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     with quietly():
         from captioning.bundle import lent_encoder, write_encoder
         from captioning.encoders import load_encoder
-        from captioning.training.distillation import distill, record_views
+        from captioning.training.distillation.learning import distill
+        from captioning.training.distillation.recording import record_views
     taught_by = lent_encoder(config.teacher_from)[0] if config.teacher_from else None
     teacher = load_encoder(config.teacher, arrays=taught_by)
     recording = record_views(folder / "views", config, dataset, teacher, on_progress=_recorded)

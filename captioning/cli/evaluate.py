@@ -125,7 +125,7 @@ def _readable(
         CaptioningError: `error`, if all photos can be read or none.
     """
     from captioning.datasets.dataset import without_unreadable
-    from captioning.training.data_report import unreadable_photos
+    from captioning.training.report import unreadable_photos
 
     readable, unreadable = without_unreadable(dataset, split)
     if not unreadable or not readable.split(split):

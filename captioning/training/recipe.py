@@ -17,13 +17,18 @@ from captioning.errors import ConfigError
 from captioning.features import fitted
 from captioning.metrics import METRICS
 from captioning.training.averaging import SHARES, Averaged, average_with_start
-from captioning.training.baselines import dev_baselines, verdict
-from captioning.training.card import training_card
 from captioning.training.checkpoints import Checkpoints
-from captioning.training.data_report import check_vocabulary, data_report, new_words
 from captioning.training.dev_scores import DevResult
 from captioning.training.growth import Growth, grow
 from captioning.training.loop import FILMSTRIP, Trainer, TrainingEvent
+from captioning.training.report import (
+    check_vocabulary,
+    data_report,
+    dev_baselines,
+    new_words,
+    training_card,
+    verdict,
+)
 from captioning.training.sentences import Sentences, read_sentences
 from captioning.training.sources import Inputs, StoredFeatures, from_features, from_pixels
 from captioning.training.teachers import load_teachers

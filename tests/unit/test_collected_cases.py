@@ -25,7 +25,7 @@ from captioning.image_metadata.containers import container_of
 from captioning.images import read_image
 from captioning.metrics import score_captions
 from captioning.text import tokenize
-from captioning.training.data_report import check_vocabulary, unreadable_photos
+from captioning.training.report import check_vocabulary, unreadable_photos
 from captioning.vocabulary import Vocabulary
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"

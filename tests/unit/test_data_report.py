@@ -6,7 +6,7 @@ from PIL import Image
 from captioning.datasets import load
 from captioning.errors import DatasetError, TrainingError
 from captioning.training.checkpoints import check_settings
-from captioning.training.data_report import check_vocabulary, data_report
+from captioning.training.report import check_vocabulary, data_report
 from captioning.vocabulary import Vocabulary
 
 

@@ -14,16 +14,18 @@ from captioning.config import EncoderConfig
 from captioning.datasets import generate_shapes
 from captioning.encoders import load_encoder
 from captioning.errors import BundleError, ConfigError, FeaturesError, TrainingError
-from captioning.training.distillation import (
-    DistillationConfig,
-    Recording,
+from captioning.training.distillation.learning import (
+    SteadyThenDown,
     distill,
-    draw_view,
-    read_distillation_config,
-    record_views,
+    flipped,
+    pasted,
+    regrid,
 )
-from captioning.training.distillation.learning import SteadyThenDown, flipped, pasted, regrid
-from captioning.training.distillation.recording import Basis
+from captioning.training.distillation.recording import Basis, Recording, draw_view, record_views
+from captioning.training.distillation.settings import (
+    DistillationConfig,
+    read_distillation_config,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from captioning.training.baselines import dev_baselines, verdict
+from captioning.training.report import dev_baselines, verdict
 
 TRAIN = [["A dog runs.", "a dog runs"], ["a cat sits on a mat"]]
 DEV = [["a dog runs"], ["a bird flies over the sea"], ["two men talk"]]
