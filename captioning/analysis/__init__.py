@@ -2,6 +2,6 @@
 
 Each module has one subject: `caption_index` and `search` find captions, and photos by a sentence;
 `statistics` counts; `bleu` explains a score; `agreement`, `similarity` and `word_pairs` describe
-the data set; `generated_captions` keeps what a model wrote about a split, and `disk_cache` other
-results on disk.  Nothing here imports Keras.
+the data set; `disk_cache` keeps results on disk, and what a model wrote.  Nothing here imports
+Keras.
 """

@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -77,9 +77,10 @@ class Doorkeeper:
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         host, origin = headers.get("host", "").lower(), headers.get("origin")
-        if self._hosts and _name_of(host) not in self._hosts:
+        name, asking = _split(f"//{host}").hostname or "", _split(origin or "").netloc.lower()
+        if self._hosts and name not in self._hosts:
             return problem(400, "unknown_host", "This server is not known by that name.")
-        if origin is not None and origin not in self._origins and _netloc_of(origin) != host:
+        if origin is not None and origin not in self._origins and asking != host:
             return problem(403, "forbidden", "Pages of other websites may not use this server.")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_bytes:
@@ -91,19 +92,12 @@ class Doorkeeper:
         return f"The request is longer than the {self._max_bytes / 1e6:.0f} MB accepted."
 
 
-def _name_of(host: str) -> str:
-    """Return a host without its port; empty if it cannot be read."""
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; all are empty if it cannot be read."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return urlsplit(address)
     except ValueError:
-        return ""
-
-
-def _netloc_of(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
+        return urlsplit("")
 
 
 class Admission:

@@ -7,8 +7,8 @@ from typing import Any
 from captioning.cli.terminal import (
     add_allow_missing,
     add_encoding,
+    count_of,
     print_json,
-    progress_line,
     quietly,
 )
 
@@ -47,13 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         from captioning.calibration.fitting import calibrate
         from captioning.captioner import Captioner
     captioner = Captioner.load(arguments.model)
-    report = calibrate(
-        captioner,
-        datasets,
-        on_progress=lambda done, total: progress_line(
-            f"{done:,} of {total:,} photos", done=done == total
-        ),
-    )
+    report = calibrate(captioner, datasets, on_progress=count_of("photos"))
     if arguments.save:
         keep_calibration(captioner.bundle, report.calibration)
     result = report.to_dict()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from captioning.cli import caption_library, cluster
 from captioning.cli.terminal import clock, print_json, progress_line, quietly
 from captioning.config import DecodingConfig
-from captioning.errors import CaptioningError, ImageError
+from captioning.errors import ImageError
 from captioning.image_formats import has_photo_ending
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
             _print_caption(captioner, photo, decoding, arguments.json, alone=len(album) == 1)
         except ImageError as error:
             failed = True
-            _tell_failure(photo.name, error, as_json=arguments.json)
+            if arguments.json:
+                print_json({"photo": photo.name, "error": str(error)})
+            else:
+                print(error, file=sys.stderr)
     return int(failed)
 
 
@@ -226,10 +229,3 @@ def _print_caption(
     else:
         written = f"Not sure: {caption.sentence}" if caption.doubtful else caption.sentence
         print(written if alone else f"{photo.name}: {written}", flush=True)
-
-
-def _tell_failure(photo: str, error: CaptioningError, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"photo": photo, "error": str(error)})
-    else:
-        print(error, file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from captioning.cli.terminal import add_encoding, progress_line
+from captioning.cli.terminal import add_encoding, count_of, progress_line
 from captioning.datasets import available_datasets, generate_shapes, load, verify
 
 
@@ -69,12 +69,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Open every photo; return 1 if one cannot be read."""
     dataset = load(arguments.folder, arguments.encoding)
     print(dataset.summary())
-    report = verify(
-        dataset,
-        on_progress=lambda done, total: progress_line(
-            f"{done:,} of {total:,} photos opened", done=done == total
-        ),
-    )
+    report = verify(dataset, on_progress=count_of("photos opened"))
     for sentence in report.sentences():
         print(sentence)
     return int(not report.ok)

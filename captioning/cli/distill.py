@@ -5,7 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from captioning.cli.terminal import add_allow_missing, add_encoding, clock, progress_line, quietly
+from captioning.cli.terminal import (
+    add_allow_missing,
+    add_encoding,
+    clock,
+    count_of,
+    progress_line,
+    quietly,
+)
 from captioning.cli.train import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
@@ -47,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         from captioning.training.distillation.recording import record_views
     taught_by = lent_encoder(config.teacher_from)[0] if config.teacher_from else None
     teacher = load_encoder(config.teacher, arrays=taught_by)
-    recording = record_views(folder / "views", config, dataset, teacher, on_progress=_recorded)
+    recording = record_views(
+        folder / "views", config, dataset, teacher, on_progress=count_of("views recorded")
+    )
     arrays = distill(
         config, recording, checkpoint_folder=folder / "checkpoints", on_report=_learned
     )
@@ -57,10 +66,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{folder}: an encoder of {sum(a.size for a in arrays.values()):,} numbers")
     print(f"Train a decoder on it with --set encoder_from={folder}")
     return 0
-
-
-def _recorded(done: int, total: int) -> None:
-    progress_line(f"{done:,} of {total:,} views recorded", done=done == total)
 
 
 def _learned(report: "Report") -> None:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -36,6 +36,11 @@ def progress_line(text: str, *, done: bool = False) -> None:
         print(f"\r{text:<78}", end="\n" if done else "", file=sys.stderr, flush=True)
     elif done:
         print(text, file=sys.stderr, flush=True)
+
+
+def count_of(what: str) -> Callable[[int, int], None]:
+    """Return a function that shows how many are done: `count_of("photos")(3, 8)`."""
+    return lambda done, total: progress_line(f"{done:,} of {total:,} {what}", done=done == total)
 
 
 def clock(seconds: float) -> str:

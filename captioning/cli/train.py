@@ -199,7 +199,6 @@ def show_event(event: dict[str, Any]) -> None:
             progress_line(f"{where}, step {event['step']}, loss {event['loss']:.3f}{left}")
         case "epoch":
             figures = f"loss {event['loss']:.3f}, dev {event['dev_loss']:.3f}"
-            where = f"epoch {event['epoch']} of {event['epochs']}"
             progress_line(f"{where}: {figures}, {_scores(event)}", done=True)
         case "start_scores":
             text = f"{event['model']} before training: {_scores(event)}"

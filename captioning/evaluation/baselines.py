@@ -105,15 +105,9 @@ def make_baselines(
             NEAREST, scored(nearest_captions(captioner, dataset, photos, on_progress=on_progress))
         )
     if any(len(texts) > 1 for texts in references):
-        yield from _compared_with_people(names, captions, references)
-
-
-def _compared_with_people(
-    names: Sequence[str], captions: Sequence[str], references: Sequence[Sequence[str]]
-) -> Iterator[Baseline]:
-    """Score the model and people in the same way: with one reference left out in turn."""
-    yield Baseline(FOUR, against_the_others(names, captions, references))
-    yield Baseline(HUMAN, human_scores(names, references))
+        # The model and people are scored in the same way: with one reference left out in turn.
+        yield Baseline(FOUR, against_the_others(names, captions, references))
+        yield Baseline(HUMAN, human_scores(names, references))
 
 
 def commonest_caption(dataset: CaptionDataset) -> str:

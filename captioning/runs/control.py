@@ -258,8 +258,10 @@ class Runs(FolderStore[Run]):
         run = self.get(name)
         if not run.has_model:
             raise RunError(f"The run {run.id} has no model yet; it has one after its first epoch.")
-        options = {"run": run.id, "by": by, "models": self.data / "models"}
-        return publish_bundle(run.bundle_folder, model, replace=replace, **options)  # type: ignore[arg-type]
+        models = self.data / "models"
+        return publish_bundle(
+            run.bundle_folder, model, run=run.id, by=by, replace=replace, models=models
+        )
 
     def _prepare_deletion(self, name: str) -> None:
         self._mark_dead()

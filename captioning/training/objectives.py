@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -17,22 +16,6 @@ USUAL_SHARE = 0.6
 """Sampled captions rarely fill more of the longest captions possible; if they do, M doubles."""
 
 
-class Objective(Protocol):
-    """Makes the batch of a training step."""
-
-    reward: float
-    """Mean reward of the last batch's captions; 0 without rewards."""
-
-    def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
-        """Make a batch of training photos.
-
-        Args:
-            indices: of the photos, int64 `(B,)`.
-            photos: input of the model, features or pixels; those after the first B are padding.
-            features: input of the decoder, padded like `photos`.
-        """
-
-
 class CrossEntropy:
     """Cross-entropy on the true captions, with equal weight for every word.
 
@@ -41,14 +24,17 @@ class CrossEntropy:
         taught: adds the predictions of teachers to a batch, if there are any.
         sentences: also read with a blank photo, if there are any.
         shape: of all batches.
+
+    Attributes:
+        reward: mean reward of the last batch's captions; 0 without rewards.
     """
 
     def __init__(
         self,
         rows: CaptionRows,
-        taught: Callable[[np.ndarray, Batch], Batch] = lambda indices, batch: batch,
-        sentences: Sentences | None = None,
-        shape: BatchShape | None = None,
+        taught: Callable[[np.ndarray, Batch], Batch],
+        sentences: Sentences | None,
+        shape: BatchShape,
     ) -> None:
         self.rows = rows.rows
         self._shape = shape
@@ -57,7 +43,13 @@ class CrossEntropy:
         self._taught = taught
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
-        """Return the photos with all their captions."""
+        """Return the photos of a training step with all their captions.
+
+        Args:
+            indices: of the photos, int64 `(B,)`.
+            photos: input of the model, features or pixels; those after the first B are padding.
+            features: input of the decoder, padded like `photos`.
+        """
         batch = self._taught(indices, make_batch(photos, self.rows[indices], shape=self._shape))
         return batch if self._sentences is None else self._sentences.add_to(batch, indices)
 
@@ -79,6 +71,9 @@ class SelfCritical:
         vocabulary: of the decoder.
         samples: captions sampled per photo, at least 2.
         seed: of the sampling.
+
+    Attributes:
+        reward: mean reward of the last batch's captions.
     """
 
     def __init__(
@@ -101,7 +96,7 @@ class SelfCritical:
         self._words = vocabulary.words
 
     def batch(self, indices: np.ndarray, photos: np.ndarray, features: np.ndarray) -> Batch:
-        """Sample captions and weight them by their advantage over the other samples."""
+        """Sample captions and weight them by their advantage; arguments as for `CrossEntropy`."""
         steps, samples = self.decoder.max_length, self.samples
         # Seeded by the photos: the samples do not depend on what ran before a restart.
         random = np.random.default_rng((self._seed, int(indices[0]), int(indices.sum())))
@@ -122,6 +117,9 @@ class SelfCritical:
             [self._end if i == EOS else self._words[i] for i in row[: _length(row)]] for row in ids
         ]
         return np.asarray(self._cider.scores(sentences, photos.tolist()))
+
+
+Objective = CrossEntropy | SelfCritical
 
 
 def advantages(rewards: np.ndarray) -> np.ndarray:

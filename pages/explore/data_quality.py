@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from captioning.analysis.agreement import Agreement, kept_agreement, open_agreement
-from captioning.analysis.generated_captions import Written
+from captioning.analysis.disk_cache import Written
 from captioning.analysis.similarity import Likeness, Pair
 from captioning.analysis.statistics import likely_misspellings
 from captioning.analysis.word_pairs import PairCount, WordCount, count_pairs, count_words

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from captioning.analysis.generated_captions import Written, keep_written, kept_written
+from captioning.analysis.disk_cache import Written, keep_written, kept_written
 from captioning.bundle import Bundle
 from captioning.config import DecodingConfig
 from captioning.datasets import CaptionDataset, Photo

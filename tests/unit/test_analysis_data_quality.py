@@ -10,7 +10,7 @@ from nltk.metrics.distance import edit_distance
 from PIL import Image
 
 from captioning.analysis.caption_index import build_index
-from captioning.analysis.generated_captions import Written, keep_written, kept_written
+from captioning.analysis.disk_cache import Written, keep_written, kept_written
 from captioning.analysis.search import find
 from captioning.analysis.similarity import Likeness, kept_likeness, open_likeness
 from captioning.analysis.statistics import likely_misspellings, one_edit_apart

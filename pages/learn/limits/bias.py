@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from captioning.analysis.generated_captions import Written
+from captioning.analysis.disk_cache import Written
 from captioning.analysis.word_pairs import count_pairs, count_words
 from captioning.bundle import Bundle
 from captioning.datasets import CaptionDataset
