@@ -141,14 +141,10 @@ def patch_at(layer: Any, before: np.ndarray, row: int, column: int) -> np.ndarra
         float64 `(k, k, C)`.
     """
     high, wide = layer.kernel_size
-    found = np.zeros((high, wide, before.shape[2]))
     top = row * layer.strides[0] - padding_before(layer, before.shape[0], 0)
     left = column * layer.strides[1] - padding_before(layer, before.shape[1], 1)
-    for y in range(high):
-        for x in range(wide):
-            if 0 <= top + y < before.shape[0] and 0 <= left + x < before.shape[1]:
-                found[y, x] = before[top + y, left + x]
-    return found
+    framed = np.pad(before.astype(np.float64), ((high, high), (wide, wide), (0, 0)))
+    return framed[top + high : top + 2 * high, left + wide : left + 2 * wide]
 
 
 def padding_before(layer: Any, size: int, axis: int) -> int:

@@ -16,10 +16,9 @@ from captioning.decoders import Decoder, build_decoder
 from captioning.errors import ConfigError
 from captioning.features import fitted
 from captioning.metrics import METRICS
-from captioning.training.averaging import SHARES, Averaged, average_with_start
 from captioning.training.checkpoints import Checkpoints
 from captioning.training.dev_scores import DevResult
-from captioning.training.growth import Growth, grow
+from captioning.training.fine_tuning import SHARES, Averaged, Growth, average_with_start, grow
 from captioning.training.loop import FILMSTRIP, Trainer, TrainingEvent
 from captioning.training.report import (
     check_vocabulary,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from captioning.training.growth import grow
+from captioning.training.fine_tuning import grow
 from captioning.vocabulary import SPECIAL, Vocabulary
 
 KNOWN = Vocabulary([*SPECIAL, "a", "dog", "runs", "cat"])

@@ -22,7 +22,6 @@ from captioning.inference.keras_decoder import KerasDecoder
 from captioning.metrics import CiderD
 from captioning.text import tokenize
 from captioning.training import Trainer, teacher_forcing, train
-from captioning.training.averaging import SHARES
 from captioning.training.batches import (
     Batch,
     CaptionRows,
@@ -32,6 +31,7 @@ from captioning.training.batches import (
     shape_for,
 )
 from captioning.training.checkpoints import Checkpoints, Progress
+from captioning.training.fine_tuning import SHARES
 from captioning.training.model import (
     TeacherForcing,
     as_keras_reads,

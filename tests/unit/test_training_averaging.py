@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from captioning.metrics import CaptionScores, score_captions
-from captioning.training import averaging
-from captioning.training.averaging import SHARES, average_with_start
+from captioning.training import fine_tuning
 from captioning.training.dev_scores import DevResult
+from captioning.training.fine_tuning import SHARES, average_with_start
 
 SCORES = score_captions(["a dog"], [["a dog"]])
 START, TRAINED = {"w": np.zeros(2, np.float16)}, np.full(2, 4.0, np.float32)
@@ -26,9 +26,9 @@ def result(weight, best):
 def trainer(monkeypatch):
     """A trainer with one array as its decoder, whose dev loss is lowest where `best` says."""
     decoder = {"w": TRAINED}
-    monkeypatch.setattr(averaging, "weights_of", dict)
+    monkeypatch.setattr(fine_tuning, "weights_of", dict)
     monkeypatch.setattr(
-        averaging, "assign_weights", lambda decoder, arrays, source: decoder.update(arrays)
+        fine_tuning, "assign_weights", lambda decoder, arrays, source: decoder.update(arrays)
     )
 
     def make(best):
