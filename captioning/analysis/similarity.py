@@ -171,10 +171,7 @@ def _path(dataset: CaptionDataset, store: _Store | None) -> Path:
 
 
 def _feature_store(dataset: CaptionDataset) -> _Store | None:
-    """Find a finished feature store of these very photos.
-
-    `captioning.features` opens stores too, but brings Keras along; here a look at the index does.
-    """
+    """Find a finished feature store of these very photos: its folder and its index."""
     pattern = f"{dataset.name}-*-{dataset.fingerprint}"
     for folder in sorted((data_folder() / "features").glob(pattern)):
         try:

@@ -149,17 +149,19 @@ def estimate_run(config: TrainingConfig, sizes: DataSizes, data: Path) -> Estima
     # The file is made at its full size at once, so a begun store needs no more space.
     to_store = sum(photos for photos, encoded in stores if not encoded)
     features = to_store * max(regions, 1) * channels
-    weights = _parameters(config, words) * FLOAT
+    parameters = _parameters(config, words)
+    weights = parameters * FLOAT
     steps = -(-sizes.train // config.images_per_batch) * config.epochs
     scored = min(config.score_images or sizes.dev, sizes.dev)
+    speed = rates.get(_kind(config), _MULTIPLICATIONS[_learning(config)])
     encoding = rates.get(f"encode {encoder.name} {encoder.layer}")
     in_memory = sizes.train + sizes.dev
     estimate = Estimate(
         photos=sizes.train,
         to_encode=to_encode,
-        parameters=_parameters(config, words),
+        parameters=parameters,
         encoding_seconds=to_encode / (encoding or spec.photos_per_second),
-        training_seconds=steps * _step_seconds(config, words, rates)
+        training_seconds=steps * _multiplications(config, words) / speed
         + config.epochs * scored / rates.get("scoring", _SCORING),
         memory_bytes=PROGRAM_BYTES + COPIES * weights + _photo_bytes(config, in_memory, words),
         disk_bytes=2 * features + CHECKPOINT_COPIES * COPIES * weights + weights // 2,
@@ -262,12 +264,6 @@ def _multiplications(config: TrainingConfig, words: int) -> float:
         total *= 2
     # Going back takes twice as long as going forward; a teacher only goes forward.
     return (3.0 + len(config.teachers)) * total
-
-
-def _step_seconds(config: TrainingConfig, words: int, rates: dict[str, float]) -> float:
-    return _multiplications(config, words) / rates.get(
-        _kind(config), _MULTIPLICATIONS[_learning(config)]
-    )
 
 
 def _kind(config: TrainingConfig) -> str:
