@@ -1,4 +1,4 @@
-"""What a run tells people: a report of its data, a verdict about its model, and the model card.
+"""The reports of a run: about its data, whether its model is good, and the model card.
 
 The verdict compares the model with what it must beat on dev: the commonest caption, and the model
 that it started from.  The card says what a model is, how it was trained, its scores and its limits.
