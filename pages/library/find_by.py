@@ -276,8 +276,8 @@ def show_hits(
                     type="tertiary",
                     icon=":material/image_search:",
                     key=f"{page}.like.{photo.name}",
-                    on_click=_like,
-                    args=(page, photo.name),
+                    on_click=st.session_state.update,
+                    args=({f"{page}.by": EXAMPLE, f"{page}.example": photo.name},),
                 )
 
 
@@ -324,9 +324,3 @@ def _thumbnail(place: Place, photo: Photo) -> None:
         st.image(place.picture(photo), width="stretch", alt=f"The photo {photo.name}")
     except CaptioningError as error:
         st.caption(f":material/broken_image: {plain(str(error))}")
-
-
-def _like(page: str, name: str) -> None:
-    """Search for photos like this one from the next rerun on."""
-    st.session_state[f"{page}.by"] = EXAMPLE
-    st.session_state[f"{page}.example"] = name

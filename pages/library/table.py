@@ -1,6 +1,5 @@
 """The table of Many photos: write it, choose which rows to show, correct it, download it."""
 
-import base64
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from pages.library.review import author_of, review
 from pages.library.workspace import Workspace, keep_workspace, start_over
 from pages.ui import cache
 from pages.ui.components import main_button, problem
-from pages.ui.pictures import as_jpeg
+from pages.ui.pictures import as_jpeg, as_url
 from pages.ui.wording import counted, percent, plain
 
 _THUMBNAIL = (112, 84)
@@ -300,7 +299,7 @@ def _table(workspace: Workspace, rows: Sequence[Row]) -> pd.DataFrame:
     small = workspace.thumbnails
     return pd.DataFrame(
         {
-            "thumbnail": [_as_link(small.get(row.photo)) for row in rows],
+            "thumbnail": [as_url(small[row.photo]) if row.photo in small else None for row in rows],
             "photo": [row.photo for row in rows],
             "caption": [row.caption for row in rows],
             "level": [row.level for row in rows],
@@ -310,7 +309,3 @@ def _table(workspace: Workspace, rows: Sequence[Row]) -> pd.DataFrame:
             "error": [row.error for row in rows],
         }
     )
-
-
-def _as_link(jpeg: bytes | None) -> str | None:
-    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

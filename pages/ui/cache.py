@@ -231,13 +231,7 @@ def gallery() -> CaptionDataset:
     show_spinner="Loading the model…",
 )
 def _captioner(folder: str, version: int) -> "Captioner":
-    # Some encoders need TensorFlow, which logs every instruction set it was not built for.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from captioning.captioner import Captioner
-
-    loaded = Captioner.load(folder)
-    settle()
-    return loaded
+    return _load(folder)
 
 
 @st.cache_data(ttl=300, max_entries=32, show_spinner=False)
@@ -251,9 +245,15 @@ def _fault(folder: str, version: int, _bundle: Bundle) -> str | None:
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model…")
 def _writer(folder: str, version: int) -> "Captioner":
+    return _load(folder, with_encoder=False)
+
+
+def _load(folder: str, **options: bool) -> "Captioner":
+    # Some encoders need TensorFlow, which logs every instruction set it was not built for.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from captioning.captioner import Captioner
 
-    loaded = Captioner.load(folder, with_encoder=False)
+    loaded = Captioner.load(folder, **options)
     settle()
     return loaded
 

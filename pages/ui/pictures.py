@@ -5,6 +5,7 @@ Streamlit shows a file's pixels without applying the EXIF orientation, and sends
 assets/photos/README.md says who took the samples.
 """
 
+import base64
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -123,6 +124,11 @@ def as_jpeg(photo: Image.Image) -> bytes:
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
+
+
+def as_url(jpeg: bytes) -> str:
+    """Return the bytes of a JPEG as an address that holds them."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 @cache

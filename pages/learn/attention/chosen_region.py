@@ -1,7 +1,5 @@
 """Choose where the model looks for one word, and read what it then writes."""
 
-import base64
-
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ from pages.learn.attention.maps import Looks
 from pages.learn.figures import paired_bars, themed
 from pages.learn.frame import LessonPage
 from pages.learn.subject import BY_SUBJECT, Subject
-from pages.ui.pictures import as_jpeg
+from pages.ui.pictures import as_jpeg, as_url
 from pages.ui.theme import Look
 from pages.ui.wording import counted, percent, plain
 
@@ -185,7 +183,7 @@ def _edges(box: Box) -> dict[str, int]:
 def _as_url(subject: Subject) -> str:
     photo = subject.photo
     photo.thumbnail((_LARGE_SIDE, _LARGE_SIDE))
-    return "data:image/jpeg;base64," + base64.b64encode(as_jpeg(photo)).decode()
+    return as_url(as_jpeg(photo))
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_SUBJECT)

@@ -124,18 +124,14 @@ def show_duel(page: LessonPage) -> None:
             f"Look through {counted(len(photos), 'photo')} of {plain(dataset.name)}",
             icon=":material/search:",
             key="decoding.look_through",
-            on_click=_look_through,
-            args=(key,),
+            on_click=st.session_state.update,
+            args=({_STATE: key},),
         )
         return
     duels = _all_duels(key, photos, dataset, subject)
     _show_count(page, list(duels.values()))
     _show_examples(page, duels, dataset, subject)
     page.code("captioning.lessons.decoding", "duel")
-
-
-def _look_through(key: tuple[object, ...]) -> None:
-    st.session_state[_STATE] = key
 
 
 def _all_duels(

@@ -83,17 +83,13 @@ def _sentences(subject: Subject) -> ReadWords | None:
             f"Read the sentences of {counted(len(photos), 'photo')} of {plain(dataset.name)}",
             icon=":material/menu_book:",
             key="lstm.read_sentences",
-            on_click=_remember_to_read,
-            args=(key,),
+            on_click=st.session_state.update,
+            args=({"lstm.read": key},),
         )
         return None
     if source == GIVEN and not given:
         st.caption("The model does not know many of these words; it reads them as unknown.")
     return _read(key, photos, dataset, subject)
-
-
-def _remember_to_read(key: tuple[object, ...]) -> None:
-    st.session_state["lstm.read"] = key
 
 
 def _choose_property(subject: Subject) -> tuple[str, str]:
@@ -145,18 +141,14 @@ def _show_found(
         icon=":material/arrow_upward:",
         type="tertiary",
         key="lstm.open_unit",
-        on_click=_open_unit,
-        args=(unit,),
+        on_click=st.session_state.update,
+        args=({"lstm.unit": unit},),
     )
     st.markdown("\n".join(f"- {line}" for line in _painted(read, unit)))
     st.caption(
         f"What unit {unit} shows after each word, in sentences not used to choose it: green above "
         f"{_STRONG:g}, red below {-_STRONG:g}."
     )
-
-
-def _open_unit(unit: int) -> None:
-    st.session_state["lstm.unit"] = unit
 
 
 def _means(activations: np.ndarray, marks: np.ndarray) -> tuple[list[float], list[float]]:
