@@ -18,7 +18,7 @@ from pages.ui.datasets import Explored, choose_data, choose_split
 TOPICS = {
     "Lengths": "lengths",
     "Words": "word_counts",
-    "Zipf's line": "zipf",
+    "Zipf's law": "zipf",
     "Vocabulary": "coverage",
     "Splits": "split_words",
     "Openings": "openings",

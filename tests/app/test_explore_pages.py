@@ -19,7 +19,7 @@ PAGES = ("gallery", "photo", "search", "statistics", "character", "data")
 TABS = frame.PAGES["Explore"]
 TOPICS = {
     "statistics.topic": [
-        "Lengths", "Words", "Zipf's line", "Vocabulary", "Splits", "Openings", "Colours", "People",
+        "Lengths", "Words", "Zipf's law", "Vocabulary", "Splits", "Openings", "Colours", "People",
     ],
     "character.topic": ["Agreement", "Misspellings", "Near-duplicates", "Loaded words"],
 }  # fmt: skip
@@ -260,6 +260,8 @@ def test_every_topic_has_something_to_show(key, topic, open_explore, shapes_here
         (chart,) = app.get("vega_lite_chart")
         assert json.loads(chart.proto.spec)["params"][0]["name"] == "bar"
         assert "Click a bar" in shown(app)
+        own = {"Zipf's law": "rank to the power of", "Vocabulary": "still covers nearly all words"}
+        assert own.get(topic, "") in shown(app)
 
 
 def test_a_folder_is_checked_before_it_is_used(open_explore, home, tmp_path):

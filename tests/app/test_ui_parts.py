@@ -173,7 +173,7 @@ def test_doubted_words_are_marked_in_the_sentence_but_never_stop_words():
     neutral = replace(caption, neutral="a person on a kite flies")
     assert mark_doubted(neutral)[1] == ["kite"]
     fewer = replace(caption, neutral="a kite flies")
-    assert mark_doubted(fewer) == (r"A kite flies\.", [])
+    assert mark_doubted(fewer) == (r"A :orange[*kite*] flies\.", ["kite"])
 
 
 def test_the_source_shown_is_the_source_that_runs():
