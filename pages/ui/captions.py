@@ -86,8 +86,8 @@ def _card(
             )
         if caption.left_out:
             st.caption(
-                f"Left out, because the model is less than {decoding.detail_certainty:.0%} sure of "
-                f"a word in it: {'; '.join(map(plain, caption.left_out))}.",
+                f"Left out, because the model is less than {decoding.detail_certainty:.0%} sure: "
+                f"{'; '.join(map(plain, caption.left_out))}.",
                 help="To see the whole sentence, switch off “Leave out uncertain details” in "
                 "Settings.",
             )
