@@ -7,6 +7,7 @@ sentence.  They fit the short English captions that models write, not every Engl
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from captioning.config import DecodingConfig
@@ -99,7 +100,7 @@ def certain_places(
     parts = _split(words)
     sure = [1.0 if p is None or w in STOP_WORDS else p for w, p in zip(words, certain, strict=True)]
     uncertain = {place for place, share in enumerate(sure) if share < at_least}
-    alone = {place for part in parts for place in _modifiers(words, part) if place in uncertain}
+    alone = uncertain & _modifiers(words, parts)
     stays = [_is_certain(words, part, uncertain, alone) for part in parts]
     for number, part in enumerate(parts):
         if part.kind == "verb" and part.core < part.end and sure[part.core] >= at_least / 2:
@@ -117,7 +118,9 @@ def certain_places(
             has_verb = has_verb or part.kind == "verb"
         elif words[part.start] in _IS and _goes_on(words, parts[number:], stays[number:]):
             kept.add(part.start)
-    return [place for place in sorted(kept) if not _is_loose_and(words, place, kept)]
+    # Of "black and white" only one colour may be left.
+    loose = {place for place in kept if words[place] == "and" and {place - 1, place + 1} & alone}
+    return sorted(kept - loose)
 
 
 def remaining(words: Sequence[str], kept: Sequence[int]) -> list[str]:
@@ -181,6 +184,8 @@ def _begin_part(words: Sequence[str], place: int, current: _Part) -> _Part | Non
         return _Part("verb", place, place + 1, end)
     if word == "and" and current.kind == "phrase" and after in ("a", "an", "the"):
         return _Part("phrase", place, place + 1, end)
+    if word in _ALSO and (length := _preposition(words, place + 1)):
+        return _Part("phrase", place, place + 1 + length, end)
     if place > current.core and words[current.start] != "with" and _is_verb(words, place):
         return _Part("verb", place, place, end)
     length = _preposition(words, place)
@@ -208,20 +213,22 @@ def _is_verb(words: Sequence[str], place: int) -> bool:
     return words[place - 1] not in _BEFORE_NOUNS
 
 
-def _modifiers(words: Sequence[str], part: _Part) -> list[int]:
+def _modifiers(words: Sequence[str], parts: Sequence[_Part]) -> set[int]:
     """Return the places of words that describe the next, as "red" and "city" in "red city bus"."""
-    first = part.core + (part.kind == "verb")
-    return [
-        place
-        for place in range(first, part.end - 1)
-        if words[place] in _ADJECTIVES
-        or (
-            STOP_WORDS.isdisjoint(words[place : place + 2])
-            and not _BEFORE_NOUNS.isdisjoint(words[first:place])
-            and not _is_verb(words, place + 1)
-            and tuple(words[place : place + 2]) not in _COMPOUNDS
-        )
-    ]
+    found = set()
+    for part, after in zip_longest(parts, parts[1:]):
+        first = part.core + (part.kind == "verb")
+        # "a dog runs through the grass": the subject may end with a verb.
+        only_nouns = part.kind != "subject" or (after is not None and after.kind == "verb")
+        for place in range(first, part.end - 1):
+            before_noun = (
+                STOP_WORDS.isdisjoint(words[place : place + 2])
+                and not _BEFORE_NOUNS.isdisjoint(words[first:place])
+                and tuple(words[place : place + 2]) not in _COMPOUNDS
+            )
+            if words[place] in _ADJECTIVES or (only_nouns and before_noun):
+                found.add(place)
+    return found
 
 
 def _is_certain(words: Sequence[str], part: _Part, uncertain: set[int], alone: set[int]) -> bool:
@@ -259,17 +266,11 @@ def _leave_out_dependent(words: Sequence[str], parts: Sequence[_Part], stays: li
 def _goes_on(words: Sequence[str], parts: Sequence[_Part], stays: Sequence[bool]) -> bool:
     """Return whether the "is" of a verb that is left out is still needed for what follows."""
     lost, *rest = parts
-    after = next((part for part, stay in zip(rest, stays[1:], strict=True) if stay), None)
-    if after is None:
-        return False
-    if after.kind == "verb":  # "is sitting on a bench and reading" becomes "is reading"
-        return (_IS | _WHICH).isdisjoint(words[after.start : after.core])
-    return words[after.start] != "with" or lost.core == lost.end
-
-
-def _is_loose_and(words: Sequence[str], place: int, kept: set[int]) -> bool:
-    """Return whether an "and" stood between two colours of which not both are kept."""
-    if words[place] != "and" or not 0 < place < len(words) - 1:
-        return False
-    around = {place - 1, place + 1}
-    return all(words[i] in _ADJECTIVES for i in around) and not around <= kept
+    for after, stay in zip(rest, stays[1:], strict=True):
+        if stay and after.kind == "verb":  # "is on a bench and reading" becomes "is reading"
+            return (_IS | _WHICH).isdisjoint(words[after.start : after.core])
+        if stay:
+            return words[after.start] != "with" or lost.core == lost.end
+        if words[after.start] in _IS:
+            return False
+    return False
