@@ -221,6 +221,7 @@ class ClusterRun:
             batch_size=1,
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(size=workers),
+            # Goes in Ray 2.64; without it a photo that ends its worker is tried for ever.
             ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
         missing = set(self.left)
