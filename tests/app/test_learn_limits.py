@@ -6,6 +6,7 @@ from lesson_app import LessonApp, formulas, shown
 from captioning import people_words
 from captioning.bundle import add_scores, read_bundle
 from captioning.lessons.limits import ODD_PICTURES
+from pages.learn.limits import details
 from pages.learn.limits.bias import cost_rows
 
 
@@ -28,6 +29,20 @@ def test_a_word_comes_from_the_photo_or_from_habit(lesson):
     lesson.look("limits.seen")
     assert "times as likely" in shown(app)
     assert any(r"\ln" in formula for formula in formulas(app))
+
+
+def test_details_below_the_chosen_probability_are_left_out(lesson, monkeypatch):
+    monkeypatch.setitem(details.CERTAINTIES, "60%", 1.0)
+    lesson.open(**{"limits.details": "off"})
+    assert "in the sentence" not in lesson.tables()
+    lesson.show("limits.seen")
+    assert "in the sentence" in lesson.tables() and "Left out:" not in shown(lesson.app)
+    whole = [line for line in shown(lesson.app).splitlines() if line.startswith("####")]
+    lesson.app.segmented_control(key="limits.details").set_value("60%").run()
+    short = [line for line in shown(lesson.app).splitlines() if line.startswith("####")]
+    assert "Left out:" in shown(lesson.app)
+    (before,), (after,) = set(whole) - set(short), set(short) - set(whole)
+    assert len(after.removeprefix("#### A photo of ")) < len(before.removeprefix("#### "))
 
 
 def test_a_projector_shows_the_notes_on_readers_large(lesson):

@@ -61,14 +61,7 @@ _PAPERS = (
 def show() -> None:
     """Show the lesson."""
     page = open_lesson("limits", IDEA)
-    for part in (
-        _photo_or_habit,
-        _odd_pictures,
-        show_changes,
-        show_details,
-        show_bias,
-        show_people,
-    ):
+    for part in (_photo_or_habit, _odd_pictures, show_changes, show_bias, show_people):
         try:
             part(page)
         except CaptioningError as error:
@@ -114,6 +107,7 @@ def _photo_or_habit(page: LessonPage) -> None:
     )
     if answer is not None:
         _evidence(page, found, place)
+        show_details(page)
 
 
 def _after(words: list[str]) -> str:
