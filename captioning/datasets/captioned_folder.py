@@ -271,8 +271,8 @@ ADAPTERS = (
     Adapter(
         name="token file",
         looked_for="photos with a file of lines 'photo.jpg#0', a tab and a caption",
-        captions="lines `photo.jpg#0<TAB>caption` or `photo#zhc#0 caption` under any name, as in "
-        "Flickr8k-CN and Arabic Flickr8k",
+        captions="lines `photo.jpg#0<TAB>caption` or `photo#zhc#0 caption` in a file with any "
+        "name, as in Flickr8k-CN and Arabic Flickr8k",
         photos="below it",
         splits="Flickr8k's official ones for its photos, else the folders' names, else drawn",
         inner_folders=frozenset(),
