@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from captioning.cli.train import open_dataset
+from captioning.cli.training_data import open_dataset
 from captioning.config import TrainingConfig, read_training_config
 from captioning.datasets import CaptionDataset
 from captioning.prefetch import ahead

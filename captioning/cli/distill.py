@@ -13,7 +13,7 @@ from captioning.cli.terminal import (
     progress_line,
     quietly,
 )
-from captioning.cli.train import dataset_for
+from captioning.cli.training_data import dataset_for
 from captioning.training.distillation.settings import read_distillation_config
 
 if TYPE_CHECKING:

@@ -1,33 +1,22 @@
-"""`train --data DIR [--config FILE]`: train a model and write it as a bundle.
-
-`train --run DIR` is the process of a run that the app or a hyperparameter search created.
-"""
+"""`train --data DIR [--config FILE]`: train a model and write it as a bundle."""
 
 import argparse
-import os
 import shlex
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from captioning.bundle import check_bundle_folder, default_model, read_bundle
 from captioning.cli.reproduce import missing_models
+from captioning.cli.run_process import run_as_process
 from captioning.cli.terminal import add_encoding, clock, print_json, progress_line, quietly
+from captioning.cli.training_data import dataset_for, further_datasets, open_dataset
 from captioning.config import TrainingConfig, read_training_config
-from captioning.datasets import (
-    CaptionDataset,
-    available_datasets,
-    generate_shapes,
-    load,
-    load_named,
-)
+from captioning.datasets import CaptionDataset
 from captioning.datasets.catalog import safe_name
-from captioning.errors import BundleError, ConfigError, DatasetError
+from captioning.errors import BundleError, ConfigError
 from captioning.metrics import format_headline, headline_metrics
-from captioning.runs import Execution, Run, execute, preset_for
+from captioning.runs import preset_for
 from captioning.storage import data_folder
-from captioning.training.distillation.settings import DistillationConfig
-from captioning.tuning import go_on, reason_to_give_up
 
 
 def add_to(subparsers: Any) -> None:
@@ -82,7 +71,7 @@ def add_to(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train a model and report the dev scores of its best epoch."""
     if arguments.run_folder:
-        _run_as_process(Path(arguments.run_folder))
+        run_as_process(Path(arguments.run_folder), show_event)
     config, dataset = _settings_and_data(arguments)
     folder = Path(arguments.out) if arguments.out else data_folder() / "models" / config.name
     check_bundle_folder(folder)  # fail before hours of training, not after
@@ -210,89 +199,3 @@ def show_event(event: dict[str, Any]) -> None:
             progress_line(f"resuming at {where}, step {event['step']}", done=True)
         case "damaged":
             progress_line(f"{event['checkpoint']} is damaged and was skipped", done=True)
-
-
-def _run_as_process(folder: Path) -> NoReturn:
-    """Train as a run's folder says, start the next run of its search, and exit."""
-    status = execute(folder, _train_run)
-    go_on(folder)
-    # The next run may have started: exit at once instead of shutting TensorFlow down.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def _train_run(run: Run, execution: Execution) -> bool:
-    """Train as a run's folder says; return whether training finished."""
-    execution.set_activity("reading the data set")
-    dataset = dataset_for(run.config, None)
-    execution.set_activity("starting TensorFlow")
-    with quietly():
-        from captioning.training import train
-
-    def emit(event: dict[str, Any]) -> None:
-        show_event(event)
-        execution.emit(event)
-        if event["event"] == "epoch" and (reason := reason_to_give_up(run)):
-            execution.give_up(reason)
-
-    execution.set_activity("reading photos")
-    bundle = train(
-        run.config,
-        dataset,
-        extra=further_datasets(run.config),
-        bundle_folder=run.bundle_folder,
-        checkpoint_folder=run.folder / "checkpoints",
-        command=f"python -m captioning train --run {run.id}",
-        keep_best=True,
-        on_event=emit,
-        should_stop=execution.should_stop,
-    )
-    return bundle is not None
-
-
-def open_dataset(name: str, encoding: str | None = None) -> CaptionDataset:
-    """Load the data set in a folder, or the one of this name if there is no such folder.
-
-    Raises:
-        DatasetError: there is neither, or it cannot be read.
-    """
-    known = any(dataset.name == name for dataset in available_datasets())
-    return load_named(name) if known and not Path(name).exists() else load(name, encoding)
-
-
-def dataset_for(
-    config: TrainingConfig | DistillationConfig, folder: str | None, encoding: str | None = None
-) -> CaptionDataset:
-    """Load the data set of a run; `shapes` is drawn if it does not exist yet.
-
-    Args:
-        config: the settings of the run.
-        folder: the data set's folder or name; None to find it by `config.data`.
-        encoding: of the caption files in `folder`; None to detect it.
-
-    Raises:
-        ConfigError: the configuration needs a data set and no folder was named.
-        DatasetError: the folder is not a data set.
-    """
-    if folder:
-        return open_dataset(folder, encoding)
-    if config.data == "shapes":
-        place = data_folder() / f"shapes-{config.shapes_count}-{config.seed}"
-        try:
-            return load(place)
-        except DatasetError:  # it does not exist, or is only half drawn
-            return generate_shapes(place, count=config.shapes_count, seed=config.seed)
-    named = any(dataset.name == config.data for dataset in available_datasets())
-    if named or (data_folder() / config.data).is_dir():
-        return load_named(config.data)
-    raise ConfigError(f"This configuration is for {config.data}: name its folder with --data.")
-
-
-def further_datasets(config: TrainingConfig) -> list[CaptionDataset]:
-    """Load the data sets that `config.extra_data` names: folders, or names below the data folder.
-
-    Raises:
-        DatasetError: one of them is not a data set.
-    """
-    return [load(name) if Path(name).is_dir() else load_named(name) for name in config.extra_data]

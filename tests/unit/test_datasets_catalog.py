@@ -142,7 +142,7 @@ def test_safe_names_are_safe(text):
 
 def test_a_data_set_is_loaded_by_its_name_wherever_it_lies(data_home, shapes, tmp_path):
     """Also for training, which a configuration tells the name alone."""
-    from captioning.cli.train import dataset_for
+    from captioning.cli.training_data import dataset_for
     from captioning.config import TrainingConfig
     from captioning.datasets.catalog import remember
     from captioning.errors import ConfigError
