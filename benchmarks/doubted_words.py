@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from captioning.datasets import CaptionDataset, Photo, load
 from captioning.text import STOP_WORDS, tokenize
 
 LIMITS = (0.1, DOUBTED, 0.5)
+BANDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 CERTAINTIES = (0.0, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -58,6 +60,15 @@ def report(words: Sequence[Judged], limit: float) -> str:
         f"others: {sum(others) / max(len(others), 1):.0%} wrong; "
         f"{sum(marked) / max(sum(marked) + sum(others), 1):.0%} of the wrong words are below"
     )
+
+
+def report_bands(words: Sequence[Judged]) -> str:
+    """Count how many of the words of similar probability are wrong, in one line."""
+    parts = []
+    for low, high in pairwise(BANDS):
+        wrong = [word.wrong for word in words if low <= word.probability < high]
+        parts.append(f"{low:.0%} to {high:.0%}: {sum(wrong) / max(len(wrong), 1):.0%}")
+    return f"wrong words by probability, {', '.join(parts)}"
 
 
 def report_details(
@@ -98,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{dataset.name}, {asked.split}, {captioner.name}, the model's usual decoding")
         for limit in LIMITS:
             print(f"  {report(words, limit)}", flush=True)
+        print(f"  {report_bands(words)}", flush=True)
         for certainty in CERTAINTIES:
             print(f"  {report_details(captions, references, certainty)}", flush=True)
     return 0

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.doubted_words import Judged, judge, report, report_details
+from benchmarks.doubted_words import Judged, judge, report, report_bands, report_details
 from captioning.caption import Caption, Word
 from captioning.config import DecodingConfig
 
@@ -21,6 +21,12 @@ def test_the_report_compares_words_below_the_limit_with_the_others():
     words += [Judged(0.9, False)] * 4
     line = report(words, 0.25)
     assert "25% of 8 words, 50% of them wrong; others: 17% wrong; 50% of the wrong" in line
+
+
+def test_words_of_similar_probability_are_counted_together():
+    words = [Judged(0.3, True), Judged(0.39, False), Judged(0.4, False), Judged(0.9, True)]
+    line = report_bands(words)
+    assert "30% to 40%: 50%, 40% to 50%: 0%" in line and "80% to 100%: 100%" in line
 
 
 def test_a_caption_is_right_without_its_wrong_details():

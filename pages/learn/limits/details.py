@@ -18,7 +18,8 @@ def show_details(page: LessonPage) -> None:
     page.text(
         "The lower the probability of a word, the more often it is wrong. So the app leaves out "
         "colours, actions and things with a word below 40%. What the sentence is about always "
-        "stays. Choose a higher limit: the sentence makes fewer mistakes, but says less."
+        "stays, and for a verb that the words after it need, half of the limit is enough. Choose a "
+        "higher limit: the sentence makes fewer mistakes, but says less."
     )
     asked = st.segmented_control(
         "Lowest probability of a detail", list(CERTAINTIES), default="40%",
